@@ -1,0 +1,23 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def _shared_data() -> Path:
+    return Path(os.environ.get("ICECOL_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real .i3 files and what IceTray reads from them; tests that need it skip without it."""
+    path = _shared_data()
+    if not (path / "i3").is_dir():
+        pytest.skip(f"no real data at {path} (set ICECOL_TEST_DATA)")
+    return path
