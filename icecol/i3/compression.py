@@ -1,0 +1,262 @@
+"""Byte streams of compressed files: the codec is told by the first bytes, whatever the file is called.
+
+Raw, gzip (many members), bzip2 (many streams), Zstandard (many frames) and xz are read; each is written by the
+ending of the file name. A stream that is cut or damaged gives all bytes before the damage and then one error.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+from icecol.errors import FormatError
+
+_READ: Final = 1 << 18
+
+MAGIC: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+}
+
+SUFFIXES: Final = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".xz": "xz"}
+
+LEVELS: Final = {"gzip": 6, "bzip2": 6, "zstd": 11, "xz": 6}
+"""Levels used when writing: IceTray's own defaults where it has one."""
+
+
+class ByteStream(Protocol):
+    """What reading needs: fill a buffer, return how many bytes (0 at the end), FormatError when damaged."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        ...
+
+
+def sniff(head: bytes) -> str:
+    """Name the codec of a file from its first bytes: gzip, bzip2, zstd, xz or raw."""
+    for magic, codec in MAGIC.items():
+        if head.startswith(magic):
+            return codec
+    if head[:4] in {b"\x50\x2a\x4d\x18"}:  # a skippable Zstandard frame may come first
+        return "zstd"
+    return "raw"
+
+
+class Raw:
+    """Bytes of an uncompressed file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+
+
+class Members:
+    """Concatenated gzip members, bzip2 streams or xz streams, one decompressor after another."""
+
+    def __init__(
+        self, file: BinaryIO, codec: str, new: Callable[[], Any], errors: tuple[type[Exception], ...]
+    ):
+        self._file, self._codec, self._new, self._errors = file, codec, new, errors
+        self._decompressor: Any = None
+        self._pending = b""
+        self._begun = False
+        self._failed: FormatError | None = None
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        if self._failed is not None:
+            raise self._failed
+        while True:
+            if self._decompressor is None:
+                if not self._next_member():
+                    return 0
+                self._decompressor = self._new()
+            if not self._pending and self._decompressor.needs_input:
+                self._pending = self._file.read(_READ)
+                if not self._pending:
+                    self._fail(f"{self._codec} stream ends in the middle: the file was cut")
+            try:
+                data = self._decompressor.decompress(self._pending, len(buffer))
+            except self._errors as err:
+                self._fail(f"damaged {self._codec} stream: {err}")
+            self._pending = b""
+            if self._decompressor.eof:
+                self._pending = self._decompressor.unused_data
+                self._decompressor = None
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def _next_member(self) -> bool:
+        # zero padding after a member is allowed, as in gzip itself
+        while True:
+            self._pending = (self._pending or self._file.read(_READ)).lstrip(b"\x00" if self._begun else b"")
+            if self._pending:
+                self._begun = True
+                return True
+            if not self._file.peek(1):  # type: ignore[attr-defined]
+                return False
+
+    def _fail(self, msg: str) -> None:
+        self._failed = FormatError(msg)
+        raise self._failed
+
+
+class Zstd:
+    """Concatenated Zstandard frames, decompressed straight into the caller's buffer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._source = _ZstdSource(file)
+        self._reader = zstandard.ZstdDecompressor().stream_reader(
+            self._source, read_size=_READ, read_across_frames=True
+        )
+        self._error: type[Exception] = zstandard.ZstdError
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        # Small requests, so that what comes before a damaged block is given out before the error is.
+        try:
+            n = int(self._reader.readinto(buffer[:_READ]))
+        except self._error as err:
+            msg = f"damaged zstd stream: {err}"
+            raise FormatError(msg) from None
+        if n == 0 and not self._source.whole:
+            msg = "zstd stream ends in the middle: the file was cut"
+            raise FormatError(msg)
+        return n
+
+
+class _ZstdSource:
+    """Pass on a file's bytes and follow the block headers, to know at the end whether a frame was cut.
+
+    The library ends a cut stream as if it were whole. Layout: RFC 8878, section 3.1.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._steps = self._follow()
+        self._want = next(self._steps)
+        self._head = b""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all bytes so far end with a frame (True as well for what is no frame: the library tells)."""
+        return self._want == (4, True) and not self._head
+
+    def read(self, n: int) -> bytes:
+        data = self._file.read(n)
+        at = 0
+        while at < len(data):
+            need, keep = self._want
+            take = min(need - len(self._head) if keep else need, len(data) - at)
+            if keep:
+                self._head += data[at : at + take]
+            at += take
+            if (keep and len(self._head) < need) or (not keep and take < need):
+                if not keep:
+                    self._want = (need - take, False)
+                break
+            head, self._head = self._head, b""
+            self._want = self._steps.send(head)
+            while self._want[0] == 0:
+                self._want = self._steps.send(b"")
+        return data
+
+    @staticmethod
+    def _follow() -> Any:
+        while True:
+            magic = int.from_bytes((yield (4, True)), "little")
+            if magic >> 4 == 0x184D2A5:  # skippable
+                size = int.from_bytes((yield (4, True)), "little")
+                yield (size, False)
+                continue
+            descriptor = (yield (1, True))[0]
+            single = descriptor >> 5 & 1
+            size_bytes = (single, 2, 4, 8)[descriptor >> 6]
+            yield ((0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + size_bytes, False)
+            last = 0
+            while not last:
+                header = int.from_bytes((yield (3, True)), "little")
+                last = header & 1
+                yield (1 if header >> 1 & 3 == 1 else header >> 3, False)
+            if descriptor >> 2 & 1:
+                yield (4, False)
+
+
+def open_stream(path: str | Path) -> tuple[ByteStream, BinaryIO, str]:
+    """Open a file for reading whatever its compression.
+
+    Returns
+    -------
+    stream, file, codec
+        `stream.readinto` gives the decompressed bytes; close `file` when done.
+    """
+    file = Path(path).open("rb")  # noqa: SIM115
+    codec = sniff(file.peek(6)[:6])
+    return decompress(file, codec), file, codec
+
+
+def decompress(file: BinaryIO, codec: str) -> ByteStream:
+    """Give the decompressed bytes of an open (peekable) binary file."""
+    if codec == "gzip":
+        from isal import igzip_lib
+
+        return Members(
+            file,
+            codec,
+            lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+            (igzip_lib.error, EOFError),
+        )
+    if codec == "bzip2":
+        return Members(file, codec, bz2.BZ2Decompressor, (OSError, ValueError, EOFError))
+    if codec == "xz":
+        return Members(file, codec, lzma.LZMADecompressor, (lzma.LZMAError, EOFError))
+    if codec == "zstd":
+        return Zstd(file)
+    return Raw(file)
+
+
+def codec_of(path: str | Path) -> str:
+    """Name the codec that a file name asks for when writing: .gz .bz2 .zst .xz, else raw."""
+    return SUFFIXES.get(Path(path).suffix, "raw")
+
+
+def compressor(file: BinaryIO, codec: str, level: int | None = None) -> Any:
+    """Give a writable stream that compresses into an open binary file; closing it finishes the stream only."""
+    level = LEVELS.get(codec, 0) if level is None else level
+    if codec == "gzip":
+        import gzip
+
+        return gzip.GzipFile(fileobj=file, mode="wb", compresslevel=level, mtime=0, filename="")
+    if codec == "bzip2":
+        return bz2.BZ2File(file, "wb", compresslevel=level)
+    if codec == "xz":
+        return lzma.LZMAFile(file, "wb", preset=level)
+    if codec == "zstd":
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=level, write_checksum=True).stream_writer(file, closefd=False)
+    return _Plain(file)
+
+
+class _Plain:
+    """Write through, and leave the file open when closed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def close(self) -> None:
+        self._file.flush()

@@ -1,0 +1,812 @@
+"""Frames in a byte stream: find, check and write them without decoding an object.
+
+A file is a plain sequence of frames. A frame of version 5 or 6 is: tag `[i3]`, version, a two-byte header, the
+stop letter, the number of objects, per object key, type name and blob (each with its length), and a checksum over
+everything from the stop letter on. There is no frame length: to skip a frame one walks its objects. That walk is
+compiled here and touches no Python object: (key, type name) pairs are interned, and since frames repeat their
+keys in the same order, the pair that followed last time is tried first, as one comparison of bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from icecol.errors import DamagedFileError, FormatError
+from icecol.i3.bits import load_i64, load_u32, load_u64, same
+from icecol.i3.compression import ByteStream, open_stream
+
+TAG: Final = b"[i3]"
+MAX_FRAME: Final = 1 << 30
+"""No frame may claim more bytes than this: a length beyond it is damage, not a reason to ask for memory."""
+_MAX_NAME: Final = 1 << 16
+
+_MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+class Span(NamedTuple):
+    """One object of a raw frame: key, type name and the serialised bytes."""
+
+    key: str
+    type_name: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """One frame as stored: stop letter, container version, byte offset in the stream, own objects in file order."""
+
+    stop: str
+    version: int
+    offset: int
+    index: int
+    objects: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One damaged place: index of the frame, byte offset in the decompressed stream, what is wrong."""
+
+    frame: int
+    offset: int
+    message: str
+
+    def describe(self, path: object) -> str:
+        """Say it in one line, with the file."""
+        return f"{path}: frame {self.frame} at byte {self.offset}: {self.message}"
+
+
+def checksum(data: bytes | Bytes) -> int:
+    """CRC-32C of version 6 frames: start value 0 and no final inversion."""
+    return int(google_crc32c.extend(0xFFFFFFFF, data)) ^ 0xFFFFFFFF
+
+
+def _crc16_table() -> npt.NDArray[np.uint16]:
+    table = np.zeros(256, np.uint16)
+    for i in range(256):
+        c = i << 8
+        for _ in range(8):
+            c = (c << 1 ^ 0x1021) if c & 0x8000 else c << 1
+        table[i] = c & 0xFFFF
+    return table
+
+
+_CRC16: Final = _crc16_table()
+
+
+@njit(cache=True, nogil=True)
+def _crc16(buf: Bytes, begin: int, end: int, table: npt.NDArray[np.uint16]) -> int:
+    crc = 0xFFFF
+    for i in range(begin, end):
+        crc = (crc << 8 & 0xFFFF) ^ np.int64(table[(crc >> 8 ^ np.int64(buf[i])) & 0xFF])
+    return crc
+
+
+def checksum16(data: bytes | Bytes) -> int:
+    """CRC-16-CCITT of version 5 frames: polynomial 0x1021, start value 0xffff."""
+    buf = np.frombuffer(data, np.uint8)
+    return int(_crc16(buf, 0, buf.size, _CRC16))
+
+
+class Names:
+    """Interned pairs (key, type name), numbered in the order first met; `key` numbers the keys alone."""
+
+    def __init__(self) -> None:
+        self.arena = np.zeros(1 << 16, np.uint8)
+        self.start = np.zeros(1024, np.int64)
+        self.size = np.zeros(1024, np.int64)
+        self.follow = np.full(1024, -1, np.int64)
+        self.table = np.full(4096, -1, np.int64)
+        self.state = np.zeros(2, np.int64)  # number of pairs, bytes used in the arena
+        self._pairs: list[tuple[str, str]] = []
+        self._key_ids: dict[str, int] = {}
+        self._keys = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return int(self.state[0])
+
+    def grow(self) -> None:
+        """Double all tables."""
+        n = self.start.size
+        self.arena = np.concatenate([self.arena, np.zeros_like(self.arena)])
+        self.start = np.concatenate([self.start, np.zeros(n, np.int64)])
+        self.size = np.concatenate([self.size, np.zeros(n, np.int64)])
+        self.follow = np.concatenate([self.follow, np.full(n, -1, np.int64)])
+        self.table = np.full(2 * self.table.size, -1, np.int64)
+        _rehash(self.arena, self.start, self.size, self.table, len(self))
+
+    def add(self, key: bytes, type_name: bytes) -> int:
+        """Intern one pair from Python."""
+        span = struct.pack("<I", len(key)) + key + struct.pack("<I", len(type_name)) + type_name
+        buf = np.frombuffer(span, np.uint8)
+        while True:
+            found = int(_intern(buf, 0, len(span), self.arena, self.start, self.size, self.table, self.state))
+            if found >= 0:
+                return found
+            self.grow()
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return all (key, type name) by number."""
+        for i in range(len(self._pairs), len(self)):
+            span = self.arena[self.start[i] : self.start[i] + self.size[i]].tobytes()
+            n = int.from_bytes(span[:4], "little")
+            self._pairs.append((text(span[4 : 4 + n]), text(span[8 + n :])))
+        return self._pairs
+
+    def keys(self) -> tuple[Ints, dict[str, int]]:
+        """Return the key number of every pair, and the keys with their numbers."""
+        pairs = self.pairs()
+        if self._keys.size < len(pairs):
+            new = [self._key_ids.setdefault(key, len(self._key_ids)) for key, _ in pairs[self._keys.size :]]
+            self._keys = np.concatenate([self._keys, np.array(new, np.int64)])
+        return self._keys, self._key_ids
+
+
+def text(data: bytes) -> str:
+    """Decode a string of the format so that it can be encoded back, whatever its bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+@njit(cache=True, nogil=True)
+def _hash(buf: Bytes, at: int, n: int) -> int:
+    h = np.uint64(14695981039346656037)
+    k = 0
+    while k + 8 <= n:
+        h = (h ^ load_u64(buf, at + k)) * np.uint64(1099511628211)
+        h ^= h >> np.uint64(29)
+        k += 8
+    while k < n:
+        h = (h ^ np.uint64(buf[at + k])) * np.uint64(1099511628211)
+        k += 1
+    return np.int64((h ^ h >> np.uint64(32)) & np.uint64(0x7FFFFFFF))
+
+
+@njit(cache=True, nogil=True)
+def _intern(
+    buf: Bytes, at: int, n: int, arena: Bytes, start: Ints, size: Ints, table: Ints, state: Ints
+) -> int:
+    """Return the number of the name buf[at:at+n], adding it if new; -1 when the tables are full."""
+    mask = table.size - 1
+    slot = _hash(buf, at, n) & mask
+    while table[slot] >= 0:
+        i = table[slot]
+        if size[i] == n and same(buf, at, arena, start[i], n):
+            return i
+        slot = (slot + 1) & mask
+    i = state[0]
+    if i >= start.size or 2 * i >= table.size or state[1] + n > arena.size:
+        return -1
+    arena[state[1] : state[1] + n] = buf[at : at + n]
+    start[i], size[i] = state[1], n
+    state[0] += 1
+    state[1] += n
+    table[slot] = i
+    return i
+
+
+@njit(cache=True, nogil=True)
+def _rehash(arena: Bytes, start: Ints, size: Ints, table: Ints, n: int) -> None:
+    mask = table.size - 1
+    for i in range(n):
+        slot = _hash(arena, start[i], size[i]) & mask
+        while table[slot] >= 0:
+            slot = (slot + 1) & mask
+        table[slot] = i
+
+
+@njit(cache=True, nogil=True)
+def _scan(
+    buf: Bytes,
+    pos: int,
+    end: int,
+    tray: bool,
+    max_frames: int,
+    frames: npt.NDArray[np.int64],
+    objects: npt.NDArray[np.int64],
+    count: Ints,
+    arena: Bytes,
+    start: Ints,
+    size: Ints,
+    follow: Ints,
+    table: Ints,
+    state: Ints,
+    max_frame: int,
+) -> tuple[int, int, int]:
+    """Walk whole frames in buf[pos:end]; return (why it stopped, where the next frame begins, where it is bad).
+
+    Rows of `frames`: begin, stop, version, first object, begin of the checked bytes, end of them, frame end.
+    Rows of `objects`: pair number, blob offset, blob size. `count` holds the numbers of both.
+    """
+    while True:
+        nf, no = count[0], count[1]
+        if nf >= max_frames or nf >= frames.shape[0]:
+            return _FULL, pos, pos
+        if pos + 8 > end:
+            return _MORE, pos, pos
+        if buf[pos] != 0x5B or buf[pos + 1] != 0x69 or buf[pos + 2] != 0x33 or buf[pos + 3] != 0x5D:
+            return _OLD, pos, pos
+        version = np.int64(load_u32(buf, pos + 4))
+        if version == 4:
+            return _OLD, pos, pos
+        if version != 5 and version != 6:
+            return _BAD, pos, pos + 4
+        at = pos + 8
+        if at + 11 > end:
+            return _MORE, pos, pos
+        if buf[at] > 1 or buf[at + 1] != 0:
+            return _BAD, pos, at
+        at += 2 + 4 * np.int64(buf[at])
+        if at + 5 > end:
+            return _MORE, pos, pos
+        body = at
+        stop = np.int64(buf[at])
+        n = np.int64(load_u32(buf, at + 1))
+        at += 5
+        record = tray or stop != 73  # 'I': processing history, nothing for columns
+        guess = follow[0] if state[0] > 0 else -1
+        last = np.int64(-1)
+        for _ in range(n):
+            if at + 8 > end:
+                return _MORE, pos, pos
+            pair = np.int64(-1)
+            if last >= 0:
+                guess = follow[last]
+            if guess >= 0 and at + size[guess] + 4 <= end and same(buf, at, arena, start[guess], size[guess]):
+                pair = guess
+                at += size[pair]
+            else:
+                n_key = np.int64(load_u32(buf, at))
+                if n_key > _MAX_NAME or n_key == 0:
+                    return _BAD, pos, at
+                if at + 8 + n_key > end:
+                    return _MORE, pos, pos
+                n_type = np.int64(load_u32(buf, at + 4 + n_key))
+                if n_type > _MAX_NAME:
+                    return _BAD, pos, at + 4 + n_key
+                if at + 12 + n_key + n_type > end:
+                    return _MORE, pos, pos
+                if record:
+                    pair = _intern(buf, at, 8 + n_key + n_type, arena, start, size, table, state)
+                    if pair < 0:
+                        return _NAMES, pos, pos
+                    if last >= 0:
+                        follow[last] = pair
+                at += 8 + n_key + n_type
+            last = pair
+            n_blob = np.int64(load_u32(buf, at))
+            at += 4
+            if n_blob == 0xFFFFFFFF:
+                if at + 8 > end:
+                    return _MORE, pos, pos
+                n_blob = load_i64(buf, at)
+                at += 8
+            if n_blob <= 0 or n_blob > max_frame:
+                return _BAD, pos, at - 4
+            if at + n_blob > end:
+                return _MORE, pos, pos
+            if record:
+                if no >= objects.shape[0]:
+                    return _FULL, pos, pos
+                objects[no, 0] = pair
+                objects[no, 1] = at
+                objects[no, 2] = n_blob
+                no += 1
+            at += n_blob
+        if at + 4 > end:
+            return _MORE, pos, pos
+        frames[nf, 0] = pos
+        frames[nf, 1] = stop
+        frames[nf, 2] = version
+        frames[nf, 3] = count[1]
+        frames[nf, 4] = body
+        frames[nf, 5] = at
+        frames[nf, 6] = at + 4
+        count[0] = nf + 1
+        count[1] = no
+        pos = at + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some whole frames in one buffer, which is reused for the next batch.
+
+    Attributes
+    ----------
+    buf : array of u8
+        The bytes.
+    stop : array of u8
+        Stop letter of each frame.
+    first : array of i64
+        Objects of frame i are first[i] to first[i + 1].
+    pair, at, size : arrays of i64
+        Of each object: number of its (key, type name) in `names`, place and size of its blob in `buf`.
+    begin, end : arrays of i64
+        Place of each frame in `buf`.
+    offset, index : arrays of i64
+        Place of each frame in the decompressed stream, and its number there.
+    fresh : int
+        Frames before this one are older frames still in force, repeated for mixing.
+    orphan : array of bool
+        Physics frames whose DAQ frame is lost to damage.
+    names : Names
+        The pairs, shared by all batches of a scanner.
+    """
+
+    buf: Bytes
+    stop: Bytes
+    version: Ints
+    first: Ints
+    pair: Ints
+    at: Ints
+    size: Ints
+    begin: Ints
+    end: Ints
+    offset: Ints
+    index: Ints
+    fresh: int
+    orphan: npt.NDArray[np.bool_]
+    names: Names
+
+
+class Scanner:
+    """Read a byte stream frame by frame in batches, in memory bounded by the batch size (or one frame).
+
+    Damage does not end the scan: it is noted in `damages`, the next frame with a right checksum is looked for, and
+    reading goes on there. Physics frames between a damaged frame and the next DAQ frame are marked as orphans.
+
+    Parameters
+    ----------
+    stream : ByteStream
+        Decompressed bytes.
+    verify : bool
+        Check the checksum of every frame.
+    tray : bool
+        Note the objects of TrayInfo frames as well.
+    batch_bytes : int
+        How much is read before frames are handed out.
+    """
+
+    def __init__(
+        self, stream: ByteStream, *, verify: bool = True, tray: bool = False, batch_bytes: int = 32 << 20
+    ) -> None:
+        self.names = Names()
+        self.damages: list[Damage] = []
+        self.n_frames = 0
+        self.n_bytes = 0
+        self._stream, self._verify, self._tray = stream, verify, tray
+        self._batch = batch_bytes
+        self._buf = np.empty(batch_bytes + (1 << 16), np.uint8)
+        self._have = 0  # bytes in the buffer
+        self._eof = False
+        self._lost_daq = False
+        self._stream_error: str | None = None
+
+    def _fill(self, upto: int) -> None:
+        """Read until the buffer holds `upto` bytes or the stream ends."""
+        if upto > self._buf.size:
+            # Grow only as bytes do arrive, never by what a header claims.
+            bigger = np.empty(upto + (upto >> 3), np.uint8)
+            bigger[: self._have] = self._buf[: self._have]
+            self._buf = bigger
+        view = memoryview(self._buf)  # type: ignore[arg-type]
+        while self._have < upto and not self._eof:
+            try:
+                n = self._stream.readinto(view[self._have : self._buf.size])
+            except (FormatError, OSError) as err:
+                self._stream_error = str(err)
+                self._eof = True
+                return
+            if n == 0:
+                self._eof = True
+            self._have += n
+            self.n_bytes += n
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield batches of frames; the arrays of one are valid until the next is asked for."""
+        base = 0  # stream offset of buf[0], once the carried frames are taken off
+        carried: list[tuple[int, int]] = []  # (begin, end) in buf of frames still in force
+        pos = 0
+        while True:
+            frames = np.zeros((4096, 7), np.int64)
+            objects = np.zeros((1 << 16, 3), np.int64)
+            count = np.zeros(2, np.int64)
+            orphan: list[bool] = []
+            offsets: list[int] = []
+            indices: list[int] = []
+            for begin, end in carried:
+                frames, objects, _ = self._walk(begin, end, frames, objects, count, 1 << 60)
+            fresh = int(count[0])
+            orphan += [False] * fresh
+            offsets += [-1] * fresh
+            indices += [-1] * fresh
+            self._fill(pos + self._batch)
+            limit = pos + self._batch
+            while True:
+                before = int(count[0])
+                frames, objects, (why, at, bad) = self._walk(pos, self._have, frames, objects, count, 1 << 60)
+                checked = self._check(frames, before, int(count[0]))
+                for i in range(before, checked):
+                    stop = int(frames[i, 1])
+                    if stop == 81:  # 'Q'
+                        self._lost_daq = False
+                    orphan.append(self._lost_daq and stop == 80)
+                    offsets.append(base + int(frames[i, 0]))
+                    indices.append(self.n_frames)
+                    self.n_frames += 1
+                if checked < count[0]:
+                    # A wrong checksum: the frame goes, and all that was walked after it is walked again.
+                    frame = frames[checked].copy()
+                    count[0], count[1] = checked, frame[3]
+                    self._damage(base + int(frame[0]), "checksum does not match the content")
+                    pos = self._resync(int(frame[0]), int(frame[6]))
+                    continue
+                pos = at
+                if why == _BAD:
+                    self._damage(
+                        base + pos, f"no valid frame (byte {base + bad} is not what a frame has there)"
+                    )
+                    pos = self._resync(pos, 0)
+                    continue
+                if why == _OLD:
+                    step = self._old(pos, frames, objects, count, base)
+                    if step >= 0:
+                        frames, objects = self._room(frames, objects, count)
+                        if step > 0:
+                            i = int(count[0]) - 1
+                            orphan.append(False)
+                            offsets.append(base + int(frames[i, 0]))
+                            indices.append(self.n_frames)
+                            self.n_frames += 1
+                            pos = step
+                            continue
+                        # step == 0: more bytes are needed
+                    else:
+                        self._damage(base + pos, "no frame begins here (tag '[i3]' expected)")
+                        pos = self._resync(pos, 0)
+                        continue
+                # more bytes are needed for the frame at pos
+                if self._eof:
+                    if pos < self._have:
+                        why_not = self._stream_error or "the file ends in the middle of this frame"
+                        self._stream_error = None
+                        self._damage(base + pos, why_not)
+                        pos = self._resync(pos, 0)
+                        continue
+                    break
+                if count[0] > fresh and self._have >= limit:
+                    break
+                if self._have - pos > MAX_FRAME:
+                    self._damage(base + pos, f"frame claims more than {MAX_FRAME} bytes")
+                    pos = self._resync(pos, 0)
+                    continue
+                self._fill(self._have + max(1 << 16, min(self._have - pos, 1 << 28)))
+            n, m = int(count[0]), int(count[1])
+            if n > fresh:
+                yield Batch(
+                    self._buf,
+                    frames[:n, 1].astype(np.uint8),
+                    frames[:n, 2],
+                    np.append(frames[:n, 3], m),
+                    np.ascontiguousarray(objects[:m, 0]),
+                    np.ascontiguousarray(objects[:m, 1]),
+                    np.ascontiguousarray(objects[:m, 2]),
+                    frames[:n, 0],
+                    frames[:n, 6],
+                    np.array(offsets, np.int64),
+                    np.array(indices, np.int64),
+                    fresh,
+                    np.array(orphan, bool),
+                    self.names,
+                )
+            if self._eof and pos >= self._have:
+                if self._stream_error is not None:
+                    self._damage(base + self._have, self._stream_error)
+                    self._stream_error = None
+                return
+            base, pos, carried = self._carry(frames, n, pos, base)
+
+    def _walk(
+        self, pos: int, end: int, frames: Ints, objects: Ints, count: Ints, max_frames: int
+    ) -> tuple[Ints, Ints, tuple[int, int, int]]:
+        """Scan frames, growing tables as needed."""
+        while True:
+            n = self.names
+            why, pos, bad = _scan(
+                self._buf, pos, end, self._tray, max_frames, frames, objects, count,
+                n.arena, n.start, n.size, n.follow, n.table, n.state, MAX_FRAME,
+            )  # fmt: skip
+            if why == _NAMES:
+                n.grow()
+            elif why == _FULL:
+                frames, objects = self._room(frames, objects, count, force=True)
+            else:
+                return frames, objects, (int(why), int(pos), int(bad))
+
+    @staticmethod
+    def _room(frames: Ints, objects: Ints, count: Ints, *, force: bool = False) -> tuple[Ints, Ints]:
+        if count[0] + 1 >= frames.shape[0]:
+            frames = np.concatenate([frames, np.zeros_like(frames)])
+        if force or count[1] + 1 >= objects.shape[0]:
+            objects = np.concatenate([objects, np.zeros_like(objects)])
+        return frames, objects
+
+    def _check(self, frames: Ints, begin: int, end: int) -> int:
+        """Return the first frame of begin..end with a wrong checksum (end: all are right)."""
+        if not self._verify:
+            return end
+        for i in range(begin, end):
+            if not self._checksum_right(frames[i]):
+                return i
+        return end
+
+    def _checksum_right(self, frame: Ints) -> bool:
+        begin, end = int(frame[4]), int(frame[5])
+        stored = int.from_bytes(self._buf[end : end + 4].tobytes(), "little")
+        if frame[2] == 6:
+            return checksum(self._buf[begin:end]) == stored
+        if frame[2] == 5:
+            return int(_crc16(self._buf, begin, end, _CRC16)) == stored
+        return True
+
+    def _damage(self, offset: int, message: str) -> None:
+        self.damages.append(Damage(self.n_frames, offset, message))
+        self.n_frames += 1
+        self._lost_daq = True
+
+    def _resync(self, bad: int, end: int) -> int:
+        """Return where the next right frame begins after the damaged one at `bad` (that claims to end at `end`)."""
+        at = end if end else bad + 1
+        if end and (self._buf[at : at + 4].tobytes() == TAG or (self._eof and at >= self._have)):
+            return at
+        at = bad + 1
+        while True:
+            found = self._buf[at : self._have].tobytes().find(TAG)
+            if found < 0:
+                if self._eof:
+                    return self._have
+                at = max(at, self._have - 3)
+                keep = self._have - at
+                # The search may cover gigabytes: only the last bytes are kept.
+                self._fill(self._have + (1 << 20))
+                if self._have - at == keep and self._eof:
+                    return self._have
+                continue
+            at += found
+            while True:
+                frames = np.zeros((2, 7), np.int64)
+                objects = np.zeros((1 << 12, 3), np.int64)
+                count = np.zeros(2, np.int64)
+                frames, _, (why, _, _) = self._walk(at, self._have, frames, objects, count, 1)
+                if why == _FULL or count[0] > 0:
+                    if frames[0, 2] in {5, 6} and self._checksum_right(frames[0]):
+                        return at
+                    break
+                if why != _MORE or self._eof or self._have - at > MAX_FRAME:
+                    break
+                self._fill(self._have + max(1 << 16, self._have - at))
+            at += 1
+
+    def _old(self, pos: int, frames: Ints, objects: Ints, count: Ints, base: int) -> int:
+        """Parse one frame of versions 1 to 4 at `pos`; return its end, 0 for more bytes needed, -1 for no frame."""
+        first_frame = base + pos == 0 or bool(count[0] and frames[count[0] - 1, 2] < 5)
+        if not first_frame and self._buf[pos : pos + 4].tobytes() != TAG:
+            return -1
+        try:
+            stop, version, spans, end = parse_old(self._buf[pos : self._have])
+        except _Short:
+            return 0
+        except FormatError:
+            return -1
+        if count[1] + len(spans) > objects.shape[0]:
+            return -1
+        frames[count[0]] = (pos, stop, version, count[1], pos, pos + end, pos + end)
+        for key, type_name, at, size in spans:
+            if not self._tray and stop == 73:
+                continue
+            objects[count[1]] = (self.names.add(key, type_name), pos + at, size)
+            count[1] += 1
+        count[0] += 1
+        return pos + end
+
+    def _carry(self, frames: Ints, n: int, pos: int, base: int) -> tuple[int, int, list[tuple[int, int]]]:
+        """Move the frames still in force and the unread bytes to the front of the buffer."""
+        latest: dict[int, int] = {}
+        for i in range(n):
+            stop = int(frames[i, 1])
+            if stop not in {73, 80}:
+                latest[stop] = i
+        keep = sorted(latest.values())
+        spans = [(int(frames[i, 0]), int(frames[i, 6])) for i in keep]
+        rest = self._have - pos
+        moved: list[tuple[int, int]] = []
+        to = 0
+        for begin, end in spans:
+            # frames are in buffer order, so nothing is overwritten before it is moved
+            self._buf[to : to + end - begin] = self._buf[begin:end].copy()
+            moved.append((to, to + end - begin))
+            to += end - begin
+        self._buf[to : to + rest] = self._buf[pos : pos + rest].copy()
+        self._have = to + rest
+        return base + pos - to, to, moved
+
+
+class _Short(Exception):  # noqa: N818
+    """More bytes are needed."""
+
+
+class _Cursor:
+    """A place in bytes, for the Python parser of old frames; running over the end asks for more."""
+
+    def __init__(self, data: Bytes) -> None:
+        self.data, self.at = data, 0
+
+    def number(self, n: int) -> int:
+        return int.from_bytes(self.take(n), "little")
+
+    def take(self, n: int) -> bytes:
+        if n > MAX_FRAME:
+            msg = f"a length of {n} bytes is not possible"
+            raise FormatError(msg)
+        if self.at + n > self.data.size:
+            raise _Short
+        self.at += n
+        return self.data[self.at - n : self.at].tobytes()
+
+    def string(self) -> bytes:
+        n = self.number(4)
+        if n > _MAX_NAME:
+            msg = f"a name of {n} bytes is not possible"
+            raise FormatError(msg)
+        return self.take(n)
+
+
+def parse_old(data: Bytes) -> tuple[int, int, list[tuple[bytes, bytes, int, int]], int]:
+    """Parse one frame of container version 1 to 4 at the start of `data`.
+
+    Returns
+    -------
+    stop, version, objects, end
+        Objects are (key, type name, offset of the blob, its size). Checksums of these versions are not known.
+    """
+    cursor = _Cursor(data)
+    tagged = data[:4].tobytes() == TAG
+    if tagged:
+        cursor.take(4)
+    version = cursor.number(4)
+    if version not in ({4} if tagged else {1, 2, 3}):
+        msg = f"container version {version} is not known"
+        raise FormatError(msg)
+    body_end = None
+    if version == 4:
+        size = cursor.number(8)
+        cursor.take(4)
+        body_end = cursor.at + size
+        _stream_header(cursor)
+        stop = cursor.take(1)[0]
+        _history(cursor)
+    else:
+        if version > 1:
+            _history(cursor)
+        _stream_header(cursor)
+        stop = cursor.take(1)[0]
+    objects = []
+    for _ in range(cursor.number(4)):
+        key, type_name = cursor.string(), cursor.string()
+        n = cursor.number(4)
+        n = cursor.number(8) if n == 0xFFFFFFFF else n
+        at = cursor.at
+        cursor.take(n)
+        objects.append((key, type_name, at, n))
+    if version == 3:
+        cursor.take(12)
+    if body_end is not None and cursor.at != body_end:
+        msg = f"frame body ends at byte {cursor.at}, its header says {body_end}"
+        raise FormatError(msg)
+    return stop, version, objects, cursor.at
+
+
+def _stream_header(cursor: _Cursor) -> None:
+    tracking = cursor.number(1)
+    cursor.take(1)
+    if tracking:
+        cursor.take(4)
+
+
+def _history(cursor: _Cursor) -> None:
+    cursor.take(2)
+    tracked = 0
+    for i in range(cursor.number(4)):
+        if i == 0:
+            tracked = cursor.number(1)
+            cursor.take(1)
+        if tracked:
+            cursor.take(4)
+        cursor.string()
+        cursor.take(1)
+        for _ in range(3):
+            cursor.string()
+
+
+def raw_frames(
+    path: str | Path, *, verify: bool = True, damages: list[Damage] | None = None
+) -> Iterator[RawFrame]:
+    """Yield the frames of a file as stored, own objects only, whatever the compression.
+
+    Parameters
+    ----------
+    path : path of a file
+    verify : bool
+        Check each frame's checksum.
+    damages : list, optional
+        Where to note damaged places; good frames after them go on. Without it the first damage raises
+        `DamagedFileError`, after all good frames before it were given.
+    """
+    stream, file, _ = open_stream(path)
+    with file:
+        scanner = Scanner(stream, verify=verify, tray=True)
+        known = 0
+        for batch in scanner.batches():
+            pairs = batch.names.pairs()
+            for i in range(batch.fresh, batch.stop.size):
+                if damages is None and scanner.damages and scanner.damages[0].frame < batch.index[i]:
+                    break
+                yield RawFrame(
+                    chr(batch.stop[i]),
+                    int(batch.version[i]),
+                    int(batch.offset[i]),
+                    int(batch.index[i]),
+                    tuple(
+                        Span(
+                            *pairs[batch.pair[j]],
+                            batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes(),
+                        )
+                        for j in range(batch.first[i], batch.first[i + 1])
+                    ),
+                )
+            if damages is None and scanner.damages:
+                break
+            if damages is not None:
+                damages += scanner.damages[known:]
+                known = len(scanner.damages)
+        if damages is not None:
+            damages += scanner.damages[known:]
+        elif scanner.damages:
+            raise DamagedFileError(scanner.damages[0].describe(path))
+
+
+def encode_frame(stop: str, objects: Iterable[tuple[str, str, bytes]], *, sort: bool = True) -> bytes:
+    """Serialise one frame of version 6 from (key, type name, blob) of its own objects.
+
+    Keys are written in byte order, as IceTray does; `sort=False` keeps the order given.
+    """
+    items = [
+        (k.encode("utf-8", "surrogateescape"), t.encode("utf-8", "surrogateescape"), b) for k, t, b in objects
+    ]
+    if sort:
+        items.sort(key=lambda item: item[0])
+    parts = [stop.encode("latin-1"), struct.pack("<I", len(items))]
+    for key, type_name, blob in items:
+        if not key or any(c in key for c in b" \t\n"):
+            msg = f"frame key {key!r} is empty or has white space"
+            raise FormatError(msg)
+        if not blob:
+            msg = f"frame object {key!r} has no bytes"
+            raise FormatError(msg)
+        parts += [_size(len(key)), key, _size(len(type_name)), type_name, _size(len(blob)), blob]
+    body = b"".join(parts)
+    return TAG + struct.pack("<IBB", 6, 0, 0) + body + struct.pack("<I", checksum(body))
+
+
+def _size(n: int) -> bytes:
+    return struct.pack("<I", n) if n < 0xFFFFFFFF else struct.pack("<IQ", 0xFFFFFFFF, n)
