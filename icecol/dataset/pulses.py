@@ -1,0 +1,38 @@
+"""Pulses: a handle that says which columns hold a pulse series, and where its sensors are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from icecol.dataset.geometry import Geometry
+
+MEMBERS: Final = ("time", "charge", "width", "flags", "omkey")
+"""Members of a pulse series: ns, PE, ns, bits (LC 1, ATWD 2, FADC 4), string << 16 | om << 8 | pmt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulses:
+    """The columns `<key>.time`, `.charge`, `.width`, `.flags`, `.omkey`, and the geometry behind the omkeys.
+
+    A null list is an event without that key, an empty list an event without pulses.
+
+    >>> pulses = Pulses("SRTInIcePulses", Geometry.nominal())
+    >>> pulses.column("time")
+    'SRTInIcePulses.time'
+    """
+
+    key: str
+    geometry: Geometry | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the five columns."""
+        return tuple(self.column(member) for member in MEMBERS)
+
+    def column(self, member: str) -> str:
+        """Return the name of the column that holds one member."""
+        if member not in MEMBERS:
+            msg = f"a pulse series has no member {member!r}; it has {', '.join(MEMBERS)}"
+            raise ValueError(msg)
+        return f"{self.key}.{member}"
