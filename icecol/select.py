@@ -1,0 +1,361 @@
+"""Named cuts, the cutflow and N-1 tables they give in one pass over the data, and filter masks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from icecol.errors import MissingColumnError, SchemaError, close_names
+
+_MAX_CUTS = 64  # bits of the packed mask
+
+
+class Cuts(Mapping[str, pl.Expr]):
+    """Named boolean expressions that an event must all pass, in order; never changed in place.
+
+    An event passes a cut where the expression is true. **Null is not passed**: a cut on a key that an
+    event lacks rejects it. **NaN is passed by `>` and `>=`**, since Polars orders NaN above every number:
+    a failed fit gets through `col("Fit.zenith") > 1.5`. Where that matters, make it null first:
+    `col("Fit.zenith").fill_nan(None) > 1.5`. `cutflow` counts such events in the column `n_nan`.
+
+    Parameters
+    ----------
+    cuts
+        A mapping of names to expressions, for names that are no Python identifiers.
+    named
+        The same as keyword arguments; they follow the mapping.
+
+    Raises
+    ------
+    TypeError
+        If a cut is no Polars expression.
+    ValueError
+        If a name is given twice.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> cuts = Cuts(bright=pl.col("charge") > 10, upgoing=pl.col("zenith") > 1.5)
+    >>> list(cuts)
+    ['bright', 'upgoing']
+    >>> events = pl.LazyFrame({"charge": [5.0, 20.0, 30.0], "zenith": [2.0, 2.0, None]})
+    >>> cuts.apply(events).collect().height
+    1
+    >>> cuts.without("upgoing").apply(events).collect().height
+    2
+    """
+
+    __slots__ = ("_exprs",)
+
+    def __init__(self, cuts: Mapping[str, pl.Expr] | None = None, /, **named: pl.Expr) -> None:
+        exprs = dict(cuts or {})
+        for name, expr in named.items():
+            if name in exprs:
+                msg = f"cut {name!r} is given twice"
+                raise ValueError(msg)
+            exprs[name] = expr
+        for name, expr in exprs.items():
+            if not isinstance(expr, pl.Expr):
+                msg = f"cut {name!r} is {expr!r}, not a Polars expression such as pl.col('charge') > 10"
+                raise TypeError(msg)
+        self._exprs = exprs
+
+    def __getitem__(self, name: str) -> pl.Expr:
+        """Return the expression of one cut."""
+        self._require(name)
+        return self._exprs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in order."""
+        return iter(self._exprs)
+
+    def __len__(self) -> int:
+        """Count the cuts."""
+        return len(self._exprs)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare names, expressions and their order."""
+        if not isinstance(other, Cuts):
+            return NotImplemented
+        return list(self) == list(other) and all(e.meta.eq(other[n]) for n, e in self.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        inner = "".join(f"\n    {name}: {expr}" for name, expr in self.items())
+        return f"Cuts({inner})" if inner else "Cuts()"
+
+    def __and__(self, other: Cuts) -> Cuts:
+        """Join two sets of cuts; a name in both must mean the same expression."""
+        if not isinstance(other, Cuts):
+            return NotImplemented
+        for name in self.keys() & other.keys():
+            if not self[name].meta.eq(other[name]):
+                msg = f"cut {name!r} is {self[name]} on one side of & and {other[name]} on the other"
+                raise ValueError(msg)
+        return Cuts({**self._exprs, **other._exprs})
+
+    def without(self, *names: str) -> Cuts:
+        """Return all cuts but the named ones."""
+        self._require(*names)
+        return Cuts({n: e for n, e in self.items() if n not in names})
+
+    def only(self, *names: str) -> Cuts:
+        """Return the named cuts, in the order of the names."""
+        self._require(*names)
+        return Cuts({n: self._exprs[n] for n in names})
+
+    def mask(self) -> pl.Expr:
+        """Return one expression that is true where every cut is true and false elsewhere, never null."""
+        return pl.all_horizontal([pl.lit(value=True), *(e.fill_null(value=False) for e in self.values())])
+
+    def apply(self, lf: pl.LazyFrame) -> pl.LazyFrame:
+        """Keep the events that pass every cut; the cuts reach the Parquet reader where they can."""
+        return lf.filter(*self.values()) if self else lf
+
+    def _require(self, *names: str) -> None:
+        for name in names:
+            if name not in self._exprs:
+                msg = f"no cut {name!r}; cuts: {close_names(name, self)}"
+                raise MissingColumnError(msg)
+
+
+def cutflow(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
+    r"""Count the events that pass each cut alone and all cuts up to it, in one pass over the data.
+
+    Parameters
+    ----------
+    lf
+        Events, one row each.
+    cuts
+        At most 64 cuts, in the order they are applied.
+    weight
+        Column or expression of the event weight, of any unit (Hz for a rate). Finite and never null.
+
+    Returns
+    -------
+    pl.DataFrame
+        A first row `all`, then one row for each cut:
+
+        ========================  =================================================================
+        cut                       name of the cut
+        n                         events that pass this cut and all before it
+        sumw, sumw_error          their summed weight and sqrt(sum of squared weights) (if weighted)
+        n_alone                   events that pass this cut, whatever the others say
+        sumw_alone, ..._error     the same, weighted (if weighted)
+        n_nan                     of `n_alone`, events in which a column of the cut is NaN (see `Cuts`)
+        eff                       n / n of the row before (sumw / sumw if weighted)
+        eff_all                   n / n of all events (sumw / sumw if weighted)
+        ========================  =================================================================
+
+        `eff_error` and `eff_all_error` are half the width of the 68.27 % Wilson score interval, which stays
+        positive at 0 and 1. With weights the number of trials is the effective one of the denominator,
+        (sum w)^2 / sum w^2. Where the denominator is 0, or negative weights bring the efficiency out of
+        [0, 1], the error is NaN.
+
+    Raises
+    ------
+    ValueError
+        For more than 64 cuts, or a weight that is NaN, infinite or null.
+    MissingColumnError
+        If a cut or the weight names a column that is not there.
+
+    References
+    ----------
+    E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> events = pl.LazyFrame({"q": [1.0, 20.0, 30.0, 40.0], "zenith": [2.0, 0.5, 2.5, float("nan")]})
+    >>> cuts = Cuts(bright=pl.col("q") > 10, upgoing=pl.col("zenith") > 1.5)
+    >>> cutflow(events, cuts).select("cut", "n", "n_alone", "n_nan", "eff").rows()
+    [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 2, 3, 1, 0.6666666666666666)]
+    """
+    table = _pattern_table(lf, cuts, weight)
+    rows = [np.ones(table.height, dtype=bool)]
+    alone = [rows[0], *(_passes(table, i) for i in range(len(cuts)))]
+    for passed in alone[1:]:
+        rows.append(rows[-1] & passed)
+    n, sumw, sumw2 = _totals(table, rows)
+    n_alone, sumw_alone, sumw2_alone = _totals(table, alone)
+    before = [0, *range(len(cuts))]
+    columns: dict[str, object] = {"cut": ["all", *cuts], "n": n}
+    if weight is not None:
+        columns |= {"sumw": sumw, "sumw_error": np.sqrt(sumw2)}
+    columns["n_alone"] = n_alone
+    if weight is not None:
+        columns |= {"sumw_alone": sumw_alone, "sumw_alone_error": np.sqrt(sumw2_alone)}
+    columns["n_nan"] = [0, *(int(table[f"_nan{i}"].sum()) for i in range(len(cuts)))]
+    columns |= _efficiency("eff", sumw, sumw[before], sumw2[before])
+    columns |= _efficiency("eff_all", sumw, sumw[[0] * len(sumw)], sumw2[[0] * len(sumw)])
+    return pl.DataFrame(columns)
+
+
+def n_minus_one(
+    lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None = None
+) -> pl.DataFrame:
+    """Count the events that pass all cuts but one, for each cut, in one pass over the data.
+
+    Parameters
+    ----------
+    lf, cuts, weight
+        As for `cutflow`.
+
+    Returns
+    -------
+    pl.DataFrame
+        A first row whose `without` is null (no cut left out), then one for each cut. `n` counts the events
+        that pass all the other cuts; `sumw` and `sumw_error` are their weights, if weighted; `eff` is
+        the part of them that passes the left-out cut too, with the error that `cutflow` describes.
+
+    Raises
+    ------
+    ValueError, MissingColumnError
+        As `cutflow` does.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> events = pl.LazyFrame({"q": [1.0, 20.0, 30.0], "zenith": [2.0, 0.5, 2.5]})
+    >>> cuts = Cuts(bright=pl.col("q") > 10, upgoing=pl.col("zenith") > 1.5)
+    >>> n_minus_one(events, cuts).select("without", "n", "eff").rows()
+    [(None, 1, 1.0), ('bright', 2, 0.5), ('upgoing', 2, 0.5)]
+    """
+    table = _pattern_table(lf, cuts, weight)
+    single = [_passes(table, i) for i in range(len(cuts))]
+    failed = np.sum([~p for p in single], axis=0) if single else np.zeros(table.height, dtype=int)
+    rows = [failed == 0, *(failed - ~p == 0 for p in single)]
+    n, sumw, sumw2 = _totals(table, rows)
+    columns: dict[str, object] = {"without": pl.Series([None, *cuts], dtype=pl.String), "n": n}
+    if weight is not None:
+        columns |= {"sumw": sumw, "sumw_error": np.sqrt(sumw2)}
+    columns |= _efficiency("eff", sumw[[0] * len(sumw)], sumw, sumw2)
+    return pl.DataFrame(columns)
+
+
+def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Expr:
+    """Select the events that any of the named online filters kept: its condition and its prescale passed.
+
+    Parameters
+    ----------
+    names
+        One filter or several, such as `MuonFilter_13`; several are joined by or.
+    mask
+        Frame key of the filter mask: `FilterMask` or `QFilterMask`.
+
+    Returns
+    -------
+    pl.Expr
+        Boolean, never null: a filter that an event's mask does not have counts as not passed.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> events = pl.DataFrame(
+    ...     {
+    ...         "FilterMask.MuonFilter_13.condition_passed": [True, True, None],
+    ...         "FilterMask.MuonFilter_13.prescale_passed": [True, False, None],
+    ...     }
+    ... )
+    >>> events.select(filter_passed("MuonFilter_13")).to_series().to_list()
+    [True, False, False]
+    """
+    chosen = [names] if isinstance(names, str) else list(names)
+    if not chosen:
+        msg = "filter_passed needs at least one filter name, such as 'MuonFilter_13'"
+        raise ValueError(msg)
+    passed = (
+        pl.col(f"{mask}.{name}.condition_passed") & pl.col(f"{mask}.{name}.prescale_passed")
+        for name in chosen
+    )
+    return pl.any_horizontal([p.fill_null(value=False) for p in passed]).alias("filter_passed")
+
+
+def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Expr]) -> None:
+    """Raise MissingColumnError for the first of the named expressions whose column is not there."""
+    for what, expr in exprs.items():
+        for name in expr.meta.root_names():
+            if name not in schema:
+                msg = f"{what}: no column {name!r}; columns like it: {close_names(name, schema)}"
+                raise MissingColumnError(msg)
+
+
+def _pattern_table(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None) -> pl.DataFrame:
+    """One row for each pattern of passed cuts: _mask, n, sumw, sumw2 and the NaN counts."""
+    if len(cuts) > _MAX_CUTS:
+        msg = f"{len(cuts)} cuts in one table; at most {_MAX_CUTS}: join some with &"
+        raise ValueError(msg)
+    lf = lf.lazy()
+    schema = lf.collect_schema()
+    w = pl.lit(1.0) if weight is None else (pl.col(weight) if isinstance(weight, str) else weight)
+    require_columns(schema, {**{f"cut {n!r}": e for n, e in cuts.items()}, "weight": w})
+    for name, dtype in lf.select(**cuts).collect_schema().items() if cuts else ():
+        if dtype != pl.Boolean:
+            msg = f"cut {name!r} is {dtype}, not Boolean: {cuts[name]}"
+            raise SchemaError(msg)
+
+    events = lf.with_columns(  # not select: a literal alone would make one row of it
+        *(e.fill_null(value=False).alias(f"_pass{i}") for i, e in enumerate(cuts.values())),
+        *(_any_nan(e, schema).alias(f"_nan{i}") for i, e in enumerate(cuts.values())),
+        w.cast(pl.Float64).alias("_w"),
+    )
+    bits = (pl.col(f"_pass{i}").cast(pl.UInt64) * pl.lit(1 << i, dtype=pl.UInt64) for i in range(len(cuts)))
+    table = (
+        events.with_columns(_mask=pl.sum_horizontal([pl.lit(0, dtype=pl.UInt64), *bits]))
+        .group_by("_mask")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            sumw=pl.col("_w").sum(),
+            sumw2=(pl.col("_w") * pl.col("_w")).sum(),
+            bad=(~pl.col("_w").is_finite()).fill_null(value=True).sum(),
+            **{
+                f"_nan{i}": (pl.col(f"_pass{i}") & pl.col(f"_nan{i}")).sum().cast(pl.Int64)
+                for i in range(len(cuts))
+            },
+        )
+        .sort("_mask")
+        .collect(engine="streaming")
+    )
+    if bad := int(table["bad"].sum()):
+        msg = (
+            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {bad} of {table['n'].sum()} events"
+        )
+        raise ValueError(msg)
+    return table
+
+
+def _any_nan(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    floats = [n for n in dict.fromkeys(expr.meta.root_names()) if schema[n].is_float()]
+    return pl.any_horizontal(
+        [pl.lit(value=False), *(pl.col(n).is_nan().fill_null(value=False) for n in floats)]
+    )
+
+
+def _passes(table: pl.DataFrame, i: int) -> np.ndarray:
+    return (table["_mask"].to_numpy() >> np.uint64(i) & np.uint64(1)).astype(bool)
+
+
+def _totals(table: pl.DataFrame, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum n, w and w^2 over the patterns chosen in each row."""
+    n, sumw, sumw2 = (table[c].to_numpy() for c in ("n", "sumw", "sumw2"))
+    return (
+        np.array([n[r].sum() for r in rows]),
+        np.array([math.fsum(sumw[r]) for r in rows]),
+        np.array([math.fsum(sumw2[r]) for r in rows]),
+    )
+
+
+def _efficiency(
+    name: str, passed: np.ndarray, tried: np.ndarray, tried2: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Efficiency and half the width of its 68.27 % Wilson interval (z = 1); row 0 is 1 by definition."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = passed / tried
+        trials = tried * tried / tried2
+        error = np.sqrt(p * (1 - p) / trials + 1 / (4 * trials * trials)) / (1 + 1 / trials)
+    error[0] = 0 if tried[0] else math.nan
+    return {name: p, f"{name}_error": error}
