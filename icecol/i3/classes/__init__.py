@@ -1,0 +1,109 @@
+"""Layouts of all classes that icecol reads and writes, as tables, one file for each family.
+
+Examples
+--------
+>>> from icecol.i3.classes import CLASSES
+>>> [field.name for field in CLASSES["I3LineFitParams"].at(1)]
+['', 'LFVel', 'LFVelX', 'LFVelY', 'LFVelZ', 'NHits']
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from icecol.i3.classes import basic, detector, header, particle, pulses, reco, simulation, trigger
+from icecol.i3.schema import Class
+
+FAMILIES: Final = {
+    module.__name__.rpartition(".")[2]: module.CLASSES
+    for module in (basic, header, particle, pulses, trigger, detector, reco, simulation)
+}
+"""The layouts of each family."""
+
+CLASSES: Final[dict[str, Class]] = {c.name: c for family in FAMILIES.values() for c in family}
+"""Layouts by export name (classes that can be in a frame) or C++ name (classes inside others)."""
+
+_SPELLING = {
+    "I3Double": "I3PODHolder<double>",
+    "I3Int": "I3PODHolder<int>",
+    "I3Bool": "I3PODHolder<bool>",
+    "I3String": "I3PODHolder<__cxx11::string >",
+    "I3UInt64": "I3PODHolder<unsigned long>",
+    "I3MCTree": "TreeBase::Tree<I3Particle, I3ParticleID, i3hash<I3ParticleID> >",
+    "I3TriggerHierarchy": "I3Tree<I3Trigger>",
+    "I3VectorBool": "I3Vector<bool>",
+    "I3VectorChar": "I3Vector<char>",
+    "I3VectorShort": "I3Vector<short>",
+    "I3VectorUShort": "I3Vector<unsigned short>",
+    "I3VectorInt": "I3Vector<int>",
+    "I3VectorUnsignedInt": "I3Vector<unsigned int>",
+    "I3VectorInt64": "I3Vector<long long>",
+    "I3VectorUInt64": "I3Vector<unsigned long long>",
+    "I3VectorFloat": "I3Vector<float>",
+    "I3VectorDouble": "I3Vector<double>",
+    "I3VectorDoubleDouble": "I3Vector<pair<double, double> >",
+    "I3VectorString": "I3Vector<__cxx11::string >",
+    "I3VectorOMKey": "I3Vector<OMKey>",
+    "I3VectorTankKey": "I3Vector<TankKey>",
+    "I3VectorI3Position": "I3Vector<I3Position>",
+    "I3VectorI3ShieldHitRecord": "I3Vector<I3ShieldHitRecord>",
+    "I3ParticleVect": "I3Vector<I3Particle>",
+    "I3MMCTrackList": "I3Vector<I3MMCTrack>",
+    "I3FlasherInfoVect": "I3Vector<I3FlasherInfo>",
+    "I3StationGeo": "I3Vector<I3TankGeo>",
+    "I3MapStringDouble": "I3Map<__cxx11::string, double>",
+    "I3MapStringInt": "I3Map<__cxx11::string, int>",
+    "I3MapStringBool": "I3Map<__cxx11::string, bool>",
+    "I3MapStringString": "I3Map<__cxx11::string, __cxx11::string >",
+    "I3MapStringVectorDouble": "I3Map<__cxx11::string, vector<double> >",
+    "I3MapStringStringDouble": "I3Map<__cxx11::string, I3Map<__cxx11::string, double> >",
+    "I3GENIEResultDict": (
+        "I3Map<__cxx11::string, "
+        "boost::variant<int, double, bool, vector<int>, vector<double>, vector<bool> > >"
+    ),
+    "I3FilterResultMap": "I3Map<__cxx11::string, I3FilterResult>",
+    "I3MapKeyVectorDouble": "I3Map<OMKey, vector<double> >",
+    "I3MapKeyVectorInt": "I3Map<OMKey, vector<int> >",
+    "I3MapKeyDouble": "I3Map<OMKey, double>",
+    "I3MapKeyUInt": "I3Map<OMKey, unsigned int>",
+    "I3MapUnsignedUnsigned": "I3Map<unsigned int, unsigned int>",
+    "I3MapUnsignedDouble": "I3Map<unsigned int, double>",
+    "I3MapUShortUShort": "I3Map<unsigned short, unsigned short>",
+    "I3MapIntVectorInt": "I3Map<int, vector<int> >",
+    "I3MapTriggerDouble": "I3Map<TriggerKey, double>",
+    "I3MapTriggerUInt": "I3Map<TriggerKey, unsigned int>",
+    "I3MapTriggerVectorUInt": "I3Map<TriggerKey, vector<unsigned int> >",
+    "I3MapModuleKeyString": "I3Map<ModuleKey, __cxx11::string >",
+    "I3MapI3ParticleIDDouble": "I3Map<I3ParticleID, double>",
+    "I3TimeWindowSeriesMap": "I3Map<OMKey, I3TimeWindowSeries>",
+    "I3RecoPulseSeriesMap": "I3Map<OMKey, vector<I3RecoPulse> >",
+    "I3RecoPulseMap": "I3Map<OMKey, I3RecoPulse>",
+    "I3WaveformSeriesMap": "I3Map<OMKey, vector<I3Waveform> >",
+    "I3RecoHitSeriesMap": "I3Map<OMKey, vector<I3RecoHit> >",
+    "I3DOMLaunchSeriesMap": "I3Map<OMKey, vector<I3DOMLaunch> >",
+    "I3TWRLaunchSeriesMap": "I3Map<OMKey, vector<I3TWRLaunch> >",
+    "I3AMANDAAnalogReadoutMap": "I3Map<OMKey, I3AMANDAAnalogReadout>",
+    "I3StationHitMap": "I3Map<int, I3StationHit>",
+    "I3OMGeoMap": "I3Map<OMKey, I3OMGeo>",
+    "I3ModuleGeoMap": "I3Map<ModuleKey, I3ModuleGeo>",
+    "I3StationGeoMap": "I3Map<int, I3Vector<I3TankGeo> >",
+    "I3FlasherStatusMap": "I3Map<OMKey, I3FlasherStatus>",
+    "I3MCHitSeriesMap": "I3Map<OMKey, vector<I3MCHit> >",
+    "I3MCPESeriesMap": "I3Map<OMKey, vector<I3MCPE> >",
+    "I3MCPulseSeriesMap": "I3Map<OMKey, vector<I3MCPulse> >",
+    "I3CompressedPhotonSeriesMap": "I3Map<ModuleKey, I3Vector<I3CompressedPhoton> >",
+    "I3PhotonSeriesMap": "I3Map<OMKey, vector<I3Photon> >",
+}
+
+
+def type_name(export_name: str) -> str:
+    """Return the C++ type name that IceTray writes into a frame beside an object of this class.
+
+    Nothing reads it back but listings; `export_name` itself, for classes that are no templates.
+
+    Examples
+    --------
+    >>> type_name("I3RecoPulseSeriesMap"), type_name("I3Particle")
+    ('I3Map<OMKey, vector<I3RecoPulse> >', 'I3Particle')
+    """
+    return _SPELLING.get(export_name, export_name)

@@ -1,0 +1,521 @@
+"""Layouts of geometry, calibration and detector status."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from icecol.i3.classes.basic import mapping, opaque, vector
+from icecol.i3.schema import CArray, Class, Enum, Field, Map, Pointer, Vector, frame_object
+
+OM_TYPE: Final = Enum(
+    "I3OMGeo::OMType",
+    (
+        ("UnknownType", 0),
+        ("AMANDA", 10),
+        ("IceCube", 20),
+        ("IceTop", 30),
+        ("Scintillator", 40),
+        ("IceAct", 50),
+        ("Camera", 60),
+        ("PDOM", 110),
+        ("DEgg", 120),
+        ("mDOM", 130),
+        ("WOM", 140),
+        ("FOM", 150),
+        ("DMIce", 160),
+        ("LOM", 170),
+        ("LOM16", 171),
+        ("LOM18", 172),
+        ("RadioReciever", 180),
+        ("POCAM", 200),
+        ("PencilBeam", 210),
+        ("RadioEmitter", 220),
+        ("AcousticEmitter", 230),
+        ("AbaloneHub", 240),
+        ("FibreComm", 250),
+    ),
+)
+PMT_TYPE: Final = Enum(
+    "I3OMGeo::PMTType",
+    (
+        ("UnknownPMT", 0),
+        ("Standard", 1),
+        ("HighQE", 2),
+        ("DEggPMT", 10),
+        ("mDOMPMT", 20),
+        ("LOMPMT", 30),
+        ("LOMPMT2", 31),
+    ),
+)
+OLD_ORIENTATION: Final = Enum("OMOrientation", (("Unspecified", 0), ("Up", 1), ("Down", 2)))
+TANK_TYPE: Final = Enum("I3TankGeo::TankType", (("NotSet", 0), ("Tyvek_Lined", 1), ("Zirconium_Lined", 2)))
+PLAIN: Final = Enum("enum", ())
+"""An enumeration whose names are not known here."""
+
+I3OMGeo = Class(
+    "I3OMGeo",
+    2,
+    (
+        Field("position", "I3Position", doc="position", flat=""),
+        Field("old_orientation", OLD_ORIENTATION, doc="whether it faces up or down", until=1),
+        Field("orientation", "I3Orientation", doc="how it is turned", since=1),
+        Field("omtype", OM_TYPE, doc="kind of module"),
+        Field("area", "f64", "m^2", "area of the photomultiplier"),
+        Field("azimuth_angle", "f64", "rad", "azimuth angle", until=1),
+        Field("pmttype", PMT_TYPE, doc="kind of photomultiplier", since=2),
+    ),
+    doc="Where a photomultiplier is and what it is.",
+)
+I3ModuleGeo = frame_object(
+    "I3ModuleGeo",
+    1,
+    Field("module_type", OM_TYPE, doc="kind of module"),
+    Field("pos", "I3Position", doc="position", flat=""),
+    Field("orientation", "I3Orientation", doc="how it is turned"),
+    Field("radius", "f64", "m", "radius", until=1),
+    Field("r_radius", "f64", "m", "radius across", since=1),
+    Field("z_radius", "f64", "m", "radius along its axis", since=1),
+    Field("height", "f64", "m", "height of the cylinder between the half spheres", since=1),
+    doc="Where a module is and how large.",
+)
+I3TankGeo = Class(
+    "I3TankGeo",
+    2,
+    (
+        Field("position", "I3Position", doc="position", flat=""),
+        Field("orientation", "f64", "rad", "orientation"),
+        Field("tankradius", "f64", "m", "radius"),
+        Field("tankheight", "f64", "m", "height"),
+        Field("fillheight", "f64", "m", "height of the ice"),
+        Field("omkey_list", "I3VectorOMKey", doc="its modules", since=1),
+        Field("snowheight", "f64", "m", "height of the snow on it", since=2),
+        Field("tanktype", TANK_TYPE, doc="kind of lining", since=2),
+    ),
+    doc="An IceTop tank.",
+)
+I3ScintGeo = Class(
+    "I3ScintGeo",
+    0,
+    (
+        Field("position", "I3Position", doc="position", flat=""),
+        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("scint_type", PLAIN, doc="kind of panel"),
+        Field("height_above_snow", "f64", "m", "height above the snow"),
+        Field("scint_name", "str", doc="name"),
+    ),
+    doc="A scintillator panel.",
+)
+I3AntennaGeo = Class(
+    "I3AntennaGeo",
+    1,
+    (
+        Field("position", "I3Position", doc="position", flat=""),
+        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("antenna_type", "i32", doc="kind of antenna", until=1),
+        Field("height_above_snow", "f64", "m", "height above the snow"),
+        Field("antenna_name", "str", doc="name"),
+        Field("cable_delay", "f64", "ns", "name unknown", until=1),
+    ),
+    doc="A radio antenna.",
+)
+I3IceActGeo = Class(
+    "I3IceActGeo",
+    0,
+    (
+        Field("position", "I3Position", doc="position", flat=""),
+        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("camera_type", PLAIN, doc="kind of camera"),
+        Field("name", "str", doc="name"),
+        Field("n_pixels", "i32", doc="number of pixels"),
+        Field("pixel_size", "f32", "rad", "size of a pixel"),
+        Field("pixel_ids", "I3MapUnsignedUnsigned", doc="pixel numbers"),
+        Field("pixel_positions", "I3MapUnsignedI3Position", doc="pixel positions"),
+    ),
+    doc="An IceAct telescope.",
+)
+I3Geometry = frame_object(
+    "I3Geometry",
+    3,
+    Field("omgeo", Map("OMKey", "I3OMGeo"), doc="photomultipliers", until=1),
+    Field("stationgeo", Map("i32", Vector("I3TankGeo")), doc="tanks of each IceTop station", until=1),
+    Field("omgeo", "I3OMGeoMap", doc="photomultipliers", since=1),
+    Field("stationgeo", "I3StationGeoMap", doc="tanks of each IceTop station", since=1),
+    Field("scintgeo", "I3ScintGeoMap", doc="scintillator panels", since=2),
+    Field("antennageo", "I3AntennaGeoMap", doc="radio antennas", since=2),
+    Field("iceactgeo", "I3IceActGeoMap", doc="IceAct telescopes", since=2),
+    Field("snow_height_provenance", PLAIN, doc="where the snow heights come from", since=3),
+    Field("start_time", "I3Time", doc="valid from"),
+    Field("end_time", "I3Time", doc="valid until"),
+    doc="Where everything is.",
+)
+
+LinearFit = Class(
+    "LinearFit",
+    0,
+    (Field("slope", "f64", doc="slope"), Field("intercept", "f64", doc="intercept")),
+    doc="A line.",
+)
+QuadraticFit = Class(
+    "QuadraticFit",
+    0,
+    (
+        Field("quad_fit_a", "f64", doc="constant term"),
+        Field("quad_fit_b", "f64", doc="linear term"),
+        Field("quad_fit_c", "f64", doc="quadratic term"),
+    ),
+    doc="A parabola.",
+)
+TauParam = Class(
+    "TauParam",
+    0,
+    (
+        *(Field(f"p{i}", "f64", doc=f"parameter {i}") for i in range(6)),
+        Field("tau_frac", "f64", doc="fraction of the first time constant"),
+    ),
+    doc="Parameters of the droop's time constants.",
+)
+PDF: Final = Class("SPEChargeDistribution::PDF", 0, (), doc="Base of the parts of a charge distribution.")
+GAUSSIAN: Final = Class(
+    "SPEChargeDistribution::Gaussian",
+    0,
+    (
+        Field("amplitude", "f64", doc="amplitude"),
+        Field("mean", "f64", "PE", "mean"),
+        Field("sigma", "f64", "PE", "standard deviation"),
+    ),
+    doc="A Gaussian part of a charge distribution.",
+)
+EXPONENTIAL: Final = Class(
+    "SPEChargeDistribution::Exponential",
+    0,
+    (Field("amplitude", "f64", doc="amplitude"), Field("width", "f64", "PE", "decay constant")),
+    doc="An exponential part of a charge distribution.",
+)
+RESIDUALS: Final = Class(
+    "SPEChargeDistribution::Residuals",
+    0,
+    (Field("x", Vector("f64"), "PE", "charges"), Field("y", Vector("f64"), doc="residuals")),
+    doc="What a charge distribution's formula leaves over.",
+)
+SPEChargeDistribution = Class(
+    "SPEChargeDistribution",
+    4,
+    (
+        *(
+            Field(name, "f64", doc=doc, since=1, until=2)
+            for name, doc in (
+                ("exp_amp", "amplitude of the exponential"),
+                ("exp_width", "decay constant of the exponential"),
+                ("gaus_amp", "amplitude of the Gaussian"),
+                ("gaus_mean", "mean of the Gaussian"),
+                ("gaus_width", "standard deviation of the Gaussian"),
+            )
+        ),
+        *(
+            Field(name, "f64", doc=doc, since=2, until=3)
+            for name, doc in (
+                ("exp1_amp", "amplitude of the first exponential"),
+                ("exp1_width", "decay constant of the first exponential"),
+                ("exp2_amp", "amplitude of the second exponential"),
+                ("exp2_width", "decay constant of the second exponential"),
+                ("gaus_amp", "amplitude of the Gaussian"),
+                ("gaus_mean", "mean of the Gaussian"),
+                ("gaus_width", "standard deviation of the Gaussian"),
+                ("compensation_factor", "compensation factor"),
+                ("slc_gaus_mean", "mean of the Gaussian without local coincidence"),
+            )
+        ),
+        Field(
+            "pdfs",
+            Vector(Pointer(PDF.name, derived=(GAUSSIAN.name, EXPONENTIAL.name))),
+            doc="parts of the distribution",
+            since=3,
+        ),
+        Field("compensation_factor", "f64", doc="compensation factor", since=3),
+        Field("fadc_charge_scale", "f64", doc="scale of charges from the FADC", since=3),
+        Field("residuals", Pointer(RESIDUALS.name), doc="what the parts leave over", since=3),
+        Field("upper_limit", "f64", "PE", "upper end of the distribution", since=4),
+    ),
+    doc="Distribution of the charge that one photo-electron makes.",
+)
+BINS: Final = 128
+I3DOMCalibration = Class(
+    "I3DOMCalibration",
+    13,
+    (
+        Field("temperature", "f64", "K", "temperature"),
+        Field("fadc_gain", "f64", doc="FADC gain"),
+        Field("fadc_baseline_fit", "LinearFit", doc="FADC baseline"),
+        Field("fadc_delta_t", "f64", "ns", "FADC time offset", since=1),
+        Field("atwd_gain", Map("u32", "f64"), doc="gain of each ATWD channel", until=4),
+        Field("atwd_gain", CArray("f64", 3), doc="gain of each ATWD channel", since=4),
+        Field("atwd_freq_fit", Map("u32", "QuadraticFit"), doc="sampling rate of each ATWD", until=4),
+        Field("atwd_freq_fit", CArray("QuadraticFit", 2), doc="sampling rate of each ATWD", since=4),
+        *(
+            Field(
+                f"atwd{i}_bin_parameters",
+                of,
+                doc=f"voltage in each bin of ATWD {i}",
+                since=since,
+                until=until,
+            )
+            for of, since, until in (
+                (Map("u32", Map("u32", "LinearFit")), 0, 4),
+                (CArray(CArray("LinearFit", BINS), 3), 4, 11),
+            )
+            for i in range(2)
+        ),
+        Field(
+            "atwd_bin_calib_slope",
+            CArray(CArray(CArray("f64", BINS), 3), 2),
+            doc="voltage per count in each ATWD, channel and bin",
+            since=11,
+        ),
+        Field("transit_time", "LinearFit", doc="transit time of the photomultiplier"),
+        Field("hv_gain_fit", "LinearFit", doc="gain against high voltage"),
+        Field("front_end_impedance", "f64", doc="impedance of the front end", since=2),
+        Field("dom_cal_version", "str", doc="version of the calibration program", since=2),
+        Field("tau_parameters", "TauParam", doc="droop", since=3),
+        Field(
+            "atwd_baselines",
+            CArray(CArray(CArray("f64", BINS), 3), 2),
+            doc="ATWD baselines",
+            since=3,
+            until=11,
+        ),
+        Field("atwd_response_width", "f64", doc="width of the ATWD response", since=3, until=11),
+        Field("fadc_response_width", "f64", doc="width of the FADC response", since=3, until=11),
+        Field("atwd_delta_t", CArray("f64", 2), "ns", "time offset of each ATWD", since=5),
+        Field("spe_disc_calib", "LinearFit", doc="single-photon discriminator", since=6),
+        Field("mpe_disc_calib", "LinearFit", doc="multi-photon discriminator", since=6),
+        Field("pmt_disc_calib", "LinearFit", doc="discriminator in charges", since=7),
+        Field("relative_dom_eff", "f64", doc="efficiency relative to the nominal one", since=8),
+        Field("dom_noise_rate", "f64", "1/ns", "noise rate", since=8),
+        Field("atwd_beacon_baseline", CArray(CArray("f64", 3), 2), "counts", "ATWD baselines", since=9),
+        Field("fadc_beacon_baseline", "f64", "counts", "FADC baseline", since=9),
+        Field("dom_noise_thermal_rate", "f64", "1/ns", "rate of thermal noise", since=10),
+        Field("dom_noise_decay_rate", "f64", "1/ns", "rate of decays", since=10),
+        Field(
+            "dom_noise_scintillation_mean",
+            "f64",
+            doc="mean of log10 of the times between hits of a decay",
+            since=10,
+        ),
+        Field("dom_noise_scintillation_sigma", "f64", doc="standard deviation of the same", since=10),
+        Field("dom_noise_scintillation_hits", "f64", doc="mean number of hits of a decay", since=10),
+        Field(
+            "combined_spe_charge_distribution",
+            "SPEChargeDistribution",
+            doc="charge of a photo-electron",
+            since=11,
+        ),
+        Field(
+            "mean_atwd_charge",
+            "f64",
+            "PE",
+            "mean charge of a photo-electron in the ATWD; NaN if not valid",
+            since=11,
+        ),
+        Field(
+            "mean_fadc_charge",
+            "f64",
+            "PE",
+            "mean charge of a photo-electron in the FADC; NaN if not valid",
+            since=11,
+        ),
+        Field("is_mean_atwd_charge_valid", "bool", doc="whether the ATWD's is valid", since=11, until=12),
+        Field("is_mean_fadc_charge_valid", "bool", doc="whether the FADC's is valid", since=11, until=12),
+        Field("dom_cal_time", "I3Time", doc="time of the calibration", since=13),
+    ),
+    doc="Calibration of a DOM.",
+)
+I3VEMCalibration = Class(
+    "I3VEMCalibration",
+    0,
+    (
+        Field("pe_per_vem", "f64", "PE", "charge of a vertical muon"),
+        Field("mu_peak_width", "f64", "PE", "width of the muon peak"),
+        Field("hglg_cross_over", "f64", "PE", "charge where high gain hands over to low gain"),
+        Field("corr_factor", "f64", doc="correction factor"),
+    ),
+    doc="Calibration of an IceTop DOM.",
+)
+
+
+TANK_CALIBRATION: Final = Class(
+    "I3TankCalibration",
+    0,
+    tuple(Field(f"f64_{i}", "f64", doc="name unknown") for i in range(3)),
+    doc="Calibration of an IceTop tank, of an early era.",
+)
+I3Calibration = frame_object(
+    "I3Calibration",
+    4,
+    Field("dom_cal", Map("OMKey", "I3DOMCalibration"), doc="calibration of each DOM"),
+    Field("aom_cal", Map("OMKey", "I3AMANDAOMCalibration"), doc="calibration of AMANDA modules", until=4),
+    Field(
+        "tank_cal", Map("TankKey", TANK_CALIBRATION.name), doc="calibration of IceTop tanks", since=1, until=2
+    ),
+    Field("vem_cal", Map("OMKey", "I3VEMCalibration"), doc="calibration of IceTop DOMs", since=2),
+    Field("twr_cal", Map("OMKey", "I3TWRCalibration"), doc="calibration of AMANDA modules", since=3, until=4),
+    Field("f64_0", "f64", doc="name unknown", since=3, until=4),
+    Field("f64_1", "f64", doc="name unknown", since=3, until=4),
+    Field("start_time", "I3Time", doc="valid from"),
+    Field("end_time", "I3Time", doc="valid until"),
+    doc="How digits become physical quantities.",
+)
+
+TRIG_MODE: Final = Enum(
+    "I3DOMStatus::TrigMode",
+    (("UnknownTrigMode", -1), ("TestPattern", 0), ("CPU", 1), ("SPE", 2), ("Flasher", 3), ("MPE", 4)),
+)
+LC_MODE: Final = Enum(
+    "I3DOMStatus::LCMode",
+    (
+        ("UnknownLCMode", -1),
+        ("LCOff", 0),
+        ("UpOrDown", 1),
+        ("Up", 2),
+        ("Down", 3),
+        ("UpAndDown", 4),
+        ("SoftLC", 5),
+    ),
+)
+ON_OFF: Final = Enum("I3DOMStatus::OnOff", (("Unknown", -1), ("Off", 0), ("On", 1)))
+DOM_GAIN: Final = Enum("I3DOMStatus::DOMGain", (("UnknownGainType", -1), ("High", 0), ("Low", 1)))
+CABLE: Final = Enum(
+    "I3DOMStatus::CableType", (("UnknownCableType", -1), ("Terminated", 0), ("Unterminated", 1))
+)
+I3DOMStatus = Class(
+    "I3DOMStatus",
+    6,
+    (
+        Field("trig_mode", TRIG_MODE, doc="what starts a readout"),
+        Field("lc_mode", LC_MODE, doc="neighbours it listens to"),
+        Field("lc_window_pre", "f64", "ns", "coincidence window before"),
+        Field("lc_window_post", "f64", "ns", "coincidence window after"),
+        Field("lc_span", "u32", doc="number of neighbours on each side"),
+        Field("status_atwd_a", ON_OFF, doc="ATWD a"),
+        Field("status_atwd_b", ON_OFF, doc="ATWD b"),
+        Field("status_fadc", ON_OFF, doc="FADC"),
+        Field("pmt_hv", "f64", "1e9 V", "high voltage"),
+        Field("spe_threshold", "f64", "1e9 V", "single-photon threshold"),
+        Field("fe_pedestal", "f64", "1e9 V", "pedestal of the front end"),
+        Field("dac_trigger_bias_0", "f64", doc="setting of the sampling rate of ATWD 0"),
+        Field("dac_trigger_bias_1", "f64", doc="setting of the sampling rate of ATWD 1"),
+        Field("dac_fadc_ref", "f64", doc="setting of the FADC baseline"),
+        *(Field(f"n_bins_atwd_{i}", "u32", doc=f"bins read from ATWD channel {i}") for i in range(4)),
+        Field("n_bins_fadc", "u32", doc="bins read from the FADC"),
+        Field("fb_state", ON_OFF, doc="flasher board"),
+        Field("fb_brightness", "u32", doc="brightness of the flasher board"),
+        Field("fb_length", "u32", doc="length of a flash"),
+        Field("fb_delay", "u32", doc="delay of a flash"),
+        Field("fb_mask", "u32", doc="light-emitting diodes, as bits"),
+        Field("fb_rate", "u32", doc="rate of flashes"),
+        Field("dom_gain_type", DOM_GAIN, doc="gain", since=1),
+        Field("cable_type", CABLE, doc="cable", since=1),
+        Field("delta_compress", ON_OFF, doc="delta compression", since=2),
+        Field("slc_active", "bool", doc="whether it reads out without coincidence", since=3),
+        Field("mpe_threshold", "f64", "1e9 V", "multi-photon threshold", since=4),
+        Field("tx_mode", LC_MODE, doc="neighbours it talks to", since=6),
+    ),
+    doc="Settings of a DOM.",
+)
+SUBDETECTOR: Final = Enum(
+    "I3TriggerStatus::Subdetector", (("NOT_SPECIFIED", 0), ("ALL", 1), ("ICETOP", 2), ("INICE", 3))
+)
+I3TriggerReadoutConfig = Class(
+    "I3TriggerReadoutConfig",
+    0,
+    (
+        Field("readout_time_minus", "f64", "ns", "readout before the trigger"),
+        Field("readout_time_plus", "f64", "ns", "readout after the trigger"),
+        Field("readout_time_offset", "f64", "ns", "offset of the readout"),
+    ),
+    doc="What is read out for a trigger.",
+)
+I3TriggerStatus = Class(
+    "I3TriggerStatus",
+    3,
+    (
+        Field("trigger_name", "str", doc="name"),
+        Field("trigger_settings", Map("str", "i32"), doc="settings", until=3),
+        Field("trigger_settings", Map("str", "str"), doc="settings", since=3),
+        Field("readout_time_minus", "f64", "ns", "readout before the trigger", since=1, until=2),
+        Field("readout_time_plus", "f64", "ns", "readout after the trigger", since=1, until=2),
+        Field("readout_time_offset", "f64", "ns", "offset of the readout", since=1, until=2),
+        Field(
+            "readout_settings",
+            Map(SUBDETECTOR, "I3TriggerReadoutConfig"),
+            doc="what is read out from which part of the detector",
+            since=2,
+        ),
+    ),
+    doc="Settings of a trigger.",
+)
+I3DetectorStatus = frame_object(
+    "I3DetectorStatus",
+    4,
+    Field("dom_status", Map("OMKey", "I3DOMStatus"), doc="settings of each DOM"),
+    Field("aom_status", Map("OMKey", "I3TWRStatus"), doc="settings of AMANDA modules", since=1, until=4),
+    Field("trigger_status", Map("TriggerKey", "I3TriggerStatus"), doc="settings of each trigger"),
+    Field(
+        "amanda_trigger_status",
+        Map("TriggerKey", "I3TriggerStatus"),
+        doc="settings of AMANDA's triggers",
+        since=2,
+        until=4,
+    ),
+    Field("start_time", "I3Time", doc="valid from"),
+    Field("end_time", "I3Time", doc="valid until"),
+    Field("daq_configuration_name", "str", doc="name of the data-acquisition configuration", since=3),
+    doc="How the detector was set up.",
+)
+I3FlasherStatus = frame_object(
+    "I3FlasherStatus",
+    1,
+    Field("brightness", "i32", doc="brightness setting"),
+    Field("window", "i32", doc="width setting"),
+    Field("rate", "i32", "Hz", "rate setting"),
+    Field("mask", "i32", doc="light-emitting diodes, as bits"),
+    Field("delay", "i32", doc="delay setting"),
+    doc="Settings of a flasher board.",
+)
+
+CLASSES: Final = (
+    I3OMGeo,
+    mapping("I3OMGeoMap", "OMKey", "I3OMGeo", "Geometry of each photomultiplier."),
+    I3ModuleGeo,
+    mapping("I3ModuleGeoMap", "ModuleKey", "I3ModuleGeo", "Geometry of each module."),
+    I3TankGeo,
+    vector("I3StationGeo", "I3TankGeo", "The tanks of an IceTop station."),
+    mapping("I3StationGeoMap", "i32", "I3StationGeo", "The tanks of each IceTop station."),
+    I3ScintGeo,
+    mapping("I3ScintGeoMap", "ScintKey", "I3ScintGeo", "Geometry of each scintillator panel."),
+    I3AntennaGeo,
+    mapping("I3AntennaGeoMap", "AntennaKey", "I3AntennaGeo", "Geometry of each antenna."),
+    I3IceActGeo,
+    mapping("I3IceActGeoMap", "IceActKey", "I3IceActGeo", "Geometry of each IceAct telescope."),
+    I3Geometry,
+    LinearFit,
+    QuadraticFit,
+    TauParam,
+    PDF,
+    GAUSSIAN,
+    EXPONENTIAL,
+    RESIDUALS,
+    SPEChargeDistribution,
+    I3DOMCalibration,
+    I3VEMCalibration,
+    TANK_CALIBRATION,
+    opaque("I3AMANDAOMCalibration"),
+    opaque("I3TWRCalibration"),
+    opaque("I3TWRStatus"),
+    I3Calibration,
+    I3DOMStatus,
+    I3TriggerReadoutConfig,
+    I3TriggerStatus,
+    I3DetectorStatus,
+    I3FlasherStatus,
+    mapping("I3FlasherStatusMap", "OMKey", "I3FlasherStatus", "Settings of each flasher board."),
+)

@@ -1,0 +1,133 @@
+"""Layouts of particles, particle trees and lists."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from icecol.i3.classes.basic import vector
+from icecol.i3.schema import Class, Custom, Enum, Field, Pair, Vector, frame_object
+
+SHAPE: Final = Enum(
+    "I3Particle::ParticleShape",
+    (
+        ("Null", 0),
+        ("Primary", 10),
+        ("TopShower", 20),
+        ("Cascade", 30),
+        ("CascadeSegment", 31),
+        ("InfiniteTrack", 40),
+        ("StartingTrack", 50),
+        ("StoppingTrack", 60),
+        ("ContainedTrack", 70),
+        ("MCTrack", 80),
+        ("MCTrackSegment", 81),
+        ("MCTrackSegmentSlow", 82),
+        ("Dark", 90),
+    ),
+)
+FIT_STATUS: Final = Enum(
+    "I3Particle::FitStatus",
+    (
+        ("NotSet", -1),
+        ("OK", 0),
+        ("GeneralFailure", 10),
+        ("InsufficientHits", 20),
+        ("FailedToConverge", 30),
+        ("MissingSeed", 40),
+        ("InsufficientQuality", 50),
+    ),
+)
+LOCATION: Final = Enum(
+    "I3Particle::LocationType",
+    (("Anywhere", 0), ("IceTop", 10), ("InIce", 20), ("InActiveVolume", 30)),
+)
+
+I3Particle = frame_object(
+    "I3Particle",
+    5,
+    Field("minor_id", "i32", doc="running number of the particle in the process that made it"),
+    Field("major_id", "u64", doc="identifier of the process that made the particle", since=2),
+    Field("parent_id", "i32", doc="identifier of the parent particle", until=1),
+    Field("primary_id", "i32", doc="identifier of the primary particle", until=1),
+    Field("pdg_encoding", "i32", doc="PDG code; before version 5 a code of an older scheme"),
+    Field("shape", SHAPE, doc="kind of object: cascade, track, ..."),
+    Field("fit_status", FIT_STATUS, doc="outcome of the fit that made it"),
+    Field("pos", "I3Position", doc="vertex", flat=""),
+    Field("dir", "I3Direction", doc="direction it comes from", flat=""),
+    Field("time", "f64", "ns", "time at the vertex"),
+    Field("energy", "f64", "GeV", "kinetic energy"),
+    Field("length", "f64", "m", "length of the track"),
+    Field("speed", "f64", "m/ns", "speed"),
+    Field("composite", Vector("I3Particle"), doc="parts of the particle", until=1),
+    Field("location_type", LOCATION, doc="where the simulation put it", since=1),
+    Field("bjorken_x", "f64", doc="Bjorken x of the interaction", since=4, until=5),
+    Field("bjorken_y", "f64", doc="Bjorken y of the interaction", since=4, until=5),
+    doc="A particle, simulated or reconstructed.",
+)
+
+I3MCTree = frame_object(
+    "I3MCTree",
+    1,
+    Field("", Custom("tree_counts", "I3Particle"), doc="the particles", until=1),
+    Field("", Custom("tree_bits", "I3Particle"), doc="the particles", since=1),
+    doc="The simulated particles and who came from whom.",
+)
+
+I3Stochastic = Class(
+    "I3Stochastic",
+    0,
+    (
+        Field("time", "f32", "ns", "time since the parent's"),
+        Field("energy", "f32", "GeV", "kinetic energy"),
+        Field("major_id", "u64", doc="identifier of the process that made the particle"),
+        Field("minor_id", "i32", doc="running number of the particle in that process"),
+        Field("pdg_encoding", "i32", doc="PDG code"),
+    ),
+    doc="An energy loss on a track.",
+)
+I3LinearizedMCTree = frame_object(
+    "I3LinearizedMCTree",
+    1,
+    Field("tree", "I3MCTree", doc="the particles without their energy losses", flat=""),
+    Field(
+        "leaves", Vector(Pair("I3ParticleID", "u32")), doc="how many energy losses belong to which particle"
+    ),
+    Field("stochastics", Vector("I3Stochastic"), doc="the energy losses"),
+    doc="A particle tree with its energy losses in short form.",
+)
+
+I3MMCTrack = Class(
+    "I3MMCTrack",
+    1,
+    (
+        Field("particle", "I3Particle", doc="the muon or tau"),
+        *(
+            Field(f"{name}{place}", "f64", unit, f"{what} {where}")
+            for place, where in (
+                ("i", "where it enters the detector"),
+                ("f", "where it leaves the detector"),
+                ("c", "closest to the detector's centre"),
+            )
+            for name, unit, what in (
+                ("x", "m", "x"),
+                ("y", "m", "y"),
+                ("z", "m", "z"),
+                ("t", "ns", "time"),
+                ("E", "GeV", "energy"),
+            )
+        ),
+        Field("Elost", "f64", "GeV", "energy lost inside the detector"),
+    ),
+    doc="A muon or tau and where it crosses the detector; times are in s in version 0.",
+)
+
+CLASSES: Final = (
+    I3Particle,
+    vector("I3ParticleVect", "I3Particle", "Particles."),
+    I3MCTree,
+    I3Stochastic,
+    I3LinearizedMCTree,
+    Class("I3MCList", 0, (Field("", "I3ParticleVect", flat=""),), doc="Particles, of the AMANDA era."),
+    I3MMCTrack,
+    vector("I3MMCTrackList", "I3MMCTrack", "Muons and taus and where they cross the detector."),
+)

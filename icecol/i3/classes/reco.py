@@ -1,0 +1,501 @@
+"""Layouts of what reconstructions and cuts write beside the particle they fit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from icecol.i3.classes.basic import fields
+from icecol.i3.schema import Class, Enum, Field, Vector, frame_object
+
+I3LogLikelihoodFitParams = frame_object(
+    "I3LogLikelihoodFitParams",
+    0,
+    *fields(
+        "f64",
+        ("logl", "", "negative logarithm of the likelihood"),
+        ("rlogl", "", "the same by degree of freedom"),
+    ),
+    *fields("i32", ("ndof", "", "degrees of freedom"), ("nmini", "", "calls of the likelihood")),
+    doc="Quality of a likelihood fit.",
+)
+
+I3DirectHitsValues = frame_object(
+    "I3DirectHitsValues",
+    0,
+    *(
+        Field(f"{part}_{kind}_{things}", of, unit, f"{what} with pulses {when}")
+        for kind, when in (
+            ("dir", "in the time window of light that comes straight"),
+            ("early", "before that window"),
+            ("late", "after that window"),
+        )
+        for part, things, of, unit, what in (
+            ("n", "strings", "u32", "", "strings"),
+            ("n", "doms", "u32", "", "modules"),
+            ("n", "pulses", "u64", "", "number of pulses: those"),
+            ("q", "pulses", "f64", "PE", "charge of those"),
+        )
+    ),
+    Field("dir_track_length", "f64", "m", "length of the track between its first and last direct hit"),
+    Field("dir_track_hit_distribution_smoothness", "f64", doc="how evenly direct hits lie along the track"),
+    doc="Hits that fit light coming straight from a track.",
+)
+
+I3HitMultiplicityValues = frame_object(
+    "I3HitMultiplicityValues",
+    0,
+    *fields(
+        "u32",
+        ("n_hit_strings", "", "strings with a pulse"),
+        ("n_hit_doms", "", "modules with a pulse"),
+        ("n_hit_doms_one_pulse", "", "modules with just one pulse"),
+    ),
+    Field("n_pulses", "u64", doc="number of pulses"),
+    doc="How many strings, modules and pulses there are.",
+)
+
+I3HitStatisticsValues = frame_object(
+    "I3HitStatisticsValues",
+    0,
+    Field("cog", "I3Position", doc="centre of gravity of the hits"),
+    *fields(
+        "f64",
+        ("cog_z_sigma", "m", "standard deviation of z around the centre of gravity"),
+        ("min_pulse_time", "ns", "time of the first pulse"),
+        ("max_pulse_time", "ns", "time of the last pulse"),
+        ("q_max_doms", "PE", "largest charge of a module"),
+        ("q_tot_pulses", "PE", "total charge"),
+        ("z_min", "m", "z of the lowest hit module"),
+        ("z_max", "m", "z of the highest hit module"),
+        ("z_mean", "m", "mean z of the hit modules"),
+        ("z_sigma", "m", "standard deviation of z of the hit modules"),
+        ("z_travel", "m", "how z of the hits moves with time"),
+    ),
+    doc="Statistics of the hits.",
+)
+
+I3TimeCharacteristicsValues = frame_object(
+    "I3TimeCharacteristicsValues",
+    0,
+    Field("timelength_fwhm", "f64", "ns", "full width at half maximum of the hit times"),
+    *fields(
+        "i32",
+        ("timelength_last_first", "ns", "time from the first to the last pulse"),
+        ("timelength_maxgap", "ns", "longest time without a pulse"),
+        ("zpattern", "", "how often the next string is hit higher, less how often lower"),
+    ),
+    doc="How the hits lie in time.",
+)
+
+I3TrackCharacteristicsValues = frame_object(
+    "I3TrackCharacteristicsValues",
+    0,
+    *fields(
+        "f64",
+        ("avg_dom_dist_q_tot_dom", "m", "mean distance of modules to the track, by charge"),
+        ("empty_hits_track_length", "m", "longest part of the track without hits"),
+        ("track_hits_separation_length", "m", "distance of the hits' centres in the first and last quarter"),
+        ("track_hits_distribution_smoothness", "", "how evenly hits lie along the track"),
+    ),
+    doc="How the hits lie along a track.",
+)
+
+I3LineFitParams = frame_object(
+    "I3LineFitParams",
+    1,
+    *fields(
+        "f64",
+        ("LFVel", "m/ns", "speed of the plane wave"),
+        ("LFVelX", "m/ns", "its x"),
+        ("LFVelY", "m/ns", "its y"),
+        ("LFVelZ", "m/ns", "its z"),
+    ),
+    Field("NHits", "i32", doc="number of hits used", since=1),
+    doc="Result of the line fit.",
+)
+
+
+def _inertia(name: str, doc: str) -> Class:
+    """Make the layout of the results of fits by the tensor of inertia."""
+    return frame_object(
+        name,
+        0,
+        *fields(
+            "f64",
+            ("mineval", "", "smallest eigenvalue"),
+            ("evalratio", "", "smallest eigenvalue over the sum of all"),
+            ("eval2", "", "second eigenvalue"),
+            ("eval3", "", "third eigenvalue"),
+        ),
+        doc=doc,
+    )
+
+
+CRAMER_RAO_STATUS: Final = Enum(
+    "CramerRaoParams::CramerRaoStatus",
+    (
+        ("NotSet", -1),
+        ("OK", 0),
+        ("MissingInput", 10),
+        ("SingularMatrix", 20),
+        ("InsufficientHits", 30),
+        ("OneStringEvent", 40),
+        ("OtherProblems", 50),
+    ),
+)
+CramerRaoParams = frame_object(
+    "CramerRaoParams",
+    2,
+    Field("cramer_rao_theta", "f64", "rad", "error of the zenith angle"),
+    Field("cramer_rao_phi", "f64", "rad", "error of the azimuth angle"),
+    Field("status", CRAMER_RAO_STATUS, doc="outcome"),
+    Field("cramer_rao_theta_corr", "f64", "rad", "corrected error of the zenith angle", until=2),
+    Field("cramer_rao_phi_corr", "f64", "rad", "corrected error of the azimuth angle", until=2),
+    Field("llh_est", "f64", doc="estimated likelihood", until=2),
+    Field("rllh_est", "f64", doc="the same by degree of freedom", until=2),
+    *fields(
+        "f64",
+        ("variance_theta", "rad^2", "variance of the zenith angle", 2),
+        ("variance_phi", "rad^2", "variance of the azimuth angle", 2),
+        ("variance_x", "m^2", "variance of x", 2),
+        ("variance_y", "m^2", "variance of y", 2),
+        ("covariance_theta_phi", "rad^2", "covariance of the angles", 2),
+        ("covariance_theta_x", "m rad", "covariance of zenith angle and x", 2),
+        ("covariance_theta_y", "m rad", "covariance of zenith angle and y", 2),
+        ("covariance_phi_x", "m rad", "covariance of azimuth angle and x", 2),
+        ("covariance_phi_y", "m rad", "covariance of azimuth angle and y", 2),
+        ("covariance_x_y", "m^2", "covariance of x and y", 2),
+    ),
+    doc="Cramer-Rao bound of a track's direction.",
+)
+
+I3DipoleFitParams = frame_object(
+    "I3DipoleFitParams",
+    0,
+    *fields(
+        "f64",
+        ("Magnet", "", "magnetisation"),
+        ("MagnetX", "", "its x"),
+        ("MagnetY", "", "its y"),
+        ("MagnetZ", "", "its z"),
+        ("AmpSum", "PE", "sum of the amplitudes"),
+    ),
+    *fields("i32", ("NHits", "", "number of hits"), ("NPairs", "", "number of pairs")),
+    Field("MaxAmp", "f64", "PE", "largest amplitude"),
+    doc="Result of the dipole fit.",
+)
+
+I3FiniteCuts = frame_object(
+    "I3FiniteCuts",
+    1,
+    *fields(
+        "f64",
+        ("Length", "m", "length of the track"),
+        ("endFraction", "", "fraction of the detector behind the track's end"),
+        ("startFraction", "", "fraction of the detector before the track's start"),
+        ("Sdet", "", "ratio of lengths of track and detector"),
+        ("finiteCut", "", "cut value"),
+        ("DetectorLength", "m", "length of the detector along the track"),
+    ),
+    doc="Result of the reconstruction of finite tracks.",
+)
+
+I3StartStopParams = frame_object(
+    "I3StartStopParams",
+    1,
+    *fields(
+        "f64",
+        ("LLHStartingTrack", "", "likelihood of a starting track"),
+        ("LLHStoppingTrack", "", "likelihood of a stopping track"),
+        ("LLHInfTrack", "", "likelihood of an infinite track"),
+    ),
+    doc="Likelihoods of start and stop of a track.",
+)
+
+I3CscdLlhFitParams = frame_object(
+    "I3CscdLlhFitParams",
+    0,
+    *fields(
+        "i32",
+        ("HitCount", "", "number of hits"),
+        ("HitOmCount", "", "number of modules with hits"),
+        ("UnhitOmCount", "", "number of modules without hits"),
+        ("Status", "", "outcome of the minimiser"),
+    ),
+    *fields(
+        "f64",
+        ("ErrT", "ns", "error of the time"),
+        ("ErrX", "m", "error of x"),
+        ("ErrY", "m", "error of y"),
+        ("ErrZ", "m", "error of z"),
+        ("ErrTheta", "rad", "error of the zenith angle"),
+        ("ErrPhi", "rad", "error of the azimuth angle"),
+        ("ErrEnergy", "GeV", "error of the energy"),
+        ("NegLlh", "", "negative logarithm of the likelihood"),
+        ("ReducedLlh", "", "the same by degree of freedom"),
+    ),
+    doc="Quality of a cascade fit.",
+)
+
+I3FillRatioInfo = frame_object(
+    "I3FillRatioInfo",
+    0,
+    *fields(
+        "f64",
+        ("mean_distance", "m", "mean distance of the hits to the vertex"),
+        ("rms_distance", "m", "root mean square of the distances"),
+        ("nch_distance", "m", "distance by the number of channels"),
+        ("energy_distance", "m", "distance by the energy"),
+        ("fill_radius_from_rms", "m", "radius of the sphere by the root mean square"),
+        ("fill_radius_from_mean", "m", "radius of the sphere by the mean"),
+        ("fill_radius_from_energy", "m", "radius of the sphere by the energy"),
+        ("fillradius_from_nch", "m", "radius of the sphere by the number of channels"),
+        ("fill_radius_from_mean_plus_rms", "m", "radius of the sphere by mean plus root mean square"),
+        ("fill_ratio_from_rms", "", "hit fraction of the sphere by the root mean square"),
+        ("fill_ratio_from_mean", "", "hit fraction of the sphere by the mean"),
+        ("fill_ratio_from_mean_plus_rms", "", "hit fraction of the sphere by mean plus root mean square"),
+        ("fillratio_from_nch", "", "hit fraction of the sphere by the number of channels"),
+        ("fill_ratio_from_energy", "", "hit fraction of the sphere by the energy"),
+    ),
+    Field("hit_count", "i32", doc="number of hits"),
+    doc="How densely the modules around a vertex are hit.",
+)
+
+PARABOLOID_STATUS: Final = Enum("I3ParaboloidFitParams::ParaboloidFitStatus", ())
+I3ParaboloidFitParams = Class(
+    "I3ParaboloidFitParams",
+    2,
+    (
+        Field("", "I3LogLikelihoodFitParams", flat=""),
+        *fields(
+            "f64",
+            ("pbfZen", "rad", "zenith angle of the minimum"),
+            ("pbfAzi", "rad", "azimuth angle of the minimum"),
+            ("pbfErr1", "rad", "first half axis of the error ellipse"),
+            ("pbfErr2", "rad", "second half axis of the error ellipse"),
+            ("pbfRotAng", "rad", "rotation of the error ellipse"),
+            ("pbfCenterLlh", "", "likelihood at the centre of the grid"),
+            ("pbfLlh", "", "likelihood at the minimum"),
+            ("pbfZenOff", "rad", "offset of the minimum in zenith angle"),
+            ("pbfAziOff", "rad", "offset of the minimum in azimuth angle"),
+            ("pbfCurv11", "", "curvature"),
+            ("pbfCurv12", "", "mixed curvature"),
+            ("pbfCurv22", "", "curvature"),
+            ("pbfChi2", "", "quality of the paraboloid"),
+            ("pbfDetCurvM", "", "determinant of the curvature matrix"),
+            ("pbfSigmaZen", "rad", "error of the zenith angle"),
+            ("pbfSigmaAzi", "rad", "error of the azimuth angle"),
+            ("pbfCovar", "", "covariance of the angles"),
+            ("pbfTrOffZen", "rad", "offset of the true direction in zenith angle", 1),
+            ("pbfTrOffAzi", "rad", "offset of the true direction in azimuth angle", 1),
+            ("pbfTrZen", "rad", "true zenith angle on the grid", 1),
+            ("pbfTrAzi", "rad", "true azimuth angle on the grid", 1),
+        ),
+        Field("pbfStatus", PARABOLOID_STATUS, doc="outcome", since=2),
+    ),
+    doc="Paraboloid fitted to the likelihood around its minimum.",
+)
+
+MillipedeFitParams = Class(
+    "MillipedeFitParams",
+    2,
+    (
+        Field("", "I3LogLikelihoodFitParams", flat=""),
+        *fields(
+            "f64",
+            ("qtotal", "PE", "charge seen"),
+            ("predicted_qtotal", "PE", "charge predicted"),
+            ("squared_residuals", "PE^2", "sum of squared differences"),
+            ("chi_squared", "", "sum of squared differences over errors"),
+            ("chi_squared_dof", "", "degrees of freedom of that sum"),
+            ("logl_ratio", "", "ratio of likelihoods to the best possible", 2),
+        ),
+    ),
+    doc="Quality of a Millipede fit.",
+)
+
+
+def _npe(suffix: str, where: str, since: int) -> tuple[Field, ...]:
+    """Make the fields of an I3PortiaEvent for one method of baseline subtraction."""
+    return (
+        *fields(
+            "f64",
+            (f"TotalBestNPE{suffix}", "PE", f"best charge{where}", since),
+            (f"TotalAtwdNPE{suffix}", "PE", f"charge by ATWD{where}", since),
+            (f"TotalFadcNPE{suffix}", "PE", f"charge by FADC{where}", since),
+        ),
+        *fields(
+            "i32",
+            (f"TotalNch{suffix}", "", f"modules{where}", since),
+            (f"AtwdNch{suffix}", "", f"modules by ATWD{where}", since),
+            (f"FadcNch{suffix}", "", f"modules by FADC{where}", since),
+        ),
+    )
+
+
+I3PortiaEvent = frame_object(
+    "I3PortiaEvent",
+    2,
+    *_npe("", "", 0),
+    Field("FirstPulseOMKey", "OMKey", doc="module of the first pulse"),
+    Field("LastPulseOMKey", "OMKey", doc="module of the last pulse"),
+    *_npe("btw", " in the time window", 2),
+    Field("LargestNPEOMKey", "OMKey", doc="module of the largest charge", since=2),
+    Field("FirstPulseOMKeybtw", "OMKey", doc="module of the first pulse in the time window", since=2),
+    Field("LastPulseOMKeybtw", "OMKey", doc="module of the last pulse in the time window", since=2),
+    doc="Charges of an event of extremely high energy.",
+)
+
+VETO_SHORT: Final = fields(
+    "i16",
+    ("earliestContainment", "", "containment of the first hit"),
+    ("maxDomChargeContainment", "", "containment of the module with the largest charge"),
+)
+I3Veto = frame_object(
+    "I3Veto",
+    0,
+    *VETO_SHORT,
+    *fields(
+        "i16",
+        ("nUnhitTopLayers", "", "layers without hits at the top"),
+        ("nLayer", "", "layers with hits"),
+        ("earliestLayer", "", "layer of the first hit"),
+        ("earliestOM", "", "module number of the first hit"),
+        ("latestLayer", "", "layer of the last hit"),
+        ("latestOM", "", "module number of the last hit"),
+        ("latestContainment", "", "containment of the last hit"),
+        ("mostOuterLayer", "", "outermost layer hit"),
+    ),
+    Field("depthHighestHit", "f64", "m", "z of the highest hit"),
+    Field("depthFirstHit", "f64", "m", "z of the first hit"),
+    *fields(
+        "i16",
+        ("maxDomChargeLayer", "", "layer of the module with the largest charge"),
+        ("maxDomChargeLayer_xy", "", "its horizontal layer"),
+        ("maxDomChargeLayer_z", "", "its vertical layer"),
+        ("maxDomChargeString", "", "its string"),
+        ("maxDomChargeOM", "", "its number on the string"),
+        ("nDomsBeforeMaxDOM", "", "modules hit before it"),
+    ),
+    doc="Where a cascade lies in the detector.",
+)
+
+DSTPosition = Class(
+    "DSTPosition",
+    0,
+    fields("i8", ("x", "", "x, binned"), ("y", "", "y, binned"), ("z", "", "z, binned")),
+    doc="A point in one byte for each coordinate.",
+)
+I3DST16 = frame_object(
+    "I3DST16",
+    8,
+    Field("trigger_tag", "u16", doc="triggers, as bits"),
+    Field("event_id", "u32", doc="event number"),
+    Field("sub_event_id", "u8", doc="sub-event number"),
+    Field("t0", "u8", doc="upper part of the time"),
+    Field("t1", "u32", doc="lower part of the time"),
+    Field("reco1", "u32", doc="first direction, packed"),
+    Field("reco2", "u32", doc="second direction, packed"),
+    Field("ndom", "u16", doc="modules with hits"),
+    Field("n_string", "u8", doc="strings with hits"),
+    Field("cog", "DSTPosition", doc="centre of gravity"),
+    Field("n_dir", "u8", doc="direct hits"),
+    Field("l_dir", "u8", doc="length of direct hits, binned"),
+    Field("rlogl", "u8", doc="likelihood, binned"),
+    Field("log_e", "u8", doc="logarithm of the energy, binned"),
+    Field("reco_label", "u8", doc="which reconstructions were stored"),
+    doc="An event in 40 bytes.",
+)
+I3DSTHeader16 = frame_object(
+    "I3DSTHeader16",
+    8,
+    Field("run_id", "u32", doc="run number"),
+    Field("event_id", "u32", doc="event number of the first event"),
+    Field("mod_julian_day", "u16", "d", "modified Julian day"),
+    Field("heal_pix_n_side", "u16", doc="resolution of the directions"),
+    Field("triggers", Vector("u16"), doc="triggers that the bits stand for"),
+    Field("recos", Vector("str"), doc="reconstructions that the labels stand for", since=6),
+    doc="What the numbers of the events in 40 bytes mean.",
+)
+
+SANTA: Final = (
+    *fields(
+        "f64",
+        ("zc", "m", "z of the point closest to the string"),
+        ("tc", "ns", "time at that point"),
+        ("dc", "m", "distance of that point"),
+        ("uz", "", "z of the direction"),
+        ("chi2", "", "quality of the fit, modified"),
+        ("chi2_simple", "", "quality of the fit"),
+        ("zc_error", "m", "error of zc"),
+        ("tc_error", "ns", "error of tc"),
+        ("dc_error", "m", "error of dc"),
+        ("uz_error", "", "error of uz"),
+    ),
+    *fields(
+        "i32",
+        ("dof", "", "degrees of freedom"),
+        ("string", "", "string number; -1 for several"),
+        ("n_calls", "", "calls of the fit's function"),
+    ),
+    Field("fit_time", "f64", doc="time the fit took; unit unknown"),
+    *fields("i32", ("fit_status", "", "outcome"), ("fit_type", "", "kind of fit")),
+)
+
+VARIABLES: Final = (
+    *fields("u32", ("u32_0", "", "name unknown"), ("u32_1", "", "name unknown")),
+    *fields("f64", *((f"f64_{i}", "", "name unknown") for i in range(4))),
+    *(
+        field
+        for i in range(9)
+        for field in (
+            Field(f"position_{i}", "I3Position", doc="name unknown"),
+            *fields("f64", *((f"position_{i}_f64_{j}", "", "name unknown") for j in range(3))),
+        )
+    ),
+)
+
+I3ShieldHitRecord = frame_object(
+    "I3ShieldHitRecord",
+    2,
+    Field("time_residual", "f64", "ns", "time relative to the shower front"),
+    Field("distance", "f64", "m", "distance to the track"),
+    Field("charge", "f32", "VEM", "charge", since=2),
+    Field("dom_key", "OMKey", doc="module", since=1),
+    doc="A hit of IceTop near a track.",
+)
+
+CLASSES: Final = (
+    I3LogLikelihoodFitParams,
+    I3DirectHitsValues,
+    I3HitMultiplicityValues,
+    I3HitStatisticsValues,
+    I3TimeCharacteristicsValues,
+    I3TrackCharacteristicsValues,
+    I3LineFitParams,
+    _inertia("I3TensorOfInertiaFitParams", "Result of the fit by the tensor of inertia."),
+    _inertia("I3CLastFitParams", "Result of the cascade's first guess."),
+    CramerRaoParams,
+    I3DipoleFitParams,
+    I3FiniteCuts,
+    I3StartStopParams,
+    I3CscdLlhFitParams,
+    I3FillRatioInfo,
+    I3ParaboloidFitParams,
+    MillipedeFitParams,
+    I3PortiaEvent,
+    I3Veto,
+    frame_object("I3VetoShort", 0, *VETO_SHORT, doc="Where a cascade lies in the detector, in short."),
+    DSTPosition,
+    I3DST16,
+    I3DSTHeader16,
+    frame_object("I3SantaFitParams", 4, *SANTA, doc="Result of the single-string fit."),
+    frame_object("Variables", 0, *VARIABLES, doc="Cut variables whose names are unknown."),
+    I3ShieldHitRecord,
+    frame_object(
+        "I3VectorI3ShieldHitRecord",
+        0,
+        Field("value", Vector("I3ShieldHitRecord"), doc="the hits"),
+        doc="Hits of IceTop near a track.",
+    ),
+)
