@@ -1,0 +1,263 @@
+"""Reading a dataset: one lazy frame over all its parts, and handles on its pulse series and geometry."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.types as pt
+
+from icecol.dataset import manifest as manifests
+from icecol.dataset import schema as schemas
+from icecol.dataset.manifest import Manifest
+from icecol.dataset.writer import EVENTS, GEOMETRY, PROGRESS, SIMULATION
+from icecol.errors import DatasetError, GeometryError, MissingColumnError, close_names
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from icecol.dataset.geometry import Geometry
+    from icecol.dataset.pulses import Pulses
+
+PULSE_MEMBERS = ("time", "charge", "width", "flags", "omkey")
+"""Columns that make a frame key a pulse series."""
+
+
+def open_dataset(path: str | Path) -> Dataset:
+    """Open a dataset: its manifest is read, nothing else.
+
+    Raises
+    ------
+    DatasetError
+        There is no dataset at `path`, its conversion has not finished, or it was written by a newer icecol.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> ds = ic.open_dataset("level2.icecol")  # doctest: +SKIP
+    >>> ds.scan().filter(pl.col("I3EventHeader.run_id") == 120000).collect()  # doctest: +SKIP
+    """
+    path = Path(path)
+    try:
+        return Dataset(path, manifests.read(path / manifests.NAME))
+    except (FileNotFoundError, NotADirectoryError):
+        raise DatasetError(_why_no_dataset(path)) from None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Dataset:
+    """A dataset on disk: what it holds, and lazy frames of it."""
+
+    path: Path
+    """Its folder."""
+    manifest: Manifest
+    """What it holds and where it came from."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns, with their unit and meaning as metadata `unit` and `doc`."""
+        return self.manifest.schema
+
+    @property
+    def rows(self) -> int:
+        """Number of events."""
+        return self.manifest.rows
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """The sensors, or None if no GCD file was given when it was made."""
+        from icecol.dataset.geometry import Geometry
+
+        path = self.path / GEOMETRY
+        return Geometry.read_parquet(path) if path.exists() else None
+
+    @property
+    def simulation(self) -> pl.DataFrame | None:
+        """The S frames, one row a source file (first column: `source`), or None if there were none."""
+        path = self.path / SIMULATION
+        return pl.read_parquet(path) if path.exists() else None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Frame keys that have columns, sorted."""
+        return tuple(sorted({schemas.key_of(name) for name in self.schema.names}))
+
+    @property
+    def pulse_keys(self) -> tuple[str, ...]:
+        """Frame keys that are pulse series, sorted."""
+        members: dict[str, set[str]] = {}
+        for column in self.schema:
+            key, _, member = column.name.rpartition(".")
+            if member in PULSE_MEMBERS and pt.is_list(column.type):
+                members.setdefault(key, set()).add(member)
+        return tuple(sorted(key for key, found in members.items() if len(found) == len(PULSE_MEMBERS)))
+
+    @property
+    def tables(self) -> Tables:
+        """The dataset as `tables[key][member]` of numpy arrays: what simweights takes as its file."""
+        return Tables(self)
+
+    def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
+        """Scan all parts as one lazy frame.
+
+        Every column of the dataset is there, null in the parts that lack it.
+
+        Parameters
+        ----------
+        columns
+            Names or patterns (`"LineFit.*"`) of the columns wanted; None for all. A query reads the columns it
+            uses in any case.
+
+        Raises
+        ------
+        MissingColumnError
+            A name or pattern fits no column.
+        """
+        schema = schemas.to_polars(self.schema)
+        if not self.manifest.parts:
+            frame = pl.LazyFrame(schema=schema)
+        else:
+            frame = pl.scan_parquet(
+                [self.path / part.path for part in self.manifest.parts],
+                schema=schema,
+                missing_columns="insert",
+                extra_columns="ignore",
+                glob=False,
+            )
+        if columns is None:
+            return frame
+        return frame.select(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
+
+    def columns(self, pattern: str = "*") -> list[str]:
+        """List the columns whose name fits a shell pattern (`*`, `?`, `[...]`), in the dataset's order.
+
+        Raises
+        ------
+        MissingColumnError
+            None does.
+        """
+        found = [name for name in self.schema.names if name == pattern] or [
+            name for name in self.schema.names if fnmatch.fnmatchcase(name, pattern)
+        ]
+        if not found and pattern != "*":
+            msg = f"no column of {self.path} fits {pattern!r}; the closest: {close_names(pattern, self.schema.names)}"
+            raise MissingColumnError(msg)
+        return found
+
+    def pulses(self, key: str) -> Pulses:
+        """Get the handle of a pulse series, which the reconstructions take.
+
+        Raises
+        ------
+        MissingColumnError
+            The key is not a pulse series of this dataset.
+        GeometryError
+            The dataset has no geometry.
+        """
+        from icecol.dataset.pulses import Pulses
+
+        if key not in self.pulse_keys:
+            what = "is not a pulse series" if key in self.keys else "is not there"
+            msg = f"{key!r} {what} in {self.path}; pulse series: {close_names(key, self.pulse_keys)}"
+            raise MissingColumnError(msg)
+        geometry = self.geometry
+        if geometry is None:
+            msg = f"{self.path} has no {GEOMETRY}: convert with a GCD file, or write a geometry there"
+            raise GeometryError(msg)
+        return Pulses(key=key, geometry=geometry)
+
+    def describe(self) -> str:
+        """Describe rows, files, sources and columns, one frame key a line."""
+        manifest = self.manifest
+        bad = [source for source in manifest.sources if source.status != "ok"]
+        members: dict[str, list[str]] = {}
+        for name in self.schema.names:
+            key = schemas.key_of(name)
+            members.setdefault(key, []).append(name[len(key) + 1 :] or name)
+        lines = [
+            f"{self!r}: {len(manifest.parts):,} parts, {manifest.bytes / 1e6:,.1f} MB in all",
+            f"{len(manifest.sources):,} sources, {len(bad)} of them not whole",
+            *(f"  {source.path}: {source.status}; {'; '.join(source.messages)}" for source in bad),
+            *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self.path)!r}, {self.rows:,} events, {len(self.schema):,} columns)"
+
+
+class Tables:
+    """A dataset as a mapping from frame key to `Table`."""
+
+    __slots__ = ("__dataset",)
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.__dataset = dataset
+
+    def __getitem__(self, key: str) -> Table:
+        """Get the columns of a frame key: of the S frames if they have it, else of the events."""
+        simulation = self.__dataset.simulation
+        events = self.__dataset.scan()
+        for frame, names in (
+            (simulation, [] if simulation is None else simulation.columns),
+            (events, self._names()),
+        ):
+            members = {name[len(key) + 1 :]: name for name in names if name.startswith(f"{key}.")}
+            if frame is not None and members:
+                return Table(key, frame.lazy(), members)
+        msg = f"no frame key {key!r} in {self.__dataset.path}; the closest: {close_names(key, self.__dataset.keys)}"
+        raise MissingColumnError(msg)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return isinstance(key, str) and self[key] is not None
+        except MissingColumnError:
+            return False
+
+    def _names(self) -> list[str]:
+        return list(self.__dataset.schema.names)
+
+
+class Table:
+    """The columns of one frame key as numpy arrays, read when asked for.
+
+    It has no attributes at all: libraries that look for a column among a table's attributes first would take
+    a method for a column of that name.
+    """
+
+    __slots__ = ("__frame", "__key", "__members")
+
+    def __init__(self, key: str, frame: pl.LazyFrame, members: dict[str, str]) -> None:
+        self.__key, self.__frame, self.__members = key, frame, members
+
+    def __getitem__(self, member: str) -> np.ndarray[Any, Any]:
+        """Read a column; a null becomes NaN."""
+        if member not in self.__members:
+            msg = (
+                f"{self.__key!r} has no member {member!r}; the closest: {close_names(member, self.__members)}"
+            )
+            raise MissingColumnError(msg)
+        return self.__frame.select(self.__members[member]).collect().to_series().to_numpy()
+
+    def __contains__(self, member: object) -> bool:
+        return member in self.__members
+
+
+def _why_no_dataset(path: Path) -> str:
+    if not path.exists():
+        return f"there is nothing at {path}: check the path, or convert files into it"
+    if not path.is_dir():
+        return f"{path} is a file; a dataset is a folder with a {manifests.NAME}"
+    if (path / PROGRESS).is_dir():
+        n = sum(1 for _ in (path / PROGRESS).glob("*.json"))
+        return (
+            f"the conversion into {path} has not finished ({n} source files are done): run it again to resume"
+        )
+    found = ", ".join(repr(name) for name in sorted(p.name for p in path.iterdir())[:8]) or "nothing"
+    parts = f"; {EVENTS}/ has lost its manifest" if (path / EVENTS).is_dir() else ""
+    return f"{path} is not a dataset: it has no {manifests.NAME}, only {found}{parts}"

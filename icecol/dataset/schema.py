@@ -1,0 +1,216 @@
+"""Column schemas: units and meanings as Arrow metadata, the union of many files' columns, Parquet encodings."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from icecol.errors import SchemaError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEVEL_SCALAR: Final = 1
+"""zstd level of scalar columns: level 3 is slower and no smaller on them."""
+LEVEL_LIST: Final = 3
+"""zstd level of list columns."""
+_SAMPLE_ROWS: Final = 1024
+_SAMPLE_VALUES: Final = 4096
+_SAMPLE_DISTINCT: Final = 512
+
+
+def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: str) -> pa.Field:
+    """Make a column's field: `unit` and `doc` (and `more`) become its Arrow metadata.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> field("LineFit.zenith", pa.float64(), unit="rad", doc="zenith angle the particle came from").metadata
+    {b'unit': b'rad', b'doc': b'zenith angle the particle came from'}
+    """
+    return pa.field(name, dtype, metadata={"unit": unit, "doc": doc, **more})
+
+
+def unit(column: pa.Field) -> str:
+    """Give the unit of a column; an empty string if it has none."""
+    return (column.metadata or {}).get(b"unit", b"").decode()
+
+
+def doc(column: pa.Field) -> str:
+    """Give the meaning of a column; an empty string if nobody wrote it down."""
+    return (column.metadata or {}).get(b"doc", b"").decode()
+
+
+def key_of(column: str) -> str:
+    """Give the frame key of a column: what stands before its first dot.
+
+    >>> key_of("FilterMask.MuonFilter_13.condition_passed")
+    'FilterMask'
+    """
+    return column.partition(".")[0]
+
+
+def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schema:
+    """Unite the schemas of many files: every column once, in order of first appearance.
+
+    Types are never widened: a column has one type or the union fails. Each column becomes nullable (a file
+    may lack its key); its metadata are those of the first file that has it. Metadata of the schemas
+    themselves (not of their columns) are dropped.
+
+    Parameters
+    ----------
+    named_schemas
+        Pairs of a file's name, for the error message, and its schema.
+
+    Raises
+    ------
+    SchemaError
+        Two files give one column different types.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> a, b = pa.schema({"K.x": pa.float64()}), pa.schema({"K.x": pa.float64(), "N.value": pa.int32()})
+    >>> unite([("a.i3", a), ("b.i3", b)]).names
+    ['K.x', 'N.value']
+    """
+    united: dict[str, tuple[pa.Field, str | PurePath]] = {}
+    previous: pa.Schema | None = None
+    for name, schema in named_schemas:
+        if previous is not None and schema.equals(previous):
+            continue
+        previous = schema
+        for column in schema:
+            known = united.setdefault(column.name, (column, name))
+            if known[0].type != column.type:
+                msg = (
+                    f"column {column.name!r} (key {key_of(column.name)!r}) is {known[0].type} in {known[1]} "
+                    f"and {column.type} in {name}: one column has one type; convert these files into two "
+                    f"datasets, or leave the key out"
+                )
+                raise SchemaError(msg)
+    return pa.schema([column.with_nullable(nullable=True) for column, _ in united.values()])
+
+
+def align(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Bring a table to a schema that holds all its columns: reorder them, fill absent ones with nulls."""
+    present = set(table.schema.names)
+    columns = [
+        table.column(column.name) if column.name in present else pa.nulls(table.num_rows, column.type)
+        for column in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def to_polars(schema: pa.Schema) -> pl.Schema:
+    """Give the Polars schema of an Arrow schema: the same names, order and types."""
+    import polars as pl
+
+    frame = pl.from_arrow(schema.empty_table())
+    if not isinstance(frame, pl.DataFrame):  # pragma: no cover - a table always becomes a frame
+        msg = f"an Arrow table became {type(frame).__name__}"
+        raise SchemaError(msg)
+    return frame.schema
+
+
+def to_text(schema: pa.Schema) -> str:
+    """Encode a schema with all its metadata as text (base64 of Arrow's own serialisation)."""
+    return base64.b64encode(schema.serialize()).decode("ascii")
+
+
+def from_text(text: str) -> pa.Schema:
+    """Decode what `to_text` wrote."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def leaves(column: pa.Field) -> Iterator[tuple[str, pa.DataType, int]]:
+    """Walk the Parquet leaves of a column: path, type, and how many lists it lies in.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> list(leaves(pa.field("P.time", pa.list_(pa.float64()))))
+    [('P.time.list.element', DataType(double), 1)]
+    """
+    stack = [(column.name, column.type, 0)]
+    while stack:
+        path, dtype, depth = stack.pop()
+        if pt.is_list(dtype) or pt.is_large_list(dtype) or pt.is_fixed_size_list(dtype):
+            stack.append((f"{path}.list.element", dtype.value_type, depth + 1))
+        elif pt.is_struct(dtype):
+            stack += [
+                (f"{path}.{dtype[i].name}", dtype[i].type, depth) for i in reversed(range(dtype.num_fields))
+            ]
+        else:
+            yield path, dtype, depth
+
+
+def column_options(schema: pa.Schema, sample: pa.Table | None = None) -> dict[str, Any]:
+    """Choose encoding, compression and statistics of every Parquet leaf: keyword arguments of ParquetWriter.
+
+    Scalar numbers are written plain under zstd: trying a dictionary costs four times as much as all the rest
+    where most values are distinct, and makes the file larger. They alone carry statistics, since predicates
+    prune row groups on them and on nothing else. Numbers of four or eight bytes in lists are byte-stream-split
+    (times, sensor keys) unless the sample shows few distinct values (quantised charges, widths), which a
+    dictionary holds best; so it does small integers and strings.
+
+    Parameters
+    ----------
+    schema
+        The columns to be written.
+    sample
+        The first rows to be written, or None to judge by type alone.
+    """
+    dictionary: list[str] = []
+    split: dict[str, str] = {}
+    statistics: list[str] = []
+    level: dict[str, int] = {}
+    for column in schema:
+        for path, dtype, depth in leaves(column):
+            level[path] = LEVEL_LIST if depth else LEVEL_SCALAR
+            if depth == 0:
+                statistics.append(path)
+                if not pt.is_primitive(dtype):
+                    dictionary.append(path)
+            elif pt.is_boolean(dtype):
+                continue
+            elif _is_wide_number(dtype) and not (
+                sample is not None and _few_distinct(sample, column.name, depth)
+            ):
+                split[path] = "BYTE_STREAM_SPLIT"
+            else:
+                dictionary.append(path)
+    return {
+        "compression": "zstd",
+        "compression_level": level or None,
+        "use_dictionary": dictionary or False,
+        "column_encoding": split or None,
+        "write_statistics": statistics or False,
+    }
+
+
+def _is_wide_number(dtype: pa.DataType) -> bool:
+    return bool((pt.is_floating(dtype) or pt.is_integer(dtype)) and dtype.bit_width >= 32)
+
+
+def _few_distinct(sample: pa.Table, name: str, depth: int) -> bool:
+    """Tell whether a column of lists of numbers begins with so few distinct values that a dictionary pays."""
+    chunks = [chunk for chunk in sample.column(name).chunks if len(chunk) > chunk.null_count]
+    if not chunks:
+        return False
+    values = chunks[0].slice(0, _SAMPLE_ROWS)
+    for _ in range(depth):
+        if not hasattr(values, "flatten"):
+            return False
+        values = values.flatten()
+    values = values.slice(0, _SAMPLE_VALUES)
+    if not pt.is_primitive(values.type):
+        return False
+    distinct: int = pc.count_distinct(values).as_py()
+    return distinct <= max(1, len(values) * _SAMPLE_DISTINCT // _SAMPLE_VALUES)
