@@ -1,0 +1,308 @@
+"""The whole chain of one event, from the particle to triggered pulses, as one numba kernel over many events."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from icecol import units
+from icecol.sim import light, sensor
+from icecol.sim.light import (
+    acceptance,
+    cascade_light,
+    cascade_profile,
+    cascade_rho,
+    cascade_scattering,
+    delay,
+    track_light,
+    track_path,
+    track_rho,
+    track_shape,
+)
+from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
+from icecol.sim.trigger import majority
+
+F64: TypeAlias = npt.NDArray[np.float64]
+I64: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+NOISE, MUON, CASCADE = 0, 1, 2
+
+majority_hits: Final = 8
+majority_window: Final = 5000.0
+before: Final = 4000.0
+after: Final = 6000.0
+"""The readout lasts from 4000 ns before the start of the trigger to 6000 ns after its end."""
+
+trigger_time: Final = 10000.0
+"""Time of the trigger in an event, in ns: event times count from 10 microseconds before it."""
+
+dark_start: Final = -14000.0
+dark_stop: Final = 20000.0
+"""Span of dark noise around the particle's time, in ns; a triggered readout lies inside."""
+
+bundle: Final = 1000
+"""More photo-electrons than this in one sensor are drawn as this many of larger charge."""
+
+faintest: Final = 1e-7
+"""Mean photo-electrons below which a sensor is taken to see nothing."""
+
+_step: Final = sensor.charge_step
+_group_speed: Final = units.c_ice
+_hlc, _slc = sensor.hlc, sensor.slc
+_stamp: Final = sensor.stamp
+_reach: Final = 15 * light.propagation
+
+
+class Sensors(NamedTuple):
+    """Columns of the detector, sorted by (string, om)."""
+
+    string: I64
+    om: I64
+    x: F64
+    y: F64
+    z: F64
+    facing: F64
+    """Minus the z component of the direction that the photomultiplier looks to: 1 for one that looks down."""
+    efficiency: F64
+    """Relative; 0 for a sensor that is off."""
+
+
+class Settings(NamedTuple):
+    """Numbers of the simulation: dark rate of a sensor in 1/ns, timing jitter in ns, factor on the light."""
+
+    dark_rate: float
+    jitter: float
+    scale: float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def poisson(rng: np.random.Generator, mean: float) -> int:
+    """Draw a Poisson number; small means by inversion of one uniform number: quick for the many dark sensors."""
+    if mean > 10:
+        return rng.poisson(mean)
+    u, n, p = rng.random(), 0, math.exp(-mean)
+    while u > p and n < 100:
+        u -= p
+        n += 1
+        p *= mean / n
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def arrival(
+    kind: int, energy: float, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
+) -> tuple[float, float, float, float]:
+    """Return (mean photo-electrons, time of unscattered light, shape, rate of the Gamma distribution) at a sensor.
+
+    `dx, dy, dz` is the sensor as seen from the particle's position, `ex, ey, ez` its direction of flight.
+    """
+    if kind == MUON:
+        d, path, t, upward = track_path(dx, dy, dz, ex, ey, ez)
+        if d > _reach:
+            return 0.0, 0.0, 0.0, 1.0
+        upward *= facing
+        return track_light(d, energy) * acceptance(upward, path), t, track_shape(d, upward), track_rho
+    r = math.sqrt(dx * dx + dy * dy + dz * dz)
+    if r > _reach or r <= 0:
+        return 0.0, 0.0, 0.0, 1.0
+    cosine = (dx * ex + dy * ey + dz * ez) / r
+    mean = cascade_light(r, energy) * cascade_profile(cosine, r) * acceptance(facing * dz / r, r)
+    return mean, r / _group_speed, r / cascade_scattering, cascade_rho
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def event(
+    rng: np.random.Generator,
+    kind: int,
+    position: tuple[float, float, float],
+    direction: tuple[float, float, float],
+    energy: float,
+    sensors: Sensors,
+    settings: Settings,
+) -> tuple[I64, F64, F64, F64, npt.NDArray[np.uint8], Mask, float, float]:
+    """Simulate one event, with times relative to the particle's.
+
+    Returns (sensor, time, charge, width, flags, noise) of its pulses inside the readout, and the start and the end of
+    its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN.
+    """
+    n_sensors = sensors.x.size
+    px, py, pz = position
+    ex, ey, ez = direction
+    dark = settings.dark_rate * (dark_stop - dark_start)
+
+    # how many photo-electrons each sensor sees, dark ones included
+    lit = np.empty(n_sensors, np.int64)
+    number = np.empty(n_sensors, np.int64)
+    share = np.empty(n_sensors)
+    n_lit = total = most = 0
+    for i in range(n_sensors):
+        efficiency = sensors.efficiency[i]
+        if efficiency <= 0:
+            continue
+        mean = 0.0
+        if kind != NOISE:
+            mean = arrival(
+                kind,
+                energy,
+                sensors.x[i] - px,
+                sensors.y[i] - py,
+                sensors.z[i] - pz,
+                ex,
+                ey,
+                ez,
+                sensors.facing[i],
+            )[0]
+            mean *= efficiency * settings.scale
+            if mean < faintest:
+                mean = 0.0
+        n = poisson(rng, mean + dark * efficiency)
+        if n > 0:
+            lit[n_lit], number[n_lit], share[n_lit] = i, n, mean / (mean + dark * efficiency)
+            n_lit += 1
+            total += min(n, bundle)
+            most = max(most, min(n, bundle))
+
+    # their times and charges, merged into pulses
+    at = np.empty(total, np.int64)
+    time, charge, span, noise = np.empty(total), np.empty(total), np.empty(total), np.empty(total, np.bool_)
+    t_one, q_one, noise_one = np.empty(most), np.empty(most), np.empty(most, np.bool_)
+    n_pulses = 0
+    for k in range(n_lit):
+        i, n, weight = lit[k], number[k], 1.0
+        if n > bundle:
+            n, weight = bundle, n / bundle
+        t_first, shape, rate = 0.0, 0.0, 1.0
+        if share[k] > 0:
+            _, t_first, shape, rate = arrival(
+                kind,
+                energy,
+                sensors.x[i] - px,
+                sensors.y[i] - py,
+                sensors.z[i] - pz,
+                ex,
+                ey,
+                ez,
+                sensors.facing[i],
+            )
+        for m in range(n):
+            if rng.random() < share[k]:
+                t_one[m] = t_first + delay(rng, shape, rate) + settings.jitter * rng.standard_normal()
+                noise_one[m] = False
+            else:
+                t_one[m] = dark_start + (dark_stop - dark_start) * rng.random()
+                noise_one[m] = True
+            q_one[m] = weight * photon_charge(rng)
+        order = np.argsort(t_one[:n])
+        n_new = merge_photons(
+            t_one[:n][order],
+            q_one[:n][order],
+            noise_one[:n][order],
+            time[n_pulses:],
+            charge[n_pulses:],
+            span[n_pulses:],
+            noise[n_pulses:],
+        )
+        at[n_pulses : n_pulses + n_new] = i
+        n_pulses += n_new
+    at, time, charge = at[:n_pulses], time[:n_pulses], charge[:n_pulses]
+
+    # launches, local coincidence, trigger
+    first, member = launches(at, time, charge)
+    start_of = time[first]
+    hlc = local_coincidence(sensors.string[at[first]], sensors.om[at[first]], start_of)
+    if kind == NOISE:
+        begin, end = np.nan, np.nan
+        zero, last = 0.0, 0.0
+    else:
+        begin, end = majority(np.sort(start_of[hlc]), majority_hits, majority_window)
+        zero, last = begin, end
+
+    # what is read out, as it is stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two
+    n_kept = 0
+    width = np.empty(n_pulses)
+    flags = np.empty(n_pulses, np.uint8)
+    for i in range(n_pulses):
+        if member[i] < 0 or not zero - before <= time[i] < last + after:
+            continue
+        coincident = hlc[member[i]]
+        if not coincident and time[i] - start_of[member[i]] > _stamp:
+            continue
+        shortest = 4.0 if coincident else 32.0
+        at[n_kept] = at[i]
+        time[n_kept] = math.floor(time[i] - zero) + trigger_time
+        charge[n_kept] = _step * (math.floor(charge[i] / _step) + 0.5)
+        width[n_kept] = max(shortest, 2.0 ** math.ceil(math.log2(max(span[i], 1.0))))
+        flags[n_kept] = _hlc if coincident else _slc
+        noise[n_kept] = noise[i]
+        n_kept += 1
+    return (
+        at[:n_kept],
+        time[:n_kept],
+        charge[:n_kept],
+        width[:n_kept],
+        flags[:n_kept],
+        noise[:n_kept],
+        begin,
+        end,
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def simulate(
+    rng: np.random.Generator,
+    kind: int,
+    x: F64,
+    y: F64,
+    z: F64,
+    ex: F64,
+    ey: F64,
+    ez: F64,
+    energy: F64,
+    sensors: Sensors,
+    settings: Settings,
+) -> tuple[I64, I64, F64, F64, F64, npt.NDArray[np.uint8], Mask, F64, F64]:
+    """Simulate events of one kind: (offsets, sensor, time, charge, width, flags, noise, trigger start, trigger end).
+
+    An event whose particle did not trigger is empty and has a NaN trigger.
+    """
+    n = x.size
+    offsets = np.zeros(n + 1, np.int64)
+    begin, end = np.empty(n), np.empty(n)
+    room = 256 * n
+    at, time, charge, width = np.empty(room, np.int64), np.empty(room), np.empty(room), np.empty(room)
+    flags, noise = np.empty(room, np.uint8), np.empty(room, np.bool_)
+    for i in range(n):
+        e_at, e_time, e_charge, e_width, e_flags, e_noise, begin[i], end[i] = event(
+            rng, kind, (x[i], y[i], z[i]), (ex[i], ey[i], ez[i]), energy[i], sensors, settings
+        )
+        start, stop = offsets[i], offsets[i] + e_at.size
+        offsets[i + 1] = stop
+        if stop > room:
+            room = stop + room
+            at, time = (
+                np.append(at, np.empty(room - at.size, np.int64)),
+                np.append(time, np.empty(room - time.size)),
+            )
+            charge = np.append(charge, np.empty(room - charge.size))
+            width = np.append(width, np.empty(room - width.size))
+            flags = np.append(flags, np.empty(room - flags.size, np.uint8))
+            noise = np.append(noise, np.empty(room - noise.size, np.bool_))
+        at[start:stop], time[start:stop], charge[start:stop] = e_at, e_time, e_charge
+        width[start:stop], flags[start:stop], noise[start:stop] = e_width, e_flags, e_noise
+    stop = offsets[n]
+    return (
+        offsets,
+        at[:stop],
+        time[:stop],
+        charge[:stop],
+        width[:stop],
+        flags[:stop],
+        noise[:stop],
+        begin,
+        end,
+    )

@@ -1,0 +1,297 @@
+"""Simulated events as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from icecol import units
+from icecol.dataset.geometry import Geometry
+from icecol.sim import chain, clean, primary
+from icecol.sim.primary import Zenith
+
+if TYPE_CHECKING:
+    import polars as pl
+
+F64: TypeAlias = npt.NDArray[np.float64]
+
+KINDS: Final = ("noise", "muon", "cascade")
+PDG_ENCODING: Final = {"noise": 0, "muon": 13, "cascade": 12}
+"""Primary of each kind: MuMinus, NuE; a noise event has none."""
+
+BLOCK: Final = 64
+"""Particles thrown at a time: a fixed number, so that the first events of a seed do not depend on how many follow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What was thrown, one row an event; NaN in an event of noise. In ns, m, rad and GeV.
+
+    `x, y, z, time` is a point of the track (the one closest to the detector's centre) or the cascade, `zenith` and
+    `azimuth` say where it comes from, `one_weight` is in GeV cm^2 sr, and `n_events` is the number of particles of this
+    kind that were thrown for the whole sample: `one_weight * flux / n_events` is a rate.
+    """
+
+    kind: npt.NDArray[np.uint8]
+    pdg_encoding: npt.NDArray[np.int32]
+    x: F64
+    y: F64
+    z: F64
+    zenith: F64
+    azimuth: F64
+    time: F64
+    energy: F64
+    one_weight: F64
+    n_events: F64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Pulses of all events, one after the other: event i has those from `offsets[i]` to `offsets[i + 1]`.
+
+    Sorted by omkey and then by time. `noise` is true for a pulse of dark noise alone, `srt` for one that survives
+    seeded radius-time cleaning.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    omkey: npt.NDArray[np.int32]
+    time: F64
+    charge: npt.NDArray[np.float32]
+    width: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.uint8]
+    noise: npt.NDArray[np.bool_]
+    srt: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """Simulated events: truth, trigger and pulses in columns, and the settings they were made with.
+
+    `trigger_time` and `trigger_length` are in ns, NaN where the simple majority trigger did not fire (noise events).
+    """
+
+    truth: Truth
+    trigger_time: F64
+    trigger_length: F64
+    pulses: Hits
+    geometry: Geometry
+    settings: dict[str, Any]
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self.truth.kind.size
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the events as a table, one row an event, with the columns that a converted file of them has.
+
+        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise.
+
+        Examples
+        --------
+        >>> table = events(10, seed=1).to_polars()
+        >>> table["InIcePulses.time"].dtype
+        List(Float64)
+        """
+        from icecol.sim.table import table
+
+        return table(self)
+
+
+def events(
+    n: int,
+    *,
+    seed: int,
+    geometry: Geometry | None = None,
+    muons: float = 0.7,
+    cascades: float = 0.2,
+    noise: float = 0.1,
+    energy: tuple[float, float] = (3e2, 1e5),
+    index: float = 2.0,
+    zenith: Zenith = "isotropic",
+    radius: float = 700.0,
+    dark_rate: float = 500.0,
+    jitter: float = 2.0,
+    efficiency: float = 1.0,
+    n_pulses: tuple[int, int] | None = None,
+) -> Events:
+    """Simulate events that fire the simple majority trigger (8 coincident launches in 5 microseconds), and noise.
+
+    Muons go through a disk around the detector, cascades start inside it; both are thrown until they trigger.
+    The first events of a seed are the same whatever `n` is. The models are documented in `icecol.sim.light` and
+    `icecol.sim.sensor`.
+
+    Parameters
+    ----------
+    n
+        Number of events.
+    seed
+        Of numpy's random generator: same seed, same bytes.
+    geometry
+        The detector, by default `Geometry.nominal()`. Sensors in tanks are left out, bad ones see nothing.
+    muons, cascades, noise
+        Fractions of the events, in any unit.
+    energy, index
+        Bounds in GeV and index of the power law E^-index of both kinds.
+    zenith
+        `isotropic`, or `atmospheric` for cos(zenith)^2 from above.
+    radius
+        Of the disk in m.
+    dark_rate
+        Of a standard sensor, in Hz.
+    jitter
+        Standard deviation in ns of the time of a photo-electron.
+    efficiency
+        Factor on all light, a systematic uncertainty to play with.
+    n_pulses
+        Keep only events with this many pulses, (fewest, most).
+
+    Returns
+    -------
+    Events
+
+    Raises
+    ------
+    ValueError
+        Fractions that are negative or all zero, a negative number of events, bounds of energy out of order.
+
+    Examples
+    --------
+    >>> sample = events(10, seed=1)
+    >>> len(sample), sample.pulses.offsets.size
+    (10, 11)
+    """
+    fractions = np.array([noise, muons, cascades], float)
+    if n < 0:
+        msg = f"`n` is a number of events, it cannot be {n}"
+        raise ValueError(msg)
+    if not (fractions >= 0).all() or not fractions.sum() > 0:
+        msg = f"`muons`, `cascades` and `noise` must be fractions of a whole; found {muons}, {cascades}, {noise}"
+        raise ValueError(msg)
+    if not 0 < energy[0] < energy[1]:
+        msg = f"`energy` must be (low, high) in GeV with 0 < low < high; found {energy}"
+        raise ValueError(msg)
+    detector = Geometry.nominal() if geometry is None else geometry
+    ice = np.flatnonzero(detector.om <= 60)
+    relative = np.nan_to_num(detector.relative_efficiency[ice], nan=1.0)
+    sensors = chain.Sensors(
+        detector.string[ice].astype(np.int64),
+        detector.om[ice].astype(np.int64),
+        np.ascontiguousarray(detector.x[ice]),
+        np.ascontiguousarray(detector.y[ice]),
+        np.ascontiguousarray(detector.z[ice]),
+        -detector.dir_z[ice],
+        np.where(detector.bad[ice], 0.0, relative),
+    )
+    settings = chain.Settings(float(dark_rate) / units.s, float(jitter), float(efficiency))
+    which, *streams = np.random.default_rng(seed).spawn(4)
+    kind = np.searchsorted(np.cumsum(fractions / fractions.sum()), which.random(n), side="right").astype(
+        np.uint8
+    )
+    kind = np.minimum(kind, 2)
+
+    def throw(rng: np.random.Generator, which: int) -> primary.Primaries:
+        if which == chain.MUON:
+            return primary.muons(rng, BLOCK, energy, index, zenith, radius)
+        if which == chain.CASCADE:
+            return primary.cascades(rng, BLOCK, energy, index, zenith)
+        return primary.Primaries(*np.full((7, BLOCK), np.nan))
+
+    truth = np.full((9, n), np.nan)  # the columns of Primaries, then the time and the number thrown
+    trigger = np.full((2, n), np.nan)
+    parts: list[list[npt.NDArray[Any]]] = []
+    rows: list[npt.NDArray[np.int64]] = []
+    lengths = np.zeros(n, np.int64)
+    for code in range(3):
+        wanted = np.flatnonzero(kind == code)
+        found = thrown = 0
+        while found < wanted.size:
+            block = throw(streams[code], code)
+            e = primary.flight(block.zenith, block.azimuth)
+            offsets, *pulses, begin, end = chain.simulate(
+                streams[code], code, block.x, block.y, block.z, *e, block.energy, sensors, settings
+            )
+            counts = np.diff(offsets)
+            good = np.isfinite(begin) if code != chain.NOISE else np.ones(BLOCK, bool)
+            if n_pulses is not None:
+                good &= (counts >= n_pulses[0]) & (counts <= n_pulses[1])
+            keep = np.flatnonzero(good)[: wanted.size - found]
+            last = keep.size == wanted.size - found and keep.size
+            thrown += int(keep[-1]) + 1 if last else BLOCK
+            to = wanted[found : found + keep.size]
+            truth[:7, to] = np.array(block)[:, keep]
+            if code != chain.NOISE:
+                truth[7, to] = chain.trigger_time - begin[keep]
+                trigger[0, to] = chain.trigger_time
+                trigger[1, to] = (end - begin)[keep]
+            lengths[to] = counts[keep]
+            chosen = np.zeros(BLOCK, bool)
+            chosen[keep] = True
+            inside = np.repeat(chosen, counts)
+            parts.append([p[inside] for p in pulses])
+            rows.append(np.repeat(to, counts[keep]))
+            found += keep.size
+        truth[8, wanted] = thrown if code != chain.NOISE else np.nan
+
+    row = np.concatenate([*rows, np.zeros(0, np.int64)])
+    order = np.argsort(row, kind="stable")
+    empty: list[npt.NDArray[Any]] = [np.zeros(0, t) for t in (np.int64, float, float, float, np.uint8, bool)]
+    at, time, charge, width, flags, dark = (np.concatenate(c)[order] for c in zip(empty, *parts, strict=True))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    at = ice[at.astype(np.int64)]
+    srt = clean.seeded_rt(
+        offsets, time, detector.x[at], detector.y[at], detector.z[at], (flags & 1).astype(bool)
+    )
+    x, y, z, zen, azi, e0, weight, t0, thrown_column = truth
+    return Events(
+        truth=Truth(
+            kind, np.array([0, 13, 12], np.int32)[kind], x, y, z, zen, azi, t0, e0, weight, thrown_column
+        ),
+        trigger_time=trigger[0],
+        trigger_length=trigger[1],
+        pulses=Hits(
+            offsets,
+            detector.omkey[at],
+            time,
+            charge.astype(np.float32),
+            width.astype(np.float32),
+            flags.astype(np.uint8),
+            dark.astype(bool),
+            srt,
+        ),
+        geometry=detector,
+        settings={
+            "seed": seed,
+            "energy": energy,
+            "index": index,
+            "zenith": zenith,
+            "radius": radius,
+            "dark_rate": dark_rate,
+            "jitter": jitter,
+            "efficiency": efficiency,
+        },
+    )
+
+
+def bright(n: int, *, pulses: int = 300, seed: int, geometry: Geometry | None = None) -> Events:
+    """Simulate muons with about `pulses` pulses each (within a fifth): the load of a benchmark.
+
+    Examples
+    --------
+    >>> sample = bright(2, pulses=300, seed=1)
+    >>> all(240 <= k <= 360 for k in np.diff(sample.pulses.offsets))
+    True
+    """
+    return events(
+        n,
+        seed=seed,
+        geometry=geometry,
+        cascades=0,
+        noise=0,
+        energy=(3e3, 1e5),
+        index=1.5,
+        radius=500.0,
+        n_pulses=(round(0.8 * pulses), round(1.2 * pulses)),
+    )

@@ -1,0 +1,151 @@
+"""How much Cherenkov light reaches a sensor, and when: muon tracks and cascades in homogeneous ice.
+
+The ice is one block of scattering length 33.29 m and absorption length 98 m, the bulk values of the Pandel
+time distribution in its hole-ice model 2 (the model of IceCube's classic track likelihoods); there are no dust
+layers. Muons are infinite tracks whose stochastic losses are smeared along the track (their mean light), and
+cascades are points. All numbers and where they come from stand beside the constants.
+
+The functions here are numba kernels of one source and one sensor.
+
+References
+----------
+Pandel, diploma thesis, Humboldt University Berlin (1996), and AMANDA, NIM A524 (2004) 169: arrival times.
+IceCube, NIM A703 (2013) 190: mean light at a distance, between the 1/d of a cone and diffusion.
+Rädel and Wiebusch, Astropart. Phys. 38 (2012) 53: light yield and angular profile of cascades.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from icecol import units
+
+sin_cherenkov: Final = math.sqrt(1 - 1 / units.n_ice_phase**2)
+
+photons: Final = 2 * math.pi / 137.036 * sin_cherenkov**2 * (1 / 300e-9 - 1 / 600e-9)
+"""Cherenkov photons per metre of track between 300 and 600 nm (Frank and Tamm): about 3.3e4."""
+
+area: Final = 2.0e-3
+"""Photon counting area of one sensor in m^2, averaged over that band and over all directions.
+
+An IceCube sensor has a photocathode of 0.0444 m^2; quantum efficiency, glass and gel, and the half of space that
+a downward photomultiplier does not see bring it down about twentyfold.
+"""
+
+bare_muon: Final = 1.22
+muon_slope: Final = 1.36e-3
+"""Light of a muon in units of a bare track: 1.22 + 1.36e-3 E/GeV, the second term from stochastic losses."""
+
+cascade_length: Final = 4.9
+"""Metres of bare track per GeV with the light of an electromagnetic cascade in ice."""
+
+absorption: Final = 98.0
+track_scattering: Final = 33.29
+track_tau: Final = 556.7
+cascade_scattering: Final = 47.0
+cascade_tau: Final = 450.0
+track_rho: Final = 1 / track_tau + units.c_ice / absorption
+cascade_rho: Final = 1 / cascade_tau + units.c_ice / absorption
+"""Rate of the Gamma distribution of arrival times, 1/tau + c_ice/lambda_a, in 1/ns."""
+
+track_slope: Final = 0.8395
+track_offset: Final = (3.094, -3.946, 4.636)
+"""Effective distance of a track (hole-ice model 2): 0.8395 d + 3.094 - 3.946 c + 4.636 c^2, c = cos(eta)."""
+
+propagation: Final = math.sqrt(absorption * track_scattering / 3)
+"""Length in m over which diffuse light fades by e: sqrt(lambda_a lambda_e / 3), about 33 m."""
+
+_mean_free: Final = track_scattering / 3 * math.exp(track_scattering / absorption)
+_crossover: Final = _mean_free**2 * 2 / (math.pi * propagation)
+
+# mean of the profile over the sphere, so that it is one on average
+_profile_norm: Final = 0.15415
+_track_factor: Final = photons * area / (2 * math.pi * sin_cherenkov)
+_cascade_factor: Final = photons * area * cascade_length / (4 * math.pi)
+_time_slope: Final = (units.n_ice_phase * units.n_ice_group - 1) / math.sqrt(units.n_ice_phase**2 - 1)
+_tan: Final = math.tan(units.theta_cherenkov)
+_offset0, _offset1, _offset2 = track_offset
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def track_light(d: float, energy: float) -> float:
+    """Return the mean photo-electrons of a muon at a sensor `d` m from its track.
+
+    With lambda_p the propagation length and lambda_mu the crossover to diffusion,
+
+        N = photons area (1.22 + 1.36e-3 E) / (2 pi sin theta_c)
+            exp(-d/lambda_p) / (sqrt(lambda_mu d) tanh sqrt(d/lambda_mu))
+
+    which is the 1/d of a Cherenkov cone close by. The distance is bounded below by 1 m.
+    """
+    d = max(d, 1.0)
+    root = math.sqrt(_crossover * d)
+    spread = root * math.tanh(math.sqrt(d / _crossover))
+    return _track_factor * (bare_muon + muon_slope * energy) * math.exp(-d / propagation) / spread
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cascade_light(r: float, energy: float) -> float:
+    """Return the mean photo-electrons of a cascade of `energy` GeV at a sensor `r` m away, over all angles.
+
+    N = photons area 4.9 E / (4 pi) exp(-r/lambda_p) / (lambda_c r tanh(r/lambda_c)): 1/r^2 close by, diffusion
+    further out. The distance is bounded below by 1 m.
+    """
+    r = max(r, 1.0)
+    return (
+        _cascade_factor * energy * math.exp(-r / propagation) / (_mean_free * r * math.tanh(r / _mean_free))
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cascade_profile(cosine: float, r: float) -> float:
+    """Return how much more light than average goes to `cosine` from the axis, at `r` m: one on average over angles.
+
+    Light that has not scattered, a share exp(-r/lambda_e), follows the angular profile of an electromagnetic cascade,
+    exp(-2.61 |cos - cos theta_c|^0.39); the rest has forgotten it.
+    """
+    direct = math.exp(-r / track_scattering)
+    peak = math.exp(-2.61 * abs(cosine - 1 / units.n_ice_phase) ** 0.39) / _profile_norm
+    return direct * peak + 1 - direct
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def acceptance(upward: float, r: float) -> float:
+    """Return the sensitivity of a downward photomultiplier to light whose direction has z component `upward`.
+
+    Relative to the average over directions: 1 + 0.7 cos for unscattered light, flat for the rest.
+    """
+    return 1 + 0.7 * upward * math.exp(-r / track_scattering)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def track_path(
+    dx: float, dy: float, dz: float, ex: float, ey: float, ez: float
+) -> tuple[float, float, float, float]:
+    """Return (closest distance, path of the light, its time, its z component) from track to sensor.
+
+    `dx, dy, dz` is the sensor as seen from a point of the track, `ex, ey, ez` the direction of flight. The time is that
+    of unscattered light after the muon was at that point: (s + d (n_p n_g - 1)/sqrt(n_p^2 - 1))/c, in ns.
+    """
+    s = dx * ex + dy * ey + dz * ez
+    px, py, pz = dx - s * ex, dy - s * ey, dz - s * ez
+    d = math.sqrt(px * px + py * py + pz * pz)
+    path = d / sin_cherenkov
+    upward = (dz - (s - d / _tan) * ez) / path if path > 0 else 0.0
+    return d, path, (s + d * _time_slope) / units.c, upward
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def track_shape(d: float, upward: float) -> float:
+    """Return xi, the shape of the Gamma distribution of arrival times at `d` m from a track."""
+    return (track_slope * d + _offset0 + _offset1 * upward + _offset2 * upward * upward) / track_scattering
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def delay(rng: np.random.Generator, xi: float, rho: float) -> float:
+    """Draw the delay of one photon in ns from Pandel's p(t) = rho^xi t^(xi-1) exp(-rho t) / Gamma(xi)."""
+    return rng.standard_gamma(xi) / rho
