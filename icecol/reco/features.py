@@ -1,0 +1,230 @@
+"""Features: kernels over the pulses of one event as Polars expressions, and one run of each in a lazy plan."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from icecol.dataset.geometry import COLUMNS, Lookup
+from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.errors import GeometryError, MissingColumnError, close_names
+from icecol.reco.jagged import frozen, jagged, struct
+
+
+def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl.LazyFrame:
+    """Add features to a frame: the fields of a struct expression `Name=...` become the columns `Name.field`.
+
+    Each kernel runs once for all of its fields and not at all if none of them is used, and only over the events
+    that survive the cuts on other columns. (A kernel's expression used directly runs once for every
+    `.struct.field(...)` taken from it.)
+
+    Raises
+    ------
+    MissingColumnError
+        A column that a feature reads is not in the frame.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.time": [[0.0, 1.0]], "P.charge": [[1.0, 2.5]], "P.omkey": [[65792, 65792]]})
+    >>> from icecol import reco
+    >>> with_features(frame, Q=reco.charge(Pulses("P"))).select("Q.total", "Q.n_hit_doms").collect().row(0)
+    (3.5, 1)
+    """
+    lazy = frame.lazy()
+    there = lazy.collect_schema().names()
+    for name, feature in features.items():
+        missing = [c for c in feature.meta.root_names() if c not in there]
+        if missing:
+            msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
+            raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
+    hidden = {name: f"__{name}" for name in features}
+    lazy = lazy.with_columns(feature.alias(hidden[name]) for name, feature in features.items())
+    schema = lazy.collect_schema()
+    fields = []
+    for name, column in hidden.items():
+        dtype = schema[column]
+        if isinstance(dtype, pl.Struct):
+            fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
+        else:
+            fields.append(pl.col(column).alias(name))
+    return lazy.with_columns(fields).drop(list(hidden.values()))
+
+
+def event_expr(
+    loop: Callable[..., None],
+    columns: Sequence[str],
+    fields: Mapping[str, Any],
+    arguments: Sequence[Any] = (),
+    *,
+    events: Sequence[pl.Expr] = (),
+    ok: Sequence[str] = (),
+) -> pl.Expr:
+    """Return a loop over events as one struct expression.
+
+    Parameters
+    ----------
+    loop
+        `loop(offsets, *values, *events, *arguments, out)` with the flat values of each column, n + 1 offsets
+        that begin at 0, and `out` of shape (fields, n), f64, to be filled.
+    columns
+        Names of list columns of equal shape.
+    fields
+        Name and Polars type of each field.
+    arguments
+        Passed through to the loop.
+    events
+        Expressions of one number an event, f64 in the loop; null arrives as NaN.
+    ok
+        Fields that are null where the field fit_status is not 0.
+
+    Returns
+    -------
+    pl.Expr
+        A struct. Where a list is null every field is null; an undefined number is NaN.
+    """
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        lists = jagged(series[: len(columns)])
+        n = len(lists)
+        numbers = [s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series[len(columns) :]]
+        out = np.empty((len(fields), n))
+        loop(lists.offsets, *lists.values, *(frozen(np.broadcast_to(v, n)) for v in numbers), *arguments, out)
+        return struct(series[0].name, fields, out, lists.present, ok)
+
+    return pl.map_batches(
+        [*(pl.col(c) for c in columns), *events],
+        run,
+        return_dtype=pl.Struct(dict(fields)),
+        is_elementwise=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A formula over the pulses of one event, with the name and type of each number that it returns.
+
+    Call it with a `Pulses` handle to get an expression. `on` runs the plain Python function on arrays.
+    """
+
+    function: Callable[..., Any]
+    fields: Mapping[str, Any]
+    ok: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+    def on(self, *arrays: Any, **parameters: Any) -> Any:
+        """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
+        return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
+
+    def loop(self) -> Any:
+        """Return the compiled loop over events (see `icecol.reco.loops.event_loop` for its arguments)."""
+        return _compile(self.function, self.events, len(self.fields))
+
+    def __call__(self, pulses: Pulses, **parameters: Any) -> pl.Expr:
+        """Return the kernel over `pulses` as a struct expression; parameters replace the function's defaults.
+
+        Raises
+        ------
+        GeometryError
+            The kernel asks for a column of the geometry and `pulses` has none.
+        TypeError
+            A parameter that the function does not have, or one without a default that is not given.
+        """
+        return self.expr(pulses, parameters)
+
+    def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:
+        """Return the struct expression; a parameter in `events` is an expression or the name of a column."""
+        members, columns, defaults = _arguments(self.function)
+        _check(self, parameters, defaults)
+        arguments: list[Any] = []
+        if columns:
+            if pulses.geometry is None:
+                msg = (
+                    f"kernel {self.function.__name__!r} needs {', '.join(columns)} of the sensors of "
+                    f"{pulses.key!r}; give Pulses(key, geometry) a geometry, such as that of the dataset"
+                )
+                raise GeometryError(msg)
+            lookup = pulses.geometry.lookup
+            arguments += [Lookup(lookup.base, *(frozen(a) for a in lookup[1:]))]
+            arguments += [frozen(getattr(pulses.geometry, c)) for c in columns]
+            members = members if "omkey" in members else [*members, "omkey"]
+        given = {**defaults, **parameters}
+        numbers = [pl.col(e) if isinstance(e, str) else e for e in (given.pop(e) for e in self.events)]
+        n_geometry = len(arguments)
+        arguments += [given[p] for p in defaults if p not in self.events]
+
+        def loop(offsets: Any, *rest: Any) -> None:
+            values, numbers_, out = rest[: len(members)], rest[len(members) : -1 - len(arguments)], rest[-1]
+            self.loop()(offsets, *values, *arguments[:n_geometry], *numbers_, *arguments[n_geometry:], out)
+
+        return event_expr(
+            loop, [pulses.column(m) for m in members], self.fields, arguments, events=numbers, ok=self.ok
+        )
+
+
+def kernel(**fields: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a feature of a function over one event; `fields` name and type (Polars) the numbers that it returns.
+
+    The names of its arguments choose the arrays it gets: the members of a pulse series (time, charge, width, flags,
+    omkey) and the columns of the geometry (x, y, z, string, om, relative_efficiency, ...), one value a pulse. Further
+    arguments are parameters; give them defaults. Pulses are sorted by omkey, as IceTray's maps are, when the kernel
+    asks for omkey or the geometry; those of sensors that are not in the geometry are left out when it asks for the
+    geometry. The function is compiled by numba: numbers and numpy only, NaN for "no answer" (null in a field of
+    integers). It is not called for a null list, and its fields are null there.
+
+    Examples
+    --------
+    >>> @kernel(mean=pl.Float64, n_late=pl.Int32)
+    ... def late(time, charge, *, after=10.0):
+    ...     return (time * charge).sum() / charge.sum(), (time > after).sum()
+    >>> frame = pl.DataFrame({"P.time": [[0.0, 20.0], None], "P.charge": [[3.0, 1.0], None]})
+    >>> with_features(frame, Late=late(Pulses("P"))).select("Late.mean", "Late.n_late").collect().rows()
+    [(5.0, 1), (None, None)]
+    """
+    if not fields:
+        msg = "name the numbers that the kernel returns: @kernel(early=pl.Float64, late=pl.Float64)"
+        raise TypeError(msg)
+
+    def decorate(function: Callable[..., Any]) -> Kernel:
+        members, columns, _ = _arguments(function)
+        if not members and not columns:
+            msg = (
+                f"kernel {function.__name__!r} takes no pulses: its arguments are "
+                f"{', '.join(inspect.signature(function).parameters) or 'none'}; name some of "
+                f"{', '.join(MEMBERS)}, {', '.join(c for c in COLUMNS if c != 'omkey')}"
+            )
+            raise TypeError(msg)
+        return Kernel(function, dict(fields))
+
+    return decorate
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, Any]]:
+    from icecol.reco.loops import arguments
+
+    return arguments(function)
+
+
+def _check(kernel: Kernel, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    name = kernel.function.__name__
+    for p in given:
+        if p not in defaults:
+            msg = f"kernel {name!r} has no parameter {p!r}; it has {', '.join(defaults) or 'none'}"
+            raise TypeError(msg)
+    for p, default in defaults.items():
+        if default is inspect.Parameter.empty and p not in given:
+            msg = f"kernel {name!r} needs a value for {p!r}, which is no pulse member or geometry column"
+            raise TypeError(msg)
+
+
+@functools.cache
+def _compile(function: Callable[..., Any], events: tuple[str, ...], n_fields: int) -> Any:
+    from icecol.reco.loops import compiled, event_loop
+
+    dispatcher = function if hasattr(function, "py_func") else compiled(function)
+    return event_loop(dispatcher, events=events, n_fields=n_fields)

@@ -1,0 +1,64 @@
+"""From the omkeys of one event to the rows of its sensors in the geometry."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def row_of(omkey, lookup):
+    """Return the row of an omkey in the geometry, -1 for a sensor that is not there."""
+    s = (omkey >> 16) - lookup.base
+    if s < 0 or s >= lookup.first.size:
+        return -1
+    om, pmt, n_pmt = (omkey >> 8) & 0xFF, omkey & 0xFF, lookup.n_pmt[s]
+    if om >= lookup.n_om[s] or pmt >= n_pmt:
+        return -1
+    return lookup.row[lookup.first[s] + om * n_pmt + pmt]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def locate(omkey, lookup, rows):
+    """Fill in the row of every pulse; False if one is not in the geometry or the pulses are not sorted by omkey."""
+    fine = True
+    last = omkey[0] if omkey.size else 0
+    for j in range(omkey.size):
+        key = omkey[j]
+        row = row_of(key, lookup)
+        fine = fine and row >= 0 and key >= last
+        rows[j] = row
+        last = key
+    return fine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rises(omkey):
+    """Tell whether the pulses are sorted by omkey."""
+    fine = True
+    for j in range(1, omkey.size):
+        fine = fine and omkey[j] >= omkey[j - 1]
+    return fine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def arrange(omkey, lookup, rows):
+    """Return the stable order by omkey of the pulses that are in the geometry, and fill in their rows."""
+    order = np.argsort(omkey, kind="mergesort")
+    n = 0
+    for j in order:
+        row = row_of(omkey[j], lookup)
+        if row >= 0:
+            order[n] = j
+            rows[n] = row
+            n += 1
+    return order[:n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def longest(offsets):
+    """Return the largest number of pulses in one event."""
+    n = 0
+    for i in range(offsets.size - 1):
+        n = max(n, offsets[i + 1] - offsets[i])
+    return n

@@ -1,0 +1,115 @@
+"""The loop around a kernel: from a formula over one event to one over all events of a column.
+
+The loop is written as source text for the arguments of that kernel and compiled by numba under the file name of the
+kernel, so that it is kept in numba's cache beside the kernel and no later process compiles it again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from icecol.dataset.geometry import COLUMNS
+from icecol.dataset.pulses import MEMBERS
+from icecol.reco.kernels.locate import arrange, locate, longest, rises
+
+
+def arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, Any]]:
+    """Sort the arguments of a kernel: members of the pulses, columns of the geometry, and parameters with defaults.
+
+    A parameter without a default has `inspect.Parameter.empty`.
+    """
+    members, columns, parameters = [], [], {}
+    for name, p in inspect.signature(function).parameters.items():
+        if p.kind is not p.KEYWORD_ONLY and name in MEMBERS:
+            members.append(name)
+        elif p.kind is not p.KEYWORD_ONLY and name in COLUMNS:
+            columns.append(name)
+        else:
+            parameters[name] = p.default
+    return members, columns, parameters
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a plain function with numba, kept on disk if it came from a file."""
+    code = function.__code__
+    plain = function
+    if code.co_kwonlyargcount:  # numba knows positional arguments only
+        code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+        plain = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
+        plain.__qualname__, plain.__module__ = function.__qualname__, function.__module__
+    return _njit(plain)
+
+
+def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> Any:
+    """Return `loop(offsets, *members, lookup, *columns, *events, *parameters, out)` for a compiled kernel.
+
+    Pulses reach the kernel sorted by omkey and without those outside the geometry, if it asks for omkey or for
+    columns of the geometry. `events` names the parameters that have one value an event.
+    """
+    plain = kernel.py_func
+    members, columns, parameters = arguments(plain)
+    read = list(members)
+    if columns and "omkey" not in read:
+        read.append("omkey")
+    fixed = [p for p in parameters if p not in events]
+    scratch = [f"{c}_ = np.empty(size, {c}.dtype)" for c in columns]
+    gather = [f"{c}_[j] = {c}[rows[j]]" for c in columns]
+    passed = []
+    for name in inspect.signature(plain).parameters:
+        slices = {
+            **{m: f"{m}_" for m in members},
+            **{c: f"{c}_[:n]" for c in columns},
+            **{e: f"{e}[i]" for e in events},
+        }
+        passed.append(slices.get(name, name))
+    name = f"{plain.__name__}_events"
+    lines = [
+        f"def {name}({', '.join(['offsets', *read, *(['lookup'] if columns else []), *columns, *events, *fixed, 'out'])}):",
+        "    size = longest(offsets)",
+        *(["    rows = np.empty(size, np.int32)"] if columns else []),
+        *(f"    {line}" for line in scratch),
+        "    for i in range(offsets.size - 1):",
+        "        a, b = offsets[i], offsets[i + 1]",
+        *(f"        {m}_ = {m}[a:b]" for m in read),
+        "        n = b - a",
+    ]
+    if columns:
+        lines += [
+            "        if not locate(omkey_, lookup, rows):",
+            "            order = arrange(omkey_, lookup, rows)",
+            "            n = order.size",
+        ]
+    elif "omkey" in read:
+        lines += ["        if not rises(omkey_):", "            order = np.argsort(omkey_, kind='mergesort')"]
+    if columns or "omkey" in read:
+        lines += [f"            {m}_ = {m}_[order]" for m in read]
+    if columns:
+        lines += ["        for j in range(n):", *(f"            {line}" for line in gather)]
+    call = f"kernel({', '.join(passed)})"
+    if n_fields == 1:
+        lines += [f"        out[0, i] = {call}"]
+    else:
+        lines += [f"        r = {call}", *(f"        out[{k}, i] = r[{k}]" for k in range(n_fields))]
+    source = "\n".join(lines) + "\n"
+    made: dict[str, Any] = {
+        "np": np, "kernel": kernel, "locate": locate, "arrange": arrange, "rises": rises, "longest": longest,
+    }  # fmt: skip
+    filename = plain.__code__.co_filename
+    exec(compile(source, filename, "exec"), made)
+    loop = made[name]
+    loop.__module__ = plain.__module__
+    loop.__qualname__ = f"{plain.__qualname__}_events"
+    return _njit(loop)
+
+
+def _njit(function: Callable[..., Any]) -> Any:
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # no file to keep the machine code beside: typed at a prompt
+        return njit(nogil=True, error_model="numpy")(function)
