@@ -1,0 +1,236 @@
+"""Axes of a histogram: an expression and how its values are binned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import boost_histogram as bh
+import numpy as np
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """What one axis shows: made by `regular`, `log`, `variable`, `integer` or `category`.
+
+    Attributes
+    ----------
+    expr
+        The values: a number or a list of numbers for each event (strings too, for a category).
+    name
+        Short name, by default the column's.
+    label
+        Text for plots, with the unit.
+    kind
+        How values are binned.
+    bins, start, stop
+        For regular, log and integer axes; a start or stop of None is found in the data.
+    edges
+        For a variable axis.
+    categories
+        For a category axis; None grows one bin for each value that is met.
+    """
+
+    expr: pl.Expr
+    name: str
+    label: str
+    kind: Literal["regular", "log", "variable", "integer", "category"]
+    bins: int = 0
+    start: float | None = None
+    stop: float | None = None
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] | tuple[int, ...] | None = None
+
+
+def regular(
+    values: str | pl.Expr,
+    bins: int,
+    start: float | None = None,
+    stop: float | None = None,
+    *,
+    label: str | None = None,
+    name: str | None = None,
+) -> Axis:
+    """Make an axis of equal bins over [start, stop), with underflow and overflow.
+
+    Parameters
+    ----------
+    values
+        Column name or expression; a list column is filled with all its elements.
+    bins
+        Number of bins.
+    start, stop
+        Range, in the unit of the values; None: from the smallest or to the largest finite value,
+        which takes one more pass over the data.
+    label
+        Text for plots, such as "zenith / rad"; the name by default.
+    name
+        Name of the axis; that of the column by default.
+
+    Raises
+    ------
+    ValueError
+        For no bins, or a start that is not below the stop.
+
+    Examples
+    --------
+    >>> axis = regular("LineFit.zenith", 20, 0, 3.2, label="zenith / rad")
+    >>> axis.name, axis.bins, axis.stop
+    ('LineFit.zenith', 20, 3.2)
+    """
+    return _ranged("regular", values, bins, start, stop, label, name)
+
+
+def log(
+    values: str | pl.Expr,
+    bins: int,
+    start: float | None = None,
+    stop: float | None = None,
+    *,
+    label: str | None = None,
+    name: str | None = None,
+) -> Axis:
+    """Make an axis of bins that are equal in the logarithm, over [start, stop) with start > 0.
+
+    Values of 0 and below it count as underflow. Arguments are those of `regular`; a start of None is the
+    smallest positive value.
+
+    Examples
+    --------
+    >>> log("Q.total", 40, 1e1, 1e5, label="charge / PE").kind
+    'log'
+    """
+    if start is not None and not start > 0:
+        msg = f"log axis of {_name(values, name)!r} starts at {start!r}; it must start above 0"
+        raise ValueError(msg)
+    return _ranged("log", values, bins, start, stop, label, name)
+
+
+def variable(
+    values: str | pl.Expr, edges: Iterable[float], *, label: str | None = None, name: str | None = None
+) -> Axis:
+    """Make an axis of bins between the given increasing edges, with underflow and overflow.
+
+    It fills several times slower than `regular` and `log`, which suit any even binning.
+
+    Examples
+    --------
+    >>> variable("n_string", [0, 1, 2, 5, 10, 86]).edges
+    (0.0, 1.0, 2.0, 5.0, 10.0, 86.0)
+    """
+    numbers = tuple(float(e) for e in edges)
+    title = _name(values, name)
+    if len(numbers) < 2 or not all(a < b for a, b in pairwise(numbers)):
+        msg = f"edges of axis {title!r} must be two or more increasing numbers; found {numbers!r}"
+        raise ValueError(msg)
+    return Axis(_expr(values), title, label or title, "variable", edges=numbers)
+
+
+def integer(
+    values: str | pl.Expr, start: int, stop: int, *, label: str | None = None, name: str | None = None
+) -> Axis:
+    """Make an axis with one bin for each of the integers start, ..., stop - 1, with underflow and overflow.
+
+    Examples
+    --------
+    >>> integer("n_channels", 0, 100).bins
+    100
+    """
+    return _ranged("integer", values, int(stop) - int(start), int(start), int(stop), label, name)
+
+
+def category(
+    values: str | pl.Expr,
+    categories: Iterable[str] | Iterable[int] | None = None,
+    *,
+    label: str | None = None,
+    name: str | None = None,
+) -> Axis:
+    """Make an axis with one bin for each string or integer, such as a filter name or a PDG code.
+
+    Parameters
+    ----------
+    values
+        Column name or expression of strings, integers or booleans (which become "true" and "false").
+    categories
+        The bins; all other values count as overflow. None: a bin for each value, in order of appearance.
+    label, name
+        As for `regular`.
+
+    Examples
+    --------
+    >>> category("primary.pdg_encoding", [14, -14]).categories
+    (14, -14)
+    """
+    chosen: Any = None if categories is None else tuple(categories)
+    title = _name(values, name)
+    if chosen is not None and (
+        not chosen or len(set(chosen)) < len(chosen) or len({type(c) for c in chosen}) > 1
+    ):
+        msg = (
+            f"categories of axis {title!r} must be different strings or different integers; found {chosen!r}"
+        )
+        raise ValueError(msg)
+    return Axis(_expr(values), title, label or title, "category", categories=chosen)
+
+
+def boost_axis(axis: Axis) -> Any:
+    """Make the boost-histogram axis of an axis whose range is known; categories start with the given ones."""
+    match axis.kind:
+        case "regular":
+            made = bh.axis.Regular(axis.bins, axis.start, axis.stop)
+        case "log":
+            made = bh.axis.Regular(axis.bins, axis.start, axis.stop, transform=bh.axis.transform.log)
+        case "variable":
+            made = bh.axis.Variable(axis.edges)
+        case "integer":
+            made = bh.axis.Integer(axis.start, axis.stop)
+        case "category":
+            words = axis.categories and isinstance(axis.categories[0], str)
+            make = bh.axis.StrCategory if words else bh.axis.IntCategory
+            made = make(axis.categories or (), growth=axis.categories is None)
+    made.name, made.label = axis.name, axis.label
+    return made
+
+
+def widened(low: float, high: float, *, logarithmic: bool) -> tuple[float, float]:
+    """Widen a range of values by half a per cent on either side, so that both ends lie inside the bins."""
+    if logarithmic:
+        a, b = math.log(low), math.log(high)
+        margin = 0.005 * (b - a) or 0.5
+        return math.exp(a - margin), math.exp(b + margin)
+    margin = 0.005 * (high - low) or max(0.5, 0.005 * abs(high))
+    return low - margin, high + margin
+
+
+def _ranged(
+    kind: Literal["regular", "log", "integer"],
+    values: str | pl.Expr,
+    bins: int,
+    start: float | None,
+    stop: float | None,
+    label: str | None,
+    name: str | None,
+) -> Axis:
+    title = _name(values, name)
+    if any(x is not None and not np.isfinite(x) for x in (start, stop)) or (
+        start is not None and stop is not None and not start < stop
+    ):
+        msg = f"axis {title!r} goes from {start!r} to {stop!r}; its start must be below its stop, both finite"
+        raise ValueError(msg)
+    if bins < 1:
+        msg = f"axis {title!r} has {bins!r} bins; it needs at least one"
+        raise ValueError(msg)
+    return Axis(_expr(values), title, label or title, kind, bins=bins, start=start, stop=stop)
+
+
+def _expr(values: str | pl.Expr) -> pl.Expr:
+    return pl.col(values) if isinstance(values, str) else values
+
+
+def _name(values: str | pl.Expr, name: str | None) -> str:
+    return name or _expr(values).meta.output_name()

@@ -1,0 +1,316 @@
+"""A filled histogram: a boost-histogram with labels, and the values that no bin can hold counted apart."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import boost_histogram as bh
+import numpy as np
+import numpy.typing as npt
+from boost_histogram.serialization import from_uhi, to_uhi
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Entries outside of all bins: their number, summed weight and summed squared weight."""
+
+    n: int = 0
+    sumw: float = 0.0
+    sumw2: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Add entry counts and weights."""
+        return Tally(self.n + other.n, self.sumw + other.sumw, self.sumw2 + other.sumw2)
+
+    def __mul__(self, factor: float) -> Tally:
+        """Scale the weights, not the number of entries."""
+        return Tally(self.n, self.sumw * factor, self.sumw2 * factor**2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hist:
+    """A histogram with weights and their variances; made by `hist.fill` or `hist.load`.
+
+    It follows the PlottableHistogram protocol (`kind`, `axes`, `values`, `variances`, `counts`), so mplhep
+    and its like plot it, and `boost_histogram.Histogram(h)` takes it. Under- and overflow are bins; NaN and
+    null belong to none and are counted apart, and go unchanged through slices and projections.
+
+    Attributes
+    ----------
+    bh
+        The `boost_histogram.Histogram` (storage Weight); each of its axes has a `name` and a `label`.
+    nan
+        Entries that were NaN on any axis.
+    missing
+        Entries that were null on any axis: the event had no such key.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist
+    >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 9.0, None]}), hist.regular("x", 3, 0, 3))
+    >>> h
+    Hist(x: 3 bins from 0 to 3; sum 3, outside 1, nan 0, missing 1)
+    >>> (h + 2 * h).values()
+    array([3., 6., 0.])
+    >>> h[hist.loc(1) :].errors()
+    array([1.41421356, 0.        ])
+    """
+
+    bh: Any
+    nan: Tally = field(default_factory=Tally)
+    missing: Tally = field(default_factory=Tally)
+
+    @property
+    def axes(self) -> Any:
+        """The boost-histogram axes."""
+        return self.bh.axes
+
+    @property
+    def kind(self) -> str:
+        """Kind of histogram in the PlottableHistogram protocol: always COUNT."""
+        return str(self.bh.kind)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return int(self.bh.ndim)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        return tuple(getattr(a, "name", "") for a in self.axes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the axes."""
+        return tuple(getattr(a, "label", "") for a in self.axes)
+
+    @property
+    def edges(self) -> Any:
+        """Bin edges: one array, or a tuple of arrays for more than one axis."""
+        edges = tuple(np.asarray(a.edges) for a in self.axes)
+        return edges[0] if self.ndim == 1 else edges
+
+    def values(self, *, flow: bool = False) -> Floats:
+        """Return the summed weight of each bin, with underflow and overflow if `flow`."""
+        return cast("Floats", self.bh.values(flow=flow))
+
+    def variances(self, *, flow: bool = False) -> Floats:
+        """Return the summed squared weight of each bin."""
+        return cast("Floats", self.bh.variances(flow=flow))
+
+    def errors(self, *, flow: bool = False) -> Floats:
+        """Return the square root of the variances."""
+        return cast("Floats", np.sqrt(self.variances(flow=flow)))
+
+    def counts(self, *, flow: bool = False) -> Floats:
+        """Return the effective entries of each bin, (sum w)^2 / sum w^2; 0 where it is empty."""
+        value, variance = self.values(flow=flow), self.variances(flow=flow)
+        return np.divide(value**2, variance, out=np.zeros_like(value), where=variance != 0)
+
+    def sum(self, *, flow: bool = False) -> float:
+        """Return the summed weight of all bins, with underflow and overflow if `flow`."""
+        return float(self.bh.sum(flow=flow).value)
+
+    def mean(self, axis: int = 0) -> float:
+        """Return the mean of the bin centres along an axis, weighted by content; NaN if the sum is 0."""
+        return self._moments(axis)[0]
+
+    def std(self, axis: int = 0) -> float:
+        """Return the standard deviation of the bin centres along an axis, weighted by content."""
+        return self._moments(axis)[1]
+
+    def quantile(self, q: float, axis: int = 0) -> float:
+        """Return the value below which the fraction `q` of the binned content lies, linear inside a bin."""
+        h = self.project(axis)
+        values = h.values()
+        if not values.sum() > 0:
+            return float("nan")
+        below = np.concatenate([[0.0], np.cumsum(values)]) / values.sum()
+        return float(np.interp(q, below, _numeric_edges(h)))
+
+    def project(self, *axes: int | str) -> Hist:
+        """Sum over all axes but those given by number or name (their under- and overflow included)."""
+        kept = [self.names.index(a) if isinstance(a, str) else a for a in axes]
+        return Hist(self.bh.project(*kept), self.nan, self.missing)
+
+    def normalized(self, *, density: bool = False) -> Hist:
+        """Scale so that the bins sum to 1, without under- and overflow.
+
+        Parameters
+        ----------
+        density
+            Divide by the bin widths too, so that the integral is 1.
+
+        Raises
+        ------
+        ValueError
+            If the sum is 0.
+        """
+        total = self.sum()
+        if total == 0:
+            msg = f"the bins of {self!r} sum to 0 and cannot be normalised"
+            raise ValueError(msg)
+        h = self * (1 / total)
+        if density:
+            widths = math.prod(self.axes.widths)  # broadcast to one array
+            view = h.bh.view(flow=False)
+            view["value"] /= widths
+            view["variance"] /= widths**2
+        return h
+
+    def cumulative(self, *, reverse: bool = False) -> Hist:
+        """Replace each bin of one axis by the sum of itself and all bins below it, underflow included.
+
+        With `reverse`: of itself and all above it, overflow included. Variances add likewise.
+        """
+        if self.ndim != 1:
+            msg = f"cumulative needs one axis, not {self.ndim}: project first"
+            raise ValueError(msg)
+        h = Hist(self.bh.copy(), self.nan, self.missing)
+        view = h.bh.view(flow=True)
+        for part in ("value", "variance"):
+            view[part] = view[part][::-1].cumsum()[::-1] if reverse else view[part].cumsum()
+        return h
+
+    def __getitem__(self, index: Any) -> Any:
+        """Index in the unified histogram grammar: `h[1:5]`, `h[hist.loc(2.0)]`, `h[:: hist.rebin(2)]`."""
+        found = self.bh[index]
+        return Hist(found, self.nan, self.missing) if isinstance(found, bh.Histogram) else found
+
+    def __add__(self, other: Hist) -> Hist:
+        """Add two histograms of equal axes; categories are merged."""
+        if not isinstance(other, Hist):
+            return NotImplemented
+        try:
+            added = self.bh + other.bh
+        except ValueError as err:
+            msg = f"histograms of different axes cannot be added: {list(self.axes)} and {list(other.axes)}"
+            raise ValueError(msg) from err
+        return Hist(added, self.nan + other.nan, self.missing + other.missing)
+
+    def __radd__(self, other: object) -> Hist:
+        """Let the builtin `sum` start from 0."""
+        return self if other == 0 else NotImplemented
+
+    def __mul__(self, factor: float) -> Hist:
+        """Scale values by a number and variances by its square."""
+        return Hist(self.bh * factor, self.nan * factor, self.missing * factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Hist:
+        """Scale by the inverse of a number."""
+        return self * (1 / divisor)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare axes with their labels, all bins, and the NaN and null counts."""
+        if not isinstance(other, Hist):
+            return NotImplemented
+        return bool(self.bh == other.bh) and (self.nan, self.missing) == (other.nan, other.missing)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        axes = ", ".join(_describe(a) for a in self.axes)
+        inside = self.sum()
+        outside = self.sum(flow=True) - inside
+        return (
+            f"Hist({axes}; sum {inside:.6g}, outside {outside:.6g}, "
+            f"nan {self.nan.sumw:.6g}, missing {self.missing.sumw:.6g})"
+        )
+
+    def _to_boost_histogram_(self) -> Any:
+        return self.bh
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the histogram in the UHI serialisation schema, with plain lists and numbers.
+
+        The NaN and null counts are under `metadata`.
+        """
+        content = cast("dict[str, Any]", _plain(to_uhi(self.bh)))
+        content["metadata"] |= {
+            key: [tally.n, tally.sumw, tally.sumw2]
+            for key, tally in (("nan", self.nan), ("missing", self.missing))
+        }
+        return content
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the histogram as JSON; `hist.load` gives an equal one back. The file appears whole or not at all.
+
+        Examples
+        --------
+        >>> import polars as pl, tempfile, pathlib
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.1, 0.2]}), hist.regular("x", 3, 0, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     h.save(pathlib.Path(folder) / "x.json")
+        ...     hist.load(pathlib.Path(folder) / "x.json") == h
+        True
+        """
+        target = Path(path)
+        aside = target.with_name(f".{target.name}.{os.getpid()}")
+        aside.write_text(json.dumps(self.to_dict()), encoding="utf-8")
+        aside.replace(target)
+
+    def _moments(self, axis: int) -> tuple[float, float]:
+        h = self.project(axis)
+        values = h.values()
+        total = values.sum()
+        if total == 0:
+            return float("nan"), float("nan")
+        edges = _numeric_edges(h)
+        centers = h.axes[0].centers if edges.size else edges
+        mean = float((values * centers).sum() / total)
+        return mean, float(np.sqrt((values * (centers - mean) ** 2).sum() / total))
+
+
+def load(path: str | os.PathLike[str]) -> Hist:
+    """Read a histogram that `Hist.save` wrote, exactly as it was.
+
+    Raises
+    ------
+    ValueError
+        If the file is no histogram in the UHI schema.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        for part in (*content["axes"], content["storage"]):
+            part |= {k: np.asarray(part[k]) for k in ("edges", "values", "variances") if k in part}
+        tallies = [Tally(*content["metadata"].pop(k, ())) for k in ("nan", "missing")]
+        return Hist(from_uhi(content), *tallies)
+    except (KeyError, TypeError, ValueError) as err:
+        msg = f"{os.fspath(path)} is no histogram written by Hist.save: {err}"
+        raise ValueError(msg) from err
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays and numpy numbers into lists and numbers, which JSON keeps exactly."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _numeric_edges(h: Hist) -> Floats:
+    if isinstance(h.axes[0], (bh.axis.StrCategory, bh.axis.IntCategory)):
+        msg = f"axis {h.names[0]!r} holds categories, which have no mean, spread or quantile"
+        raise TypeError(msg)
+    return cast("Floats", h.edges)
+
+
+def _describe(axis: Any) -> str:
+    name = getattr(axis, "name", "") or "axis"
+    if isinstance(axis, (bh.axis.StrCategory, bh.axis.IntCategory)):
+        return f"{name}: {len(axis)} categories"
+    scale = " (log)" if getattr(axis, "transform", None) == bh.axis.transform.log else ""
+    return f"{name}: {len(axis)} bins from {axis.edges[0]:.6g} to {axis.edges[-1]:.6g}{scale}"
