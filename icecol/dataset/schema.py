@@ -100,6 +100,8 @@ def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schem
 
 def align(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Bring a table to a schema that holds all its columns: reorder them, fill absent ones with nulls."""
+    if table.schema.equals(schema):
+        return table
     present = set(table.schema.names)
     columns = [
         table.column(column.name) if column.name in present else pa.nulls(table.num_rows, column.type)

@@ -13,6 +13,7 @@ import contextlib
 import errno
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -116,7 +117,7 @@ class PartWriter:
         self._name = name or stem
         self._events = row_group_events
         self._limit = row_group_bytes
-        self._tables: list[pa.Table] = []
+        self._buffer: deque[tuple[pa.Table, int]] = deque()
         self._rows = 0
         self._bytes = 0
         self._file: _File | None = None
@@ -134,13 +135,9 @@ class PartWriter:
 
     def append(self, table: pa.Table) -> None:
         """Add rows. Tables of 500 events and more are written much quicker than many small ones."""
-        if table.schema != self.schema:
+        if not table.schema.equals(self.schema):
             self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
-        if table.num_rows == 0:
-            return
-        self._tables.append(table)
-        self._rows += table.num_rows
-        self._bytes += table.nbytes
+        self._push(table, _memory(table) if table.num_rows else 0)
         while self._rows >= self._events or self._bytes >= self._limit:
             self._flush()
 
@@ -158,29 +155,42 @@ class PartWriter:
         for part in self.parts:
             (self.folder / part.path).unlink(missing_ok=True)
         self.parts.clear()
-        self._tables.clear()
+        self._buffer.clear()
         self._rows = self._bytes = 0
 
     def _flush(self) -> None:
         """Write one row group from the front of what is buffered."""
-        rows = min(self._events, self._rows)
-        if self._bytes > self._limit:
-            rows = min(rows, max(1, self._rows * self._limit // self._bytes))
-        merged = pa.concat_tables([schemas.align(table, self.schema) for table in self._tables])
-        rest = merged.slice(rows)
-        self._tables = [rest] if rest.num_rows else []
-        self._rows = rest.num_rows
-        self._bytes = rest.nbytes if rest.num_rows else 0
-        group = sort_events(merged.slice(0, rows).combine_chunks())
-        del merged, rest
+        tables = []
+        rows, room = self._events, self._limit
+        while self._buffer and rows > 0 and room > 0:
+            table, size = self._buffer.popleft()
+            self._rows -= table.num_rows
+            self._bytes -= size
+            n = min(table.num_rows, rows, max(1, table.num_rows * room // max(size, 1)))
+            tables.append(schemas.align(table.slice(0, n), self.schema))
+            rows -= n
+            room -= size
+            if n < table.num_rows:
+                self._push(table.slice(n), size - size * n // table.num_rows, front=True)
+                break
+        group = pa.concat_tables(tables).combine_chunks()
+        del tables
+        group = sort_events(pa.Table.from_arrays(group.columns, schema=self.schema))
         try:
-            if self._file is not None and self._file.schema != self.schema:
+            if self._file is not None and not self._file.schema.equals(self.schema):
                 self._finish_file()
             if self._file is None:
                 self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
             self._file.write(group)
         except OSError as err:
             self._fail(err)
+
+    def _push(self, table: pa.Table, size: int, *, front: bool = False) -> None:
+        if table.num_rows == 0:
+            return
+        (self._buffer.appendleft if front else self._buffer.append)((table, size))
+        self._rows += table.num_rows
+        self._bytes += size
 
     def _finish_file(self) -> None:
         if self._file is None:
@@ -238,6 +248,13 @@ class _File:
             with contextlib.suppress(OSError, ValueError):  # the disk may be full: the file goes all the same
                 end()
         self.temp.unlink(missing_ok=True)
+
+
+def _memory(table: pa.Table) -> int:
+    """Count the bytes a table holds: exactly if it is a slice of a larger one, else quickly from its buffers."""
+    first = table.column(0) if table.num_columns else pa.chunked_array([[]])
+    whole: int = table.get_total_buffer_size()
+    return table.nbytes if first.get_total_buffer_size() > 2 * first.nbytes + 1024 else whole
 
 
 def sort_events(table: pa.Table) -> pa.Table:
