@@ -28,6 +28,7 @@ TAG: Final = b"[i3]"
 MAX_FRAME: Final = 1 << 30
 """No frame may claim more bytes than this: a length beyond it is damage, not a reason to ask for memory."""
 _MAX_NAME: Final = 1 << 16
+_STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
 
 _MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
 
@@ -430,8 +431,8 @@ class Scanner:
             orphan += [False] * fresh
             offsets += [-1] * fresh
             indices += [-1] * fresh
-            self._fill(pos + self._batch)
             limit = pos + self._batch
+            self._fill(min(limit, max(self._have, pos) + _STEP))
             while True:
                 before = int(count[0])
                 frames, objects, (why, at, bad) = self._walk(pos, self._have, frames, objects, count, 1 << 60)
@@ -490,7 +491,7 @@ class Scanner:
                     self._damage(base + pos, f"frame claims more than {MAX_FRAME} bytes")
                     pos = self._resync(pos, 0)
                     continue
-                self._fill(self._have + max(1 << 16, min(self._have - pos, 1 << 28)))
+                self._fill(self._have + max(_STEP, min(self._have - pos, 1 << 28)))
             n, m = int(count[0]), int(count[1])
             if n > fresh:
                 yield Batch(

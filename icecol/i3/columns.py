@@ -1,0 +1,692 @@
+"""Blobs of one class to columns: one compiled pass over all blobs of a batch.
+
+The pass runs a program of `icecol.i3.program` twice: first to check every blob and to count, then, with all
+buffers made in their final size, to write. Nothing is allocated by what a blob claims: a size beyond the bytes
+that are left is an error of that blob, which is left out and reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from icecol.errors import FormatError
+from icecol.i3 import program as op
+from icecol.i3.bits import (
+    copy,
+    load_f32,
+    load_f64,
+    load_i32,
+    load_i64,
+    load_u16,
+    load_u32,
+    load_u64,
+    same,
+    store_f64,
+    store_i32,
+    store_u16,
+    store_u32,
+    store_u64,
+)
+from icecol.i3.container import Names, _intern, text
+from icecol.i3.program import NP_TYPES, Program, compile_class
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+OK: Final = 0
+CUT: Final = 1
+VERSION: Final = 2
+ALIAS: Final = 3
+REST: Final = 4
+OPENING: Final = 5
+KEY: Final = 6
+ALTERNATIVE: Final = 7
+TREE: Final = 8
+NAMES: Final = 9
+
+REASONS: Final = {
+    CUT: "a size or a member reaches beyond the object's bytes",
+    VERSION: "a class inside has a version or tracking that is not known",
+    ALIAS: "an object refers back to an earlier one",
+    REST: "bytes are left over after the last member",
+    OPENING: "the object is of another class than its neighbours",
+    KEY: "a sensor's numbers do not fit string << 16 | om << 8 | pmt",
+    ALTERNATIVE: "a variant has an alternative that is not known",
+    TREE: "the tree is not well formed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What blobs of one class became.
+
+    Attributes
+    ----------
+    program : Program
+        With the leaves, in the order of `values`.
+    good : array of i64
+        Which of the blobs given are in the columns, in order; the others failed.
+    values : list of arrays
+        One array a leaf, of the leaf's numpy type; characters for strings.
+    offsets : list of arrays of i32
+        Per group: list i of the parent group is elements offsets[i] to offsets[i + 1] (empty for group 0).
+    names : Names
+        The strings that leaves of kind `name` count.
+    failed : list of (blob, reason)
+    """
+
+    program: Program
+    good: Ints
+    values: list[npt.NDArray[np.generic]]
+    offsets: list[npt.NDArray[np.int32]]
+    names: Names
+    failed: list[tuple[int, str]]
+
+
+def opening(name: str, version: int) -> Bytes:
+    """Return the bytes that every blob of a frame object's class begins with."""
+    raw = name.encode()
+    head = b"\x00\x01\x02\x00" + len(raw).to_bytes(4, "little") + raw + b"\x01" + bytes([version]) + bytes(4)
+    return np.frombuffer(head, np.uint8)
+
+
+def class_of(buf: Bytes, at: int, size: int) -> tuple[str, int]:
+    """Return export name and class version of one blob.
+
+    Raises
+    ------
+    FormatError
+        The blob does not begin as a frame object does.
+    """
+    head = buf[at : at + min(size, 300)].tobytes()
+    n = int.from_bytes(head[4:8], "little")
+    if len(head) < 10 or head[:4] != b"\x00\x01\x02\x00" or n > 256 or len(head) < n + 14 or head[8 + n] != 1:
+        msg = f"object of {size} bytes does not begin as a frame object: {head[:12].hex(' ')}"
+        raise FormatError(msg)
+    return text(head[8 : 8 + n]), head[9 + n]
+
+
+@njit(cache=True, nogil=True)
+def _size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
+    """Read a length; (-1, pos) if it is cut or beyond what is left."""
+    if pos + 4 > end:
+        return -1, pos
+    n = np.int64(load_u32(buf, pos))
+    pos += 4
+    if n == 0xFFFFFFFF:
+        if pos + 8 > end:
+            return -1, pos
+        n = load_i64(buf, pos)
+        pos += 8
+    if n < 0 or n > end - pos:
+        return -1, pos
+    return n, pos
+
+
+@njit(cache=True, nogil=True)
+def _short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
+    """Read a number in few bytes: itself below 247, else 255 - tag bytes follow; (-1, pos) if it is cut."""
+    if pos >= end:
+        return -1, pos
+    tag = np.int64(buf[pos])
+    pos += 1
+    if tag < 247:
+        return tag, pos
+    n = 255 - tag
+    if pos + n > end:
+        return -1, pos
+    value = np.int64(0)
+    for k in range(n):
+        value |= np.int64(buf[pos + k]) << np.int64(8 * k)
+    if value < 0:
+        return -1, pos
+    return value, pos + n
+
+
+@njit(cache=True, nogil=True)
+def _copy_number(out: Bytes, to: int, buf: Bytes, pos: int, n: int) -> None:
+    if n == 8:
+        store_u64(out, to, load_u64(buf, pos))
+    elif n == 4:
+        store_u32(out, to, load_u32(buf, pos))
+    elif n == 1:
+        out[to] = buf[pos]
+    else:
+        store_u16(out, to, load_u16(buf, pos))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _widened(buf: Bytes, pos: int, kind: int) -> float:
+    if kind == 0:
+        return np.float64(load_i32(buf, pos))
+    if kind == 1:
+        return np.float64(buf[pos] != 0)
+    if kind == 2:
+        return np.float64(load_f32(buf, pos))
+    return load_f64(buf, pos)
+
+
+@njit(cache=True, nogil=True)
+def _width(kind: int) -> int:
+    if kind == 1:
+        return 1
+    return 8 if kind == 3 else 4
+
+
+@njit(cache=True, nogil=True)
+def _run(
+    buf: Bytes,
+    at: Ints,
+    size: Ints,
+    head: Bytes,
+    code: Ints,
+    n_slots: int,
+    leaf_group: Ints,
+    leaf_size: Ints,
+    leaf_base: Ints,
+    out: Bytes,
+    parents: Ints,
+    offset_base: Ints,
+    offsets: npt.NDArray[np.int32],
+    write: bool,
+    status: Ints,
+    detail: Ints,
+    cur: Ints,
+    node_parent: npt.NDArray[np.int32],
+    node_depth: npt.NDArray[np.int32],
+    arena: Bytes,
+    start: Ints,
+    length: Ints,
+    follow: Ints,
+    table: Ints,
+    state: Ints,
+) -> int:
+    """Run a program over blobs: count (`write` false) or write; return where to go on if the names are full."""
+    seen = np.full(max(n_slots, 1), -1, np.int64)
+    remaining = np.zeros(32, np.int64)
+    register = np.zeros(4, np.int64)
+    saved = cur.copy()
+    last_name = np.int64(-1)
+    for i in range(at.size):
+        if write and status[i] != OK:
+            continue
+        pos, end = at[i], at[i] + size[i]
+        saved[:] = cur
+        pc = 0
+        sp = 0
+        next_id = np.int64(1)
+        bad = OK
+        tree_started = False
+        tree_node = np.int64(-1)
+        tree_first = np.int64(0)
+        tree_expect = True
+        bits = np.int64(0)
+        bit = np.int64(0)
+        words = np.int64(0)
+        roots = np.int64(0)
+        if size[i] < head.size or not same(buf, pos, head, 0, head.size):
+            status[i] = OPENING
+            continue
+        pos += head.size
+        while True:
+            what = code[pc, 0]
+            a = code[pc, 1]
+            b = code[pc, 2]
+            g = code[pc, 3]
+            pc += 1
+            if what == op.COPY:
+                if pos + b > end:
+                    bad = CUT
+                    break
+                if write:
+                    _copy_number(out, leaf_base[a] + cur[leaf_group[a]] * leaf_size[a], buf, pos, b)
+                pos += b
+            elif what == op.ID:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                if np.int64(load_u32(buf, pos)) != next_id:
+                    bad = ALIAS
+                    break
+                next_id += 1
+                pos += 4
+            elif what == op.HDR:
+                if seen[a] != i:
+                    if pos + 2 > end:
+                        bad = CUT
+                        break
+                    if buf[pos] != b or buf[pos + 1] != g:
+                        bad = VERSION
+                        detail[i] = a * 65536 + np.int64(buf[pos]) * 256 + np.int64(buf[pos + 1])
+                        break
+                    seen[a] = i
+                    pos += 2
+            elif what == op.LOOP or what == op.TRIGGERS:
+                n, pos = _size(buf, pos, end) if what == op.LOOP else _short_size(buf, pos, end)
+                if n < 0 or n > end - pos or sp >= remaining.size:
+                    bad = CUT
+                    break
+                if n == 0:
+                    pc = a
+                else:
+                    remaining[sp] = n
+                    sp += 1
+            elif what == op.NEXT:
+                if b >= 0:
+                    cur[b] += 1
+                remaining[sp - 1] -= 1
+                if remaining[sp - 1] > 0:
+                    pc = a
+                else:
+                    sp -= 1
+            elif what == op.EMIT:
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(register[b]))
+            elif what == op.OMKEY:
+                n = 9 if b else 8
+                if pos + n > end:
+                    bad = CUT
+                    break
+                string = np.int64(load_i32(buf, pos))
+                om = np.int64(load_u32(buf, pos + 4))
+                pmt = np.int64(buf[pos + 8]) if b else np.int64(0)
+                if string < -32768 or string > 32767 or om > 255:
+                    bad = KEY
+                    break
+                register[a] = string << 16 | om << 8 | pmt
+                pos += n
+            elif what == op.NAME:
+                n, pos = _size(buf, pos, end)
+                if n < 0:
+                    bad = CUT
+                    break
+                found = np.int64(-1)
+                guess = follow[last_name] if last_name >= 0 else np.int64(-1)
+                if guess >= 0 and length[guess] == n and same(buf, pos, arena, start[guess], n):
+                    found = guess
+                else:
+                    found = _intern(buf, pos, n, arena, start, length, table, state)
+                    if found < 0:
+                        return 1
+                    if last_name >= 0:
+                        follow[last_name] = found
+                last_name = found
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(found))
+                pos += n
+            elif what == op.BULK:
+                n, pos = _size(buf, pos, end)
+                if n < 0 or n > (end - pos) // b:
+                    bad = CUT
+                    break
+                if write:
+                    copy(out, leaf_base[a] + cur[g] * b, buf, pos, n * b)
+                cur[g] += n
+                pos += n * b
+            elif what == op.STR:
+                n, pos = _size(buf, pos, end)
+                if n < 0:
+                    bad = CUT
+                    break
+                if write:
+                    copy(out, leaf_base[a] + cur[g], buf, pos, n)
+                cur[g] += n
+                pos += n
+                if write:
+                    offsets[offset_base[g] + cur[parents[g]] + 1] = cur[g]
+            elif what == op.MARK:
+                if write:
+                    offsets[offset_base[a] + cur[parents[a]] + 1] = cur[a]
+            elif what == op.SKIP:
+                pos += a
+                if pos > end:
+                    bad = CUT
+                    break
+            elif what == op.TREE_BITS:
+                if not tree_started:
+                    tree_started = True
+                    tree_node = np.int64(-1)
+                    tree_first = cur[b]
+                    tree_expect = True
+                    bits = np.int64(65535)
+                    bit = bits
+                done = False
+                while True:
+                    if bit == bits:
+                        if bits < 65535:
+                            bad = TREE  # the last chunk ended before the tree did
+                            break
+                        if pos + 4 > end:
+                            bad = CUT
+                            break
+                        bits = np.int64(load_u32(buf, pos))
+                        pos += 4
+                        bit = np.int64(0)
+                        if bits == 0:
+                            done = True
+                            break
+                        n, pos = _size(buf, pos, end)
+                        if n < 0 or n > (end - pos) // 8 or n * 64 < bits:
+                            bad = CUT
+                            break
+                        words = pos
+                        pos += 8 * n
+                    one = load_u64(buf, words + 8 * (bit >> 6)) >> np.uint64(bit & 63) & np.uint64(1)
+                    bit += 1
+                    if one:
+                        break
+                    if tree_expect and tree_node >= 0:
+                        tree_expect = False
+                    elif tree_node < 0:
+                        done = True
+                        break
+                    else:
+                        tree_node = np.int64(node_parent[tree_node])
+                        if tree_node < 0:
+                            done = True
+                            break
+                if bad != OK:
+                    break
+                if done:
+                    if bits == 65535 and end - pos == 8 and load_u64(buf, pos) == 0:
+                        pos += 8
+                    pc = a
+                else:
+                    parent = tree_node if tree_expect else np.int64(node_parent[tree_node])
+                    node = cur[b] - tree_first
+                    if node >= node_parent.size:
+                        bad = TREE
+                        break
+                    node_parent[node] = parent
+                    node_depth[node] = 0 if parent < 0 else node_depth[parent] + 1
+                    tree_node = node
+                    tree_expect = True
+                    if write:
+                        store_i32(out, leaf_base[g] + cur[b] * 4, node_depth[node])
+                        store_i32(out, leaf_base[code[pc - 1, 4]] + cur[b] * 4, np.int32(parent))
+            elif what == op.TREE_COUNTS:
+                if not tree_started:
+                    tree_started = True
+                    tree_node = np.int64(-1)
+                    tree_first = cur[b]
+                    if pos + 4 > end:
+                        bad = CUT
+                        break
+                    roots = np.int64(load_u32(buf, pos))
+                    pos += 4
+                # node_depth holds the depth in its low and the children left in node_left below
+                while tree_node >= 0 and remaining_children(node_parent, tree_node) == 0:
+                    tree_node = np.int64(node_parent[2 * tree_node])
+                if tree_node < 0 and roots == 0:
+                    pc = a
+                else:
+                    parent = tree_node
+                    node = cur[b] - tree_first
+                    if 2 * node + 1 >= node_parent.size:
+                        bad = TREE
+                        break
+                    if parent < 0:
+                        roots -= 1
+                        node_depth[node] = 0
+                    else:
+                        node_parent[2 * parent + 1] -= 1
+                        node_depth[node] = node_depth[parent] + 1
+                    node_parent[2 * node] = parent
+                    node_parent[2 * node + 1] = 0
+                    tree_node = node
+                    if write:
+                        store_i32(out, leaf_base[g] + cur[b] * 4, node_depth[node])
+                        store_i32(out, leaf_base[code[pc - 1, 4]] + cur[b] * 4, np.int32(parent))
+            elif what == op.CHILDREN:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                n = np.int64(load_u32(buf, pos))
+                pos += 4
+                if n > end - pos:
+                    bad = CUT
+                    break
+                node_parent[2 * tree_node + 1] = n
+            elif what == op.JUMP:
+                if g:
+                    cur[b] += 1
+                pc = a
+            elif what == op.WHICH:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                register[3] = np.int64(load_i32(buf, pos))
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(register[3]))
+                    store_f64(out, leaf_base[b] + cur[leaf_group[b]] * 8, np.nan)
+                pos += 4
+            elif what == op.CASE:
+                if a < 0:
+                    bad = ALTERNATIVE
+                    break
+                if register[3] != a:
+                    pc = b
+            elif what == op.WIDEN:
+                n = _width(b)
+                if pos + n > end:
+                    bad = CUT
+                    break
+                if write:
+                    store_f64(out, leaf_base[a] + cur[leaf_group[a]] * 8, _widened(buf, pos, b))
+                pos += n
+            elif what == op.BULK_WIDEN:
+                w = _width(b)
+                n, pos = _size(buf, pos, end)
+                if n < 0 or n > (end - pos) // w:
+                    bad = CUT
+                    break
+                if write:
+                    for k in range(n):
+                        store_f64(out, leaf_base[a] + (cur[g] + k) * 8, _widened(buf, pos + k * w, b))
+                cur[g] += n
+                pos += n * w
+            elif what == op.OPTIONAL:
+                if pos + 1 > end:
+                    bad = CUT
+                    break
+                given = buf[pos] != 0
+                pos += 1
+                value = np.int32(0)
+                if given:
+                    if pos + 4 > end:
+                        bad = CUT
+                        break
+                    value = load_i32(buf, pos)
+                    pos += 4
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, value)
+                    out[leaf_base[b] + cur[leaf_group[b]]] = given
+            elif what == op.TRIGGER:
+                if pos >= end:
+                    bad = CUT
+                    break
+                tag = np.int64(buf[pos])
+                span, pos = _short_size(buf, pos + 1, end)
+                step, pos = (np.int64(-1), pos) if span < 0 else _short_size(buf, pos, end)
+                if span < 0 or step < 0:
+                    bad = CUT
+                    break
+                if cur[leaf_group[a]] == saved[leaf_group[a]]:
+                    register[2] = 0
+                register[2] += step
+                if write:
+                    k = cur[leaf_group[a]]
+                    store_i32(out, leaf_base[a] + k * 4, np.int32(tag & 15))
+                    store_u64(out, leaf_base[b] + k * 8, np.uint64(span << 4 | tag >> 4))
+                    store_u64(out, leaf_base[g] + k * 8, np.uint64(register[2]))
+            elif what == op.OPEN:
+                seen[a] = i
+            elif what == op.LENGTH:
+                n, pos = _size(buf, pos, end)
+                if n != a:
+                    bad = CUT
+                    break
+            else:  # END
+                if pos != end:
+                    bad = REST
+                break
+        if bad != OK:
+            status[i] = bad
+            cur[:] = saved
+        else:
+            cur[0] += 1
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def remaining_children(nodes: npt.NDArray[np.int32], node: int) -> int:
+    """Children of a node of a tree with child counts that are still to come."""
+    return np.int64(nodes[2 * node + 1])
+
+
+def _names_of(names: Names) -> tuple[Bytes, Ints, Ints, Ints, Ints, Ints]:
+    return names.arena, names.start, names.size, names.follow, names.table, names.state
+
+
+def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tuple[Columns, Ints, Ints]:
+    """Run one program over blobs; those that do not fit are left out.
+
+    Returns
+    -------
+    columns, status, detail
+        `status` and `detail` say of every blob why it is left out.
+    """
+    n = at.size
+    leaves = program.leaves
+    leaf_group = np.array([leaf.group for leaf in leaves] or [0], np.int64)
+    dtypes = [np.dtype(NP_TYPES[leaf.kind]) for leaf in leaves]
+    leaf_size = np.array([d.itemsize for d in dtypes] or [1], np.int64)
+    parents = np.array(program.parents, np.int64)
+    n_groups = parents.size
+    head = opening(program.name, program.version)
+    has_tree = bool(np.isin(program.code[:, 0], (op.TREE_BITS, op.TREE_COUNTS)).any())
+    room = int(size.max(initial=0)) // 4 + 8 if has_tree else 1
+    nodes, depths = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    status, detail = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    none = np.zeros(1, np.int64)
+    while True:
+        counts = np.zeros(n_groups, np.int64)
+        status[:] = OK
+        full = _run(
+            buf, at, size, head, program.code, len(program.slots), leaf_group, leaf_size, none, buf[:1], parents,
+            none, np.zeros(1, np.int32), False, status, detail, counts, nodes, depths, *_names_of(names),
+        )  # fmt: skip
+        if not full:
+            break
+        names.grow()
+    room_of = counts[leaf_group[: len(leaves)]] * leaf_size[: len(leaves)]
+    ends = np.cumsum((room_of + 7) // 8 * 8)
+    leaf_base = np.concatenate([[0], ends[:-1]]).astype(np.int64) if leaves else none
+    arena = np.empty(int(ends[-1]) if leaves else 8, np.uint8)
+    lists = np.where(parents >= 0, counts[np.maximum(parents, 0)] + 1, 0)
+    offset_base = np.concatenate([[0], np.cumsum(lists)[:-1]]).astype(np.int64)
+    offsets = np.zeros(int(lists.sum()) + 1, np.int32)
+    cur = np.zeros(n_groups, np.int64)
+    _run(
+        buf, at, size, head, program.code, len(program.slots), leaf_group, leaf_size, leaf_base, arena, parents,
+        offset_base, offsets, True, status, detail, cur, nodes, depths, *_names_of(names),
+    )  # fmt: skip
+    values: list[npt.NDArray[np.generic]] = [
+        arena[base : base + used].view(dtype)
+        for base, used, dtype in zip(leaf_base.tolist(), room_of.tolist(), dtypes, strict=False)
+    ]
+    columns = Columns(
+        program,
+        np.flatnonzero(status == OK),
+        values,
+        [offsets[b : b + m] for b, m in zip(offset_base.tolist(), lists.tolist(), strict=True)],
+        names,
+        [],
+    )
+    return columns, status, detail
+
+
+def decode(buf: Bytes, at: Ints, size: Ints, names: Names) -> list[Columns]:
+    """Turn blobs into columns, one result for each class and set of versions met (mostly just one).
+
+    Parameters
+    ----------
+    buf : array of u8
+        The bytes.
+    at, size : arrays of i64
+        Place of each blob.
+    names : Names
+        Where strings that become column names are counted.
+
+    Returns
+    -------
+    list of Columns
+        Each blob is in one of them, or among the failed of the last, with the reason. Blobs of classes that have
+        no form as columns are failed.
+    """
+    results: list[Columns] = []
+    failed: list[tuple[int, str]] = []
+    left = np.arange(at.size)
+    while left.size:
+        first = int(left[0])
+        try:
+            name, version = class_of(buf, int(at[first]), int(size[first]))
+            program = compile_class(name, version, _versions(name, version, buf, at, size, first, names))
+        except FormatError as err:
+            # the same is true of all blobs with this opening
+            head = buf[at[first] : at[first] + min(int(size[first]), 64)].tobytes()
+            n = min(len(head), 10 + int.from_bytes(head[4:8], "little")) if len(head) >= 8 else len(head)
+            alike = np.array([buf[at[j] : at[j] + n].tobytes() == head[:n] for j in left])
+            failed += [(int(j), str(err)) for j in left[alike]]
+            left = left[~alike]
+            continue
+        columns, status, _ = run(program, buf, at[left], size[left], names)
+        again = (status == OPENING) | (status == VERSION)
+        if columns.good.size == 0 and again[0]:
+            failed.append((first, f"{name} version {version}: {REASONS[int(status[0])]}"))
+            left = left[1:]
+            continue
+        failed += [
+            (int(left[j]), f"{name} version {version}: {REASONS[int(status[j])]}")
+            for j in np.flatnonzero((status != OK) & ~again)
+        ]
+        if columns.good.size:
+            results.append(
+                Columns(program, left[columns.good], columns.values, columns.offsets, columns.names, failed)
+            )
+        left = left[again]
+    if failed and not results:
+        empty = Program("", 0, {})
+        results.append(Columns(empty, np.zeros(0, np.int64), [], [], names, failed))
+    return results
+
+
+_VERSIONS: dict[tuple[str, int], dict[str, int]] = {}
+
+
+def _versions(
+    name: str, version: int, buf: Bytes, at: Ints, size: Ints, which: int, names: Names
+) -> dict[str, int]:
+    """Find the versions of the classes inside one blob; those found last for its class are tried first."""
+    tried = _VERSIONS.get((name, version), {})
+    for _ in range(20):
+        program = compile_class(name, version, tried)
+        one = slice(which, which + 1)
+        _, status, detail = run(program, buf, at[one], size[one], names)
+        if status[0] != VERSION:
+            break
+        slot, tracking, found = int(detail[0]) >> 16, int(detail[0]) >> 8 & 255, int(detail[0]) & 255
+        inner = program.slots[slot]
+        if not isinstance(inner, str) or tracking > 1 or tried.get(inner) == found:
+            break
+        tried = {**tried, inner: found}
+    else:
+        return tried
+    if status[0] != VERSION:
+        _VERSIONS[name, version] = tried
+    return tried
