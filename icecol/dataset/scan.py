@@ -131,7 +131,9 @@ class Dataset:
             )
         if columns is None:
             return frame
-        return frame.select(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
+        return frame.select(
+            list(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
+        )
 
     def columns(self, pattern: str = "*") -> list[str]:
         """List the columns whose name fits a shell pattern (`*`, `?`, `[...]`), in the dataset's order.

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icecol.dataset import manifest as manifests
+from icecol.dataset import schema as schemas
+from icecol.dataset.manifest import Manifest, Part, Source
+from icecol.errors import DatasetError
+
+SCHEMA = pa.schema(
+    [
+        schemas.field("A.x", pa.float64(), unit="m", doc="where"),
+        schemas.field("P.time", pa.list_(pa.float64())),
+    ]
+)
+counts = st.integers(0, 2**60)
+parts = st.builds(
+    Part,
+    path=st.text(),
+    rows=counts,
+    bytes=counts,
+    run_range=st.none() | st.tuples(counts, counts),
+    sources=st.lists(st.text()).map(tuple),
+)
+sources = st.builds(
+    Source,
+    path=st.text(),
+    size=counts,
+    checksum=st.text(),
+    frames_read=counts,
+    frames_skipped=counts,
+    frames_damaged=counts,
+    events=counts,
+    status=st.sampled_from(["ok", "damaged"]),
+    messages=st.lists(st.text()).map(tuple),
+)
+settings = st.dictionaries(
+    st.text(), st.none() | st.booleans() | counts | st.text() | st.lists(counts), max_size=4
+)
+
+
+@given(st.lists(parts, max_size=3).map(tuple), st.lists(sources, max_size=3).map(tuple), settings)
+def test_a_manifest_reads_back_as_it_was_written(tmp_path_factory, parts, sources, settings):
+    path = tmp_path_factory.getbasetemp() / "manifest.json"
+    before = Manifest(SCHEMA, parts, sources, settings)
+    manifests.write(before, path)
+    after = manifests.read(path)
+    assert after == before
+    assert after.schema.equals(SCHEMA, check_metadata=True)
+
+
+def test_people_can_read_the_columns(tmp_path):
+    manifests.write(Manifest(SCHEMA), tmp_path / "manifest.json")
+    columns = json.loads((tmp_path / "manifest.json").read_text())["columns"]
+    assert columns[0] == {"name": "A.x", "type": "double", "unit": "m", "doc": "where"}
+
+
+def test_rows_and_bytes_are_those_of_the_parts():
+    manifest = Manifest(SCHEMA, (Part("a", 3, 100), Part("b", 4, 10)))
+    assert (manifest.rows, manifest.bytes) == (7, 110)
+
+
+def test_a_newer_schema_version_is_refused_with_advice(tmp_path):
+    path = tmp_path / "manifest.json"
+    manifests.write(Manifest(SCHEMA, icecol_version="9.9", schema_version=manifests.SCHEMA_VERSION + 1), path)
+    with pytest.raises(DatasetError, match=r"icecol 9\.9.*update icecol"):
+        manifests.read(path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema_version": 1}', '{"schema_version": "x"}'])
+def test_what_is_no_manifest_is_said_to_be_none(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"manifest\.json"):
+        manifests.read(tmp_path / "manifest.json")
+
+
+def test_a_failed_write_keeps_what_was_there_and_leaves_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "manifest.json"
+    manifests.write(Manifest(SCHEMA), path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manifests.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        manifests.write(Manifest(SCHEMA, settings={"nfiles": 1}), path)
+    assert manifests.read(path).settings == {}
+    assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from icecol.dataset import schema as schemas
+from icecol.dataset import writer as writers
+from icecol.dataset.manifest import Source
+from icecol.dataset.scan import open_dataset
+from icecol.errors import DatasetError, GeometryError, MissingColumnError
+
+RUN = "I3EventHeader.run_id"
+PULSES = {
+    "time": pa.float64(),
+    "charge": pa.float32(),
+    "width": pa.float32(),
+    "flags": pa.uint8(),
+    "omkey": pa.int32(),
+}
+
+
+def pulses(key: str, rows: list[list[int] | None]) -> dict[str, pa.Array]:
+    return {f"{key}.{name}": pa.array(rows, pa.list_(dtype)) for name, dtype in PULSES.items()}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Two parts: the second has a key and a pulse series that the first lacks."""
+    writers.start(tmp_path / "d")
+    tables = [
+        pa.table(
+            {
+                RUN: pa.array([1, 1], pa.uint32()),
+                "I3MCWeightDict.OneWeight": [1.0, None],
+                **pulses("A", [[1], []]),
+            }
+        ),
+        pa.table(
+            {
+                RUN: pa.array([2, 2], pa.uint32()),
+                "LineFit.zenith": pa.array([0.5, 1.5]),
+                **pulses("B.x", [[1, 2], None]),
+                "C.time": [[1.0], [2.0]],
+            }
+        ),
+    ]
+    for i, table in enumerate(tables):
+        path = tmp_path / f"{i}.i3"
+        path.touch()
+        with writers.part_writer(tmp_path / "d", path, {}) as writer:
+            writer.append(table)
+        status = {"status": "damaged", "messages": ("frame 7 at byte 99 is cut",)} if i else {}
+        row = pa.table({"I3CorsikaInfo.n_events": [5]}) if i else None
+        writers.record(tmp_path / "d", Source(str(path), 0, events=2, **status), {}, writer, simulation=row)
+    writers.finish(tmp_path / "d", {})
+    return open_dataset(tmp_path / "d")
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_a_column_that_some_parts_lack_is_null_there_under_projection_and_predicate(dataset, engine):
+    scan = dataset.scan()
+    assert scan.collect(engine=engine)["LineFit.zenith"].to_list() == [None, None, 0.5, 1.5]
+    assert scan.select("B.x.time").collect(engine=engine)["B.x.time"].to_list() == [None, None, [1, 2], None]
+    assert scan.filter(pl.col("LineFit.zenith") > 1).select(RUN).collect(engine=engine)[RUN].to_list() == [2]
+    assert scan.filter(pl.col("LineFit.zenith").is_null()).select(RUN).collect(engine=engine)[
+        RUN
+    ].to_list() == [1, 1]
+    one = scan.filter(pl.col(RUN) == 2).select("A.time", "LineFit.zenith").collect(engine=engine)
+    assert one.to_dict(as_series=False) == {"A.time": [None, None], "LineFit.zenith": [0.5, 1.5]}
+    assert scan.select(pl.len()).collect(engine=engine).item() == 4
+
+
+def test_the_lazy_schema_is_the_manifests(dataset):
+    assert dataset.scan().collect_schema() == schemas.to_polars(dataset.schema)
+    assert dataset.scan().collect().schema == schemas.to_polars(dataset.schema)
+
+
+def test_columns_are_chosen_by_name_and_pattern(dataset):
+    assert dataset.columns("LineFit.*") == ["LineFit.zenith"]
+    assert dataset.scan(["A.t*", RUN, "A.time"]).collect().columns == ["A.time", RUN]
+    with pytest.raises(MissingColumnError, match=r"'LineFit\.zenit'; the closest: 'LineFit\.zenith'"):
+        dataset.scan(["LineFit.zenit"])
+
+
+def test_a_pulse_series_has_all_its_columns(dataset):
+    assert dataset.pulse_keys == ("A", "B.x")
+    with pytest.raises(MissingColumnError, match=r"'C' is not a pulse series.*'A', 'B\.x'"):
+        dataset.pulses("C")
+    with pytest.raises(MissingColumnError, match=r"'D' is not there"):
+        dataset.pulses("D")
+
+
+def test_pulses_without_geometry_say_what_to_do(dataset):
+    assert dataset.geometry is None
+    with pytest.raises(GeometryError, match="GCD file"):
+        dataset.pulses("A")
+
+
+def test_the_description_names_keys_and_damage(dataset):
+    text = dataset.describe()
+    assert "4 events" in repr(dataset)
+    assert "damaged; frame 7 at byte 99 is cut" in text
+    assert "LineFit: zenith" in text
+
+
+def test_tables_are_arrays_by_key_and_member_as_simweights_asks_for_them(dataset):
+    tables = dataset.tables
+    assert np.array_equal(
+        tables["I3MCWeightDict"]["OneWeight"], [1.0, np.nan, np.nan, np.nan], equal_nan=True
+    )
+    assert tables["I3CorsikaInfo"]["n_events"].tolist() == [5]
+    assert "I3MCWeightDict" in tables
+    assert "I3CorsikaWeight" not in tables
+    assert "OneWeight" in tables["I3MCWeightDict"]
+    with pytest.raises(KeyError, match="I3MCWeightDict"):
+        tables["I3MCWeights"]
+    with pytest.raises(KeyError, match="OneWeight"):
+        tables["I3MCWeightDict"]["InjectionSurfaceR"]
+    assert not [name for name in dir(tables["I3MCWeightDict"]) if not name.startswith("_")]
+
+
+def test_what_is_no_dataset_is_explained(tmp_path):
+    with pytest.raises(DatasetError, match="nothing at"):
+        open_dataset(tmp_path / "absent")
+    (tmp_path / "a.i3").touch()
+    with pytest.raises(DatasetError, match="is a file"):
+        open_dataset(tmp_path / "a.i3")
+    with pytest.raises(DatasetError, match=r"no manifest\.json, only 'a\.i3'"):
+        open_dataset(tmp_path)
+
+
+def test_plain_parquet_readers_see_the_events(dataset):
+    tables = [pq.read_table(path) for path in sorted((dataset.path / "events").glob("*.parquet"))]
+    assert sum(table.num_rows for table in tables) == 4
