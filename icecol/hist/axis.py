@@ -127,7 +127,7 @@ def variable(
     if len(numbers) < 2 or not all(a < b for a, b in pairwise(numbers)):
         msg = f"edges of axis {title!r} must be two or more increasing numbers; found {numbers!r}"
         raise ValueError(msg)
-    return Axis(_expr(values), title, label or title, "variable", edges=numbers)
+    return Axis(_expr(values), title, title if label is None else label, "variable", edges=numbers)
 
 
 def integer(
@@ -175,7 +175,7 @@ def category(
             f"categories of axis {title!r} must be different strings or different integers; found {chosen!r}"
         )
         raise ValueError(msg)
-    return Axis(_expr(values), title, label or title, "category", categories=chosen)
+    return Axis(_expr(values), title, title if label is None else label, "category", categories=chosen)
 
 
 def boost_axis(axis: Axis) -> Any:
@@ -225,7 +225,9 @@ def _ranged(
     if bins < 1:
         msg = f"axis {title!r} has {bins!r} bins; it needs at least one"
         raise ValueError(msg)
-    return Axis(_expr(values), title, label or title, kind, bins=bins, start=start, stop=stop)
+    return Axis(
+        _expr(values), title, title if label is None else label, kind, bins=bins, start=start, stop=stop
+    )
 
 
 def _expr(values: str | pl.Expr) -> pl.Expr:

@@ -1,0 +1,13 @@
+"""Plots of histograms and resolutions; the only part of icecol that imports matplotlib, and only when called.
+
+Every function draws on the axes it is given, or makes a figure of its own that no global state keeps, and
+returns the axes. Such axes show themselves in a notebook; `plot.save` writes them to a file.
+"""
+
+from __future__ import annotations
+
+from icecol.plot.figure import save
+from icecol.plot.histogram import hist1d, hist2d
+from icecol.plot.resolution import resolution
+
+__all__ = ["hist1d", "hist2d", "resolution", "save"]

@@ -1,0 +1,92 @@
+"""Angular resolution of reconstructions, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from icecol.plot.figure import new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def resolution(
+    angles_by_name: Mapping[str, npt.ArrayLike],
+    ax: Axes | None = None,
+    *,
+    stop: float | None = None,
+    bins: int = 60,
+) -> Axes:
+    """Draw the distribution of opening angles to the true direction for each reconstruction, medians marked.
+
+    Parameters
+    ----------
+    angles_by_name
+        Name of a reconstruction to its opening angles in degrees. NaN (the fit gave no answer) is left out
+        of the curve and its fraction is written in the legend.
+    ax
+        Axes to draw on; a new figure if None.
+    stop
+        End of the angle axis in degrees; by default the 95 % quantile of the widest curve, at most 180.
+        Larger angles count in the median and the normalisation.
+    bins
+        Number of bins.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes: fraction of events per degree, with a dashed line at each median.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ValueError
+        If no name is given, or angles lie outside of [0, 180] degrees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from icecol import plot
+    >>> angles = np.linspace(0, 4, 101)
+    >>> ax = plot.resolution({"LineFit": angles, "Improved": angles / 2})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['LineFit: median 2.00°', 'Improved: median 1.00°']
+    """
+    samples = {name: np.asarray(a, dtype=np.float64) for name, a in angles_by_name.items()}
+    if not samples:
+        msg = "resolution needs the angles of at least one reconstruction"
+        raise ValueError(msg)
+    for name, angles in samples.items():
+        if np.any((angles < 0) | (angles > 180)):
+            msg = f"opening angles of {name!r} go from {np.nanmin(angles)} to {np.nanmax(angles)}, not 0 to 180 degrees"
+            raise ValueError(msg)
+    ax = new_axes() if ax is None else ax
+    good = {name: angles[~np.isnan(angles)] for name, angles in samples.items()}
+    if stop is None:
+        stop = min(
+            180.0, max((float(np.quantile(a, 0.95)) for a in good.values() if a.size), default=180.0) or 180.0
+        )
+    edges = np.linspace(0, stop, bins + 1)
+    for i, (name, angles) in enumerate(good.items()):
+        if not angles.size:
+            ax.stairs([np.nan] * bins, edges, color=f"C{i}", label=f"{name}: no answer")
+            continue
+        median = float(np.median(angles))
+        density = np.histogram(angles, edges)[0] / angles.size / np.diff(edges)
+        ax.stairs(density, edges, color=f"C{i}", linewidth=1.4, label=_legend(name, median, samples[name]))
+        ax.axvline(median, color=f"C{i}", linestyle="--", linewidth=1)
+    ax.set(xlabel="opening angle to the true direction / °", ylabel="fraction of events per degree")
+    ax.set_xlim(0, stop)
+    ax.set_ylim(0)
+    ax.legend(frameon=False)
+    return ax
+
+
+def _legend(name: str, median: float, angles: npt.NDArray[Any]) -> str:
+    failed = float(np.isnan(angles).mean())
+    return f"{name}: median {median:.2f}°" + (f", {failed:.1%} no answer" if failed else "")

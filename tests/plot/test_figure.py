@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from icecol import hist, plot
+
+pytest.importorskip("matplotlib")
+
+H = hist.fill(pl.DataFrame({"x": [0.5, 1.5, 1.7]}), hist.regular("x", 2, 0, 2))
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_save_writes_figures_and_axes_whole(tmp_path):
+    ax = plot.hist1d(H)
+    assert plot.save(ax, tmp_path / "a.png").read_bytes().startswith(PNG)
+    assert plot.save(ax.figure, tmp_path / "b.pdf").read_bytes().startswith(b"%PDF")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.pdf"]
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    with pytest.raises(TypeError):
+        plot.save(plot.hist1d(H), path, dpi="many")
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
+    with pytest.raises(ValueError, match="cannot tell the kind of figure"):
+        plot.save(plot.hist1d(H), tmp_path / "a")
+
+
+def test_new_axes_show_themselves_in_a_notebook():
+    assert plot.hist1d(H)._repr_png_().startswith(PNG)

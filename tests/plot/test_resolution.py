@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from icecol import plot
+
+pytest.importorskip("matplotlib")
+
+
+def texts(ax):
+    return [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_each_reconstruction_gets_its_curve_and_its_median():
+    ax = plot.resolution({"LineFit": np.linspace(0, 20, 201), "SPE": np.linspace(0, 4, 101)})
+    ax.figure.canvas.draw()
+    assert texts(ax) == ["LineFit: median 10.00°", "SPE: median 2.00°"]
+    assert [line.get_xdata()[0] for line in ax.lines] == pytest.approx([10, 2])
+    assert ax.get_xlim() == pytest.approx((0, 19))
+    curves = [p.get_data() for p in ax.patches]
+    assert (curves[0].values * np.diff(curves[0].edges)).sum() == pytest.approx(0.95, abs=0.01)
+    assert (curves[1].values * np.diff(curves[1].edges)).sum() == pytest.approx(1)
+
+
+def test_fits_without_an_answer_are_counted_and_left_out_of_the_median():
+    ax = plot.resolution({"SPE": [1.0, 2.0, 3.0, np.nan], "none": [np.nan], "empty": []}, stop=5)
+    ax.figure.canvas.draw()
+    assert texts(ax) == ["SPE: median 2.00°, 25.0% no answer", "none: no answer", "empty: no answer"]
+
+
+def test_angles_that_are_none_are_an_error():
+    with pytest.raises(ValueError, match=r"angles of 'a' go from 1\.0 to 200\.0"):
+        plot.resolution({"a": [1, 200]})
+    with pytest.raises(ValueError, match="at least one"):
+        plot.resolution({})
