@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from boost_histogram.tag import loc, overflow, rebin, underflow
 
-from icecol.hist._fill import fill, fill_many
+from icecol.hist.filling import fill, fill_many
 from icecol.hist.axis import Axis, category, integer, log, regular, variable
 from icecol.hist.histogram import Hist, Tally, load
 

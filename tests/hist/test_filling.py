@@ -110,7 +110,7 @@ def test_boolean_fills_an_integer_axis():
 
 
 def test_categories_grow_in_order_of_appearance_over_batches(monkeypatch):
-    monkeypatch.setattr("icecol.hist._fill._BATCH", 2)
+    monkeypatch.setattr("icecol.hist.filling._BATCH", 2)
     df = pl.DataFrame({"kind": ["b", None, "a", "b", "c"], "w": [1.0, 2.0, 3.0, 4.0, 5.0]})
     h = hist.fill(df, hist.category("kind"), weight="w")
     assert list(h.axes[0]) == ["b", "a", "c"]
@@ -230,7 +230,7 @@ def test_batches_change_no_count(monkeypatch):
     df = pl.DataFrame({"x": rng.normal(size=1000), "w": rng.integers(0, 5, 1000)})
     axis = hist.regular("x", 20, -2, 2)
     whole = hist.fill(df, axis, weight="w")
-    monkeypatch.setattr("icecol.hist._fill._BATCH", 7)
+    monkeypatch.setattr("icecol.hist.filling._BATCH", 7)
     assert hist.fill(df, axis, weight="w") == whole
 
 
