@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from icecol.sim.light import (
     track_rho,
     track_shape,
 )
+from icecol.sim.order import order
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
 from icecol.sim.trigger import majority
 
@@ -116,6 +117,18 @@ def arrival(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def select(values: F64, keep: Mask, rank: I64) -> F64:
+    """Return the kept values in the order of `rank`."""
+    out = np.empty(values.size)
+    n = 0
+    for i in rank:
+        if keep[i]:
+            out[n] = values[i]
+            n += 1
+    return out[:n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def event(
     rng: np.random.Generator,
     kind: int,
@@ -197,11 +210,12 @@ def event(
                 t_one[m] = dark_start + (dark_stop - dark_start) * rng.random()
                 noise_one[m] = True
             q_one[m] = weight * photon_charge(rng)
-        order = np.argsort(t_one[:n])
+        rank = order(t_one[:n])
         n_new = merge_photons(
-            t_one[:n][order],
-            q_one[:n][order],
-            noise_one[:n][order],
+            rank,
+            t_one,
+            q_one,
+            noise_one,
             time[n_pulses:],
             charge[n_pulses:],
             span[n_pulses:],
@@ -213,13 +227,20 @@ def event(
 
     # launches, local coincidence, trigger
     first, member = launches(at, time, charge)
-    start_of = time[first]
-    hlc = local_coincidence(sensors.string[at[first]], sensors.om[at[first]], start_of)
+    n_launches = first.size
+    start_of, string, om = (
+        np.empty(n_launches),
+        np.empty(n_launches, np.int64),
+        np.empty(n_launches, np.int64),
+    )
+    for i in range(n_launches):
+        start_of[i], string[i], om[i] = time[first[i]], sensors.string[at[first[i]]], sensors.om[at[first[i]]]
+    hlc = local_coincidence(string, om, start_of)
     if kind == NOISE:
         begin, end = np.nan, np.nan
         zero, last = 0.0, 0.0
     else:
-        begin, end = majority(np.sort(start_of[hlc]), majority_hits, majority_window)
+        begin, end = majority(select(start_of, hlc, order(start_of)), majority_hits, majority_window)
         zero, last = begin, end
 
     # what is read out, as it is stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two
@@ -253,6 +274,15 @@ def event(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def longer(values: Any, room: int) -> Any:
+    """Return a copy of an array with room for more."""
+    out = np.empty(room, values.dtype)
+    for i in range(values.size):
+        out[i] = values[i]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def simulate(
     rng: np.random.Generator,
     kind: int,
@@ -282,18 +312,13 @@ def simulate(
         )
         start, stop = offsets[i], offsets[i] + e_at.size
         offsets[i + 1] = stop
-        if stop > room:
-            room = stop + room
-            at, time = (
-                np.append(at, np.empty(room - at.size, np.int64)),
-                np.append(time, np.empty(room - time.size)),
-            )
-            charge = np.append(charge, np.empty(room - charge.size))
-            width = np.append(width, np.empty(room - width.size))
-            flags = np.append(flags, np.empty(room - flags.size, np.uint8))
-            noise = np.append(noise, np.empty(room - noise.size, np.bool_))
-        at[start:stop], time[start:stop], charge[start:stop] = e_at, e_time, e_charge
-        width[start:stop], flags[start:stop], noise[start:stop] = e_width, e_flags, e_noise
+        if stop > at.size:
+            room = 2 * stop
+            at, flags, noise = longer(at, room), longer(flags, room), longer(noise, room)
+            time, charge, width = longer(time, room), longer(charge, room), longer(width, room)
+        for k in range(e_at.size):
+            at[start + k], time[start + k], charge[start + k] = e_at[k], e_time[k], e_charge[k]
+            width[start + k], flags[start + k], noise[start + k] = e_width[k], e_flags[k], e_noise[k]
     stop = offsets[n]
     return (
         offsets,

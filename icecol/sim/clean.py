@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from icecol.sim.order import order
+
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -46,25 +48,25 @@ def seeded_rt(
     out = np.zeros(time.size, np.bool_)
     for event in range(offsets.size - 1):
         start, stop = offsets[event], offsets[event + 1]
-        order = start + np.argsort(time[start:stop])  # NaN sorts last
-        n = order.size
-        while n > 0 and np.isnan(time[order[n - 1]]):
+        rank = order(time[start:stop])
+        n = rank.size
+        while n > 0 and np.isnan(time[start + rank[n - 1]]):
             n -= 1
         queue = np.empty(n, np.int64)
         head = tail = 0
         for k in range(n):
-            if seed[order[k]]:
-                out[order[k]] = True
+            if seed[start + rank[k]]:
+                out[start + rank[k]] = True
                 queue[tail] = k
                 tail += 1
         while head < tail:
             k = queue[head]
             head += 1
-            i = order[k]
+            i = start + rank[k]
             for step in (-1, 1):
                 m = k + step
-                while 0 <= m < n and abs(time[order[m]] - time[i]) < window:
-                    j = order[m]
+                while 0 <= m < n and abs(time[start + rank[m]] - time[i]) < window:
+                    j = start + rank[m]
                     if not out[j]:
                         dx, dy, dz = x[j] - x[i], y[j] - y[i], z[j] - z[i]
                         if dx * dx + dy * dy + dz * dz <= radius * radius:

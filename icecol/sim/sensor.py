@@ -55,15 +55,22 @@ def photon_charge(rng: np.random.Generator) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def merge_photons(
-    time: F64, charge: F64, noise: Mask, out_time: F64, out_charge: F64, out_span: F64, out_noise: Mask
+    rank: I64,
+    time: F64,
+    charge: F64,
+    noise: Mask,
+    out_time: F64,
+    out_charge: F64,
+    out_span: F64,
+    out_noise: Mask,
 ) -> int:
-    """Merge the time-ordered photo-electrons of one sensor into pulses and return how many there are.
+    """Merge the photo-electrons of one sensor into pulses and return how many there are.
 
-    A pulse takes the photo-electrons within `merge` ns of its first, whose time it gets; it is noise if all of
+    `rank` holds the indices of the photo-electrons in the order of time. A pulse takes the photo-electrons within `merge` ns of its first, whose time it gets; it is noise if all of
     them are. `out_span` is the time in ns from its first photo-electron to its last.
     """
     n = 0
-    for i in range(time.size):
+    for i in rank:
         if n > 0 and time[i] - out_time[n - 1] < merge:
             out_charge[n - 1] += charge[i]
             out_span[n - 1] = time[i] - out_time[n - 1]

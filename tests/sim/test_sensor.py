@@ -46,7 +46,7 @@ def test_photons_merge_as_in_the_naive_twin(rows):
     time, charge, noise = (np.array([r[k] for r in rows], t) for k, t in ((0, float), (1, float), (2, bool)))
     n = len(rows)
     out = np.empty(n), np.empty(n), np.empty(n), np.empty(n, bool)
-    found = sensor.merge_photons(time, charge, noise, *out)
+    found = sensor.merge_photons(np.arange(n), time, charge, noise, *out)
     expected = naive_merge(time, charge, noise)
     assert found == len(expected)
     for column, wanted in zip(out, zip(*expected, strict=True), strict=False):
