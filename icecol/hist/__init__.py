@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from boost_histogram.tag import loc, overflow, rebin, underflow
 
-from icecol.hist.filling import fill, fill_many
 from icecol.hist.axis import Axis, category, integer, log, regular, variable
+from icecol.hist.filling import fill, fill_many
 from icecol.hist.histogram import Hist, Tally, load
 
 __all__ = [
