@@ -237,7 +237,7 @@ class Hist:
         The NaN and null counts are under `metadata`.
         """
         content = cast("dict[str, Any]", _plain(to_uhi(self.bh)))
-        content["metadata"] |= {
+        content["metadata"] = content.get("metadata", {}) | {
             key: [tally.n, tally.sumw, tally.sumw2]
             for key, tally in (("nan", self.nan), ("missing", self.missing))
         }
