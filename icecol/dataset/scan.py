@@ -16,16 +16,13 @@ from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest
 from icecol.dataset.writer import EVENTS, GEOMETRY, PROGRESS, SIMULATION
-from icecol.errors import DatasetError, GeometryError, MissingColumnError, close_names
+from icecol.errors import DatasetError, MissingColumnError, close_names
 
 if TYPE_CHECKING:
     import numpy as np
 
     from icecol.dataset.geometry import Geometry
     from icecol.dataset.pulses import Pulses
-
-PULSE_MEMBERS = ("time", "charge", "width", "flags", "omkey")
-"""Columns that make a frame key a pulse series."""
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -90,12 +87,11 @@ class Dataset:
     @property
     def pulse_keys(self) -> tuple[str, ...]:
         """Frame keys that are pulse series, sorted."""
-        members: dict[str, set[str]] = {}
-        for column in self.schema:
-            key, _, member = column.name.rpartition(".")
-            if member in PULSE_MEMBERS and pt.is_list(column.type):
-                members.setdefault(key, set()).add(member)
-        return tuple(sorted(key for key, found in members.items() if len(found) == len(PULSE_MEMBERS)))
+        from icecol.dataset.pulses import MEMBERS
+
+        lists = {column.name for column in self.schema if pt.is_list(column.type)}
+        keys = {name.rpartition(".")[0] for name in lists}
+        return tuple(sorted(key for key in keys if lists.issuperset(f"{key}.{member}" for member in MEMBERS)))
 
     @property
     def tables(self) -> Tables:
@@ -152,14 +148,12 @@ class Dataset:
         return found
 
     def pulses(self, key: str) -> Pulses:
-        """Get the handle of a pulse series, which the reconstructions take.
+        """Get the handle of a pulse series, which the reconstructions take; its geometry is the dataset's.
 
         Raises
         ------
         MissingColumnError
             The key is not a pulse series of this dataset.
-        GeometryError
-            The dataset has no geometry.
         """
         from icecol.dataset.pulses import Pulses
 
@@ -167,11 +161,7 @@ class Dataset:
             what = "is not a pulse series" if key in self.keys else "is not there"
             msg = f"{key!r} {what} in {self.path}; pulse series: {close_names(key, self.pulse_keys)}"
             raise MissingColumnError(msg)
-        geometry = self.geometry
-        if geometry is None:
-            msg = f"{self.path} has no {GEOMETRY}: convert with a GCD file, or write a geometry there"
-            raise GeometryError(msg)
-        return Pulses(key=key, geometry=geometry)
+        return Pulses(key=key, geometry=self.geometry)
 
     def describe(self) -> str:
         """Describe rows, files, sources and columns, one frame key a line."""

@@ -490,7 +490,7 @@ def compact(
             for part in run:
                 with pq.ParquetFile(path / part.path) as file:
                     for group in range(file.num_row_groups):
-                        writer.append(file.read_row_group(group))
+                        writer.append(file.read_row_group(group, use_threads=False))
         parts += [replace(part, path=f"{EVENTS}/{part.path}", sources=sources) for part in writer.parts]
     after = replace(before, parts=tuple(parts))
     if after.rows != before.rows:

@@ -8,9 +8,11 @@ import pytest
 
 from icecol.dataset import schema as schemas
 from icecol.dataset import writer as writers
+from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
+from icecol.dataset.pulses import Pulses
 from icecol.dataset.scan import open_dataset
-from icecol.errors import DatasetError, GeometryError, MissingColumnError
+from icecol.errors import DatasetError, MissingColumnError
 
 RUN = "I3EventHeader.run_id"
 PULSES = {
@@ -93,10 +95,12 @@ def test_a_pulse_series_has_all_its_columns(dataset):
         dataset.pulses("D")
 
 
-def test_pulses_without_geometry_say_what_to_do(dataset):
+def test_pulses_have_the_geometry_of_the_dataset(dataset):
     assert dataset.geometry is None
-    with pytest.raises(GeometryError, match="GCD file"):
-        dataset.pulses("A")
+    assert dataset.pulses("A") == Pulses("A", None)
+    Geometry.nominal().write_parquet(dataset.path / "geometry.parquet")
+    assert dataset.pulses("B.x").geometry.equals(Geometry.nominal())
+    assert dataset.pulses("B.x").column("time") in dataset.schema.names
 
 
 def test_the_description_names_keys_and_damage(dataset):

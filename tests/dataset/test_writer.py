@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icecol.dataset import writer as writers
+from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.dataset.scan import open_dataset
 from icecol.dataset.writer import ORDER, PartWriter
@@ -246,14 +247,11 @@ def test_start_refuses_other_peoples_folders_and_finished_datasets(tmp_path, sou
     assert files(tmp_path / "d") == []
 
 
-def test_the_geometry_is_written_beside_the_events(tmp_path, sources):
-    class Sensors:
-        def write_parquet(self, path):
-            pq.write_table(pa.table({"omkey": [1]}), path)
-
+def test_the_geometry_is_written_beside_the_events(tmp_path):
     dataset = writers.start(tmp_path / "d")
-    writers.finish(dataset, {}, geometry=Sensors())
+    writers.finish(dataset, {}, geometry=Geometry.nominal())
     assert files(dataset) == ["geometry.parquet", "manifest.json"]
+    assert open_dataset(dataset).geometry.equals(Geometry.nominal())
 
 
 def test_compaction_merges_small_parts_and_changes_no_row(tmp_path, sources):
