@@ -66,8 +66,9 @@ def merge_photons(
 ) -> int:
     """Merge the photo-electrons of one sensor into pulses and return how many there are.
 
-    `rank` holds the indices of the photo-electrons in the order of time. A pulse takes the photo-electrons within `merge` ns of its first, whose time it gets; it is noise if all of
-    them are. `out_span` is the time in ns from its first photo-electron to its last.
+    `rank` holds the indices of the photo-electrons in the order of time. A pulse takes the photo-electrons within
+    `merge` ns of its first, whose time it gets; it is noise if all of them are. `out_span` is the time in ns from its
+    first photo-electron to its last.
     """
     n = 0
     for i in rank:

@@ -1,0 +1,320 @@
+"""Simulated events as .i3 files: frames that IceTray reads, and the geometry file (GCD) that goes with them.
+
+A Q frame holds the event as it was read out: I3EventHeader, InIcePulses, InIcePulsesTimeRange, I3TriggerHierarchy,
+FilterMask, and of a particle I3MCTree and I3MCWeightDict. Its P frame, of sub-event stream InIceSplit, holds
+I3EventHeader, SplitInIcePulses (all pulses, as a mask), SRTInIcePulses (a mask over that), and of a particle MCPrimary
+and MCMostEnergeticTrack or MCMostEnergeticCascade.
+
+`FilterMask` has the two conditions that the simulation computes: `SMT8` (the trigger fired) and `MinBias` (always, with
+a prescale that keeps every tenth event).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from icecol import units
+from icecol.dataset.geometry import Geometry, split_omkey
+from icecol.i3.archive import OMKey, encode, new
+from icecol.i3.classes import type_name
+from icecol.i3.compression import codec_of, compressor
+from icecol.i3.container import Span, encode_frame
+from icecol.sim import chain, primary, sensor
+from icecol.sim.blobs import pulse_map, pulse_mask
+from icecol.sim.events import Events
+
+Raw: TypeAlias = tuple[str, list[Span]]
+"""A frame in bytes: its stop and its own objects."""
+
+STREAM: Final = "InIceSplit"
+MIN_BIAS_PRESCALE: Final = 10
+YEAR: Final = 2024
+"""Simulated events take place in this year, one every 10 ms from its start."""
+
+_SPACING: Final = 10**8  # 10 ms in tenths of ns
+_GLOBAL: Final = new("TriggerKey", 40, 30, 0, None)  # global, throughput
+_SMT8: Final = new("TriggerKey", 0, 0, 0, 1006)  # in ice, simple multiplicity, IceCube's number of SMT-8
+
+
+def _span(key: str, name: str, blob: bytes) -> Span:
+    return Span(key, type_name(name), blob)
+
+
+def _object(key: str, name: str, *args: Any, **members: Any) -> Span:
+    return _span(key, name, encode(new(name, *args, **members)))
+
+
+def _header(i: int, run_id: int, end: float, stream: str) -> Span:
+    begin = i * _SPACING
+    return _object(
+        "I3EventHeader",
+        "I3EventHeader",
+        run_id=run_id,
+        sub_run_id=0,
+        event_id=i,
+        state=20,
+        sub_event_id=0,
+        sub_event_stream=stream,
+        start_time=new("I3Time", utc_year=YEAR, utc_daq_time=begin),
+        end_time=new("I3Time", utc_year=YEAR, utc_daq_time=begin + round(10 * end)),
+    )
+
+
+def _particle(events: Events, i: int, minor_id: int, pdg_encoding: int, shape: int, location: int) -> Any:
+    t = events.truth
+    return new(
+        "I3Particle",
+        minor_id=minor_id,
+        major_id=events.settings["seed"] + 1,
+        pdg_encoding=pdg_encoding,
+        shape=shape,
+        fit_status=-1,
+        pos=new("I3Position", x=float(t.x[i]), y=float(t.y[i]), z=float(t.z[i])),
+        dir=new("I3Direction", zenith=float(t.zenith[i]), azimuth=float(t.azimuth[i])),
+        time=float(t.time[i]),
+        energy=float(t.energy[i]),
+        length=math.nan,
+        speed=units.c,
+        location_type=location,
+    )
+
+
+def _weights(events: Events, i: int) -> dict[str, float]:
+    """Say how the particle was thrown, in the names that IceCube's neutrino generator uses."""
+    t, s = events.truth, events.settings
+    low, high = s["energy"]
+    weights = {
+        "OneWeight": t.one_weight[i],
+        "NEvents": t.n_events[i],
+        "PowerLawIndex": s["index"],
+        "MinEnergyLog": math.log10(low),
+        "MaxEnergyLog": math.log10(high),
+        "MinZenith": 0.0,
+        "MaxZenith": math.pi if s["zenith"] == "isotropic" else math.pi / 2,
+        "MinAzimuth": 0.0,
+        "MaxAzimuth": 2 * math.pi,
+    }
+    if t.kind[i] == chain.MUON:
+        weights["InjectionSurfaceR"] = s["radius"]
+    else:
+        weights |= {
+            "CylinderRadius": primary.cylinder_radius,
+            "CylinderHeight": primary.cylinder_height,
+            "PrimaryNeutrinoEnergy": t.energy[i],
+            "PrimaryNeutrinoZenith": t.zenith[i],
+            "PrimaryNeutrinoAzimuth": t.azimuth[i],
+            "PrimaryNeutrinoType": t.pdg_encoding[i],
+        }
+    return {k: float(v) for k, v in weights.items()}
+
+
+def _event(events: Events, i: int, run_id: int) -> tuple[Raw, Raw]:
+    """Return the Q and the P frame of one event."""
+    hits, kind = events.pulses, events.truth.kind[i]
+    s = slice(hits.offsets[i], hits.offsets[i + 1])
+    omkey = hits.omkey[s]
+    triggered = bool(np.isfinite(events.trigger_time[i]))
+    time, length = (float(v[i]) if triggered else 0.0 for v in (events.trigger_time, events.trigger_length))
+    end = chain.trigger_time + length + chain.after
+
+    fired = (_GLOBAL, _SMT8) if triggered else ()
+    triggers = [new("I3Trigger", time=time, length=length, fired=True, key=key) for key in fired]
+    passed = {
+        "MinBias": new("I3FilterResult", condition_passed=True, prescale_passed=i % MIN_BIAS_PRESCALE == 0),
+        "SMT8": new("I3FilterResult", condition_passed=triggered, prescale_passed=triggered),
+    }
+    tree: list[Any] = []
+    particles: list[Span] = []
+    if kind == chain.MUON:
+        tree = [_particle(events, i, 2 * i, 13, 40, 30)]
+        particles = [_span(k, "I3Particle", encode(tree[0])) for k in ("MCPrimary", "MCMostEnergeticTrack")]
+    elif kind == chain.CASCADE:
+        tree = [_particle(events, i, 2 * i, 12, 10, 0), _particle(events, i, 2 * i + 1, 11, 30, 30)]
+        names = ("MCPrimary", "MCMostEnergeticCascade")
+        particles = [_span(k, "I3Particle", encode(p)) for k, p in zip(names, tree, strict=True)]
+
+    q = [
+        _header(i, run_id, end, ""),
+        _object("I3TriggerHierarchy", "I3TriggerHierarchy", triggers, range(len(triggers))),
+        _object("FilterMask", "I3FilterResultMap", passed),
+        _span(
+            "InIcePulses",
+            "I3RecoPulseSeriesMap",
+            pulse_map(omkey, hits.time[s], hits.charge[s], hits.width[s], hits.flags[s]),
+        ),
+        _object("InIcePulsesTimeRange", "I3TimeWindow", start=chain.trigger_time - chain.before, stop=end),
+        _object("I3MCTree", "I3MCTree", tree, range(len(tree))),
+    ]
+    if tree:
+        q.append(_object("I3MCWeightDict", "I3MapStringDouble", _weights(events, i)))
+    everything = np.ones(omkey.size, np.bool_)
+    mask = "I3RecoPulseSeriesMapMask"
+    p = [
+        _header(i, run_id, end, STREAM),
+        _span("SplitInIcePulses", mask, pulse_mask("InIcePulses", omkey, everything)),
+        _span("SRTInIcePulses", mask, pulse_mask("SplitInIcePulses", omkey, hits.srt[s])),
+        *particles,
+    ]
+    return ("Q", q), ("P", p)
+
+
+def _omkeys(packed: Any) -> list[Any]:
+    """Unpack omkeys into named tuples of Python integers."""
+    return [OMKey(*key) for key in zip(*(part.tolist() for part in split_omkey(packed)), strict=True)]
+
+
+def _quaternion(x: float, y: float, z: float) -> Any:
+    """Return the rotation that turns the z axis into a direction."""
+    if z < -1 + 1e-12:
+        return new("I3Quaternion", x=1.0, y=0.0, z=0.0, w=0.0)
+    norm = math.sqrt(x * x + y * y + (1 + z) ** 2)
+    return new("I3Quaternion", x=-y / norm, y=x / norm, z=0.0, w=(1 + z) / norm)
+
+
+def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
+    """Return the G, C and D frame of a detector."""
+    g = geometry
+    keys = _omkeys(g.omkey)
+    valid = {
+        "start_time": new("I3Time", utc_year=YEAR, utc_daq_time=0),
+        "end_time": new("I3Time", utc_year=YEAR + 1, utc_daq_time=0),
+    }
+    rows = zip(
+        g.x.tolist(),
+        g.y.tolist(),
+        g.z.tolist(),
+        g.dir_x.tolist(),
+        g.dir_y.tolist(),
+        g.dir_z.tolist(),
+        g.area.tolist(),
+        g.om_type.tolist(),
+        g.relative_efficiency.tolist(),
+        strict=True,
+    )
+    omgeo = {
+        key: new(
+            "I3OMGeo",
+            position=new("I3Position", x=x, y=y, z=z),
+            orientation=new("I3Orientation", quaternion=_quaternion(dx, dy, dz)),
+            omtype=kind,
+            area=area,
+            pmttype=2 if efficiency > 1 else 1,
+        )
+        for key, (x, y, z, dx, dy, dz, area, kind, efficiency) in zip(keys, rows, strict=True)
+    }
+    relative = np.unique(g.relative_efficiency)
+    calibrations = [
+        new(
+            "I3DOMCalibration",
+            relative_dom_eff=float(e),
+            dom_noise_rate=dark_rate / units.s * (1.0 if np.isnan(e) else float(e)),
+            mean_atwd_charge=1.0,
+            mean_fadc_charge=1.0,
+        )
+        for e in relative
+    ]
+    which = np.searchsorted(relative, g.relative_efficiency).tolist()  # NaN is last, and found there
+    dom_cal = {k: calibrations[w] for k, w, c in zip(keys, which, g.calibrated, strict=True) if c}
+    on, off = (
+        new(
+            "I3DOMStatus",
+            trig_mode=2,
+            lc_mode=1,
+            lc_window_pre=sensor.lc_window,
+            lc_window_post=sensor.lc_window,
+            lc_span=sensor.lc_span,
+            status_atwd_a=1,
+            status_atwd_b=1,
+            status_fadc=1,
+            pmt_hv=volt * 1e-9,
+            n_bins_atwd_0=128,
+            n_bins_atwd_1=128,
+            n_bins_atwd_2=128,
+            n_bins_fadc=256,
+            slc_active=True,
+            tx_mode=1,
+        )
+        for volt in (1300.0, 0.0)
+    )
+    readout = new(
+        "I3TriggerReadoutConfig",
+        readout_time_minus=chain.before,
+        readout_time_plus=chain.after,
+        readout_time_offset=0.0,
+    )
+    smt8 = new(
+        "I3TriggerStatus",
+        trigger_name="SimpleMultiplicityTrigger",
+        trigger_settings={
+            "threshold": str(chain.majority_hits),
+            "timeWindow": f"{chain.majority_window:.0f}",
+        },
+        readout_settings={3: readout},
+    )
+    throughput = new("I3TriggerStatus", trigger_name="ThroughputTrigger")
+    bad = [key for key, b in zip(keys, g.bad, strict=True) if b]
+    return [
+        (
+            "G",
+            [_object("I3Geometry", "I3Geometry", omgeo=new("I3OMGeoMap", omgeo), **valid)],
+        ),
+        ("C", [_object("I3Calibration", "I3Calibration", dom_cal=dom_cal, **valid)]),
+        (
+            "D",
+            [
+                _object(
+                    "I3DetectorStatus",
+                    "I3DetectorStatus",
+                    dom_status={key: off if b else on for key, b in zip(keys, g.bad, strict=True)},
+                    trigger_status={_SMT8: smt8, _GLOBAL: throughput},
+                    daq_configuration_name="simulation",
+                    **valid,
+                ),
+                _object("BadDomsList", "I3VectorOMKey", value=bad),
+            ],
+        ),
+    ]
+
+
+def _write(path: str | os.PathLike[str], frames: Sequence[Raw] | Iterator[Raw]) -> None:
+    with Path(path).open("wb") as file:
+        stream = compressor(file, codec_of(path))  # type: ignore[arg-type]
+        for stop, objects in frames:
+            stream.write(encode_frame(stop, objects))
+        stream.close()
+
+
+def write_gcd(path: str | os.PathLike[str], geometry: Geometry, *, dark_rate: float = 500.0) -> None:
+    """Write a detector as a GCD file: I3Geometry, I3Calibration, I3DetectorStatus and BadDomsList.
+
+    The calibration has the relative efficiencies and dark rates (`dark_rate` in Hz for a standard sensor), the status
+    the trigger and the settings of local coincidence; what the simulation does not model is NaN.
+    """
+    _write(path, _gcd(geometry, dark_rate))
+
+
+def write(
+    path: str | os.PathLike[str],
+    events: Events,
+    *,
+    gcd: str | os.PathLike[str] | None = None,
+    run_id: int = 1,
+) -> None:
+    """Write simulated events as an .i3 file, compressed as its name asks for, and the GCD file beside it if asked.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from icecol import sim
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/muons.i3.zst", sim.events(3, seed=1))
+    """
+    if gcd is not None:
+        write_gcd(gcd, events.geometry, dark_rate=events.settings["dark_rate"])
+    _write(path, (frame for i in range(len(events)) for frame in _event(events, i, run_id)))
