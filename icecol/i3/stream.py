@@ -1,0 +1,183 @@
+"""Files of frames: read one after another with mixing, and written."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from icecol.errors import DamagedFileError
+from icecol.i3.compression import codec_of, compressor, open_stream
+from icecol.i3.container import Damage, Scanner
+from icecol.i3.frame import Frame, Mixer
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def files_of(paths: Paths) -> list[Path]:
+    """List the files that a path, a pattern such as `Level2_*.i3.zst`, or several of them stand for.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is not there, or a pattern fits to none.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    found: list[Path] = []
+    for path in paths:
+        name = os.fspath(path)
+        matches = [name] if Path(name).exists() else sorted(glob.glob(name))  # noqa: PTH207
+        if not matches:
+            msg = f"no file {name!r}" + (" fits the pattern" if glob.has_magic(name) else "")
+            raise FileNotFoundError(msg)
+        found += map(Path, matches)
+    return found
+
+
+class I3File(Iterator[Frame]):
+    """Frames of one or several files, in order; made by `open_i3`.
+
+    Attributes
+    ----------
+    damages : list of (path, Damage)
+        Damaged places met so far, where these are passed over.
+    """
+
+    def __init__(self, paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> None:
+        if on_damage not in {"raise", "skip"}:
+            msg = f"on_damage is {on_damage!r}; it can be 'raise' or 'skip'"
+            raise ValueError(msg)
+        self.paths = files_of(paths)
+        self.damages: list[tuple[Path, Damage]] = []
+        self._skip = on_damage == "skip"
+        self._verify = verify
+        self._frames = self._read()
+
+    def __next__(self) -> Frame:
+        return next(self._frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read; there are no more frames."""
+        self._frames.close()
+
+    def _read(self) -> Generator[Frame, None, None]:
+        mixer = Mixer()
+        for path in self.paths:
+            yield from self._read_file(path, mixer)
+
+    def _read_file(self, path: Path, mixer: Mixer) -> Generator[Frame, None, None]:
+        stream, file, _ = open_stream(path)
+        with file:
+            scanner = Scanner(stream, verify=self._verify, tray=True)
+            for batch in scanner.batches():
+                pairs = batch.names.pairs()
+                for i in range(batch.fresh, batch.stop.size):
+                    if not self._skip and scanner.damages and scanner.damages[0].frame < batch.index[i]:
+                        break
+                    if batch.orphan[i]:
+                        mixer.forget("Q")
+                    span = range(int(batch.first[i]), int(batch.first[i + 1]))
+                    blobs = (batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes() for j in span)
+                    objects = [(*pairs[batch.pair[j]], blob) for j, blob in zip(span, blobs, strict=True)]
+                    yield mixer.mix(Frame(chr(batch.stop[i]), objects))
+                if scanner.damages and not self._skip:
+                    break
+            if scanner.damages and not self._skip:
+                raise DamagedFileError(scanner.damages[0].describe(path))
+            self.damages += [(path, damage) for damage in scanner.damages]
+
+
+def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I3File:
+    """Read frames from .i3 files, raw or compressed, one at a time.
+
+    Parameters
+    ----------
+    paths : str, path, or several
+        Files, or patterns such as `Level2_*.i3.zst`; several are read as one stream, so a GCD file can come first.
+    on_damage : {"raise", "skip"}
+        What to do where a file is damaged, once all frames before the damage were given: raise, or note it in
+        `damages` and go on with the next good frame. Physics frames whose DAQ frame may be lost then inherit
+        nothing from a DAQ frame.
+    verify : bool
+        Check the checksum of every frame.
+
+    Returns
+    -------
+    I3File
+        An iterator of `Frame`, and a context manager.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    DamagedFileError
+        While reading: names file, frame and byte offset.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
+    >>> frame = Frame("Q")
+    >>> frame["Charge"] = 12.5
+    >>> write_i3(path, [frame])
+    1
+    >>> with open_i3(path) as frames:
+    ...     [f["Charge"].value for f in frames]
+    [12.5]
+    """
+    return I3File(paths, on_damage=on_damage, verify=verify)
+
+
+def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: int | None = None) -> int:
+    """Write frames to an .i3 file, compressed as its name says: .i3, .i3.gz, .i3.bz2, .i3.zst or .i3.xz.
+
+    Only a frame's own objects are written; untouched ones with the same bytes as they were read. The file is
+    written beside its place and renamed when whole, so that an interrupted run leaves no half file.
+
+    Parameters
+    ----------
+    path : path of the file
+    frames : iterable of Frame
+    level : int, optional
+        Compression level; IceTray's own by default (gz and bz2 6, zst 11).
+
+    Returns
+    -------
+    int
+        Number of frames written.
+    """
+    target = Path(path)
+    codec = codec_of(target)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    part = Path(name)
+    n = 0
+    try:
+        with os.fdopen(handle, "wb") as file:
+            out = compressor(file, codec, level)
+            for frame in frames:
+                out.write(frame.encoded())
+                n += 1
+            out.close()
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return n
