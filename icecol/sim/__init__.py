@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from icecol.sim.clean import seeded_rt
-from icecol.sim.events import Events, Hits, Truth, bright, events
-from icecol.sim.frames import write, write_gcd
+from icecol.sim.events import Events, Hits, Truth, bright, events, toy
+from icecol.sim.frames import frames, write, write_gcd
 from icecol.sim.trigger import majority
 
-__all__ = ["Events", "Hits", "Truth", "bright", "events", "majority", "seeded_rt", "write", "write_gcd"]
+__all__ = [
+    "Events",
+    "Hits",
+    "Truth",
+    "bright",
+    "events",
+    "frames",
+    "majority",
+    "seeded_rt",
+    "toy",
+    "write",
+    "write_gcd",
+]

@@ -295,3 +295,14 @@ def bright(n: int, *, pulses: int = 300, seed: int, geometry: Geometry | None = 
         radius=500.0,
         n_pulses=(round(0.8 * pulses), round(1.2 * pulses)),
     )
+
+
+def toy(n: int = 10, *, seed: int = 1) -> pl.DataFrame:
+    """Return a table of a few simulated events, for examples and tests.
+
+    Examples
+    --------
+    >>> toy()["SRTInIcePulses.charge"].list.sum().len()
+    10
+    """
+    return events(n, seed=seed).to_polars()

@@ -25,6 +25,7 @@ from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes import type_name
 from icecol.i3.compression import codec_of, compressor
 from icecol.i3.container import Span, encode_frame
+from icecol.i3.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
 from icecol.sim.events import Events
@@ -282,6 +283,31 @@ def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
     ]
 
 
+def _raw(events: Events, run_id: int) -> Iterator[Raw]:
+    for i in range(len(events)):
+        yield from _event(events, i, run_id)
+
+
+def frames(events: Events, *, gcd: bool = False, run_id: int = 1) -> Iterator[Frame]:
+    """Iterate over the frames of simulated events, Q and P in turn, after those of the detector if asked.
+
+    As in a file that is read, a P frame also shows the objects of its Q frame and of the detector.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> q, p = frames(sim.events(1, seed=1))
+    >>> q.stop, p.stop, "InIcePulses" in p
+    ('Q', 'P', True)
+    """
+    mixer = Mixer()
+    if gcd:
+        for stop, objects in _gcd(events.geometry, events.settings["dark_rate"]):
+            yield mixer.mix(Frame(stop, objects))
+    for stop, objects in _raw(events, run_id):
+        yield mixer.mix(Frame(stop, objects))
+
+
 def _write(path: str | os.PathLike[str], frames: Sequence[Raw] | Iterator[Raw]) -> None:
     with Path(path).open("wb") as file:
         stream = compressor(file, codec_of(path))  # type: ignore[arg-type]
@@ -317,4 +343,4 @@ def write(
     """
     if gcd is not None:
         write_gcd(gcd, events.geometry, dark_rate=events.settings["dark_rate"])
-    _write(path, (frame for i in range(len(events)) for frame in _event(events, i, run_id)))
+    _write(path, _raw(events, run_id))

@@ -7,6 +7,7 @@ from icecol import sim
 from icecol.dataset.geometry import Geometry
 from icecol.i3.archive import decode, encode
 from icecol.i3.container import raw_frames
+from icecol.i3.stream import open_i3
 from icecol.sim import chain
 
 
@@ -115,6 +116,30 @@ def test_the_trigger_is_under_a_global_trigger(frames, events):
             assert triggers.parent == [-1, 0]
             assert triggers[1].key.config_id == 1006
             assert triggers[1].time == 10_000
+
+
+def test_frames_are_those_of_the_file_and_p_sees_q(folder, events):
+    made = list(sim.frames(events, run_id=7))
+    with open_i3(folder / "events.i3.zst") as file:
+        stored = list(file)
+    assert [f.encoded() for f in made] == [f.encoded() for f in stored]
+    assert list(made[1]) == list(stored[1])
+    assert "I3TriggerHierarchy" in made[1]
+
+
+def test_masks_resolve_to_the_pulses_of_the_event(events):
+    hits = events.pulses
+    for i, frame in enumerate(f for f in sim.frames(events) if f.stop == "P"):
+        s = slice(hits.offsets[i], hits.offsets[i + 1])
+        found = frame.pulses("SRTInIcePulses")
+        assert found.time.tolist() == hits.time[s][hits.srt[s]].tolist()
+        assert found.charge.tolist() == hits.charge[s][hits.srt[s]].tolist()
+
+
+def test_frames_can_come_with_the_detector(events):
+    made = sim.frames(events, gcd=True)
+    assert [next(made).stop for _ in range(4)] == ["G", "C", "D", "Q"]
+    assert "I3Geometry" in next(made)
 
 
 def test_files_are_the_same_bytes_each_time(folder, events, tmp_path):
