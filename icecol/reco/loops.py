@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from icecol import __version__
 from icecol.dataset.geometry import COLUMNS
 from icecol.dataset.pulses import MEMBERS
 from icecol.reco.kernels.locate import arrange, locate, longest, rises
@@ -52,60 +53,59 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> A
     Pulses reach the kernel sorted by omkey and without those outside the geometry, if it asks for omkey or for
     columns of the geometry. `events` names the parameters that have one value an event.
     """
-    plain = kernel.py_func
-    members, columns, parameters = arguments(plain)
-    read = list(members)
-    if columns and "omkey" not in read:
-        read.append("omkey")
+    function = kernel.py_func
+    name = f"{function.__name__}_events"
+    made = {
+        "np": np,
+        "kernel": kernel,
+        "arrange": arrange,
+        "locate": locate,
+        "longest": longest,
+        "rises": rises,
+    }
+    source = loop_source(function, name, events, n_fields)
+    exec(compile(source, function.__code__.co_filename, "exec"), made)
+    loop = made[name]
+    loop.__module__ = function.__module__
+    loop.__qualname__ = f"{function.__qualname__}_events_{__version__.replace('.', '_')}"
+    return _njit(loop)
+
+
+def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...], n_fields: int) -> str:
+    """Write the loop over events for the arguments of a kernel."""
+    members, columns, parameters = arguments(function)
+    read = [*members, "omkey"] if columns and "omkey" not in members else members
     fixed = [p for p in parameters if p not in events]
-    scratch = [f"{c}_ = np.empty(size, {c}.dtype)" for c in columns]
-    gather = [f"{c}_[j] = {c}[rows[j]]" for c in columns]
-    passed = []
-    for name in inspect.signature(plain).parameters:
-        slices = {
-            **{m: f"{m}_" for m in members},
-            **{c: f"{c}_[:n]" for c in columns},
-            **{e: f"{e}[i]" for e in events},
-        }
-        passed.append(slices.get(name, name))
-    name = f"{plain.__name__}_events"
-    lines = [
-        f"def {name}({', '.join(['offsets', *read, *(['lookup'] if columns else []), *columns, *events, *fixed, 'out'])}):",
-        "    size = longest(offsets)",
-        *(["    rows = np.empty(size, np.int32)"] if columns else []),
-        *(f"    {line}" for line in scratch),
-        "    for i in range(offsets.size - 1):",
-        "        a, b = offsets[i], offsets[i + 1]",
-        *(f"        {m}_ = {m}[a:b]" for m in read),
-        "        n = b - a",
-    ]
+    given = ["offsets", *read, *(["lookup"] if columns else []), *columns, *events, *fixed, "out"]
+    passed = (
+        {m: f"{m}_" for m in members} | {c: f"{c}_[:n]" for c in columns} | {e: f"{e}[i]" for e in events}
+    )
+    call = f"kernel({', '.join(passed.get(p, p) for p in inspect.signature(function).parameters)})"
+    sort = [f"            {m}_ = {m}_[order]" for m in read]
+    lines = [f"def {name}({', '.join(given)}):"]
     if columns:
-        lines += [
-            "        if not locate(omkey_, lookup, rows):",
-            "            order = arrange(omkey_, lookup, rows)",
-            "            n = order.size",
-        ]
+        lines += ["    size = longest(offsets)", "    rows = np.empty(size, np.int32)"]
+        lines += [f"    {c}_ = np.empty(size, {c}.dtype)" for c in columns]
+    lines += ["    for i in range(offsets.size - 1):", "        a, b = offsets[i], offsets[i + 1]"]
+    lines += [f"        {m}_ = {m}[a:b]" for m in read]
+    if columns:
+        lines += ["        n = b - a", "        if not locate(omkey_, lookup, rows):"]
+        lines += ["            order = arrange(omkey_, lookup, rows)", "            n = order.size", *sort]
+        lines += ["        for j in range(n):", *(f"            {c}_[j] = {c}[rows[j]]" for c in columns)]
     elif "omkey" in read:
-        lines += ["        if not rises(omkey_):", "            order = np.argsort(omkey_, kind='mergesort')"]
-    if columns or "omkey" in read:
-        lines += [f"            {m}_ = {m}_[order]" for m in read]
-    if columns:
-        lines += ["        for j in range(n):", *(f"            {line}" for line in gather)]
-    call = f"kernel({', '.join(passed)})"
+        lines += [
+            "        if not rises(omkey_):",
+            "            order = np.argsort(omkey_, kind='mergesort')",
+            *sort,
+        ]
     if n_fields == 1:
         lines += [f"        out[0, i] = {call}"]
     else:
-        lines += [f"        r = {call}", *(f"        out[{k}, i] = r[{k}]" for k in range(n_fields))]
-    source = "\n".join(lines) + "\n"
-    made: dict[str, Any] = {
-        "np": np, "kernel": kernel, "locate": locate, "arrange": arrange, "rises": rises, "longest": longest,
-    }  # fmt: skip
-    filename = plain.__code__.co_filename
-    exec(compile(source, filename, "exec"), made)
-    loop = made[name]
-    loop.__module__ = plain.__module__
-    loop.__qualname__ = f"{plain.__qualname__}_events"
-    return _njit(loop)
+        lines += [
+            f"        result = {call}",
+            *(f"        out[{k}, i] = result[{k}]" for k in range(n_fields)),
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _njit(function: Callable[..., Any]) -> Any:

@@ -16,31 +16,38 @@ def charge(time, charge, omkey):
     Returns total (PE, NaN without pulses), n_pulses, n_hit_doms, n_hit_strings, n_hit_doms_one_pulse, q_max_doms
     (PE), min_pulse_time and max_pulse_time (ns, over pulses of finite charge).
     """
-    total, largest, first, last = 0.0, math.nan, math.nan, math.nan
-    n_doms, n_strings, n_single = 0, 0, 0
+    total, in_dom, largest, first, last = 0.0, -math.inf, -math.inf, math.inf, -math.inf
+    n_doms, n_strings, n_single, n_timed = 0, 0, 0, 0
     n = time.size
-    j = 0
-    while j < n:
-        dom = omkey[j]
-        if j == 0 or omkey[j - 1] >> 16 != dom >> 16:
-            n_strings += 1
-        begin, in_dom = j, 0.0
-        while j < n and omkey[j] == dom:
-            q = float(charge[j])
-            t = time[j]
-            total += q
-            in_dom += q
-            if math.isfinite(q):
-                if not first <= t:
-                    first = t
-                if not last >= t:
-                    last = t
-            j += 1
-        n_doms += 1
-        n_single += j - begin == 1
-        if not largest >= in_dom:
-            largest = in_dom
-    return math.nan if n == 0 else total, n, n_doms, n_strings, n_single, largest, first, last
+    before = ~omkey[0] if n else 0
+    for j in range(n):  # selections, not branches: a branch on "next sensor" is a coin toss
+        dom, q, t = omkey[j], float(charge[j]), time[j]
+        begins = dom != before
+        ends = j + 1 == n or omkey[j + 1] != dom
+        total += q
+        in_dom = q if begins else in_dom + q
+        largest = in_dom if ends and in_dom > largest else largest
+        n_doms += begins
+        n_single += begins and ends
+        n_strings += dom >> 16 != before >> 16
+        timed = math.isfinite(q) and not math.isnan(t)
+        n_timed += timed
+        first = t if timed and t < first else first
+        last = t if timed and t > last else last
+        before = dom
+    nan = math.nan
+    if n_timed == 0:
+        first, last = nan, nan
+    return (
+        nan if n == 0 else total,
+        n,
+        n_doms,
+        n_strings,
+        n_single,
+        nan if largest == -math.inf else largest,
+        first,
+        last,
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -16,6 +16,8 @@ def direction(vx, vy, vz):
         theta = math.acos(vz / size)
     elif vz < 0.0:
         theta = math.pi
+    elif math.isnan(size):
+        theta = math.nan
     phi = 0.0
     if vx != 0.0 or vy != 0.0:
         phi = math.atan2(vy, vx)

@@ -71,17 +71,23 @@ def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     """
     first = first_pulses(omkey)
     n = first.size - 1
-    keep = np.zeros(time.size, np.bool_)
+    doms = np.empty((n, 4))
     for i in range(n):
         a = first[i]
-        earliest = math.inf
+        doms[i, 0], doms[i, 1], doms[i, 2], doms[i, 3] = x[a], y[a], z[a], time[a]
+    # the largest square whose root is below the distance: spares a root for every pair
+    limit = distance * distance if distance > 0.0 else -1.0
+    while limit > 0.0 and math.sqrt(limit) >= distance:
+        limit = np.nextafter(limit, 0.0)
+    keep = np.zeros(time.size, np.bool_)
+    for i in range(n):
+        xi, yi, zi, earliest = doms[i, 0], doms[i, 1], doms[i, 2], math.inf
         for k in range(n):
-            b = first[k]
-            dx, dy, dz = x[a] - x[b], y[a] - y[b], z[a] - z[b]
-            if math.sqrt(dx * dx + dy * dy + dz * dz) < distance and time[b] < earliest:
-                earliest = float(time[b])
-        for j in range(a, first[i + 1]):
-            keep[j] = time[j] - earliest <= time_window
+            dx, dy, dz, t = xi - doms[k, 0], yi - doms[k, 1], zi - doms[k, 2], doms[k, 3]
+            near = dx * dx + dy * dy + dz * dz <= limit
+            earliest = t if near and t < earliest else earliest
+        for j in range(first[i], first[i + 1]):
+            keep[j] = time[j] <= earliest + time_window
     if count_doms(omkey, keep) < min_doms:
         keep[:] = True
     return keep
@@ -146,8 +152,8 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
                 dual[j, c] += (1 - relax) * (new - near[j, c]) - (line[c] - new)
                 near[j, c] = new
                 off += (line[c] - new) ** 2
-            farthest = max(farthest, math.sqrt(off))
-        if farthest <= eps:
+            farthest = max(farthest, off)
+        if math.sqrt(farthest) <= eps:
             break
     zenith, azimuth = direction(velocity[0], velocity[1], velocity[2])
     speed = math.sqrt(velocity[0] ** 2 + velocity[1] ** 2 + velocity[2] ** 2)

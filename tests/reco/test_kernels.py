@@ -1,0 +1,219 @@
+"""Every kernel agrees with its slow twin, on any event that can be thought of."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import naive
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from icecol import reco
+from icecol.dataset.geometry import Geometry, omkey
+from icecol.dataset.pulses import Pulses
+from icecol.reco.testing import check_feature
+
+NOMINAL = Geometry.nominal()
+PLACES = [
+    (1, 1),
+    (1, 2),
+    (1, 60),
+    (2, 7),
+    (36, 44),
+    (36, 45),
+    (79, 20),
+    (80, 11),
+    (81, 30),
+    (86, 60),
+    (21, 48),
+]
+KEYS = [omkey(*p) for p in PLACES]
+UNKNOWN = [omkey(90, 5), omkey(36, 61), omkey(-3, 1), omkey(36, 44, 2)]
+GEOMETRY = Geometry.from_columns(
+    NOMINAL.table().with_columns(calibrated=(pl.col("string") != 1) | (pl.col("om") != 2))
+)
+SENSORS = {r["omkey"]: r for r in GEOMETRY.table().to_dicts()}
+PULSES = Pulses("P", GEOMETRY)
+
+TIMES = st.one_of(
+    st.floats(9000, 12000),
+    st.integers(9000, 12000).map(float),
+    st.sampled_from([9500.0, 9500.0, 0.1, math.nan, 1e15, -4e4]),
+)
+CHARGES = st.one_of(
+    st.floats(0.0, 300.0, width=32), st.sampled_from([1.0, 0.25, 0.0, -0.5, math.nan, math.inf])
+)
+EVENT = st.lists(st.tuples(TIMES, CHARGES, st.sampled_from(KEYS + UNKNOWN)), max_size=14)
+EVENTS = st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=6)
+
+
+def frame(events, **columns) -> pl.DataFrame:
+    """Make the columns of a pulse series from lists of (time, charge, omkey)."""
+    member = [None if e is None else list(zip(*e, strict=True)) or [[], [], []] for e in events]
+    types = {"P.time": pl.Float64, "P.charge": pl.Float32, "P.omkey": pl.Int32}
+    lists = {
+        name: pl.Series(name, [None if m is None else list(m[k]) for m in member], pl.List(t))
+        for k, (name, t) in enumerate(types.items())
+    }
+    return pl.DataFrame({**lists, **columns})
+
+
+def assert_same(found: dict, expected: dict | None, event, rel: float = 0.0) -> None:
+    if expected is None:
+        assert set(found.values()) == {None}
+        return
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        other = found[name]
+        same = value is None or other is None or math.isnan(value) or math.isnan(other)
+        if same or math.isinf(value):
+            assert (
+                repr(float(other)) == repr(float(value)) if None not in (other, value) else other is value
+            ), (name, event)
+        else:
+            assert other == pytest.approx(value, rel=rel, abs=1e-300), (name, event)
+
+
+TWINS = {
+    "charge": (reco.charge(PULSES), naive.charge),
+    "homogenized_qtot": (reco.homogenized_qtot(PULSES), lambda e: naive.qtot(e, SENSORS)),
+    "linefit": (reco.linefit(PULSES), lambda e: naive.linefit(e, SENSORS)),
+    "linefit-first": (
+        reco.linefit(PULSES, leading_edge="FLE", min_hits=3),
+        lambda e: naive.linefit(e, SENSORS, first_only=True, min_hits=3),
+    ),
+    "improved_linefit": (reco.improved_linefit(PULSES), lambda e: naive.improved_linefit(e, SENSORS)),
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+@given(EVENTS)
+def test_a_kernel_equals_its_slow_twin_to_the_last_bit(name, events):
+    feature, twin = TWINS[name]
+    found = frame(events).select(feature.struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        assert_same(row, None if event is None else twin(event), event)
+
+
+@given(EVENTS, st.sampled_from([0.5, 1.0, 2.0]))
+def test_weighted_linefit_equals_its_slow_twin(events, power):
+    events = [e and [(t, abs(q) if math.isfinite(q) else 1.0, k) for t, q, k in e] for e in events]
+    found = frame(events).select(reco.linefit(PULSES, amp_weight_power=power).struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        twin = event if event is None else naive.linefit(event, SENSORS, power=power)
+        if event is None or power == 1.0:
+            assert_same(row, twin, event)
+        else:
+            assert row["NHits"] == twin["NHits"] or row["fit_status"] != 0
+
+
+@given(EVENTS, st.lists(st.one_of(st.none(), TIMES), min_size=6, max_size=6))
+def test_causal_qtot_equals_its_slow_twin(events, vertex):
+    vertex = vertex[: len(events)]
+    f = frame(events, vertex=pl.Series(vertex, dtype=pl.Float64))
+    found = f.select(reco.causal_qtot(PULSES, "vertex").struct.unnest())["value"]
+    for value, event, t in zip(found, events, vertex, strict=True):
+        if event is None:
+            assert value is None
+        elif t is None or math.isnan(t):
+            assert math.isnan(value)
+        else:
+            assert_same({"value": value}, naive.qtot(event, SENSORS, t), event)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(9000, 12000), st.floats(0.1, 300, width=32), st.sampled_from(KEYS + UNKNOWN)),
+        max_size=14,
+    )
+)
+def test_tensor_of_inertia_agrees_with_its_slow_twin(event):
+    row = frame([event]).select(reco.tensor_of_inertia(PULSES).struct.unnest()).to_dicts()[0]
+    twin = naive.tensor_of_inertia(event, SENSORS)
+    assert list(row) == list(twin)
+    assert row["fit_status"] == twin["fit_status"]
+    if twin["fit_status"]:
+        assert_same(row, twin, event)
+        return
+    size = twin["eval3"]
+    for name in ("mineval", "eval2", "eval3"):
+        assert row[name] == pytest.approx(twin[name], rel=1e-12, abs=1e-12 * size)
+    for name in ("x", "y", "z", "time"):
+        assert row[name] == pytest.approx(twin[name], rel=1e-12, abs=1e-9)
+    assert row["evalratio"] == pytest.approx(twin["evalratio"], abs=1e-12)
+    assume((twin["eval2"] - twin["mineval"]) / size > 1e-6)
+    a, b = (axis(r) for r in (row, twin))
+    assert abs(a @ b) == pytest.approx(1, abs=1e-9)
+
+
+@given(st.lists(EVENT, min_size=1, max_size=4))
+def test_tensor_of_inertia_survives_any_charge(events):
+    found = frame(events).select(reco.tensor_of_inertia(PULSES).struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        n_doms = len(naive.by_dom(event, SENSORS))
+        assert row["fit_status"] == (20 if n_doms < 3 else 0)
+        assert (row["mineval"] is None) == (n_doms < 3)
+
+
+def axis(row) -> np.ndarray:
+    zenith, azimuth = row["zenith"], row["azimuth"]
+    return -np.array(
+        [math.sin(zenith) * math.cos(azimuth), math.sin(zenith) * math.sin(azimuth), math.cos(zenith)]
+    )
+
+
+@given(
+    st.lists(st.tuples(st.floats(9000, 12000), st.just(1.0), st.sampled_from(KEYS)), min_size=2, max_size=14)
+)
+def test_linefit_is_the_least_squares_line_up_to_the_cancellation_of_its_sums(event):
+    times = [Fraction(t) for t, _, _ in event]
+    n = len(times)
+    t, tt = sum(times) / n, sum(t * t for t in times) / n
+    spread = tt - t * t
+    assume(spread > 1e-6)
+    fit = frame([event]).select(reco.linefit(PULSES).struct.unnest()).row(0, named=True)
+    assume(fit["fit_status"] == 0)
+    lost = 1e-15 * n * float(tt / spread)  # the digits that <t^2> - <t>^2 cancels, times rounding
+    for c, v in (("x", "LFVelX"), ("y", "LFVelY"), ("z", "LFVelZ")):
+        r = [Fraction(SENSORS[k][c]) for _, _, k in event]
+        exact = float((sum(a * b for a, b in zip(r, times, strict=True)) / n - sum(r) / n * t) / spread)
+        size = max(abs(float(x)) for x in r) / math.sqrt(float(spread))
+        assert abs(fit[v] - exact) <= 10 * lost * (abs(exact) + size)
+
+
+@pytest.mark.parametrize("name", [*TWINS, "tensor_of_inertia", "causal_qtot"])
+@given(EVENTS)
+def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
+    feature = {
+        **{n: f for n, (f, _) in TWINS.items()},
+        "tensor_of_inertia": reco.tensor_of_inertia(PULSES),
+        "causal_qtot": reco.causal_qtot(PULSES, pl.lit(9500.0)),
+    }[name]
+    check_feature(feature, frame(events))
+
+
+@given(EVENT)
+def test_the_order_in_which_sensors_are_stored_does_not_matter(event):
+    ordered = sorted(event, key=lambda p: p[2])
+    for feature in (reco.charge(PULSES), reco.linefit(PULSES), reco.improved_linefit(PULSES)):
+        a, b = frame([event, ordered]).select(f=feature)["f"]
+        assert repr(a) == repr(b)
+
+
+def test_a_line_of_sensors_gives_back_its_speed_and_direction():
+    r = np.arange(6)[:, None] * 50 * np.array([0.6, 0.0, -0.8])
+    columns = {"string": np.ones(6, int), "om": np.arange(1, 7), "x": r[:, 0], "y": r[:, 1], "z": r[:, 2]}
+    g = Geometry.from_columns(columns)
+    event = [(50 * i / 0.3, 1.0, omkey(1, i + 1)) for i in range(6)]
+    fit = frame([event]).select(reco.linefit(Pulses("P", g)).struct.unnest()).row(0, named=True)
+    assert fit["speed"] == pytest.approx(0.3, rel=1e-12)
+    assert (fit["zenith"], fit["azimuth"]) == pytest.approx((0.6435011, math.pi), abs=1e-7)
+
+
+def test_leading_edge_is_one_of_two():
+    with pytest.raises(ValueError, match=r"leading_edge must be 'ALL'.*found 'first'"):
+        reco.linefit(PULSES, leading_edge="first")
