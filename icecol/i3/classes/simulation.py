@@ -315,8 +315,8 @@ GENIE: Final = (
                 ("other", "other hadrons"),
             )
         ),
-        ("ni", "", "number of particles before they leave the nucleus"),
         ("nf", "", "number of particles in the final state"),
+        ("ni", "", "number of particles before they leave the nucleus"),
     ),
     *(
         Field(name, of, unit, doc)
