@@ -8,6 +8,7 @@ that are left is an error of that blob, which is left out and reported.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -88,6 +89,7 @@ class Columns:
     failed: list[tuple[int, str]]
 
 
+@lru_cache(maxsize=1024)
 def opening(name: str, version: int) -> Bytes:
     """Return the bytes that every blob of a frame object's class begins with."""
     raw = name.encode()
@@ -563,14 +565,10 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
     """
     n = at.size
     leaves = program.leaves
-    leaf_group = np.array([leaf.group for leaf in leaves] or [0], np.int64)
-    dtypes = [np.dtype(NP_TYPES[leaf.kind]) for leaf in leaves]
-    leaf_size = np.array([d.itemsize for d in dtypes] or [1], np.int64)
-    parents = np.array(program.parents, np.int64)
+    leaf_group, leaf_size, parents = program.leaf_group, program.leaf_size, program.group_parent
     n_groups = parents.size
     head = opening(program.name, program.version)
-    has_tree = bool(np.isin(program.code[:, 0], (op.TREE_BITS, op.TREE_COUNTS)).any())
-    room = int(size.max(initial=0)) // 4 + 8 if has_tree else 1
+    room = int(size.max()) // 4 + 8 if program.has_tree and n else 1
     nodes, depths = np.zeros(room, np.int32), np.zeros(room, np.int32)
     status, detail = np.zeros(n, np.int64), np.zeros(n, np.int64)
     none = np.zeros(1, np.int64)
@@ -584,13 +582,14 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
         if not full:
             break
         names.grow()
-    room_of = counts[leaf_group[: len(leaves)]] * leaf_size[: len(leaves)]
-    ends = np.cumsum((room_of + 7) // 8 * 8)
-    leaf_base = np.concatenate([[0], ends[:-1]]).astype(np.int64) if leaves else none
-    arena = np.empty(int(ends[-1]) if leaves else 8, np.uint8)
+    room_of = counts[leaf_group] * leaf_size
+    leaf_base = np.zeros(len(leaves) + 1, np.int64)
+    np.cumsum((room_of + 7) // 8 * 8, out=leaf_base[1:])
+    arena = np.empty(int(leaf_base[-1]) + 8, np.uint8)
     lists = np.where(parents >= 0, counts[np.maximum(parents, 0)] + 1, 0)
-    offset_base = np.concatenate([[0], np.cumsum(lists)[:-1]]).astype(np.int64)
-    offsets = np.zeros(int(lists.sum()) + 1, np.int32)
+    offset_base = np.zeros(n_groups + 1, np.int64)
+    np.cumsum(lists, out=offset_base[1:])
+    offsets = np.zeros(int(offset_base[-1]) + 1, np.int32)
     cur = np.zeros(n_groups, np.int64)
     _run(
         buf, at, size, head, program.code, len(program.slots), leaf_group, leaf_size, leaf_base, arena, parents,
@@ -598,13 +597,13 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
     )  # fmt: skip
     values: list[npt.NDArray[np.generic]] = [
         arena[base : base + used].view(dtype)
-        for base, used, dtype in zip(leaf_base.tolist(), room_of.tolist(), dtypes, strict=False)
+        for base, used, dtype in zip(leaf_base.tolist(), room_of.tolist(), program.dtypes, strict=False)
     ]
     columns = Columns(
         program,
         np.flatnonzero(status == OK),
         values,
-        [offsets[b : b + m] for b, m in zip(offset_base.tolist(), lists.tolist(), strict=True)],
+        [offsets[b : b + m] for b, m in zip(offset_base.tolist(), lists.tolist(), strict=False)],
         names,
         [],
     )
@@ -632,11 +631,15 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names) -> list[Columns]:
     results: list[Columns] = []
     failed: list[tuple[int, str]] = []
     left = np.arange(at.size)
+    probed: set[int] = set()
     while left.size:
         first = int(left[0])
         try:
             name, version = class_of(buf, int(at[first]), int(size[first]))
-            program = compile_class(name, version, _versions(name, version, buf, at, size, first, names))
+            known = _VERSIONS.get((name, version))
+            if known is None or first in probed:
+                known = _versions(name, version, buf, at, size, first, names)
+            program = compile_class(name, version, known)
         except FormatError as err:
             # the same is true of all blobs with this opening
             head = buf[at[first] : at[first] + min(int(size[first]), 64)].tobytes()
@@ -646,7 +649,13 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names) -> list[Columns]:
             left = left[~alike]
             continue
         columns, status, _ = run(program, buf, at[left], size[left], names)
-        again = (status == OPENING) | (status == VERSION)
+        if status.any():
+            again = (status == OPENING) | (status == VERSION)
+        else:
+            again = status.astype(bool)
+        if columns.good.size == 0 and again[0] and first not in probed:
+            probed.add(first)  # perhaps its classes inside have other versions than those met before
+            continue
         if columns.good.size == 0 and again[0]:
             failed.append((first, f"{name} version {version}: {REASONS[int(status[0])]}"))
             left = left[1:]

@@ -95,6 +95,21 @@ class Program:
     slots: list[str | Type] = field(default_factory=list)
     code: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 5), np.int64))
     shape: str = "struct"
+    dtypes: list[np.dtype[np.generic]] = field(default_factory=list)
+    leaf_group: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    leaf_size: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    group_parent: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    has_tree: bool = False
+
+    def finish(self, code: list[list[int]]) -> Program:
+        """Set the instructions, and note what every run of them needs."""
+        self.code = np.array(code, np.int64)
+        self.dtypes = [np.dtype(NP_TYPES[leaf.kind]) for leaf in self.leaves]
+        self.leaf_group = np.array([leaf.group for leaf in self.leaves], np.int64)
+        self.leaf_size = np.array([dtype.itemsize for dtype in self.dtypes], np.int64)
+        self.group_parent = np.array(self.parents, np.int64)
+        self.has_tree = any(step[0] in {TREE_BITS, TREE_COUNTS} for step in code)
+        return self
 
 
 def flattens(name: str) -> bool:
@@ -150,8 +165,7 @@ class _Compiler:
         self.emit(OPEN, self.slot(self.layout.name))
         self.fields(self.layout, self.program.version, "", 0)
         self.emit(END)
-        self.program.code = np.array(self.code, np.int64)
-        return self.program
+        return self.program.finish(self.code)
 
     def emit(self, op: int, *args: int) -> int:
         self.code.append([op, *args, *[0] * (4 - len(args))])

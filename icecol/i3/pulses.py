@@ -968,8 +968,9 @@ class PulseResolver:
         rows = np.flatnonzero(objects >= 0)
         pairs = batch.pair[objects[rows]]
         found: dict[str, list[npt.NDArray[np.int64]]] = {}
-        for pair in np.unique(pairs):
-            mine = rows[pairs == pair]
+        alone = pairs.size > 0 and bool((pairs == pairs[0]).all())
+        for pair in pairs[:1] if alone else np.unique(pairs):
+            mine = rows if alone else rows[pairs == pair]
             if int(pair) not in self._classes:
                 j = int(objects[mine[0]])
                 try:
@@ -977,7 +978,7 @@ class PulseResolver:
                 except FormatError:
                     self._classes[int(pair)] = ""
             found.setdefault(self._classes[int(pair)], []).append(mine)
-        return [(name, np.sort(np.concatenate(parts))) for name, parts in found.items()]
+        return [(n, np.sort(np.concatenate(p)) if len(p) > 1 else p[0]) for n, p in found.items()]
 
     def series(self, key: str) -> PulseBatch:
         """Resolve one key in all rows; rows without it, or where it fails, say so in `status`."""

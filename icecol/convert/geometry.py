@@ -1,0 +1,90 @@
+"""Sensors from the geometry, calibration and status frames of an .i3 file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from icecol.dataset.geometry import Geometry
+from icecol.errors import GeometryError, close_names
+from icecol.i3 import archive
+from icecol.i3.container import RawFrame, raw_frames
+
+BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
+"""Keys of lists of bad sensors, the first found counts."""
+
+
+def read_geometry(path: str | Path) -> Geometry:
+    """Read the sensors from a GCD file (.i3, any compression) or a geometry Parquet file.
+
+    Positions, directions, areas and types come from the I3Geometry; relative efficiencies and which sensors are
+    calibrated from the I3Calibration, bad sensors from the list of bad DOMs, where the file has them.
+
+    Raises
+    ------
+    GeometryError
+        The file has no geometry.
+    """
+    if Path(path).suffix == ".parquet":
+        return Geometry.read_parquet(path)
+    found: dict[str, Any] = {}
+    keys: set[str] = set()
+    for frame in raw_frames(path):
+        if frame.stop not in "GCD":
+            if "I3Geometry" in found:
+                break
+            continue
+        keys |= {span.key for span in frame.objects}
+        _collect(frame, found)
+    if "I3Geometry" not in found:
+        msg = f"{path} has no I3Geometry (keys of its geometry, calibration and status frames: {close_names('', keys)})"
+        raise GeometryError(msg)
+    return from_objects(found["I3Geometry"], found.get("I3Calibration"), found.get("bad"))
+
+
+def _collect(frame: RawFrame, found: dict[str, Any]) -> None:
+    for span in frame.objects:
+        if span.key in {"I3Geometry", "I3Calibration"} and span.key not in found:
+            found[span.key] = archive.decode(span.blob)
+        elif span.key in BAD_DOMS and (span.key == BAD_DOMS[0] or "bad" not in found):
+            found["bad"] = archive.decode(span.blob)
+
+
+def from_objects(geometry: Any, calibration: Any = None, bad: Any = None) -> Geometry:
+    """Make the geometry of decoded I3Geometry, I3Calibration and list of bad sensors."""
+    items = sorted(geometry.omgeo.items())
+    keys = [key for key, _ in items]
+    columns: dict[str, Any] = {
+        "string": np.array([k.string for k in keys], np.int32),
+        "om": np.array([k.om for k in keys], np.int32),
+        "pmt": np.array([k.pmt for k in keys], np.int32),
+        "x": np.array([g.position.x for _, g in items], np.float64),
+        "y": np.array([g.position.y for _, g in items], np.float64),
+        "z": np.array([g.position.z for _, g in items], np.float64),
+        "area": np.array([g.area for _, g in items], np.float64),
+        "om_type": np.array([int(g.omtype) for _, g in items], np.int32),
+    }
+    looks = np.array([_direction(g) for _, g in items], np.float64).reshape(-1, 3)
+    columns |= {f"dir_{axis}": looks[:, i] for i, axis in enumerate("xyz")}
+    if calibration is not None:
+        known = calibration.dom_cal
+        columns["calibrated"] = np.array([k in known for k in keys], bool)
+        columns["relative_efficiency"] = np.array(
+            [getattr(known[k], "relative_dom_eff", np.nan) if k in known else np.nan for k in keys],
+            np.float64,
+        )
+    if bad is not None:
+        listed = set(bad.value if hasattr(bad, "value") else bad)
+        columns["bad"] = np.array([k in listed for k in keys], bool)
+    return Geometry.from_columns(columns)
+
+
+def _direction(om: Any) -> tuple[float, float, float]:
+    """Return where a sensor looks: the turned z axis; old versions say up or down only."""
+    turned = getattr(om, "orientation", None)
+    if turned is None or not hasattr(turned, "quaternion"):
+        return (0.0, 0.0, 1.0 if turned == 1 else -1.0)
+    q = turned.quaternion
+    return (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x * q.x + q.y * q.y))

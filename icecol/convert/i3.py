@@ -1,0 +1,409 @@
+"""Convert .i3 files into a dataset, without IceTray.
+
+Each file is converted by one process: decompress, walk the frames, decode every key over a batch of frames into
+columns, write row groups. Memory does not depend on the size of the files.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+
+from icecol.convert.geometry import read_geometry
+from icecol.convert.tables import TableMaker, select_streams, streams_of
+from icecol.dataset import manifest as manifests
+from icecol.dataset import writer as writers
+from icecol.dataset.geometry import Geometry
+from icecol.dataset.manifest import Source
+from icecol.dataset.scan import Dataset, open_dataset
+from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
+from icecol.i3.compression import open_stream
+from icecol.i3.container import Scanner
+from icecol.i3.events import Events, mix, new_order
+
+BATCH_BYTES: Final = 16 << 20
+"""Bytes of frames that are decoded together."""
+ROW_GROUP_BYTES: Final = 48 << 20
+"""Bytes of columns in memory after which a row group is written, however few its events."""
+
+Progress = Callable[[str, int, int, int], None]
+"""Called with a file, and the events, bytes (decompressed) and files done since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What happens to each file; what is here decides whether a file converted earlier is still good."""
+
+    keys: tuple[str, ...] | None
+    pulses: tuple[str, ...] | None
+    streams: tuple[str, ...] | None
+    stop: str
+    verify: bool
+
+    def settings(self) -> dict[str, Any]:
+        """Return it as the settings of a manifest."""
+        return {
+            "form": "i3",
+            "keys": None if self.keys is None else list(self.keys),
+            "pulses": None if self.pulses is None else list(self.pulses),
+            "streams": None if self.streams is None else list(self.streams),
+            "stop": self.stop,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one file gave: seen sub-event streams and stops with their counts, damage, whether it has geometry."""
+
+    path: str
+    events: int
+    streams: dict[str, int]
+    stops: dict[str, int]
+    damages: tuple[str, ...]
+    has_geometry: bool
+
+
+def i3(
+    paths: str | Path | Iterable[str | Path],
+    dataset: str | Path,
+    *,
+    gcd: str | Path | Geometry | None = None,
+    keys: str | Iterable[str] | None = None,
+    pulses: str | Iterable[str] | None = None,
+    streams: str | Iterable[str] | None = None,
+    stop: str = "P",
+    jobs: int | None = None,
+    overwrite: bool = False,
+    skip_damaged: bool = False,
+    verify: bool = True,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Convert .i3 files into a dataset: one row an event, one column a member of a frame object.
+
+    A run that was killed goes on where it stopped when it is called again in the same way.
+
+    Parameters
+    ----------
+    paths : path, glob pattern, or several
+        Files of any compression (told by their content).
+    dataset : path
+        Folder to make.
+    gcd : path or Geometry, optional
+        Where the sensors come from: a GCD file, or a geometry Parquet file. By default the geometry in the files
+        themselves, or else the nominal detector with 86 strings.
+    keys : glob pattern or several, optional
+        Frame keys to take besides pulses; by default all whose class has a form as columns.
+    pulses : glob pattern or several, optional
+        Pulse series to take; by default all. Masks and unions are applied.
+    streams : name or several, optional
+        Sub-event streams to take, such as `InIceSplit`; by default all.
+    stop : str
+        Frames that are rows: `P` (physics, a sub-event) or `Q` (DAQ, a readout).
+    jobs : int, optional
+        Processes; by default one a core, at most one a file.
+    overwrite : bool
+        Replace a finished dataset.
+    skip_damaged : bool
+        Be content with the good frames of damaged files. Otherwise `DamagedFileError` is raised at the end, when
+        the dataset with all good frames is complete.
+    verify : bool
+        Check the checksum of every frame.
+    settings : mapping, optional
+        Further facts for the manifest: nfiles, livetime (s), generator settings.
+    progress : function, optional
+        Called now and then with (file, events, bytes, files) done since the last call.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UnknownStreamError
+        No file has one of the streams, or no frame of that stop; lists those seen. Nothing is made.
+    SchemaError
+        A key has different types in different files.
+    DamagedFileError
+        See `skip_damaged`.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> ic.sim.write(folder / "muons.i3.zst", ic.sim.events(20, seed=1))
+    >>> ic.convert.i3(folder / "muons.i3.zst", folder / "muons.icecol", jobs=1).rows
+    20
+    """
+    files = find_files(paths)
+    if len(stop) != 1:
+        msg = f"`stop` is one letter, 'P' or 'Q'; found {stop!r}"
+        raise ValueError(msg)
+    conversion = Conversion(_names(keys), _names(pulses), _names(streams), stop, verify)
+    geometry = gcd if isinstance(gcd, Geometry) else read_geometry(gcd) if gcd is not None else None
+    folder = writers.start(dataset, overwrite=overwrite)
+    chosen = conversion.settings()
+    outcomes = list(_convert_all(files, folder, conversion, chosen, jobs, progress))
+    _check_streams(conversion, outcomes)
+    if geometry is None:
+        geometry = _own_geometry(outcomes)
+    manifest = writers.finish(folder, chosen, files, geometry)
+    if settings:
+        manifests.write(
+            replace(manifest, settings={**manifest.settings, **settings}), folder / manifests.NAME
+        )
+    made = open_dataset(folder)
+    damaged = [d for outcome in outcomes for d in outcome.damages]
+    if damaged and not skip_damaged:
+        more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
+        msg = f"{damaged[0]}{more}; {folder} is complete with all good frames"
+        raise DamagedFileError(msg)
+    return made
+
+
+def _names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return the files that paths and glob patterns name, each once, in the order given.
+
+    Raises
+    ------
+    FileNotFoundError
+        A path or pattern names no file.
+    """
+    out: dict[Path, None] = {}
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        if Path(path).is_file():
+            out[Path(path)] = None
+            continue
+        found = sorted(glob.glob(str(path)))
+        if not found:
+            msg = f"no file {str(path)!r}"
+            raise FileNotFoundError(msg)
+        out.update(dict.fromkeys(Path(p) for p in found))
+    if not out:
+        msg = "no files are given"
+        raise FileNotFoundError(msg)
+    return list(out)
+
+
+def _check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
+    """Refuse to make a dataset of nothing because a name was wrong."""
+    seen: Counter[str] = Counter()
+    stops: Counter[str] = Counter()
+    for outcome in outcomes:
+        seen.update(outcome.streams)
+        stops.update(outcome.stops)
+    listed = ", ".join(f"{name!r} ({n} events)" for name, n in seen.most_common()) or "none"
+    missing = [s for s in conversion.streams or () if not seen[s]]
+    if missing:
+        msg = f"no event of sub-event stream {', '.join(map(repr, missing))}; streams seen: {listed}"
+        raise UnknownStreamError(msg)
+    if not stops[conversion.stop] and not any(outcome.damages for outcome in outcomes):
+        letters = ", ".join(f"{name!r} ({n} frames)" for name, n in stops.most_common()) or "none"
+        msg = f"no {conversion.stop!r} frame in {len(outcomes)} files; stops seen: {letters}"
+        raise UnknownStreamError(msg)
+
+
+def _own_geometry(outcomes: Sequence[Outcome]) -> Geometry:
+    for outcome in outcomes:
+        if outcome.has_geometry:
+            try:
+                return read_geometry(outcome.path)
+            except (GeometryError, DamagedFileError):
+                continue
+    return Geometry.nominal()
+
+
+# -- many files -------------------------------------------------------------------------------------------------------
+
+
+def _convert_all(
+    files: Sequence[Path],
+    folder: Path,
+    conversion: Conversion,
+    settings: Mapping[str, Any],
+    jobs: int | None,
+    progress: Progress | None,
+) -> Iterator[Outcome]:
+    todo = []
+    for path in files:
+        record = writers.done(folder, path, settings)
+        if record is None:
+            todo.append(path)
+        else:
+            if progress is not None:
+                progress(str(path), record.source.events, 0, 1)
+            yield _outcome_of(record.source)
+    n = min(jobs or os.cpu_count() or 1, len(todo))
+    if n <= 1:
+        for path in todo:
+            yield convert_file(path, folder, conversion, progress)
+        return
+    context = get_context("spawn")
+    queue = context.Manager().Queue() if progress is not None else None
+    with ProcessPoolExecutor(n, mp_context=context) as pool:
+        left: set[Future[Outcome]] = {pool.submit(_in_process, p, folder, conversion, queue) for p in todo}
+        try:
+            while left:
+                finished, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
+                while queue is not None and progress is not None and not queue.empty():
+                    progress(*queue.get())
+                for future in finished:
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _in_process(path: Path, folder: Path, conversion: Conversion, queue: Any) -> Outcome:
+    return convert_file(path, folder, conversion, None if queue is None else lambda *done: queue.put(done))
+
+
+_STREAMS: Final = "streams seen: "
+_STOPS: Final = "stops seen: "
+
+
+def _outcome_of(source: Source) -> Outcome:
+    """Tell from its record what a file that was converted earlier gave."""
+    counts: dict[str, dict[str, int]] = {_STREAMS: {}, _STOPS: {}}
+    damages = []
+    for message in source.messages:
+        for label, into in counts.items():
+            if message.startswith(label):
+                for part in message.removeprefix(label).split(", "):
+                    name, _, n = part.rpartition(" ")
+                    into[name] = int(n)
+                break
+        else:
+            if message.startswith(source.path):
+                damages.append(message)
+    return Outcome(
+        source.path, source.events, counts[_STREAMS], counts[_STOPS], tuple(damages), "G" in counts[_STOPS]
+    )
+
+
+# -- one file ---------------------------------------------------------------------------------------------------------
+
+
+def convert_file(
+    path: Path, folder: Path, conversion: Conversion, progress: Progress | None = None
+) -> Outcome:
+    """Convert one file into parts of a dataset and record it.
+
+    Raises
+    ------
+    IcecolError
+        The file cannot become columns, for example because a key changes its type; the message names the file.
+    """
+    settings = conversion.settings()
+    stops: Counter[str] = Counter()
+    streams: Counter[str] = Counter()
+    stream, file, _ = open_stream(path)
+    maker = TableMaker(conversion.keys, conversion.pulses)
+    of_file = TableMaker()
+    simulation: list[pa.Table] = []
+    skipped = events_read = 0
+    with file:
+        scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
+        order, order_s = new_order(), new_order()
+        try:
+            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
+                read = 0
+                for batch in scanner.batches():
+                    letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
+                    stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
+                    events = mix(batch, conversion.stop, order)
+                    skipped += int(batch.orphan.sum())
+                    events = _wanted(events, conversion, maker, streams)
+                    if ord("S") in letters:
+                        simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
+                    if events.n:
+                        writer.append(maker.table(events))
+                        events_read += events.n
+                    if progress is not None:
+                        progress(str(path), events.n, scanner.n_bytes - read, 0)
+                        read = scanner.n_bytes
+        except IcecolError as err:
+            if str(path) in str(err):
+                raise
+            msg = f"{path}: {err}"
+            raise type(err)(msg) from err
+    source = _source(path, scanner, maker, streams, stops, events_read, skipped)
+    table = pa.concat_tables(simulation, promote_options="default") if simulation else None
+    writers.record(
+        folder, source, settings, writer, table if table is not None and table.num_columns else None
+    )
+    if progress is not None:
+        progress(str(path), 0, scanner.n_bytes - read, 1)
+    return _outcome_of(source)
+
+
+def _wanted(events: Events, conversion: Conversion, maker: TableMaker, streams: Counter[str]) -> Events:
+    """Count the sub-event streams and keep those that are asked for."""
+    names = streams_of(events, maker.names)
+    streams.update(s for s in names if s is not None)
+    if conversion.streams is None or not events.n:
+        return events
+    return select_streams(events, conversion.streams, maker.names)
+
+
+def _source(
+    path: Path,
+    scanner: Scanner,
+    maker: TableMaker,
+    streams: Counter[str],
+    stops: Counter[str],
+    events: int,
+    orphans: int,
+) -> Source:
+    name = str(path.absolute())
+    messages = [damage.describe(name) for damage in scanner.damages]
+    if orphans:
+        messages.append(
+            f"{name}: {orphans} physics frames are left out, as their DAQ frame is lost to damage"
+        )
+    messages += [
+        f"{key}: not converted in {n} objects: {why}" for (key, why), n in maker.failures.most_common()
+    ]
+    if streams:
+        messages.append(_STREAMS + ", ".join(f"{s} {n}" for s, n in streams.most_common()))
+    if stops:
+        messages.append(_STOPS + ", ".join(f"{s} {n}" for s, n in stops.most_common()))
+    return Source(
+        path=name,
+        size=path.stat().st_size,
+        checksum=f"crc32c:{_file_checksum(path):08x}",
+        frames_read=sum(stops.values()),
+        frames_skipped=stops["P"] + stops["Q"] - events if events else 0,
+        frames_damaged=len(scanner.damages),
+        events=events,
+        status="damaged" if scanner.damages else "ok",
+        messages=tuple(messages),
+    )
+
+
+def _file_checksum(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc = int(google_crc32c.extend(crc, block))
+    return crc
+
+
+__all__ = ["Conversion", "Outcome", "convert_file", "find_files", "i3"]
