@@ -83,14 +83,17 @@ class Settings(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def poisson(rng: np.random.Generator, mean: float) -> int:
-    """Draw a Poisson number; small means by inversion of one uniform number: quick for the many dark sensors."""
-    if mean > 10:
-        return rng.poisson(mean)
-    u, n, p = rng.random(), 0, math.exp(-mean)
-    while u > p and n < 100:
-        u -= p
-        n += 1
-        p *= mean / n
+    """Draw a Poisson number by inversion of one uniform number for each 10 of the mean: quick for dark sensors."""
+    n = 0
+    while mean > 0:
+        part = min(mean, 10.0)
+        mean -= part
+        u, p, k = rng.random(), math.exp(-part), 0
+        while u > p and k < 100:
+            u -= p
+            k += 1
+            p *= part / k
+        n += k
     return n
 
 

@@ -33,7 +33,12 @@ def table(events: Events) -> pl.DataFrame:
 
     columns: dict[str, Any] = {
         "I3EventHeader.run_id": np.full(n, run_id, np.uint32),
+        "I3EventHeader.sub_run_id": np.zeros(n, np.uint32),
         "I3EventHeader.event_id": np.arange(n, dtype=np.uint32),
+        "I3EventHeader.sub_event_id": np.zeros(n, np.uint32),
+        "I3EventHeader.sub_event_stream": ["InIceSplit"] * n,
+        "FilterMask.SMT8.condition_passed": np.isfinite(events.trigger_time),
+        "FilterMask.SMT8.prescale_passed": np.isfinite(events.trigger_time),
     }
     kept = np.concatenate([[0], np.cumsum(hits.srt)])[hits.offsets]
     for key, mask, offsets in (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icecol import units
-from icecol.sim import light
+from icecol.sim import chain, light
 
 
 def naive_path(dx, e):
@@ -92,3 +92,13 @@ def test_delays_follow_pandel(d):
 def test_constants_are_those_of_the_pandel_reference():
     assert light.track_rho == pytest.approx(0.00405177, abs=2e-7)
     assert light.track_shape(50.0, 1.0) == pytest.approx((0.8395 * 50 + 3.094 - 3.946 + 4.636) / 33.29)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.02, 3.0, 10.0, 47.3])
+def test_numbers_of_photo_electrons_are_poisson(mean):
+    rng = np.random.default_rng(9)
+    n = 40_000
+    drawn = np.array([chain.poisson(rng, mean) for _ in range(n)])
+    assert drawn.mean() == pytest.approx(mean, abs=5 * math.sqrt(mean / n))
+    assert drawn.var() == pytest.approx(mean, rel=0.05, abs=0.002)
+    assert (drawn == 0).mean() == pytest.approx(math.exp(-mean), abs=0.01)
