@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from icecol.sim.clean import seeded_rt
-from icecol.sim.events import Events, Hits, Truth, bright, events, toy
-from icecol.sim.frames import frames, write, write_gcd
+from icecol.sim.files import frames, write, write_gcd
+from icecol.sim.sample import Events, Hits, Truth, bright, events, toy
 from icecol.sim.trigger import majority
 
 __all__ = [

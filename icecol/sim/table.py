@@ -12,7 +12,7 @@ from icecol import units
 from icecol.sim import chain
 
 if TYPE_CHECKING:
-    from icecol.sim.events import Events
+    from icecol.sim.sample import Events
 
 run_id = 1
 """Run number of simulated events."""

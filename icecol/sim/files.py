@@ -28,7 +28,7 @@ from icecol.i3.container import Span, encode_frame
 from icecol.i3.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
-from icecol.sim.events import Events
+from icecol.sim.sample import Events
 
 Raw: TypeAlias = tuple[str, list[Span]]
 """A frame in bytes: its stop and its own objects."""
