@@ -6,7 +6,6 @@ columns, write row groups. Memory does not depend on the size of the files.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownS
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Scanner
 from icecol.i3.events import Events, mix, new_order
+from icecol.i3.stream import files_of
 
 BATCH_BYTES: Final = 16 << 20
 """Bytes of frames that are decoded together."""
@@ -146,7 +146,7 @@ def i3(
     >>> ic.convert.i3(folder / "muons.i3.zst", folder / "muons.icecol", jobs=1).rows
     20
     """
-    files = find_files(paths)
+    files = list(dict.fromkeys(files_of(paths)))
     if len(stop) != 1:
         msg = f"`stop` is one letter, 'P' or 'Q'; found {stop!r}"
         raise ValueError(msg)
@@ -176,30 +176,6 @@ def _names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Return the files that paths and glob patterns name, each once, in the order given.
-
-    Raises
-    ------
-    FileNotFoundError
-        A path or pattern names no file.
-    """
-    out: dict[Path, None] = {}
-    for path in [paths] if isinstance(paths, str | Path) else paths:
-        if Path(path).is_file():
-            out[Path(path)] = None
-            continue
-        found = sorted(glob.glob(str(path)))
-        if not found:
-            msg = f"no file {str(path)!r}"
-            raise FileNotFoundError(msg)
-        out.update(dict.fromkeys(Path(p) for p in found))
-    if not out:
-        msg = "no files are given"
-        raise FileNotFoundError(msg)
-    return list(out)
 
 
 def _check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
@@ -406,4 +382,4 @@ def _file_checksum(path: Path) -> int:
     return crc
 
 
-__all__ = ["Conversion", "Outcome", "convert_file", "find_files", "i3"]
+__all__ = ["Conversion", "Outcome", "convert_file", "i3"]

@@ -1,0 +1,148 @@
+"""Files of frames as a lazy frame, without converting them first: for looking, not for volume."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from polars.io.plugins import register_io_source
+
+from icecol.convert.tables import TableMaker, streams_of
+from icecol.dataset import schema as schemas
+from icecol.errors import DamagedFileError, UnknownStreamError
+from icecol.i3.compression import open_stream
+from icecol.i3.container import Scanner
+from icecol.i3.events import mix, new_order
+from icecol.i3.stream import files_of
+
+BATCH_BYTES: Final = 4 << 20
+"""Bytes of frames that are decoded together: small, so that the first rows come soon."""
+
+
+def scan_i3(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    keys: str | Iterable[str] | None = None,
+    pulses: str | Iterable[str] | None = None,
+    streams: str | Iterable[str] | None = None,
+    stop: str = "P",
+    verify: bool = True,
+) -> pl.LazyFrame:
+    """Scan .i3 files as a lazy frame with the columns that a conversion would give.
+
+    Only what a query needs is decoded, and `head` stops reading early; but one thread reads one file after
+    another, every time. Convert files that are queried more than a few times. The columns are those of the first
+    4 MB of each file; a warning says so if later frames bring more.
+
+    Parameters
+    ----------
+    paths, keys, pulses, streams, stop, verify
+        As for `icecol.convert.i3`.
+
+    Returns
+    -------
+    polars.LazyFrame
+        One row an event.
+
+    Raises
+    ------
+    UnknownStreamError
+        No event of such a stream among the first frames of any file, or no frame of that stop.
+    DamagedFileError
+        When collected: a file is damaged. All good frames before the damage were given to the query.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "muons.i3.zst"
+    >>> ic.sim.write(path, ic.sim.events(20, seed=1))
+    >>> ic.scan_i3(path).select("I3EventHeader.event_id", "InIcePulses.time").head(3).collect().shape
+    (3, 2)
+    """
+    files = files_of(paths)
+    chosen = _tuple(streams)
+
+    def tables(path: Path, wanted: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
+        maker = TableMaker(_tuple(keys), _tuple(pulses))
+        stream, file, _ = open_stream(path)
+        with file:
+            scanner = Scanner(stream, verify=verify, batch_bytes=BATCH_BYTES)
+            order = new_order()
+            for batch in scanner.batches():
+                events = mix(batch, stop, order)
+                if chosen is not None:
+                    events = events.select(
+                        np.array([s in chosen for s in streams_of(events, maker.names)], bool)
+                    )
+                if events.n:
+                    made = maker.table(events, None if wanted is None else wanted.__contains__)
+                    # a table without columns has lost its number of rows
+                    yield made if made.num_columns else pa.table({"": pa.nulls(events.n)})
+                    if once:
+                        return
+                if scanner.damages:
+                    break
+            if scanner.damages and not once:
+                raise DamagedFileError(scanner.damages[0].describe(path))
+
+    firsts = [(path, next(tables(path, None, once=True), None)) for path in files]
+    united = schemas.unite((path, table.schema) for path, table in firsts if table is not None)
+    if all(table is None for _, table in firsts):
+        what = f"{stop!r} frames" + (f" of streams {', '.join(chosen)}" if chosen else "")
+        seen = sorted({s for path in files for s in _streams(path, stop)})
+        msg = f"no {what} among the first frames of {len(files)} files; streams seen: {', '.join(map(repr, seen))}"
+        raise UnknownStreamError(msg)
+    names = schemas.to_polars(united)
+
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        columns = list(names) if with_columns is None else with_columns
+        wanted = frozenset(schemas.key_of(c) for c in columns)
+        left = n_rows
+        told = False
+        for path in files:
+            for table in tables(path, wanted):
+                late = [c for c in table.schema.names if c and c not in names]
+                if late and not told:
+                    told = True
+                    msg = f"{path}: column {late[0]!r} and {len(late) - 1} more come too late to be scanned; convert"
+                    warnings.warn(msg, stacklevel=2)
+                part = pa.schema([united.field(c) for c in columns])
+                rows = table.num_rows
+                frame = (
+                    pl.DataFrame(
+                        schemas.align(table.select([c for c in columns if c in table.schema.names]), part)
+                    )
+                    if (any(c in table.schema.names for c in columns))
+                    else pl.DataFrame({c: pl.Series(c, [None] * rows, dtype=names[c]) for c in columns})
+                )
+                if left is not None:
+                    frame = frame.head(left)
+                    left -= frame.height
+                yield frame.filter(predicate) if predicate is not None else frame
+                if left is not None and left <= 0:
+                    return
+
+    return register_io_source(source, schema=names, is_pure=True)
+
+
+def _tuple(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _streams(path: Path, stop: str) -> set[str]:
+    """Return the sub-event streams among the first frames of a file."""
+    stream, file, _ = open_stream(path)
+    maker = TableMaker()
+    with file:
+        for batch in Scanner(stream, batch_bytes=BATCH_BYTES).batches():
+            return {s for s in streams_of(mix(batch, stop, new_order()), maker.names) if s is not None}
+    return set()
