@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from icecol import sim
+from icecol.convert.i3 import i3 as convert_i3
 from icecol.dataset.geometry import Geometry
 from icecol.i3.archive import decode, encode
 from icecol.i3.container import raw_frames
@@ -202,3 +205,11 @@ def test_bad_sensors_are_listed_and_have_no_voltage(tmp_path):
     assert [s.pmt_hv > 0 for s in status.values()] == [True, False, True, True]
     found = [v.relative_dom_eff for v in decode(c["I3Calibration"].blob).dom_cal.values()]
     assert found == pytest.approx(efficiency, nan_ok=True)
+
+
+def test_the_table_of_events_is_that_of_the_converted_file(folder, events, tmp_path):
+    dataset = convert_i3(folder / "events.i3.zst", tmp_path / "d.icecol", gcd=folder / "gcd.i3.zst", jobs=1)
+    table = events.to_polars().with_columns(pl.lit(7, pl.UInt32).alias("I3EventHeader.run_id"))
+    stored = dataset.scan().select(table.columns).collect()
+    assert_frame_equal(stored, table)
+    assert dataset.geometry.equals(events.geometry)
