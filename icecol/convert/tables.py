@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from numba import njit
 
 from icecol.dataset import schema as schemas
 from icecol.errors import FormatError
-from icecol.i3.columns import Columns, decode
+from icecol.i3.columns import Columns, class_of, decode
 from icecol.i3.container import Names
 from icecol.i3.events import Events
 from icecol.i3.program import Leaf
@@ -32,6 +32,7 @@ Bools = npt.NDArray[np.bool_]
 Column = tuple[pa.Field, pa.Array]
 
 HEADER: Final = "I3EventHeader"
+_PULSES: Final = frozenset(PULSE_CLASSES)
 
 ARROW: Final[dict[str, pa.DataType]] = {
     "bool": pa.bool_(), "u8": pa.uint8(), "i8": pa.int8(), "u16": pa.uint16(), "i16": pa.int16(),
@@ -68,7 +69,7 @@ class TableMaker:
     pulses: Sequence[str] | None = None
     names: Names = field(default_factory=Names)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
-    unknown: dict[str, str] = field(default_factory=dict)
+    _classes: dict[int, str] = field(default_factory=dict)
 
     def table(
         self, events: Events, wanted: Callable[[str], bool] | None = None, *, stops: str = ""
@@ -78,46 +79,66 @@ class TableMaker:
         Parameters
         ----------
         events : Events
-        wanted : function of a column name, optional
-            Which columns are needed; keys of which no column can be are not decoded.
+        wanted : function of a key, optional
+            Which keys are needed; the others are not decoded.
         stops : str
             Stop letters whose keys are taken; by default all but geometry, calibration, status and simulation.
         """
-        columns: list[Column] = []
         resolver = PulseResolver(events)
-        for key in self._present(events, stops):
-            if wanted is not None and not wanted(key):
+        made: dict[str, list[Column]] = {}
+        alike: dict[str, list[str]] = {}
+        for key, pairs in self._present(events, stops).items():
+            if not self._chosen(key) or (wanted is not None and not wanted(key)):
                 continue
-            columns += self._key(events, resolver, key)
-        fields = [f for f, _ in columns]
+            made[key] = []
+            classes = {self._class(events, pair) for pair in pairs}
+            if classes & _PULSES:
+                if self._chosen_pulses(key):
+                    made[key] = self._pulses(resolver, key)
+            elif self._chosen_objects(key):
+                alike.setdefault(
+                    classes.pop() if len(classes) == 1 else f"{key} in several classes", []
+                ).append(key)
+        for keys in alike.values():
+            made.update(self._objects(events, keys))
+        columns = [column for found in made.values() for column in found]
         if not columns:
             return pa.table({})
-        return pa.Table.from_arrays([a for _, a in columns], schema=pa.schema(fields))
+        return pa.Table.from_arrays([a for _, a in columns], schema=pa.schema([f for f, _ in columns]))
 
-    def _present(self, events: Events, stops: str) -> list[str]:
-        """Return the keys that frames of the right stops have, header first, then sorted."""
+    def _present(self, events: Events, stops: str) -> dict[str, list[int]]:
+        """Return the keys that frames of the right stops have, header first, then sorted; with their pairs."""
         batch = events.batch
         key_of, numbers = batch.names.keys()
-        per_frame = np.isin(batch.stop, np.frombuffer(stops.encode(), np.uint8)) if stops else ~np.isin(
-            batch.stop, np.frombuffer(b"IGCDS", np.uint8)
-        )  # fmt: skip
+        letters = np.frombuffer(stops.encode() or b"IGCDS", np.uint8)
+        per_frame = np.isin(batch.stop, letters, invert=not stops)
         of_object = np.repeat(per_frame, np.diff(batch.first))
-        have = np.zeros(len(numbers) + 1, bool)
-        have[key_of[batch.pair[of_object]]] = True
-        names = [name for name, i in numbers.items() if have[i]]
-        return sorted(names, key=lambda name: (name != HEADER, name))
+        have = np.bincount(batch.pair[of_object], minlength=len(batch.names)) > 0
+        names = list(numbers)
+        found: dict[str, list[int]] = {}
+        for pair in np.flatnonzero(have).tolist():
+            found.setdefault(names[int(key_of[pair])], []).append(pair)
+        return {key: found[key] for key in sorted(found, key=lambda key: (key != HEADER, key))}
 
-    def _key(self, events: Events, resolver: PulseResolver, key: str) -> list[Column]:
-        wanted = key == HEADER or self.keys is None or _matches(key, tuple(self.keys))
-        as_pulses = self.pulses is None or _matches(key, tuple(self.pulses))
-        if not (wanted or as_pulses):
-            return []
-        classes = resolver.class_names(key)
-        if not classes:
-            return []
-        if any(name in PULSE_CLASSES for name, _ in classes):
-            return self._pulses(resolver, key) if as_pulses or self._named(key) else []
-        return self._objects(events, key) if wanted else []
+    def _class(self, events: Events, pair: int) -> str:
+        """Return the class of a pair of key and type name, by the first of its objects."""
+        if pair not in self._classes:
+            batch = events.batch
+            j = int(np.argmax(batch.pair == pair))
+            try:
+                self._classes[pair] = class_of(batch.buf, int(batch.at[j]), int(batch.size[j]))[0]
+            except FormatError:
+                self._classes[pair] = ""
+        return self._classes[pair]
+
+    def _chosen(self, key: str) -> bool:
+        return self._chosen_objects(key) or self._chosen_pulses(key)
+
+    def _chosen_objects(self, key: str) -> bool:
+        return key == HEADER or self.keys is None or _matches(key, tuple(self.keys))
+
+    def _chosen_pulses(self, key: str) -> bool:
+        return self.pulses is None or _matches(key, tuple(self.pulses)) or self._named(key)
 
     def _named(self, key: str) -> bool:
         return self.keys is not None and key in self.keys
@@ -144,40 +165,78 @@ class TableMaker:
             for name, dtype, unit, doc in PULSE_FIELDS
         ]
 
-    def _objects(self, events: Events, key: str) -> list[Column]:
+    def _objects(self, events: Events, keys: list[str]) -> dict[str, list[Column]]:
+        """Decode keys of one class together, and give each its columns."""
         batch = events.batch
-        objects = events.objects(key)
-        rows = np.flatnonzero(objects >= 0)
-        unique = objects[rows]
-        index = np.arange(rows.size)
-        if unique.size > 1 and not bool((np.diff(unique) > 0).all()):
-            unique, index = np.unique(unique, return_inverse=True)
-        at, size = batch.at[unique], batch.size[unique]
-        found: dict[str, list[tuple[pa.Field, pa.Array, Ints]]] = {}
-        results = decode(batch.buf, at, size, self.names)
+        picks = [_pick(events.objects(key)) for key in keys]
+        objects = np.concatenate([pick.objects for pick in picks])
+        results = decode(batch.buf, batch.at[objects], batch.size[objects], self.names)
+        if len(results) != 1 or results[0].failed:
+            if len(keys) > 1:  # something is odd: one key at a time
+                return {key: self._objects(events, [key])[key] for key in keys}
+            return {keys[0]: self._odd(events, keys[0], picks[0], results)}
+        try:
+            columns = launches(results[0])
+            table = _ByRows(columns) if columns.program.shape == "struct" else None
+            made: dict[str, list[Column]] = {}
+            begin = 0
+            for key, pick in zip(keys, picks, strict=True):
+                n = pick.objects.size
+                found = table.columns(key, begin, n) if table else _by_name(key, columns, begin, n)
+                made[key] = found if pick.source is None else [(f, _take(a, pick.source)) for f, a in found]
+                begin += n
+        except FormatError as err:
+            if len(keys) > 1:
+                return {key: self._objects(events, [key])[key] for key in keys}
+            self.failures[keys[0], str(err)] += objects.size
+            return {keys[0]: []}
+        return made
+
+    def _odd(self, events: Events, key: str, pick: _Pick, results: list[Columns]) -> list[Column]:
+        """Give one key its columns where its objects are of several classes or versions, or fail."""
         if results and results[-1].failed:
             for _, why in results[-1].failed:
                 self.failures[key, why] += 1
             if self._named(key):
-                return [_blobs(key, events, objects)]
+                return [_blobs(key, events, events.objects(key))]
+        found: dict[str, list[tuple[pa.Field, pa.Array, Ints]]] = {}
+        source = np.arange(events.n) if pick.source is None else pick.source
         for columns in results:
-            # row of each good object; several rows may share one
-            where = np.full(unique.size, -1, np.int64)
-            where[columns.good] = np.arange(columns.good.size)
-            source = np.full(events.n, -1, np.int64)
-            source[rows] = where[index]
+            n = columns.good.size
+            if not n:
+                continue
+            where = np.full(pick.objects.size + 1, -1, np.int64)  # the last is for rows without an object
+            where[columns.good] = np.arange(n)
             try:
-                made = _columns(key, launches(columns))
+                whole = launches(columns)
+                struct = whole.program.shape == "struct"
+                made = _ByRows(whole).columns(key, 0, n) if struct else _by_name(key, whole, 0, n)
             except FormatError as err:
-                self.failures[key, str(err)] += columns.good.size
+                self.failures[key, str(err)] += n
                 continue
             for f, array in made:
-                found.setdefault(f.name, []).append((f, array, source))
-        out: list[Column] = []
-        for parts in found.values():
-            array = _spread(parts)
-            out.append((parts[0][0].with_type(array.type), array))
-        return out
+                found.setdefault(f.name, []).append((f, array, where[source]))
+        return [
+            (parts[0][0].with_type(array.type), array) for parts in found.values() for array in [_join(parts)]
+        ]
+
+
+class _Pick(NamedTuple):
+    """Objects to decode for a key, and for each row which of them it has (-1: none; None: just in order)."""
+
+    objects: Ints
+    source: Ints | None
+
+
+def _pick(objects: npt.NDArray[np.int32]) -> _Pick:
+    """Choose each object once, also where several rows share it."""
+    if objects.size and objects.min() >= 0 and bool((objects[1:] > objects[:-1]).all()):
+        return _Pick(objects.astype(np.int64), None)
+    rows = np.flatnonzero(objects >= 0)
+    unique, index = np.unique(objects[rows], return_inverse=True)
+    source = np.full(objects.size, -1, np.int64)
+    source[rows] = index
+    return _Pick(unique.astype(np.int64), source)
 
 
 @lru_cache(maxsize=4096)
@@ -185,26 +244,22 @@ def _matches(key: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(key, p) for p in patterns)
 
 
-def _spread(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
+def _take(array: pa.Array, source: Ints) -> pa.Array:
     """Put values at their rows; rows without one are null."""
-    arrays, sources = [a for _, a, _ in parts], [s for _, _, s in parts]
-    index = sources[0]
-    array = arrays[0]
-    if len(parts) > 1:
-        base = 0
-        index = np.full(sources[0].size, -1, np.int64)
-        for a, source in zip(arrays, sources, strict=True):
-            index = np.where(source >= 0, source + base, index)
-            base += len(a)
-        if any(a.type != array.type for a in arrays):
-            array = pa.concat_arrays([a.cast(_common(arrays)) for a in arrays])
-        else:
-            array = pa.concat_arrays(arrays)
-    if index.size == len(array) and (
-        index.size == 0 or (index[0] == 0 and bool((np.diff(index) == 1).all()))
-    ):
-        return array
-    return array.take(pa.array(index, mask=index < 0))
+    return array.take(pa.array(source, mask=source < 0))
+
+
+def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
+    """Put values of several decoded sets at their rows."""
+    arrays = [a for _, a, _ in parts]
+    if any(a.type != arrays[0].type for a in arrays):
+        arrays = [a.cast(_common(arrays)) for a in arrays]
+    index = np.full(parts[0][2].size, -1, np.int64)
+    base = 0
+    for array, (_, _, source) in zip(arrays, parts, strict=True):
+        index = np.where(source >= 0, source + base, index)
+        base += len(array)
+    return _take(pa.concat_arrays(arrays), index)
 
 
 def _common(arrays: list[pa.Array]) -> pa.DataType:
@@ -229,25 +284,29 @@ def _blobs(key: str, events: Events, objects: npt.NDArray[np.int32]) -> Column:
 # -- one key --------------------------------------------------------------------------------------------------------
 
 
-def _columns(key: str, columns: Columns) -> list[Column]:
-    """Name and type the columns of one class; one row per decoded object."""
-    if columns.program.shape == "names":
-        return _named_values(key, columns)
-    if columns.program.shape == "variants":
-        return _variants(key, columns)
-    out: list[Column] = []
-    names = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
-    for i, leaf in enumerate(columns.program.leaves):
-        if leaf.name.endswith("?"):
-            continue
-        array = _nest(columns, leaf.group, *_values(columns, i, names.get(f"{leaf.name}?")))
-        out.append((_field(f"{key}.{leaf.name}", array.type, leaf), array))
-        if leaf.name.endswith("utc_daq_time") and leaf.group == 0:
-            stem = leaf.name.removesuffix("utc_daq_time")
-            stamp = _timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i])
-            doc = "UTC, cut to whole nanoseconds"
-            out.append((schemas.field(f"{key}.{stem.rstrip('_') or 'time'}", stamp.type, "", doc), stamp))
-    return out
+class _ByRows:
+    """Arrays of one class whose objects belong to several keys, cut up by key without a copy."""
+
+    def __init__(self, columns: Columns) -> None:
+        names = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
+        self._made: list[tuple[str, pa.Array, Leaf]] = []
+        for i, leaf in enumerate(columns.program.leaves):
+            if leaf.name.endswith("?"):
+                continue
+            array = _nest(columns, *_values(columns, i, names.get(f"{leaf.name}?")))
+            self._made.append((leaf.name, array, leaf))
+            if leaf.name.endswith("utc_daq_time") and leaf.group == 0:
+                stem = leaf.name.removesuffix("utc_daq_time")
+                stamp = _timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i])
+                about = Leaf("", "i64", 0, "", "UTC, cut to whole nanoseconds")
+                self._made.append((stem.rstrip("_") or "time", stamp, about))
+
+    def columns(self, key: str, begin: int, n: int) -> list[Column]:
+        """Return the columns of a key whose objects are those from `begin` on."""
+        return [
+            (_field(f"{key}.{name}", array.type, leaf), array if n == len(array) else array.slice(begin, n))
+            for name, array, leaf in self._made
+        ]
 
 
 @lru_cache(maxsize=65536)
@@ -302,7 +361,7 @@ def _values(columns: Columns, i: int, valid: int | None = None) -> tuple[pa.Arra
     return _numbers(columns.values[i], ARROW[leaf.kind], good), leaf.group
 
 
-def _nest(columns: Columns, _: int, array: pa.Array, group: int, top: int = 0) -> pa.Array:
+def _nest(columns: Columns, array: pa.Array, group: int, top: int = 0) -> pa.Array:
     """Wrap an array in the lists of its groups, up to the rows (or another group)."""
     while group != top:
         offsets = columns.offsets[group]
@@ -342,30 +401,30 @@ def _pivot_index(
             out[column[names[j]], row] = j
 
 
-def _pivot(columns: Columns) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Return the names met, in order, and for each the element in every row (-1: none)."""
-    i = next(k for k, leaf in enumerate(columns.program.leaves) if leaf.kind == "name")
+def _by_name(key: str, columns: Columns, begin: int, n: int) -> list[Column]:
+    """Make one column for each name in the maps of a key whose objects are those from `begin` on."""
+    leaves = columns.program.leaves
+    i = next(k for k, leaf in enumerate(leaves) if leaf.kind == "name")
+    offsets = columns.offsets[leaves[i].group][begin : begin + n + 1]
     numbers = columns.values[i].view(np.int32)
-    used = np.unique(numbers)
-    texts = {
-        int(k): _text(columns.names.arena[columns.names.start[k] :][: columns.names.size[k]].tobytes())
-        for k in used
-    }
+    used = np.flatnonzero(np.bincount(numbers[offsets[0] : offsets[-1]], minlength=len(columns.names)))
+    texts = {int(k): _text(columns.names.raw(int(k))) for k in used}
     order = sorted(texts, key=lambda k: texts[k])
     column = np.full(max(len(columns.names), 1), -1, np.int64)
     column[order] = np.arange(len(order))
-    out = np.full((len(order), columns.offsets[columns.program.leaves[i].group].size - 1), -1, np.int32)
-    _pivot_index(columns.offsets[columns.program.leaves[i].group], numbers, column, out)
-    return [texts[k] for k in order], out
+    index = np.full((len(order), n), -1, np.int32)
+    _pivot_index(offsets, numbers, column, index)
+    names = [texts[k] for k in order]
+    return (_variants if columns.program.shape == "variants" else _named)(key, columns, names, index)
 
 
-def _named_values(key: str, columns: Columns) -> list[Column]:
-    """Make one column for each name in a map (and member of its values)."""
-    names, index = _pivot(columns)
+def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
+    """Make the columns of maps whose values all have one type."""
     top = next(leaf.group for leaf in columns.program.leaves if leaf.kind == "name")
     out: list[Column] = []
     leaves = [(i, leaf) for i, leaf in enumerate(columns.program.leaves) if leaf.kind != "name"]
-    full = (index >= 0).all(axis=1)
+    full = np.asarray(index >= 0).all(axis=1).tolist()
+    nested: dict[int, pa.Array] = {}
     for k, name in enumerate(names):
         element = index[k]
         valid = None if full[k] else element >= 0
@@ -374,29 +433,30 @@ def _named_values(key: str, columns: Columns) -> list[Column]:
             if leaf.group == top and leaf.kind != "str":
                 array = _numbers(columns.values[i][element], ARROW[leaf.kind], valid)
             else:
-                array = _nest(columns, 0, *_values(columns, i), top).take(pa.array(element, mask=element < 0))
+                if i not in nested:
+                    nested[i] = _nest(columns, *_values(columns, i), top)
+                array = nested[i].take(pa.array(element, mask=element < 0))
             out.append((_field(member, array.type, leaf), array))
     return out
 
 
-def _variants(key: str, columns: Columns) -> list[Column]:
-    """Make one column for each name in a map of variants, of the type its values have."""
-    names, index = _pivot(columns)
+def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
+    """Make the columns of maps of variants, each of the type its values have."""
     leaves = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
     which = columns.values[leaves["which"]].view(np.int32)
     number = columns.values[leaves["number"]].view(np.float64)
     top = columns.program.leaves[leaves["which"]].group
     doc = columns.program.leaves[leaves["which"]].doc
-    items = _nest(columns, 0, *_values(columns, leaves["items"]), top)
+    items = _nest(columns, *_values(columns, leaves["items"]), top)
     out: list[Column] = []
     for name, element in zip(names, index, strict=True):
         valid = element >= 0
-        kinds = set(which[element[valid]].tolist())
+        kinds = set(np.unique(which[element[valid]]).tolist())
         if kinds <= {0, 1, 2}:
-            dtype = pa.int32() if kinds == {0} else pa.bool_() if kinds == {2} else pa.float64()
-            values = np.where(valid, number[element], 0)
-            array = _numbers(values.astype({0: np.int32, 2: np.uint8}.get(min(kinds), np.float64)) if len(kinds) == 1
-                             else values, dtype, valid)  # fmt: skip
+            dtype, kind = {0: (pa.int32(), np.int32), 2: (pa.bool_(), np.uint8)}.get(
+                min(kinds) if len(kinds) == 1 else 1, (pa.float64(), np.float64)
+            )
+            array = _numbers(np.where(valid, number[element], 0).astype(kind), dtype, valid)
         elif kinds <= {3, 4, 5}:
             inner = pa.int32() if kinds == {3} else pa.bool_() if kinds == {5} else pa.float64()
             array = items.take(pa.array(element, mask=~valid)).cast(pa.list_(inner))

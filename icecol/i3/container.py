@@ -137,10 +137,14 @@ class Names:
                 return found
             self.grow()
 
+    def raw(self, i: int) -> bytes:
+        """Return the bytes interned under a number."""
+        return self.arena[self.start[i] : self.start[i] + self.size[i]].tobytes()
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return all (key, type name) by number."""
         for i in range(len(self._pairs), len(self)):
-            span = self.arena[self.start[i] : self.start[i] + self.size[i]].tobytes()
+            span = self.raw(i)
             n = int.from_bytes(span[:4], "little")
             self._pairs.append((text(span[4 : 4 + n]), text(span[8 + n :])))
         return self._pairs
