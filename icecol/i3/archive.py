@@ -12,11 +12,12 @@ OMKey a named tuple. A class without a layout keeps its bytes.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from icecol.i3.objects import (
     DTYPES,
     KEYS,
     TRIGGERS,
+    Alternative,
     FrameMap,
     FrameObject,
     ModuleKey,
@@ -37,13 +39,15 @@ from icecol.i3.objects import (
     UnknownObject,
     Versions,
     default,
-    defaults,
     enumeration,
     is_base,
     kind,
     members_of,
     new,
+    pair_dtype,
+    plain,
     record,
+    table,
 )
 from icecol.i3.schema import (
     CArray,
@@ -60,6 +64,7 @@ from icecol.i3.schema import (
 )
 
 __all__ = [
+    "Alternative",
     "FrameMap", "FrameObject", "ModuleKey", "OMKey", "Reader", "Record", "Tree", "UnknownObject", "Writer",
     "class_name", "decode", "encode", "enumeration", "layout", "new", "record",
 ]  # fmt: skip
@@ -128,27 +133,6 @@ def _plan(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
             steps.append((None, None if is_base(field) else field.name or "value", field.type))
     close()
     return tuple(steps)
-
-
-@cache
-def _plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
-    """Return the dtype of a class of numbers alone and how many empty bases it has; None for another."""
-    if kind(name) != "record":
-        return None
-    members: list[tuple[str, str]] = []
-    bases = 0
-    for field in CLASSES[name].at(version):
-        if is_base(field):
-            if field.type != "I3FrameObject" or members:
-                return None
-            bases += 1
-        elif isinstance(field.type, Enum):
-            members.append((field.name, "<i4"))
-        elif isinstance(field.type, str) and field.type in DTYPES:
-            members.append((field.name, DTYPES[field.type]))
-        else:
-            return None
-    return (np.dtype(members), bases) if members else None
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
@@ -396,7 +380,7 @@ def _vector_reader(of: Vector) -> Read:
     def read(r: Reader) -> Any:
         _begin(r, slot)
         n = r.size()
-        if simple and kind(simple) in {"record", "key"} and (not n or n > 1 or _plain(simple, 0) is not None):
+        if simple and kind(simple) in {"record", "key"} and (not n or n > 1 or plain(simple, 0) is not None):
             values = _read_block(r, simple, n)
             if values is not None:
                 return values
@@ -409,10 +393,10 @@ def _vector_reader(of: Vector) -> Read:
 @cache
 def _block(name: str, version: int, tracked: int) -> tuple[np.dtype[Any], np.dtype[Any], int] | None:
     """Return dtype with and without object ids of a class of numbers, and the ids of each instance."""
-    plain = _plain(name, version)
-    if plain is None:
+    found = plain(name, version)
+    if found is None:
         return None
-    dtype, bases = plain
+    dtype, bases = found
     ids = [(f"#{i}", "<u4") for i in range(tracked + bases)]
     return np.dtype([*ids, *((m, dtype[m]) for m in dtype.names or ())]), dtype, len(ids)
 
@@ -422,9 +406,9 @@ def _read_block(r: Reader, name: str, n: int) -> Any:
     slot = _slot(name)
     header = r.headers.get(slot)
     if n == 0:
-        plain = _plain(name, header[1] if header else CLASSES[name].version)
-        return None if plain is None else np.zeros(0, plain[0]).view(np.recarray)
-    if _plain(name, CLASSES[name].version) is None:
+        found = plain(name, header[1] if header else CLASSES[name].version)
+        return None if found is None else table(np.zeros(0, found[0]))
+    if plain(name, CLASSES[name].version) is None:
         return None
     tracked, version = header or r.enter(slot)
     if version > CLASSES[name].version:
@@ -450,12 +434,12 @@ def _read_block(r: Reader, name: str, n: int) -> Any:
     out = np.empty(n, dtype)
     for member in dtype.names or ():
         out[member] = values[member]
-    return out.view(np.recarray)
+    return table(out)
 
 
 def _raw_pairs_reader(of: RawPairs) -> Read:
     slot = _slot(of)
-    dtype = np.dtype([("first", DTYPES[of.first]), ("second", DTYPES[of.second])], align=True)
+    dtype = pair_dtype(of)
 
     def read(r: Reader) -> Any:
         _begin(r, slot)
@@ -552,13 +536,6 @@ def _variant_reader(of: Variant) -> Read:
         return Alternative(which, _reader(of.of[which])(r))
 
     return read
-
-
-class Alternative(NamedTuple):
-    """A value of one of several types: which of them, and the value."""
-
-    which: int
-    value: Any
 
 
 # -- writing --------------------------------------------------------------------------------------------------------
@@ -673,20 +650,13 @@ def _write_only(w: Writer, value: Any, name: str, version: int) -> None:
             _writer(of)(w, value)
 
 
-def _member(value: Any, member: str, name: str) -> Any:
-    found = getattr(value, member)
-    if found is None:
-        default = defaults(name).get(member)
-        found = default() if default else None
-    return found
-
-
 def _write_members(w: Writer, value: Any, name: str, version: int) -> None:
     for code, names, of in _plan(name, version):
         if code is not None:
             values = [getattr(value, member) for member in names]
             if None in values:
-                values = [_member(value, member, name) for member in names]
+                unset = [math.nan if c in "fd" else 0 for c in code.format[1:]]
+                values = [u if v is None else v for v, u in zip(values, unset, strict=True)]
             try:
                 w.put(code.pack(*values))
             except struct.error as err:
@@ -764,7 +734,7 @@ def _write_block(w: Writer, name: str, value: npt.NDArray[Any]) -> None:
 
 def _raw_pairs_writer(of: RawPairs) -> Write:
     slot = _slot(of)
-    dtype = np.dtype([("first", DTYPES[of.first]), ("second", DTYPES[of.second])], align=True)
+    dtype = pair_dtype(of)
 
     def write(w: Writer, value: Any) -> None:
         data = value if isinstance(value, np.ndarray) else np.array([tuple(v) for v in value], dtype)
@@ -1038,7 +1008,7 @@ def _superdst_triggers(_: Custom) -> Codec:
                 msg = f"a trigger of {length} ns after {time} ns"
                 raise FormatError(msg)
             rows.append((tag & 15, length, time))
-        return np.array(rows, TRIGGERS).view(np.recarray)
+        return table(np.array(rows, TRIGGERS))
 
     def write(w: Writer, value: Any) -> None:
         number = _writer("I3SuperDST::SizeCodec")

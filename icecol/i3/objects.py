@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,10 +9,11 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from icecol.errors import FormatError, close_names
 from icecol.i3.classes import CLASSES
-from icecol.i3.schema import CArray, Custom, Enum, Field, Map, Pair, RawPairs, Type, Vector
+from icecol.i3.schema import CArray, Custom, Enum, Field, Map, Pair, RawPairs, Type, Variant, Vector
 
 CODES: Final = {
     "bool": "?", "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q",
@@ -51,20 +51,53 @@ class ModuleKey(NamedTuple):
     om: int = 0
 
 
+class TankKey(NamedTuple):
+    """An IceTop tank: station and tank (0 is A, 1 is B)."""
+
+    string: int = 0
+    tank: int = 0
+
+
+class ScintKey(NamedTuple):
+    """A scintillator panel: station and panel."""
+
+    station: int = 0
+    panel: int = 0
+
+
+class AntennaKey(NamedTuple):
+    """A radio antenna: station and antenna."""
+
+    station: int = 0
+    antenna: int = 0
+
+
+class IceActKey(NamedTuple):
+    """An IceAct telescope: station and telescope."""
+
+    station: int = 0
+    telescope: int = 0
+
+
+class I3ParticleID(NamedTuple):
+    """Identity of a particle: process that made it and running number."""
+
+    majorID: int = 0  # noqa: N815
+    minorID: int = 0  # noqa: N815
+
+
+class TriggerKey(NamedTuple):
+    """A trigger: part of the detector, condition, its variant, number of the configuration or None."""
+
+    source: int = 0
+    type: int = 0
+    subtype: int = 0
+    config_id: int | None = None
+
+
 KEYS: Final[dict[str, Any]] = {
-    "OMKey": OMKey,
-    "ModuleKey": ModuleKey,
-    **{
-        name: namedtuple(name, names, defaults=defaults)  # noqa: PYI024
-        for name, names, defaults in (
-            ("TankKey", ("string", "tank"), (0, 0)),
-            ("ScintKey", ("station", "panel"), (0, 0)),
-            ("AntennaKey", ("station", "antenna"), (0, 0)),
-            ("IceActKey", ("station", "telescope"), (0, 0)),
-            ("I3ParticleID", ("majorID", "minorID"), (0, 0)),
-            ("TriggerKey", ("source", "type", "subtype", "config_id"), (0, 0, 0, None)),
-        )
-    },
+    key.__name__: key
+    for key in (OMKey, ModuleKey, TankKey, ScintKey, AntennaKey, IceActKey, I3ParticleID, TriggerKey)
 }
 """Named tuples of the classes that are keys of maps."""
 
@@ -144,6 +177,44 @@ class Record:
         return self.value
 
 
+class Row(np.record):  # type: ignore[misc]
+    """One struct of a `Table`: its members are attributes."""
+
+    @property
+    def flags(self) -> Any:
+        """The member of that name, which numpy would hide."""
+        return self["flags"]
+
+
+class Table(np.ndarray[Any, np.dtype[Any]]):
+    """Structs of numbers as one array: `pulses.time` are all times, `pulses[0].time` is one."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (self.dtype.names or ()):
+            return self[name]
+        msg = f"these structs have no member {name!r}; they have {', '.join(self.dtype.names or ())}"
+        raise AttributeError(msg)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return found.view(np.ndarray) if isinstance(found, Table) and found.dtype.names is None else found
+
+    @property
+    def flags(self) -> Any:
+        """The member of that name, which numpy would hide; numpy's own flags if there is none."""
+        return self["flags"] if "flags" in (self.dtype.names or ()) else np.ndarray.flags.__get__(self)
+
+
+def table(values: npt.NDArray[Any]) -> Table:
+    """Give a structured array its members as attributes."""
+    return values.view(np.dtype((Row, values.dtype))).view(Table)
+
+
+def pair_dtype(of: RawPairs) -> np.dtype[Any]:
+    """Return the dtype of pairs of numbers."""
+    return np.dtype([("first", DTYPES[of.first]), ("second", DTYPES[of.second])], align=True)
+
+
 class FrameMap(dict[Any, Any]):
     """An I3Map: a dict that knows the name of its class."""
 
@@ -214,6 +285,13 @@ class Tree(list[Any]):
 
     def __reduce__(self) -> Any:
         return Tree, (self.i3class, list(self), self.depth, self.versions)
+
+
+class Alternative(NamedTuple):
+    """A value of one of several types: which of them, and the value."""
+
+    which: int
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,10 +414,26 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     return record(name)(**values)
 
 
+class Member(IntEnum):
+    """A member of an enumeration."""
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        return _restore_member, (_ENUMS[type(self)], int(self))
+
+
+_ENUMS: Final[dict[type[Member], Enum]] = {}
+
+
+def _restore_member(of: Enum, value: int) -> IntEnum:
+    return enumeration(of)(value)
+
+
 @cache
-def enumeration(of: Enum) -> type[IntEnum]:
+def enumeration(of: Enum) -> type[Member]:
     """Return the Python enumeration of a layout's."""
-    return IntEnum(of.name.rpartition(":")[2], dict(of.values))  # type: ignore[return-value]
+    made: type[Member] = Member(of.name.rpartition(":")[2], dict(of.values))  # type: ignore[assignment, arg-type, call-arg]
+    _ENUMS[made] = of
+    return made
 
 
 @cache
@@ -361,6 +455,27 @@ def defaults(name: str) -> dict[str, Callable[[], Any]]:
     return made
 
 
+@cache
+def plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
+    """Return the dtype of a class of numbers alone and how many empty bases it has; None for another."""
+    if kind(name) != "record":
+        return None
+    members: list[tuple[str, str]] = []
+    bases = 0
+    for field in CLASSES[name].at(version):
+        if is_base(field):
+            if field.type != "I3FrameObject" or members:
+                return None
+            bases += 1
+        elif isinstance(field.type, Enum):
+            members.append((field.name, "<i4"))
+        elif isinstance(field.type, str) and field.type in DTYPES:
+            members.append((field.name, DTYPES[field.type]))
+        else:
+            return None
+    return (np.dtype(members), bases) if members else None
+
+
 def default(of: Type) -> Callable[[], Any]:
     """Return how to make a value of a type when none is given."""
     if isinstance(of, str):
@@ -373,7 +488,11 @@ def default(of: Type) -> Callable[[], Any]:
             return lambda: members_of(of).get(0, 0)
         case Vector(of=str(element)) if element in DTYPES:
             return lambda: np.zeros(0, DTYPES[element])
-        case Vector() | RawPairs():
+        case RawPairs():
+            return lambda: np.zeros(0, pair_dtype(of))
+        case Vector(of=str(element)) if element in CLASSES and plain(element, CLASSES[element].version):
+            return lambda: table(np.zeros(0, (plain(element, CLASSES[element].version) or ("",))[0]))
+        case Vector():
             return list
         case Map():
             return dict
@@ -389,9 +508,14 @@ def default(of: Type) -> Callable[[], Any]:
         case Custom(codec="size" | "size_codec"):
             return int
         case Custom(codec="superdst_triggers"):
-            return lambda: np.zeros(0, TRIGGERS)
+            return lambda: table(np.zeros(0, TRIGGERS))
         case Custom(codec="vector16"):
             return list
+        case Custom(codec="tree_bits" | "tree_counts"):
+            return list
+        case Variant():
+            first = default(of.of[0])
+            return lambda: Alternative(0, first())
     return lambda: None
 
 
