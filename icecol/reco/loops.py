@@ -1,13 +1,17 @@
 """The loop around a kernel: from a formula over one event to one over all events of a column.
 
 The loop is written as source text for the arguments of that kernel and compiled by numba under the file name of the
-kernel, so that it is kept in numba's cache beside the kernel and no later process compiles it again.
+kernel, so that it is kept in numba's cache beside the kernel and no later process compiles it again. Only the loop is
+kept, with all that it calls compiled into it, under a name that tells which kernel, and which icecol, it was made of:
+numba itself looks at the date of the one file only, and would take old code for new.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -18,6 +22,8 @@ from icecol import __version__
 from icecol.dataset.geometry import COLUMNS
 from icecol.dataset.pulses import MEMBERS
 from icecol.reco.kernels.locate import arrange, locate, longest, rises
+
+_KERNELS = Path(__file__).parent / "kernels"
 
 
 def arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, Any]]:
@@ -37,14 +43,13 @@ def arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict[
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a plain function with numba, kept on disk if it came from a file."""
+    """Compile a plain function with numba."""
     code = function.__code__
     plain = function
     if code.co_kwonlyargcount:  # numba knows positional arguments only
         code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
         plain = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
-        plain.__qualname__, plain.__module__ = function.__qualname__, function.__module__
-    return _njit(plain)
+    return njit(nogil=True, error_model="numpy")(plain)
 
 
 def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> Any:
@@ -67,8 +72,28 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> A
     exec(compile(source, function.__code__.co_filename, "exec"), made)
     loop = made[name]
     loop.__module__ = function.__module__
-    loop.__qualname__ = f"{function.__qualname__}_events_{__version__.replace('.', '_')}"
-    return _njit(loop)
+    mark = fingerprint(function)
+    loop.__qualname__ = f"{name}_{mark}"
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(cache=mark is not None, **options)(loop)
+    except RuntimeError:  # no file to keep the machine code beside: the kernel was typed at a prompt
+        return njit(**options)(loop)
+
+
+def fingerprint(function: Callable[..., Any]) -> str | None:
+    """Return a mark of all that the code of a kernel depends on, None if that cannot be told."""
+    code = function.__code__
+    values: list[Any] = [cell.cell_contents for cell in function.__closure__ or ()]
+    values += [
+        v for n in code.co_names if not callable(v := function.__globals__.get(n)) and not inspect.ismodule(v)
+    ]
+    if not all(isinstance(v, (int, float, str, tuple, type(None))) for v in values):
+        return None
+    constants = [c for c in code.co_consts if not inspect.iscode(c)]
+    kernels = [(f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(_KERNELS.glob("*.py"))]
+    parts = (__version__, kernels, code.co_code, code.co_names, code.co_varnames, constants, values)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...], n_fields: int) -> str:
@@ -106,10 +131,3 @@ def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...]
             *(f"        out[{k}, i] = result[{k}]" for k in range(n_fields)),
         ]
     return "\n".join(lines) + "\n"
-
-
-def _njit(function: Callable[..., Any]) -> Any:
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # no file to keep the machine code beside: typed at a prompt
-        return njit(nogil=True, error_model="numpy")(function)

@@ -9,7 +9,7 @@ import naive
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from icecol import reco
@@ -127,7 +127,7 @@ def test_causal_qtot_equals_its_slow_twin(events, vertex):
 
 @given(
     st.lists(
-        st.tuples(st.floats(9000, 12000), st.floats(0.1, 300, width=32), st.sampled_from(KEYS + UNKNOWN)),
+        st.tuples(st.floats(9000, 12000), st.floats(0.125, 300, width=32), st.sampled_from(KEYS + UNKNOWN)),
         max_size=14,
     )
 )
@@ -186,6 +186,7 @@ def test_linefit_is_the_least_squares_line_up_to_the_cancellation_of_its_sums(ev
 
 
 @pytest.mark.parametrize("name", [*TWINS, "tensor_of_inertia", "causal_qtot"])
+@settings(max_examples=12)
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
     feature = {

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def charge(time, charge, omkey):
     """Sum and count the pulses of one event, sorted by omkey.
 
@@ -50,7 +50,7 @@ def charge(time, charge, omkey):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
     """Sum the charge of the standard sensors of one event, in PE, without those that have half of it or more.
 
@@ -61,7 +61,7 @@ def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
     return _qtot(charge, np.ones(charge.size, np.bool_), omkey, calibrated, relative_efficiency)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_time, time_window):
     """Return `homogenized_qtot` of the pulses with vertex_time <= t < vertex_time + time_window (ns); NaN without."""
     if math.isnan(vertex_time):
@@ -70,11 +70,10 @@ def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_tim
     return _qtot(charge, inside, omkey, calibrated, relative_efficiency)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _qtot(charge, inside, omkey, calibrated, relative_efficiency):
-    limit = math.inf
-    total = 0.0
-    for _ in range(2):
+    limit, total = math.nan, 0.0
+    for second in (False, True):
         total = 0.0
         j = 0
         while j < charge.size:
@@ -86,7 +85,7 @@ def _qtot(charge, inside, omkey, calibrated, relative_efficiency):
             string = omkey[dom] >> 16
             if not calibrated[dom] or relative_efficiency[dom] > 1.1 or string == 79 or string == 80:
                 continue
-            if limit == math.inf or q < limit:
+            if not second or q < limit:
                 total += q
         limit = total / 2
     return total

@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def direction(vx, vy, vz):
     """Return (zenith, azimuth) in rad of where a particle with velocity v came from; a zero vector gives (pi, pi)."""
     size = math.sqrt(vx * vx + vy * vy + vz * vz)

@@ -14,7 +14,7 @@ from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import linefit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def improved_linefit(
     time,
     omkey,
@@ -36,7 +36,7 @@ def improved_linefit(
     return linefit(time[keep], x[keep], y[keep], z[keep], min_hits)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def first_pulses(omkey):
     """Return the index of the first pulse of each sensor, and the number of pulses at the end."""
     first = np.empty(omkey.size + 1, np.int64)
@@ -49,7 +49,7 @@ def first_pulses(omkey):
     return first[: n + 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def count_doms(omkey, keep):
     """Count the sensors with a pulse that is kept."""
     n = 0
@@ -62,7 +62,7 @@ def count_doms(omkey, keep):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     """Tell which pulses come within time_window of the first light within `distance` of their sensor.
 
@@ -93,7 +93,7 @@ def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     return keep
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def huber_fit(time, omkey, x, y, z, distance, min_doms):
     """Fit a line that minimises the Huber penalty of the distances to the pulses.
 
@@ -160,7 +160,7 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
     return origin[0], origin[1], origin[2], t0, zenith, azimuth, speed, True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def debiasing(time, omkey, x, y, z, seed, distance, min_doms):
     """Tell which pulses are within `distance` of where the seed is at their time.
 

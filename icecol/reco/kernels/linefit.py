@@ -16,7 +16,7 @@ OK, GENERAL_FAILURE, INSUFFICIENT_HITS, FAILED_TO_CONVERGE = 0, 10, 20, 30
 """I3Particle.FitStatus."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def linefit(time, x, y, z, min_hits):
     """Fit a line to all pulses of one event, each with weight 1; see `solve` for the result."""
     n = 0
@@ -38,7 +38,7 @@ def linefit(time, x, y, z, min_hits):
     return solve(n, float(n), t, tt, px, py, pz, xt, yt, zt, min_hits)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, first_only):
     """Fit a line to the pulses of one event, sorted by omkey, or only the first of each sensor; see `solve`.
 
@@ -67,7 +67,7 @@ def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, f
     return solve(n, weights, t, tt, px, py, pz, xt, yt, zt, min_hits)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def solve(n, weights, t, tt, px, py, pz, xt, yt, zt, min_hits):
     """Solve for v = (<r t> - <r><t>) / (<t^2> - <t>^2), with <a> the weighted mean of a.
 

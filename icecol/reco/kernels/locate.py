@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def row_of(omkey, lookup):
     """Return the row of an omkey in the geometry, -1 for a sensor that is not there."""
     s = (omkey >> 16) - lookup.base
@@ -18,7 +18,7 @@ def row_of(omkey, lookup):
     return lookup.row[lookup.first[s] + om * n_pmt + pmt]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def locate(omkey, lookup, rows):
     """Fill in the row of every pulse; False if one is not in the geometry or the pulses are not sorted by omkey."""
     fine = True
@@ -32,7 +32,7 @@ def locate(omkey, lookup, rows):
     return fine
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def rises(omkey):
     """Tell whether the pulses are sorted by omkey."""
     fine = True
@@ -41,7 +41,7 @@ def rises(omkey):
     return fine
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def arrange(omkey, lookup, rows):
     """Return the stable order by omkey of the pulses that are in the geometry, and fill in their rows."""
     order = np.argsort(omkey, kind="mergesort")
@@ -55,7 +55,7 @@ def arrange(omkey, lookup, rows):
     return order[:n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def longest(offsets):
     """Return the largest number of pulses in one event."""
     n = 0

@@ -14,7 +14,7 @@ from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import INSUFFICIENT_HITS, OK
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     """Return the fit to the pulses of one event, sorted by omkey.
 
@@ -63,7 +63,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     return cx, cy, cz, ct, zenith, azimuth, float(OK), values[0], ratio, values[1], values[2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight):
     """Return the slope of time along the axis, weighted with the squares of the charges (to the power w)."""
     u_sum, up, upp, ut, utp = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -82,7 +82,7 @@ def grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight):
     return (u_sum * utp - up * ut) / (den if den != 0.0 else u_sum)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def smallest(xx, yy, zz, xy, xz, yz):
     """Return the eigenvalues of a symmetric matrix, rising, and the eigenvector of the first (Jacobi rotations)."""
     a = np.empty((3, 3))
