@@ -181,12 +181,97 @@ def _width(kind: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _run_tail(
+    buf: Bytes, pos: int, end: int, tail: Ints, row: int, n: int, next_id: int, register: Ints, write: bool,
+    leaf_size: Ints, leaf_base: Ints, out: Bytes, k: int, last_name: int, arena: Bytes, start: Ints, length: Ints,
+    follow: Ints, table: Ints, state: Ints,
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Read n more elements of a loop that are all laid out alike; see `program._tails`."""
+    n_step, stride, named = tail[row, 0], tail[row, 1], tail[row, 2]
+    if not named and n > (end - pos) // stride:
+        return CUT, pos, next_id, last_name
+    if not write and not named:
+        # Ids and keys are looked at when writing.
+        for j in range(row + 1, row + 1 + n_step):
+            if tail[j, 0] == op.TAIL_ID:
+                next_id += n
+        return OK, pos + n * stride, next_id, last_name
+    for i in range(k, k + n):
+        if named:
+            size, pos = _size(buf, pos, end)
+            if size < 0 or stride > end - pos - size:
+                return CUT, pos, next_id, last_name
+            if write:
+                found = np.int64(-1)
+                guess = follow[last_name] if last_name >= 0 else np.int64(-1)
+                if guess >= 0 and length[guess] == size and same(buf, pos, arena, start[guess], size):
+                    found = guess
+                else:
+                    found = _intern(buf, pos, size, arena, start, length, table, state)
+                    if found < 0:
+                        return NAMES, pos, next_id, last_name
+                    if last_name >= 0:
+                        follow[last_name] = found
+                last_name = found
+                store_i32(out, leaf_base[tail[row, 3]] + i * 4, np.int32(found))
+            pos += size
+        for j in range(row + 1, row + 1 + n_step):
+            kind, leaf = tail[j, 0], tail[j, 2]
+            at = pos + tail[j, 1]
+            if kind == op.TAIL_COPY:
+                if write:
+                    _copy_number(out, leaf_base[leaf] + i * leaf_size[leaf], buf, at, tail[j, 3])
+            elif kind == op.TAIL_ID:
+                if np.int64(load_u32(buf, at)) != next_id:
+                    return ALIAS, pos, next_id, last_name
+                next_id += 1
+            elif kind == op.TAIL_KEY:
+                string, om = np.int64(load_i32(buf, at)), np.int64(load_u32(buf, at + 4))
+                pmt = np.int64(buf[at + 8]) if tail[j, 3] else np.int64(0)
+                if string < -32768 or string > 32767 or om > 255:
+                    return KEY, pos, next_id, last_name
+                if write:
+                    store_i32(out, leaf_base[leaf] + i * 4, np.int32(string << 16 | om << 8 | pmt))
+            elif write:
+                store_i32(out, leaf_base[leaf] + i * 4, np.int32(register[tail[j, 1]]))
+        pos += stride
+    return OK, pos, next_id, last_name
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    buf: Bytes, at: Ints, size: Ints, head: Bytes, fixed: Bytes, mask: Bytes, offset: Ints, leaf_size: Ints,
+    leaf_base: Ints, out: Bytes,
+) -> bool:  # fmt: skip
+    """Copy the members of blobs that all have one form; False if one has another."""
+    whole = head.size + fixed.size
+    words = fixed.size // 8
+    for i in range(at.size):
+        pos = at[i]
+        if size[i] != whole or not same(buf, pos, head, 0, head.size):
+            return False
+        pos += head.size
+        wrong = np.uint64(0)
+        for k in range(words):
+            wrong |= (load_u64(buf, pos + 8 * k) ^ load_u64(fixed, 8 * k)) & load_u64(mask, 8 * k)
+        for k in range(8 * words, fixed.size):
+            wrong |= np.uint64((buf[pos + k] ^ fixed[k]) & mask[k])
+        if wrong:
+            return False
+        for leaf in range(offset.size):
+            n = leaf_size[leaf]
+            _copy_number(out, leaf_base[leaf] + i * n, buf, pos + offset[leaf], n)
+    return True
+
+
+@njit(cache=True, nogil=True)
 def _run(
     buf: Bytes,
     at: Ints,
     size: Ints,
     head: Bytes,
     code: Ints,
+    tail: Ints,
     n_slots: int,
     leaf_group: Ints,
     leaf_size: Ints,
@@ -282,10 +367,39 @@ def _run(
                 if b >= 0:
                     cur[b] += 1
                 remaining[sp - 1] -= 1
-                if remaining[sp - 1] > 0:
+                if remaining[sp - 1] <= 0:
+                    sp -= 1
+                elif code[pc - 1, 4] == 0:
                     pc = a
                 else:
                     sp -= 1
+                    bad, pos, next_id, last_name = _run_tail(
+                        buf,
+                        pos,
+                        end,
+                        tail,
+                        code[pc - 1, 4],
+                        remaining[sp],
+                        next_id,
+                        register,
+                        write,
+                        leaf_size,
+                        leaf_base,
+                        out,
+                        cur[b],
+                        last_name,
+                        arena,
+                        start,
+                        length,
+                        follow,
+                        table,
+                        state,
+                    )
+                    cur[b] += remaining[sp]
+                    if bad == NAMES:
+                        return 1
+                    if bad != OK:
+                        break
             elif what == op.EMIT:
                 if write:
                     store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(register[b]))
@@ -568,6 +682,8 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
     leaf_group, leaf_size, parents = program.leaf_group, program.leaf_size, program.group_parent
     n_groups = parents.size
     head = opening(program.name, program.version)
+    if program.template is not None and (made := _gathered(program, head, buf, at, size, names)) is not None:
+        return made, np.zeros(n, np.int64), np.zeros(n, np.int64)
     room = int(size.max()) // 4 + 8 if program.has_tree and n else 1
     nodes, depths = np.zeros(room, np.int32), np.zeros(room, np.int32)
     status, detail = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -576,7 +692,7 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
         counts = np.zeros(n_groups, np.int64)
         status[:] = OK
         full = _run(
-            buf, at, size, head, program.code, len(program.slots), leaf_group, leaf_size, none, buf[:1], parents,
+            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, none, buf[:1], parents,
             none, np.zeros(1, np.int32), False, status, detail, counts, nodes, depths, *_names_of(names),
         )  # fmt: skip
         if not full:
@@ -590,14 +706,21 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
     offset_base = np.zeros(n_groups + 1, np.int64)
     np.cumsum(lists, out=offset_base[1:])
     offsets = np.zeros(int(offset_base[-1]) + 1, np.int32)
-    cur = np.zeros(n_groups, np.int64)
-    _run(
-        buf, at, size, head, program.code, len(program.slots), leaf_group, leaf_size, leaf_base, arena, parents,
-        offset_base, offsets, True, status, detail, cur, nodes, depths, *_names_of(names),
-    )  # fmt: skip
+    while True:
+        cur = np.zeros(n_groups, np.int64)
+        full = _run(
+            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, leaf_base,
+            arena, parents, offset_base, offsets, True, status, detail, cur, nodes, depths, *_names_of(names),
+        )  # fmt: skip
+        if not full:
+            break
+        names.grow()
+    # Some faults show only when writing: what counts is what was written.
+    used = (cur[leaf_group] * leaf_size).tolist()
+    lists = np.where(parents >= 0, cur[np.maximum(parents, 0)] + 1, 0)
     values: list[npt.NDArray[np.generic]] = [
-        arena[base : base + used].view(dtype)
-        for base, used, dtype in zip(leaf_base.tolist(), room_of.tolist(), program.dtypes, strict=False)
+        arena[base : base + n].view(dtype)
+        for base, n, dtype in zip(leaf_base.tolist(), used, program.dtypes, strict=False)
     ]
     columns = Columns(
         program,
@@ -608,6 +731,37 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
         [],
     )
     return columns, status, detail
+
+
+def _gathered(
+    program: Program, head: Bytes, buf: Bytes, at: Ints, size: Ints, names: Names
+) -> Columns | None:
+    """Make the columns of blobs that all have the form of the program's template, else None."""
+    template = program.template
+    if template is None:
+        return None
+    n = at.size
+    leaf_base = np.zeros(len(program.leaves) + 1, np.int64)
+    np.cumsum((n * program.leaf_size + 7) // 8 * 8, out=leaf_base[1:])
+    arena = np.empty(int(leaf_base[-1]) + 8, np.uint8)
+    if not _gather(
+        buf,
+        at,
+        size,
+        head,
+        template.fixed,
+        template.mask,
+        template.offset,
+        program.leaf_size,
+        leaf_base,
+        arena,
+    ):
+        return None
+    values: list[npt.NDArray[np.generic]] = [
+        arena[base : base + n * dtype.itemsize].view(dtype)
+        for base, dtype in zip(leaf_base.tolist(), program.dtypes, strict=False)
+    ]
+    return Columns(program, np.arange(n), values, [np.zeros(0, np.int32)], names, [])
 
 
 def decode(buf: Bytes, at: Ints, size: Ints, names: Names) -> list[Columns]:

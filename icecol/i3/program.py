@@ -100,6 +100,8 @@ class Program:
     leaf_size: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     group_parent: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     has_tree: bool = False
+    tail: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 4), np.int64))
+    template: Template | None = None
 
     def finish(self, code: list[list[int]]) -> Program:
         """Set the instructions, and note what every run of them needs."""
@@ -109,7 +111,96 @@ class Program:
         self.leaf_size = np.array([dtype.itemsize for dtype in self.dtypes], np.int64)
         self.group_parent = np.array(self.parents, np.int64)
         self.has_tree = any(step[0] in {TREE_BITS, TREE_COUNTS} for step in code)
+        self.tail = _tails(self.code)
+        self.template = _template(self)
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What all blobs of a class without strings, lists and keys have in common: everything but the values.
+
+    `fixed` and `mask` cover the bytes after the opening: where the mask is 0xff the blob must have the fixed byte.
+    `offset[i]` is where the value of leaf i is.
+    """
+
+    fixed: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.uint8]
+    offset: npt.NDArray[np.int64]
+
+
+def _template(program: Program) -> Template | None:
+    """Lay out the blobs of a program if they all have the same form."""
+    fixed, mask = bytearray(), bytearray()
+    offset = np.zeros(len(program.leaves), np.int64)
+    seen = set()
+    next_id = 1
+    for what, a, b, g, _ in program.code.tolist():
+        if what == OPEN:
+            seen.add(a)
+        elif what == HDR:
+            if a not in seen:
+                seen.add(a)
+                fixed += bytes([b, g])
+                mask += b"\xff\xff"
+        elif what == ID:
+            fixed += next_id.to_bytes(4, "little")
+            mask += b"\xff\xff\xff\xff"
+            next_id += 1
+        elif what == COPY:
+            offset[a] = len(fixed)
+            fixed += bytes(b)
+            mask += bytes(b)
+        elif what != END:
+            return None
+    return Template(np.frombuffer(bytes(fixed), np.uint8), np.frombuffer(bytes(mask), np.uint8), offset)
+
+
+TAIL_ID: Final = 0  # offset: an object id
+TAIL_COPY: Final = 1  # offset, leaf, bytes
+TAIL_KEY: Final = 2  # offset, leaf, has pmt
+TAIL_EMIT: Final = 3  # register, leaf
+
+
+def _tails(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Find the loops whose elements, from the second on, are all laid out in the same way, and lay them out.
+
+    Such a loop runs its tail without interpreting instructions. The row where a tail begins is noted in the
+    last place of its NEXT instruction (0: none). A tail is a head (number of steps, bytes of an element or of
+    what follows its name, whether a name comes first, leaf of the name), then its steps.
+    """
+    rows: list[list[int]] = [[0, 0, 0, 0]]
+    for end in np.flatnonzero(code[:, 0] == NEXT).tolist():
+        begin, group = int(code[end, 1]), int(code[end, 2])
+        steps: list[list[int]] = []
+        at = 0
+        name = -1
+        keys: dict[int, list[int]] = {}
+        for k, (what, a, b, _, _) in enumerate(code[begin:end].tolist()):
+            if what == HDR:
+                continue
+            if what == ID:
+                steps.append([TAIL_ID, at, 0, 0])
+                at += 4
+            elif what == COPY:
+                steps.append([TAIL_COPY, at, a, b])
+                at += b
+            elif what == SKIP:
+                at += a
+            elif what == OMKEY:
+                keys[a] = [TAIL_KEY, at, -1, b]
+                at += 9 if b else 8
+            elif what == EMIT:
+                steps.append([TAIL_KEY, keys[b][1], a, keys[b][3]] if b in keys else [TAIL_EMIT, b, a, 0])
+            elif what == NAME and name < 0 and at == 0 and k <= 1:
+                name = a
+            else:
+                break
+        else:
+            if group >= 0 and (at > 0 or name >= 0):
+                code[end, 4] = len(rows)
+                rows += [[len(steps), at, int(name >= 0), name], *steps]
+    return np.array(rows, np.int64)
 
 
 def flattens(name: str) -> bool:
