@@ -1191,6 +1191,9 @@ def decode(blob: bytes) -> FrameObject:
     if reader.at != reader.end:
         msg = f"{name} version {version}: {reader.end - reader.at} bytes are left over at byte {reader.at}"
         raise FormatError(msg)
+    if not isinstance(obj, Record | FrameMap | Tree):
+        msg = f"{name} version {version} cannot be in a frame by itself"
+        raise FormatError(msg)
     obj.versions = reader.versions()
     return obj
 
@@ -1211,7 +1214,7 @@ def encode(obj: FrameObject) -> bytes:
     writer = Writer(obj.versions)
     try:
         _writer(ROOT)(writer, obj)
-    except (struct.error, AttributeError, TypeError, ValueError) as err:
+    except (struct.error, AttributeError, TypeError, ValueError, RecursionError) as err:
         if isinstance(err, FormatError):
             raise
         msg = f"{obj.i3class} cannot be written: {err}"

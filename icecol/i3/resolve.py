@@ -6,8 +6,9 @@ compiled code and is tested against this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,9 @@ from icecol.i3.archive import FrameMap, OMKey, Record
 
 PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")])
 """A pulse: time [ns], charge [PE], width [ns], flags (bit 0 local coincidence, bit 1 ATWD, bit 2 FADC)."""
+
+DEEPEST: Final = 100
+"""How many masks over masks are followed."""
 
 HIT_WIDTH: Final = np.float32(3.3)
 """Width given to hits that have no charge [ns]."""
@@ -96,6 +100,9 @@ def resolve(frame: Mapping[str, Any], key: str, _asked: tuple[str, ...] = ()) ->
     """
     if key in _asked:
         msg = f"pulse series {key!r} refers to itself: {' -> '.join((*_asked, key))}"
+        raise FormatError(msg)
+    if len(_asked) > DEEPEST:
+        msg = f"pulse series {_asked[0]!r} refers to another one that refers to another, more than {DEEPEST} times"
         raise FormatError(msg)
     if key not in frame:
         by = f" (wanted by {_asked[-1]!r})" if _asked else ""
@@ -222,7 +229,7 @@ def _superdst(obj: Record, _lookup: Lookup, _frame: Mapping[str, Any]) -> PulseM
         raise FormatError(msg)
     try:
         found = _unpacked(obj)
-    except (IndexError, StopIteration):
+    except (IndexError, StopIteration, OverflowError):
         msg = "I3SuperDST is damaged: its words end in the middle of a pulse"
         raise FormatError(msg) from None
     return {key: _without_overlap(in_time_order(np.array(found[key], PULSE))) for key in sorted(found)}
@@ -233,7 +240,7 @@ def _unpacked(obj: Record) -> dict[OMKey, list[tuple[float, float, float, int]]]
     words = obj.charge_stamps.tolist()
     extra = iter(obj.extra_bytes.tolist())
     widths = {
-        (icetop, hlc): iter(_run_lengths(getattr(obj, f"widths_{where}_{kind}").tolist()))
+        (icetop, hlc): _run_lengths(getattr(obj, f"widths_{where}_{kind}").tolist())
         for icetop, where in ((False, "inice"), (True, "icetop"))
         for hlc, kind in ((False, "slc"), (True, "hlc"))
     }
@@ -282,24 +289,13 @@ def _unpacked(obj: Record) -> dict[OMKey, list[tuple[float, float, float, int]]]
     return found
 
 
-def _run_lengths(codes: list[int]) -> list[int]:
+def _run_lengths(codes: list[int]) -> Iterator[int]:
     """Expand width codes: lower half the code, upper half how often; equal codes in a row are digits of one number.
 
-    The lowest digit comes first.
+    The lowest digit comes first. Nothing is held in memory, since damaged codes may stand for any number of pulses.
     """
-    out: list[int] = []
-    i = 0
-    while i < len(codes):
-        value, run, digit = codes[i] & 15, 0, 0
-        while i < len(codes) and codes[i] & 15 == value:
-            run += codes[i] >> 4 << 4 * digit
-            digit += 1
-            i += 1
-        if run > 1 << 24:
-            msg = f"I3SuperDST is damaged: {run} pulses of one width"
-            raise FormatError(msg)
-        out += [value] * run
-    return out
+    for value, group in groupby(codes, lambda code: code & 15):
+        yield from repeat(value, sum(code >> 4 << 4 * digit for digit, code in enumerate(group)))
 
 
 def _without_overlap(pulses: Pulses) -> Pulses:

@@ -240,10 +240,23 @@ def test_a_length_of_64_bits_is_understood():
 
 
 def test_particles_nested_without_end_are_told():
-    # version 0 has particles inside particles
-    head = bytes.fromhex("02000000")
-    blob = encode(record("I3ParticleVect")(value=[])) + head
-    with pytest.raises(FormatError):
+    # in version 0 a particle has particles inside
+    parts = [opening("I3Particle")]
+    for i in range(5000):
+        ids = [struct.pack("<I", 6 * i + k) for k in range(6)]
+        head = [b"\x01\0", b"\x01\0", b"\0\0"] if i == 0 else [b""] * 3
+        parts += [b"".join(ids[:2])] if i else []
+        parts += [bytes(24), head[0], *ids[2:4], bytes(24), head[1], *ids[4:6], bytes(48)]
+        parts += [head[2], struct.pack("<I", 1)]
+    with pytest.raises(FormatError, match="nested too deeply"):
+        decode(b"".join(parts) + bytes(100))
+
+
+def test_a_key_is_no_frame_object():
+    blob = (
+        bytes.fromhex("0001 0200 05000000") + b"OMKey" + bytes.fromhex("0102 00000000 01000000 02000000 03")
+    )
+    with pytest.raises(FormatError, match="OMKey version 2 cannot be in a frame by itself"):
         decode(blob)
 
 

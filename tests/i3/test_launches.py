@@ -50,7 +50,7 @@ def test_waveforms_of_real_launches_are_packed_as_by_icetray(shared_data):
             for key in frame.own_keys():
                 if frame.class_name(key) == "I3DOMLaunchSeriesMap":
                     count += sum(check(launch) for series in frame[key].values() for launch in series)
-    assert count > 1000
+    assert count > 30
 
 
 def check(launch):

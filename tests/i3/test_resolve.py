@@ -92,7 +92,7 @@ def test_what_refers_to_nothing_or_to_itself_is_told():
     frame["Mask"] = mask("Pulse", [1], [1])
     frame["Loop"] = new("I3RecoPulseSeriesMapUnion", sources=["Pulses", "Loop"])
     with pytest.raises(
-        MissingColumnError, match="no object 'Pulse' in the frame .wanted by 'Mask'.; .*'Pulses'"
+        MissingColumnError, match=r"no object 'Pulse' in the frame \(wanted by 'Mask'\); .*'Pulses'"
     ):
         frame.pulses("Mask")
     with pytest.raises(FormatError, match="'Loop' refers to itself: Loop -> Loop"):
