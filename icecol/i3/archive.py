@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from icecol.errors import FormatError, close_names
+from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
 from icecol.i3.objects import (
     CODES,
@@ -51,7 +51,6 @@ from icecol.i3.objects import (
 )
 from icecol.i3.schema import (
     CArray,
-    Class,
     Custom,
     Enum,
     Map,
@@ -66,7 +65,7 @@ from icecol.i3.schema import (
 __all__ = [
     "Alternative",
     "FrameMap", "FrameObject", "ModuleKey", "OMKey", "Reader", "Record", "Tree", "UnknownObject", "Writer",
-    "class_name", "decode", "encode", "enumeration", "layout", "new", "record",
+    "class_name", "decode", "encode", "enumeration", "new", "record",
 ]  # fmt: skip
 
 CHUNK: Final = 65535
@@ -149,7 +148,7 @@ class Reader:
         self.end = len(data)
         self.headers: dict[int, tuple[int, int]] = {}
         self.types: dict[int, int] = {}
-        self.objects: list[Any] = []
+        self.objects: list[tuple[int, Any] | None] = []
 
     def take(self, n: int) -> bytes:
         """Return the next n bytes."""
@@ -202,8 +201,8 @@ class Reader:
             header = self.headers[slot] = (tracked, version)
         return header
 
-    def track(self) -> Any:
-        """Read an object id: return None for a new object, or the object that is meant."""
+    def track(self) -> tuple[int, Any] | None:
+        """Read an object id: return None for a new object, or type and value of the object that is meant."""
         number = _U32.unpack_from(self.data, self.at)[0]
         self.at += 4
         if number == len(self.objects):
@@ -290,8 +289,12 @@ def _class_reader(name: str) -> Read:
         number = len(r.objects)
         known = r.track()
         if known is not None:
-            return known
-        value = r.objects[number] = build(r, name, version)
+            if known[0] != slot:
+                msg = f"a {name} that stands for an earlier object of class {_TYPES[known[0]]}"
+                raise FormatError(msg)
+            return known[1]
+        value = build(r, name, version)
+        r.objects[number] = slot, value
         return value
 
     return read
@@ -1220,11 +1223,3 @@ def encode(obj: FrameObject) -> bytes:
         msg = f"{obj.i3class} cannot be written: {err}"
         raise FormatError(msg) from err
     return b"".join(writer.parts)
-
-
-def layout(name: str) -> Class:
-    """Return the layout of a class, with the names of similar ones if there is none."""
-    if name not in CLASSES:
-        msg = f"no class {name!r} has a layout; known are {close_names(name, CLASSES)}"
-        raise FormatError(msg)
-    return CLASSES[name]

@@ -438,3 +438,17 @@ def test_every_object_of_real_files_is_written_back_with_the_same_bytes(shared_d
     assert count.total() >= 3209
     assert len(count) >= 85
     assert set(count) <= set(CLASSES)
+
+
+def test_an_id_that_stands_for_an_object_of_another_class_is_told():
+    position = b"\x01\x00" + struct.pack("<II3d", 2, 3, 1.0, 2.0, 3.0)
+    blob = (
+        opening("I3VectorI3Position")
+        + b"\0\0"
+        + struct.pack("<I", 2)
+        + position
+        + struct.pack("<I", 0)
+        + bytes(28)
+    )
+    with pytest.raises(FormatError, match=r"object id 0|stands for"):
+        decode(blob)
