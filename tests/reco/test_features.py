@@ -235,3 +235,17 @@ def test_a_second_process_finds_the_kernels_compiled(tmp_path):
         for _ in "ab"
     ]
     assert int(runs[1]) == 0
+
+
+@ENGINES
+def test_columns_reach_the_loop_in_their_types(engine):
+    seen = []
+
+    def loop(offsets, time, charge, key, out) -> None:
+        seen.append((time.dtype.str[1:], charge.dtype.str[1:], key.dtype.str[1:]))
+        out[:] = 0
+
+    feature = event_expr(loop, ["P.time", "P.charge", "P.omkey"], {"n": pl.Int32})
+    for frame in (events(), events()[:0], events()[3:4], events().filter(pl.col("energy") > 1)):
+        frame.lazy().select(pl.col("energy"), feature.alias("f")).collect(engine=engine)
+    assert set(seen) == {("f8", "f4", "i4")}
