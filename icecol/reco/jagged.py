@@ -91,7 +91,8 @@ def _as_list(s: pl.Series) -> pl.Series:
 def _leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
     """Return the offsets from 0 and the values of one list column, with nothing behind events that are not there."""
     wanted = TYPES.get(s.name.rpartition(".")[2], ("f8",))
-    if s.dtype.inner == pl.Null:  # type: ignore[attr-defined]
+    typed = s.dtype.inner != pl.Null  # type: ignore[attr-defined]
+    if not typed:  # nothing but empty lists and nulls
         s = s.cast(pl.List(pl.Float64))
     arrow = s.to_arrow()
     offsets = arrow.offsets.to_numpy()
@@ -113,7 +114,7 @@ def _leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
         row = int(np.searchsorted(offsets, np.flatnonzero(holes)[0], side="right")) - 1
         msg = f"column {s.name!r} has {int(holes.sum())} nulls inside its lists, first in row {row}; fill or drop them"
         raise SchemaError(msg)
-    if flat.dtype.str[1:] not in wanted:
+    if not typed or flat.dtype.str[1:] not in wanted:
         flat = flat.astype(wanted[0])
     return frozen(offsets), frozen(flat)
 

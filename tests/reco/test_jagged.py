@@ -82,6 +82,10 @@ def test_types_are_those_that_kernels_take(member, given_type, seen):
     assert jagged([pl.Series(f"P.{member}", [[1]], pl.List(given_type))]).values[0].dtype == seen
 
 
+def test_a_column_of_nothing_has_the_type_of_its_member():
+    assert jagged([pl.Series("P.charge", [None, []], pl.List(pl.Null))]).values[0].dtype == "f4"
+
+
 def test_a_null_inside_a_list_is_refused_with_its_row():
     with pytest.raises(SchemaError, match=r"'P.time' has 1 nulls inside its lists, first in row 1"):
         jagged([pl.Series("P.time", [[1.0], [2.0, None]])])
