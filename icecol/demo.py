@@ -236,11 +236,11 @@ def _histogram(steps: _Steps, folder: Path, selected: pl.LazyFrame) -> Hist:
     with steps.step(
         "histogram",
         "Fill a histogram of the charge of the selected events, keep it as JSON and draw it",
-        """h = ic.hist.fill(cuts.apply(events), ic.hist.log("Q.total", 40, 1e1, 1e5, label="charge / PE"))
+        """h = ic.hist.fill(cuts.apply(events), ic.hist.log("Q.total", 30, 1e1, 1e4, label="charge / PE"))
 h.save("charge.json")
 ic.plot.save(ic.plot.hist1d(h, log=True), "charge.png")""",
     ):
-        charge = ic.hist.fill(selected, ic.hist.log("Q.total", 40, 1e1, 1e5, label="charge / PE"))
+        charge = ic.hist.fill(selected, ic.hist.log("Q.total", 30, 1e1, 1e4, label="charge / PE"))
         charge.save(folder / "charge.json")
         steps.console.print(f"   {charge!r}", style="dim", highlight=False)
         try:
