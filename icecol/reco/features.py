@@ -90,7 +90,7 @@ def event_expr(
     """
 
     def run(series: Sequence[pl.Series]) -> pl.Series:
-        lists = jagged([s.alias(c) for s, c in zip(series, columns, strict=False)])  # streaming drops names
+        lists = jagged(series[: len(columns)])
         n = len(lists)
         numbers = [s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series[len(columns) :]]
         out = np.empty((len(fields), n))
