@@ -195,7 +195,7 @@ def convert(
     )
     if dataset.geometry is not None and gcd is None:
         _err.print(
-            "no --gcd: sensors are those of the files themselves, or of the nominal detector", style="dim"
+            "no --gcd: sensors are those that the files have, or else the nominal detector's", style="dim"
         )
     damaged = [s for s in dataset.manifest.sources if s.status != "ok"]
     for source in damaged:
@@ -470,7 +470,7 @@ def cutflow(
     Cuts are SQL expressions over columns and features. NaN is greater than any number there: a fit without an answer
     passes `zenith > 1.5`; the column n_nan counts such events, and `AND fit_status = 0` rejects them.
 
-    [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "many=Q.n_pulses > 20"[/]
+    [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
     """
     import icecol as ic
     from icecol.demo import cutflow_table
@@ -579,11 +579,19 @@ def _sql(text: str, names: list[str]) -> pl.Expr:
     """Make an expression of SQL; the dotted names of columns need no quotes."""
     import polars as pl
 
-    known = {name for name in names if "." in name}
-    tokens = r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*"
-    quoted = re.sub(tokens, lambda m: f'"{m[0]}"' if m[0] in known else m[0], text)
+    from icecol.errors import MissingColumnError, close_names
+
+    def quoted(match: re.Match[str]) -> str:
+        token = match[0]
+        if "." not in token or token[0] in "\"'":
+            return token
+        if token not in names:
+            msg = f"no column {token!r}; columns like it: {close_names(token, names)}"
+            raise MissingColumnError(msg)
+        return f'"{token}"'
+
     try:
-        return pl.sql_expr(quoted)
+        return pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
     except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
         msg = f"{text!r} is no SQL expression: {err}"
         raise typer.BadParameter(msg) from err
