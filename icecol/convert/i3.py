@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.geometry import read_geometry
+from icecol.convert.overlap import Behind, ahead
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
@@ -32,9 +33,9 @@ from icecol.i3.container import Scanner
 from icecol.i3.events import Events, mix, new_order
 from icecol.i3.stream import files_of
 
-BATCH_BYTES: Final = 16 << 20
+BATCH_BYTES: Final = 12 << 20
 """Bytes of frames that are decoded together."""
-ROW_GROUP_BYTES: Final = 48 << 20
+ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
 
 Progress = Callable[[str, int, int, int], None]
@@ -299,9 +300,12 @@ def convert_file(
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         order, order_s = new_order(), new_order()
         try:
-            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
+            with (
+                writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer,
+                Behind(writer.append) as append,
+            ):
                 read = 0
-                for batch in scanner.batches():
+                for batch in ahead(scanner.batches()):
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
                     stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
                     events = mix(batch, conversion.stop, order)
@@ -310,7 +314,8 @@ def convert_file(
                     if ord("S") in letters:
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
                     if events.n:
-                        writer.append(maker.table(events))
+                        table = maker.table(events)
+                        append(table, table.get_total_buffer_size())
                         events_read += events.n
                     if progress is not None:
                         progress(str(path), events.n, scanner.n_bytes - read, 0)

@@ -182,8 +182,12 @@ class TableMaker:
             begin = 0
             for key, pick in zip(keys, picks, strict=True):
                 n = pick.objects.size
-                found = table.columns(key, begin, n) if table else _by_name(key, columns, begin, n)
-                made[key] = found if pick.source is None else [(f, _take(a, pick.source)) for f, a in found]
+                if table is not None:
+                    made[key] = table.columns(key, begin, n, pick.source)
+                else:
+                    found = _by_name(key, columns, begin, n)
+                    index = _index(pick.source)
+                    made[key] = found if index is None else [(f, a.take(index)) for f, a in found]
                 begin += n
         except FormatError as err:
             if len(keys) > 1:
@@ -210,7 +214,7 @@ class TableMaker:
             try:
                 whole = launches(columns)
                 struct = whole.program.shape == "struct"
-                made = _ByRows(whole).columns(key, 0, n) if struct else _by_name(key, whole, 0, n)
+                made = _ByRows(whole).columns(key, 0, n, None) if struct else _by_name(key, whole, 0, n)
             except FormatError as err:
                 self.failures[key, str(err)] += n
                 continue
@@ -244,9 +248,9 @@ def _matches(key: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(key, p) for p in patterns)
 
 
-def _take(array: pa.Array, source: Ints) -> pa.Array:
-    """Put values at their rows; rows without one are null."""
-    return array.take(pa.array(source, mask=source < 0))
+def _index(source: Ints | None) -> pa.Array | None:
+    """Make indices that put values at their rows; rows without one are null."""
+    return None if source is None else pa.array(source, mask=source < 0)
 
 
 def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
@@ -259,7 +263,7 @@ def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
     for array, (_, _, source) in zip(arrays, parts, strict=True):
         index = np.where(source >= 0, source + base, index)
         base += len(array)
-    return _take(pa.concat_arrays(arrays), index)
+    return pa.concat_arrays(arrays).take(_index(index))
 
 
 def _common(arrays: list[pa.Array]) -> pa.DataType:
@@ -288,25 +292,47 @@ class _ByRows:
     """Arrays of one class whose objects belong to several keys, cut up by key without a copy."""
 
     def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         names = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
-        self._made: list[tuple[str, pa.Array, Leaf]] = []
+        self._made: list[tuple[Leaf, pa.Array, npt.NDArray[Any] | None]] = []
         for i, leaf in enumerate(columns.program.leaves):
             if leaf.name.endswith("?"):
                 continue
-            array = _nest(columns, *_values(columns, i, names.get(f"{leaf.name}?")))
-            self._made.append((leaf.name, array, leaf))
+            valid = names.get(f"{leaf.name}?")
+            array = _nest(columns, *_values(columns, i, valid))
+            plain = leaf.group == 0 and leaf.kind != "str" and valid is None
+            self._made.append((leaf, array, columns.values[i] if plain else None))
             if leaf.name.endswith("utc_daq_time") and leaf.group == 0:
                 stem = leaf.name.removesuffix("utc_daq_time")
                 stamp = _timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i])
-                about = Leaf("", "i64", 0, "", "UTC, cut to whole nanoseconds")
-                self._made.append((stem.rstrip("_") or "time", stamp, about))
+                about = Leaf(stem.rstrip("_") or "time", "i64", 0, "", "UTC, cut to whole nanoseconds")
+                self._made.append((about, stamp, None))
 
-    def columns(self, key: str, begin: int, n: int) -> list[Column]:
-        """Return the columns of a key whose objects are those from `begin` on."""
+    def columns(self, key: str, begin: int, n: int, source: Ints | None) -> list[Column]:
+        """Return the columns of a key whose objects are those from `begin` on, put at the rows of `source`."""
+        fields = self._fields(key)
+        if source is None:
+            whole = n == len(self._made[0][1]) if self._made else True
+            return [
+                (f, a if whole else a.slice(begin, n))
+                for f, (_, a, _) in zip(fields, self._made, strict=True)
+            ]
+        index, valid, place = _index(source), source >= 0, np.maximum(source, 0) + begin
         return [
-            (_field(f"{key}.{name}", array.type, leaf), array if n == len(array) else array.slice(begin, n))
-            for name, array, leaf in self._made
+            (f, array.slice(begin, n).take(index) if plain is None else _numbers(plain[place], f.type, valid))
+            for f, (_, array, plain) in zip(fields, self._made, strict=True)
         ]
+
+    def _fields(self, key: str) -> list[pa.Field]:
+        program = self._columns.program
+        about = (key, program.name, program.version, *program.versions.items())
+        if about not in _FIELDS:
+            _FIELDS[about] = [_field(f"{key}.{leaf.name}", array.type, leaf) for leaf, array, _ in self._made]
+        return _FIELDS[about]
+
+
+_FIELDS: dict[tuple[Any, ...], list[pa.Field]] = {}
+"""Fields of the columns of a key by its class, as making them anew for every batch takes longer than the rest."""
 
 
 @lru_cache(maxsize=65536)

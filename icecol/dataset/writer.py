@@ -20,7 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -39,8 +38,6 @@ SIMULATION: Final = "simulation.parquet"
 GEOMETRY: Final = "geometry.parquet"
 """Table of the sensors."""
 RUN: Final = "I3EventHeader.run_id"
-ORDER: Final = (RUN, "I3EventHeader.event_id", "I3EventHeader.sub_event_id")
-"""Columns that the rows of a part are sorted by."""
 ROW_GROUP_EVENTS: Final = 8192
 """Events of a row group: fewer make files larger, more make looking up single events slower."""
 ROW_GROUP_BYTES: Final = 128 << 20
@@ -60,7 +57,7 @@ class WritesParquet(Protocol):
 class PartWriter:
     """Write tables of events into Parquet files of one folder, holding one row group in memory.
 
-    Rows are sorted by run, event and sub-event within a row group. A table may bring columns that the
+    Rows keep their order, which in files of events is that of run and event. A table may bring columns that the
     earlier ones lacked: the file is then finished and the next one begun with the union of columns; absent
     columns are null. A file appears under its name when it is whole; an exception within the `with` block
     removes all files of this writer.
@@ -173,9 +170,9 @@ class PartWriter:
             if n < table.num_rows:
                 self._push(table.slice(n), size - size * n // table.num_rows, front=True)
                 break
-        group = pa.concat_tables(tables).combine_chunks()
+        group = pa.concat_tables(tables)
         del tables
-        group = sort_events(pa.Table.from_arrays(group.columns, schema=self.schema))
+        group = pa.Table.from_arrays(group.columns, schema=self.schema)
         try:
             if self._file is not None and not self._file.schema.equals(self.schema):
                 self._finish_file()
@@ -255,23 +252,6 @@ def _memory(table: pa.Table) -> int:
     first = table.column(0) if table.num_columns else pa.chunked_array([[]])
     whole: int = table.get_total_buffer_size()
     return table.nbytes if first.get_total_buffer_size() > 2 * first.nbytes + 1024 else whole
-
-
-def sort_events(table: pa.Table) -> pa.Table:
-    """Sort rows by run, event and sub-event (stable); a sorted table is returned as it is.
-
-    Nulls come first; columns of `ORDER` that are absent do not count.
-    """
-    names = [name for name in ORDER if name in table.schema.names]
-    keys = [pc.fill_null(pc.cast(table.column(name), pa.int64()), -1).to_numpy() for name in names]
-    if not keys or table.num_rows < 2:
-        return table
-    after = np.zeros(table.num_rows - 1, dtype=bool)
-    equal = np.ones(table.num_rows - 1, dtype=bool)
-    for key in keys:
-        after |= equal & (key[:-1] > key[1:])
-        equal &= key[:-1] == key[1:]
-    return table.take(pa.array(np.lexsort(keys[::-1]))) if after.any() else table
 
 
 @dataclass(frozen=True, slots=True)
