@@ -239,7 +239,8 @@ def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
         task = bar.add_task("converting", total=n_files, rates="")
 
         def count(_file: str, events: int, n_bytes: int, files: int) -> None:
-            for name, n in (("events", events), ("bytes", n_bytes), ("files", files)):
+            # events and end of a file at once: it was converted by an earlier run, and is no measure of speed
+            for name, n in (("events", 0 if files else events), ("bytes", n_bytes), ("files", files)):
                 done[name] += n
             bar.update(task, completed=done["files"], rates=_rates(done, time.perf_counter() - begin))
 
