@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
-
-if TYPE_CHECKING:
-    pass
 
 _MODULES = ("convert", "errors", "hist", "plot", "reco", "select", "sim", "units")
 _NAMES = {

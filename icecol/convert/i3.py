@@ -7,6 +7,7 @@ columns, write row groups. Memory does not depend on the size of the files.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -153,10 +154,16 @@ def i3(
         raise ValueError(msg)
     conversion = Conversion(_names(keys), _names(pulses), _names(streams), stop, verify)
     geometry = gcd if isinstance(gcd, Geometry) else read_geometry(gcd) if gcd is not None else None
+    new = not Path(dataset).exists()
     folder = writers.start(dataset, overwrite=overwrite)
     chosen = conversion.settings()
     outcomes = list(_convert_all(files, folder, conversion, chosen, jobs, progress))
-    _check_streams(conversion, outcomes)
+    try:
+        _check_streams(conversion, outcomes)
+    except UnknownStreamError:
+        if new:
+            shutil.rmtree(folder)
+        raise
     if geometry is None:
         geometry = _own_geometry(outcomes)
     manifest = writers.finish(folder, chosen, files, geometry)

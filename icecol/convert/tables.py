@@ -449,7 +449,7 @@ def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.i
     top = next(leaf.group for leaf in columns.program.leaves if leaf.kind == "name")
     out: list[Column] = []
     leaves = [(i, leaf) for i, leaf in enumerate(columns.program.leaves) if leaf.kind != "name"]
-    full = np.asarray(index >= 0).all(axis=1).tolist()
+    full = np.all(index >= 0, axis=1).tolist()
     nested: dict[int, pa.Array] = {}
     for k, name in enumerate(names):
         element = index[k]

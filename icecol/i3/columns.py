@@ -34,7 +34,7 @@ from icecol.i3.bits import (
     store_u64,
 )
 from icecol.i3.container import Names, _intern, text
-from icecol.i3.program import NP_TYPES, Program, compile_class
+from icecol.i3.program import Program, compile_class
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -692,8 +692,8 @@ def run(program: Program, buf: Bytes, at: Ints, size: Ints, names: Names) -> tup
         counts = np.zeros(n_groups, np.int64)
         status[:] = OK
         full = _run(
-            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, none, buf[:1], parents,
-            none, np.zeros(1, np.int32), False, status, detail, counts, nodes, depths, *_names_of(names),
+            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, none, buf[:1],
+            parents, none, np.zeros(1, np.int32), False, status, detail, counts, nodes, depths, *_names_of(names),
         )  # fmt: skip
         if not full:
             break
@@ -803,10 +803,7 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names) -> list[Columns]:
             left = left[~alike]
             continue
         columns, status, _ = run(program, buf, at[left], size[left], names)
-        if status.any():
-            again = (status == OPENING) | (status == VERSION)
-        else:
-            again = status.astype(bool)
+        again = (status == OPENING) | (status == VERSION)
         if columns.good.size == 0 and again[0] and first not in probed:
             probed.add(first)  # perhaps its classes inside have other versions than those met before
             continue

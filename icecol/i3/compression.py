@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from icecol.errors import FormatError
 
-_READ: Final = 1 << 18
+_READ: Final = 1 << 17
 
 MAGIC: Final = {
     b"\x1f\x8b": "gzip",
@@ -42,7 +42,7 @@ def sniff(head: bytes) -> str:
     for magic, codec in MAGIC.items():
         if head.startswith(magic):
             return codec
-    if head[:4] in {b"\x50\x2a\x4d\x18"}:  # a skippable Zstandard frame may come first
+    if head[:4] == b"\x50\x2a\x4d\x18":  # a skippable Zstandard frame may come first
         return "zstd"
     return "raw"
 
@@ -55,7 +55,7 @@ class Raw:
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the buffer and return how many bytes were put there."""
-        return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+        return self._file.readinto(buffer)  # type: ignore[attr-defined]
 
 
 class Members:
@@ -63,7 +63,7 @@ class Members:
 
     def __init__(
         self, file: BinaryIO, codec: str, new: Callable[[], Any], errors: tuple[type[Exception], ...]
-    ):
+    ) -> None:
         self._file, self._codec, self._new, self._errors = file, codec, new, errors
         self._decompressor: Any = None
         self._pending = b""
@@ -114,47 +114,69 @@ class Zstd:
     """Concatenated Zstandard frames, decompressed straight into the caller's buffer."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self._file, self._begin, self._given = file, file.tell(), 0
+        self._open(stepwise=False)
+
+    def _open(self, *, stepwise: bool) -> None:
         import zstandard
 
-        self._source = _ZstdSource(file)
+        self._stepwise = stepwise
+        self._source = _ZstdSource(self._file, stepwise=stepwise)
+        source: Any = self._source
         self._reader = zstandard.ZstdDecompressor().stream_reader(
-            self._source, read_size=_READ, read_across_frames=True
+            source, read_size=_READ, read_across_frames=True
         )
         self._error: type[Exception] = zstandard.ZstdError
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the buffer and return how many bytes were put there."""
-        # Small requests, so that what comes before a damaged block is given out before the error is.
         try:
-            n = int(self._reader.readinto(buffer[:_READ]))
+            n = int((self._reader.readinto1 if self._stepwise else self._reader.readinto)(buffer[:_READ]))
         except self._error as err:
-            msg = f"damaged zstd stream: {err}"
-            raise FormatError(msg) from None
+            if self._stepwise:
+                msg = f"damaged zstd stream: {err}"
+                raise FormatError(msg) from None
+            return self._salvage(buffer)
         if n == 0 and not self._source.whole:
             msg = "zstd stream ends in the middle: the file was cut"
             raise FormatError(msg)
+        self._given += n
         return n
+
+    def _salvage(self, buffer: memoryview) -> int:
+        """Begin anew, one block at a time.
+
+        The library gives nothing of a request in which it meets damage: so all blocks before the damage are given.
+        """
+        self._file.seek(self._begin)
+        self._open(stepwise=True)
+        left = self._given
+        while left:
+            left -= int(self._reader.readinto1(buffer[: min(left, len(buffer))]))
+        return self.readinto(buffer)
 
 
 class _ZstdSource:
     """Pass on a file's bytes and follow the block headers, to know at the end whether a frame was cut.
 
-    The library ends a cut stream as if it were whole. Layout: RFC 8878, section 3.1.
+    The library ends a cut stream as if it were whole. Layout: RFC 8878, section 3.1. `stepwise` passes on no more
+    than one block at a time.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, *, stepwise: bool) -> None:
+        self._file, self._stepwise = file, stepwise
         self._steps = self._follow()
         self._want = next(self._steps)
         self._head = b""
+        self._rest = b""
 
     @property
     def whole(self) -> bool:
         """Whether all bytes so far end with a frame (True as well for what is no frame: the library tells)."""
-        return self._want == (4, True) and not self._head
+        return self._want == (4, True) and not self._head and not self._rest
 
     def read(self, n: int) -> bytes:
-        data = self._file.read(n)
+        data = self._rest or self._file.read(n)
         at = 0
         while at < len(data):
             need, keep = self._want
@@ -170,7 +192,10 @@ class _ZstdSource:
             self._want = self._steps.send(head)
             while self._want[0] == 0:
                 self._want = self._steps.send(b"")
-        return data
+            if self._stepwise and not keep:
+                break
+        self._rest = data[at:]
+        return data[:at]
 
     @staticmethod
     def _follow() -> Any:
@@ -215,7 +240,7 @@ def decompress(file: BinaryIO, codec: str) -> ByteStream:
             file,
             codec,
             lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
-            (igzip_lib.error, EOFError),
+            (igzip_lib.error, EOFError),  # type: ignore[arg-type]
         )
     if codec == "bzip2":
         return Members(file, codec, bz2.BZ2Decompressor, (OSError, ValueError, EOFError))

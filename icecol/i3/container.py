@@ -397,6 +397,7 @@ class Scanner:
         self._have = 0  # bytes in the buffer
         self._eof = False
         self._lost_daq = False
+        self._old_era = True  # versions 1 to 3 have no tag: only where one was before, or at the begin
         self._stream_error: str | None = None
 
     def _fill(self, upto: int) -> None:
@@ -432,7 +433,9 @@ class Scanner:
             offsets: list[int] = []
             indices: list[int] = []
             for begin, end in carried:
-                frames, objects, _ = self._walk(begin, end, frames, objects, count, 1 << 60)
+                frames, objects, (why, _, _) = self._walk(begin, end, frames, objects, count, 1 << 60)
+                if why == _OLD:
+                    _, frames, objects = self._old(begin, end, frames, objects, count)
             fresh = int(count[0])
             orphan += [False] * fresh
             offsets += [-1] * fresh
@@ -443,6 +446,8 @@ class Scanner:
                 before = int(count[0])
                 frames, objects, (why, at, bad) = self._walk(pos, self._have, frames, objects, count, 1 << 60)
                 checked = self._check(frames, before, int(count[0]))
+                if checked > before:
+                    self._old_era = False
                 for i in range(before, checked):
                     stop = int(frames[i, 1])
                     if stop == 81:  # 'Q'
@@ -456,21 +461,23 @@ class Scanner:
                     frame = frames[checked].copy()
                     count[0], count[1] = checked, frame[3]
                     self._damage(base + int(frame[0]), "checksum does not match the content")
-                    pos = self._resync(int(frame[0]), int(frame[6]))
+                    pos, dropped = self._resync(int(frame[0]), int(frame[6]))
+                    base += dropped
                     continue
                 pos = at
                 if why == _BAD:
                     self._damage(
                         base + pos, f"no valid frame (byte {base + bad} is not what a frame has there)"
                     )
-                    pos = self._resync(pos, 0)
+                    pos, dropped = self._resync(pos, 0)
+                    base += dropped
                     continue
                 if why == _OLD:
-                    step = self._old(pos, frames, objects, count, base)
+                    step, frames, objects = self._old(pos, self._have, frames, objects, count)
                     if step >= 0:
-                        frames, objects = self._room(frames, objects, count)
                         if step > 0:
                             i = int(count[0]) - 1
+                            self._old_era = int(frames[i, 2]) < 4
                             orphan.append(False)
                             offsets.append(base + int(frames[i, 0]))
                             indices.append(self.n_frames)
@@ -480,7 +487,8 @@ class Scanner:
                         # step == 0: more bytes are needed
                     else:
                         self._damage(base + pos, "no frame begins here (tag '[i3]' expected)")
-                        pos = self._resync(pos, 0)
+                        pos, dropped = self._resync(pos, 0)
+                        base += dropped
                         continue
                 # more bytes are needed for the frame at pos
                 if self._eof:
@@ -488,14 +496,16 @@ class Scanner:
                         why_not = self._stream_error or "the file ends in the middle of this frame"
                         self._stream_error = None
                         self._damage(base + pos, why_not)
-                        pos = self._resync(pos, 0)
+                        pos, dropped = self._resync(pos, 0)
+                        base += dropped
                         continue
                     break
                 if count[0] > fresh and self._have >= limit:
                     break
                 if self._have - pos > MAX_FRAME:
                     self._damage(base + pos, f"frame claims more than {MAX_FRAME} bytes")
-                    pos = self._resync(pos, 0)
+                    pos, dropped = self._resync(pos, 0)
+                    base += dropped
                     continue
                 self._fill(self._have + max(_STEP, min(self._have - pos, 1 << 28)))
             n, m = int(count[0]), int(count[1])
@@ -535,7 +545,7 @@ class Scanner:
             )  # fmt: skip
             if why == _NAMES:
                 n.grow()
-            elif why == _FULL:
+            elif why == _FULL and count[0] < max_frames:
                 frames, objects = self._room(frames, objects, count, force=True)
             else:
                 return frames, objects, (int(why), int(pos), int(bad))
@@ -571,60 +581,77 @@ class Scanner:
         self.n_frames += 1
         self._lost_daq = True
 
-    def _resync(self, bad: int, end: int) -> int:
-        """Return where the next right frame begins after the damaged one at `bad` (that claims to end at `end`)."""
-        at = end if end else bad + 1
-        if end and (self._buf[at : at + 4].tobytes() == TAG or (self._eof and at >= self._have)):
-            return at
-        at = bad + 1
+    def _resync(self, bad: int, end: int) -> tuple[int, int]:
+        """Find the next right frame after the damaged one at `bad` (that claims to end at `end`).
+
+        Returns
+        -------
+        pos, dropped
+            Where it begins, and how many bytes of the buffer before it were thrown away.
+        """
+        if end and (
+            (end + 4 <= self._have and self._buf[end : end + 4].tobytes() == TAG)
+            or (self._eof and end >= self._have)
+        ):
+            return end, 0
+        at = base = bad + 1
+        dropped = 0
+        data = b""
+        frames = np.zeros((2, 7), np.int64)
+        objects = np.zeros((1 << 12, 3), np.int64)
         while True:
-            found = self._buf[at : self._have].tobytes().find(TAG)
+            found = data.find(TAG, at - base)
             if found < 0:
-                if self._eof:
-                    return self._have
-                at = max(at, self._have - 3)
-                keep = self._have - at
-                # The search may cover gigabytes: only the last bytes are kept.
-                self._fill(self._have + (1 << 20))
-                if self._have - at == keep and self._eof:
-                    return self._have
+                at = max(at, base + len(data) - 3)
+                if base + len(data) == self._have:
+                    if self._eof:
+                        return self._have, dropped
+                    # The search may cover gigabytes: what was searched is not kept.
+                    n = at - bad - 1
+                    self._buf[bad + 1 : self._have - n] = self._buf[at : self._have].copy()
+                    self._have -= n
+                    at -= n
+                    dropped += n
+                    self._fill(self._have + _STEP)
+                base = at
+                data = self._buf[base : self._have].tobytes()
                 continue
-            at += found
+            at = base + found
             while True:
-                frames = np.zeros((2, 7), np.int64)
-                objects = np.zeros((1 << 12, 3), np.int64)
                 count = np.zeros(2, np.int64)
-                frames, _, (why, _, _) = self._walk(at, self._have, frames, objects, count, 1)
-                if why == _FULL or count[0] > 0:
-                    if frames[0, 2] in {5, 6} and self._checksum_right(frames[0]):
-                        return at
+                frames, objects, (why, _, _) = self._walk(at, self._have, frames, objects, count, 1)
+                if count[0] > 0:
+                    if self._checksum_right(frames[0]):
+                        return at, dropped
                     break
                 if why != _MORE or self._eof or self._have - at > MAX_FRAME:
                     break
                 self._fill(self._have + max(1 << 16, self._have - at))
             at += 1
 
-    def _old(self, pos: int, frames: Ints, objects: Ints, count: Ints, base: int) -> int:
-        """Parse one frame of versions 1 to 4 at `pos`; return its end, 0 for more bytes needed, -1 for no frame."""
-        first_frame = base + pos == 0 or bool(count[0] and frames[count[0] - 1, 2] < 5)
-        if not first_frame and self._buf[pos : pos + 4].tobytes() != TAG:
-            return -1
+    def _old(self, pos: int, end: int, frames: Ints, objects: Ints, count: Ints) -> tuple[int, Ints, Ints]:
+        """Parse one frame of versions 1 to 4 at `pos`, growing tables as needed.
+
+        Returns its end, 0 for more bytes needed, -1 for no frame; and the tables.
+        """
+        if not self._old_era and self._buf[pos : pos + 4].tobytes() != TAG:
+            return -1, frames, objects
         try:
-            stop, version, spans, end = parse_old(self._buf[pos : self._have])
+            stop, version, spans, size = parse_old(self._buf[pos:end])
         except _Short:
-            return 0
+            return 0, frames, objects
         except FormatError:
-            return -1
-        if count[1] + len(spans) > objects.shape[0]:
-            return -1
-        frames[count[0]] = (pos, stop, version, count[1], pos, pos + end, pos + end)
-        for key, type_name, at, size in spans:
+            return -1, frames, objects
+        while count[0] + 1 >= frames.shape[0] or count[1] + len(spans) >= objects.shape[0]:
+            frames, objects = self._room(frames, objects, count, force=True)
+        frames[count[0]] = (pos, stop, version, count[1], pos, pos + size, pos + size)
+        for key, type_name, at, n in spans:
             if not self._tray and stop == 73:
                 continue
-            objects[count[1]] = (self.names.add(key, type_name), pos + at, size)
+            objects[count[1]] = (self.names.add(key, type_name), pos + at, n)
             count[1] += 1
         count[0] += 1
-        return pos + end
+        return pos + size, frames, objects
 
     def _carry(self, frames: Ints, n: int, pos: int, base: int) -> tuple[int, int, list[tuple[int, int]]]:
         """Move the frames still in force and the unread bytes to the front of the buffer."""
@@ -775,13 +802,7 @@ def raw_frames(
                     int(batch.version[i]),
                     int(batch.offset[i]),
                     int(batch.index[i]),
-                    tuple(
-                        Span(
-                            *pairs[batch.pair[j]],
-                            batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes(),
-                        )
-                        for j in range(batch.first[i], batch.first[i + 1])
-                    ),
+                    tuple(_span(batch, pairs, j) for j in range(batch.first[i], batch.first[i + 1])),
                 )
             if damages is None and scanner.damages:
                 break
@@ -792,6 +813,11 @@ def raw_frames(
             damages += scanner.damages[known:]
         elif scanner.damages:
             raise DamagedFileError(scanner.damages[0].describe(path))
+
+
+def _span(batch: Batch, pairs: list[tuple[str, str]], j: int) -> Span:
+    key, type_name = pairs[batch.pair[j]]
+    return Span(key, type_name, batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes())
 
 
 def encode_frame(stop: str, objects: Iterable[tuple[str, str, bytes]], *, sort: bool = True) -> bytes:

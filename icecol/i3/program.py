@@ -328,7 +328,7 @@ class _Compiler:
         elif isinstance(of, RawPairs):
             self.raw_pairs(of, nested if about.name != "value" else "", group, about)
         elif isinstance(of, Custom):
-            self.custom(of, name, nested, group, about)
+            self.custom(of, name, group, about)
         elif isinstance(of, str) and of in {"OMKey", "ModuleKey"}:
             self.key(of, 0)
             self.emit(
@@ -477,7 +477,7 @@ class _Compiler:
 
     # -- the rest -----------------------------------------------------------------------------------------------
 
-    def custom(self, of: Custom, name: str, nested: str, group: int, about: Field) -> None:
+    def custom(self, of: Custom, name: str, group: int, about: Field) -> None:
         if of.codec in {"tree_bits", "tree_counts"}:
             if group != 0:
                 raise self.refuse(of)

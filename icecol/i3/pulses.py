@@ -335,7 +335,7 @@ def _bits(buf: Bytes, pos: int, end: int) -> tuple[int, int, int]:
 
 @njit(cache=True, nogil=True)
 def _mask(
-    buf: Bytes, at: Ints, size: Ints, skip: Ints, head: Bytes, write: bool, status: Ints, p_status: Ints,
+    buf: Bytes, at: Ints, size: Ints, skip: Ints, write: bool, status: Ints, p_status: Ints,
     p_rows: Ints, p_om: I32, p_sensors: Ints, p_time: F64, p_charge: F32, p_width: F32, p_flags: Bytes,
     rows: Ints, om: I32, sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
@@ -433,16 +433,13 @@ def _sources(buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, where:
 
 def apply_masks(buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, source: PulseBatch) -> PulseBatch:
     """Apply I3RecoPulseSeriesMapMask blobs to their source, row by row."""
-    head = np.zeros(1, np.uint8)
     rows = np.zeros(at.size + 1, np.int64)
     i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
     f64, f32, u8 = np.zeros(1), np.zeros(1, np.float32), np.zeros(1, np.uint8)
     parent = (source.status, source.rows, source.om, source.sensors, *source.leaves())
-    n_om, n = _mask(
-        buf, at, size, skip, head, False, status, *parent, rows, i32, i64, f64, f32, f32.copy(), u8
-    )
+    n_om, n = _mask(buf, at, size, skip, False, status, *parent, rows, i32, i64, f64, f32, f32.copy(), u8)
     out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
-    _mask(buf, at, size, skip, head, True, status, *parent, rows, *out)
+    _mask(buf, at, size, skip, True, status, *parent, rows, *out)
     return PulseBatch(status, rows, *out)
 
 
@@ -531,7 +528,7 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
             limit -= 1
             a, b, c = first + 1, first + (last - first) // 2, last - 1
             ta, tb, tc = t[idx[a]], t[idx[b]], t[idx[c]]
-            if ta < tb:
+            if ta < tb:  # noqa: SIM108
                 m = b if tb < tc else (c if ta < tc else a)
             else:
                 m = a if ta < tc else (c if tb < tc else b)
@@ -652,7 +649,8 @@ def unite(parts: list[PulseBatch]) -> PulseBatch:
             *part.leaves(),
         )
         total = _filled(status, *merged)
-    leaves = tuple(x.copy() for x in total.leaves())
+    t, q, w, f = total.leaves()
+    leaves = t.copy(), q.copy(), w.copy(), f.copy()
     _sort_sensors(total.sensors, *leaves)
     return PulseBatch(status, total.rows, total.om, total.sensors, *leaves)
 
@@ -676,7 +674,8 @@ def _by_module(rows: Ints, om: I32, sensors: Ints) -> tuple[Ints, I32, Ints]:
 def combine_modules(source: PulseBatch) -> PulseBatch:
     """Take all photomultipliers of a module as one, pulses sorted by time."""
     rows, om, sensors = _by_module(source.rows, source.om, source.sensors)
-    leaves = tuple(x.copy() for x in source.leaves())
+    t, q, w, f = source.leaves()
+    leaves = t.copy(), q.copy(), w.copy(), f.copy()
     _sort_sensors(sensors, *leaves)
     status = np.where(source.status == OK, OK, PARENT)
     return PulseBatch(status, rows, om, sensors, *leaves)
@@ -1009,25 +1008,28 @@ class PulseResolver:
         return read(batch.buf, batch.at[unique], batch.size[unique]).take(index.astype(np.int64))
 
     def maps(self, key: str, rows: Ints) -> PulseBatch:
+        """Read explicit pulse maps."""
         return self._unique(key, rows, read_maps)
 
     def superdst(self, key: str, rows: Ints) -> PulseBatch:
+        """Unpack I3SuperDST."""
         return self._unique(key, rows, read_superdst)
 
     def hits(self, key: str, rows: Ints) -> PulseBatch:
+        """Read hits as pulses."""
         return self._unique(key, rows, _read_hits)
 
     def masks(self, key: str, rows: Ints) -> PulseBatch:
+        """Apply masks to the series they refer to."""
         batch = self.events.batch
         objects = self.events.objects(key)[rows]
         at, size = batch.at[objects], batch.size[objects]
         parts: list[tuple[Ints, PulseBatch]] = []
-        names = Names()
         for version in (2, 1):
             status, where, length = (np.zeros(rows.size, np.int64) for _ in range(3))
             _sources(batch.buf, at, size, opening("I3RecoPulseSeriesMapMask", version), status, where, length)
             left = status == OK
-            for source, mine in _by_text(batch.buf, where, length, left, names):
+            for source, mine in _by_text(batch.buf, where, length, left):
                 skip = where[mine] + length[mine] - at[mine] + (4 if version == 1 else 0)
                 parent = self.series(source).take(rows[mine])
                 masked = apply_masks(
@@ -1039,6 +1041,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=OPENING)
 
     def unions(self, key: str, rows: Ints) -> PulseBatch:
+        """Merge the series that are listed."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -1051,6 +1054,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def modules(self, key: str, rows: Ints) -> PulseBatch:
+        """Take the photomultipliers of a module as one."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -1061,6 +1065,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def corrections(self, key: str, rows: Ints) -> PulseBatch:
+        """Correct charges by the calibration."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -1160,9 +1165,7 @@ def _parts(batch: PulseBatch) -> tuple[Any, ...]:
     return batch.rows, batch.om, batch.sensors, batch.time, batch.charge, batch.width, batch.flags
 
 
-def _by_text(
-    buf: Bytes, where: Ints, length: Ints, which: npt.NDArray[np.bool_], names: Names
-) -> list[tuple[str, Ints]]:
+def _by_text(buf: Bytes, where: Ints, length: Ints, which: npt.NDArray[np.bool_]) -> list[tuple[str, Ints]]:
     """Group places by the text that stands there."""
     left = np.flatnonzero(which)
     groups = []
@@ -1243,7 +1246,7 @@ def _mean_charges(blob: bytes) -> tuple[I32, F64, F64]:
     if blob not in _CHARGES:
         from icecol.i3 import archive
 
-        found = archive.decode(blob)
+        found: Any = archive.decode(blob)
         items = sorted(
             (key.string << 16 | key.om << 8 | key.pmt, value.mean_atwd_charge, value.mean_fadc_charge)
             for key, value in found.dom_cal.items()
