@@ -85,7 +85,8 @@ def survey(path: str | os.PathLike[str], *, verify: bool = True) -> Survey:
         scanner = Scanner(stream, verify=verify, tray=True)
         for batch in scanner.batches():
             fresh = batch.stop[batch.fresh :]
-            for letter in np.unique(fresh):
+            letters, first = np.unique(fresh, return_index=True)
+            for letter in letters[np.argsort(first)]:
                 stop = chr(letter)
                 frames = np.flatnonzero(batch.stop == letter)
                 frames = frames[frames >= batch.fresh]
