@@ -14,27 +14,29 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
 
+from icecol.convert.behind import Behind
 from icecol.convert.geometry import read_geometry
-from icecol.convert.overlap import Behind, ahead
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
-from icecol.dataset.scan import Dataset, open_dataset
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Scanner
 from icecol.i3.events import Events, mix, new_order
 from icecol.i3.stream import files_of
 
-BATCH_BYTES: Final = 12 << 20
+if TYPE_CHECKING:
+    from icecol.dataset.scan import Dataset
+
+BATCH_BYTES: Final = 32 << 20
 """Bytes of frames that are decoded together."""
 ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
@@ -171,6 +173,8 @@ def i3(
         manifests.write(
             replace(manifest, settings={**manifest.settings, **settings}), folder / manifests.NAME
         )
+    from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
+
     made = open_dataset(folder)
     damaged = [d for outcome in outcomes for d in outcome.damages]
     if damaged and not skip_damaged:
@@ -312,7 +316,7 @@ def convert_file(
                 Behind(writer.append) as append,
             ):
                 read = 0
-                for batch in ahead(scanner.batches()):
+                for batch in scanner.batches():
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
                     stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
                     events = mix(batch, conversion.stop, order)
@@ -322,7 +326,7 @@ def convert_file(
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
                     if events.n:
                         table = maker.table(events)
-                        append(table, table.get_total_buffer_size())
+                        append(table, table.nbytes)
                         events_read += events.n
                     if progress is not None:
                         progress(str(path), events.n, scanner.n_bytes - read, 0)

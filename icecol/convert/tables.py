@@ -294,40 +294,36 @@ class _ByRows:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         names = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
-        self._made: list[tuple[Leaf, pa.Array, npt.NDArray[Any] | None]] = []
+        self._leaves: list[Leaf] = []
+        arrays: list[pa.Array] = []
         for i, leaf in enumerate(columns.program.leaves):
             if leaf.name.endswith("?"):
                 continue
-            valid = names.get(f"{leaf.name}?")
-            array = _nest(columns, *_values(columns, i, valid))
-            plain = leaf.group == 0 and leaf.kind != "str" and valid is None
-            self._made.append((leaf, array, columns.values[i] if plain else None))
+            self._leaves.append(leaf)
+            arrays.append(_nest(columns, *_values(columns, i, names.get(f"{leaf.name}?"))))
             if leaf.name.endswith("utc_daq_time") and leaf.group == 0:
                 stem = leaf.name.removesuffix("utc_daq_time")
-                stamp = _timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i])
-                about = Leaf(stem.rstrip("_") or "time", "i64", 0, "", "UTC, cut to whole nanoseconds")
-                self._made.append((about, stamp, None))
+                doc = "UTC, cut to whole nanoseconds"
+                self._leaves.append(Leaf(stem.rstrip("_") or "time", "i64", 0, "", doc))
+                arrays.append(_timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i]))
+        self._batch = pa.RecordBatch.from_arrays(arrays, names=[leaf.name for leaf in self._leaves])
 
     def columns(self, key: str, begin: int, n: int, source: Ints | None) -> list[Column]:
         """Return the columns of a key whose objects are those from `begin` on, put at the rows of `source`."""
-        fields = self._fields(key)
-        if source is None:
-            whole = n == len(self._made[0][1]) if self._made else True
-            return [
-                (f, a if whole else a.slice(begin, n))
-                for f, (_, a, _) in zip(fields, self._made, strict=True)
-            ]
-        index, valid, place = _index(source), source >= 0, np.maximum(source, 0) + begin
-        return [
-            (f, array.slice(begin, n).take(index) if plain is None else _numbers(plain[place], f.type, valid))
-            for f, (_, array, plain) in zip(fields, self._made, strict=True)
-        ]
+        part = self._batch.slice(begin, n)
+        if source is not None and self._leaves:
+            part = part.take(_index(source))
+        return list(zip(self._fields(key), part.columns, strict=True))
 
     def _fields(self, key: str) -> list[pa.Field]:
         program = self._columns.program
         about = (key, program.name, program.version, *program.versions.items())
         if about not in _FIELDS:
-            _FIELDS[about] = [_field(f"{key}.{leaf.name}", array.type, leaf) for leaf, array, _ in self._made]
+            types = self._batch.schema.types
+            _FIELDS[about] = [
+                _field(f"{key}.{leaf.name}", dtype, leaf)
+                for leaf, dtype in zip(self._leaves, types, strict=True)
+            ]
         return _FIELDS[about]
 
 
@@ -447,23 +443,27 @@ def _by_name(key: str, columns: Columns, begin: int, n: int) -> list[Column]:
 def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
     """Make the columns of maps whose values all have one type."""
     top = next(leaf.group for leaf in columns.program.leaves if leaf.kind == "name")
-    out: list[Column] = []
-    leaves = [(i, leaf) for i, leaf in enumerate(columns.program.leaves) if leaf.kind != "name"]
-    full = np.all(index >= 0, axis=1).tolist()
-    nested: dict[int, pa.Array] = {}
-    for k, name in enumerate(names):
-        element = index[k]
-        valid = None if full[k] else element >= 0
-        for i, leaf in leaves:
-            member = f"{key}.{name}" if leaf.name == "value" else f"{key}.{name}.{leaf.name}"
-            if leaf.group == top and leaf.kind != "str":
-                array = _numbers(columns.values[i][element], ARROW[leaf.kind], valid)
-            else:
-                if i not in nested:
-                    nested[i] = _nest(columns, *_values(columns, i), top)
-                array = nested[i].take(pa.array(element, mask=element < 0))
-            out.append((_field(member, array.type, leaf), array))
-    return out
+    n = index.shape[1]
+    flat = index.ravel()
+    valid = flat >= 0
+    everywhere = bool(valid.all())
+    made: list[list[Column]] = []
+    for i, leaf in enumerate(columns.program.leaves):
+        if leaf.kind == "name":
+            continue
+        # one array over all names, of which each name's is a part
+        if leaf.group == top and leaf.kind != "str":
+            whole = _numbers(columns.values[i][flat], ARROW[leaf.kind], None if everywhere else valid)
+        else:
+            whole = _nest(columns, *_values(columns, i), top).take(pa.array(flat, mask=~valid))
+        end = "" if leaf.name == "value" else f".{leaf.name}"
+        made.append(
+            [
+                (_field(f"{key}.{name}{end}", whole.type, leaf), whole.slice(k * n, n))
+                for k, name in enumerate(names)
+            ]
+        )
+    return [column for of_name in zip(*made, strict=True) for column in of_name]
 
 
 def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
@@ -474,22 +474,27 @@ def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[n
     top = columns.program.leaves[leaves["which"]].group
     doc = columns.program.leaves[leaves["which"]].doc
     items = _nest(columns, *_values(columns, leaves["items"]), top)
+    about = Leaf("", "", 0, "", doc)
     out: list[Column] = []
-    for name, element in zip(names, index, strict=True):
-        valid = element >= 0
-        kinds = set(np.unique(which[element[valid]]).tolist())
-        if kinds <= {0, 1, 2}:
-            dtype, kind = {0: (pa.int32(), np.int32), 2: (pa.bool_(), np.uint8)}.get(
-                min(kinds) if len(kinds) == 1 else 1, (pa.float64(), np.float64)
-            )
-            array = _numbers(np.where(valid, number[element], 0).astype(kind), dtype, valid)
-        elif kinds <= {3, 4, 5}:
-            inner = pa.int32() if kinds == {3} else pa.bool_() if kinds == {5} else pa.float64()
-            array = items.take(pa.array(element, mask=~valid)).cast(pa.list_(inner))
+    n = index.shape[1]
+    flat = index.ravel()
+    there = flat >= 0
+    numbers = _numbers(number[flat], pa.float64(), there)
+    kinds_of = np.where(there, 1 << which[flat], 0).reshape(index.shape)
+    for k, (name, kinds) in enumerate(
+        zip(names, np.bitwise_or.reduce(kinds_of, axis=1).tolist(), strict=True)
+    ):
+        if kinds < 8:
+            dtype = {1: pa.int32(), 4: pa.bool_()}.get(kinds, pa.float64())
+            array = numbers.slice(k * n, n)
+            array = array if dtype == array.type else array.cast(dtype)
+        elif not kinds & 7:
+            inner = {8: pa.int32(), 32: pa.bool_()}.get(kinds, pa.float64())
+            array = items.take(pa.array(index[k], mask=index[k] < 0)).cast(pa.list_(inner))
         else:
             msg = f"{key}.{name} is a number in one event and a list in another"
             raise FormatError(msg)
-        out.append((schemas.field(f"{key}.{name}", array.type, "", doc), array))
+        out.append((_field(f"{key}.{name}", array.type, about), array))
     return out
 
 

@@ -130,11 +130,11 @@ class PartWriter:
         else:
             self.abort()
 
-    def append(self, table: pa.Table) -> None:
+    def append(self, table: pa.Table, size: int | None = None) -> None:
         """Add rows. Tables of 500 events and more are written much quicker than many small ones."""
         if not table.schema.equals(self.schema):
             self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
-        self._push(table, _memory(table) if table.num_rows else 0)
+        self._push(table, (_memory(table) if size is None else size) if table.num_rows else 0)
         while self._rows >= self._events or self._bytes >= self._limit:
             self._flush()
 

@@ -1,36 +1,24 @@
-"""Reading ahead and writing behind in threads: what is done there runs without the interpreter's lock."""
+"""Writing behind: a thread writes what is ready while the next is made."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
-
-T = TypeVar("T")
+from typing import Any, Final, Self
 
 PENDING_BYTES: Final = 12 << 20
 """How much may wait to be written."""
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield items, each made in a thread while the one before is in use."""
-    with ThreadPoolExecutor(1) as pool:
-        end = object()
-        coming: Future[Any] = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, items, end)
-            yield item
-
-
 class Behind:
-    """Call a function on one argument after another in a thread, in order, with bounded memory waiting.
+    """Call a function on one argument after another (and its size) in a thread, in order, with bounded memory waiting.
 
     An error of the function is raised at one of the next calls, or at the end of the `with` block.
     """
 
-    def __init__(self, function: Callable[[Any], None], pending_bytes: int = PENDING_BYTES) -> None:
+    def __init__(self, function: Callable[[Any, int], None], pending_bytes: int = PENDING_BYTES) -> None:
         self._function, self._most = function, pending_bytes
         self._pool = ThreadPoolExecutor(1)
         self._pending: deque[tuple[Future[None], int]] = deque()
@@ -39,7 +27,7 @@ class Behind:
         """Hand over one argument of `size` bytes; waits while too much is pending."""
         while self._pending and (self._pending[0][0].done() or sum(n for _, n in self._pending) > self._most):
             self._pending.popleft()[0].result()
-        self._pending.append((self._pool.submit(self._function, argument), size))
+        self._pending.append((self._pool.submit(self._function, argument, size), size))
 
     def __enter__(self) -> Self:
         """Return itself."""
