@@ -675,7 +675,7 @@ def demo(
     events: Annotated[int, typer.Option("--events", "-n", min=2)] = 3000,
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
-    """Run a whole analysis on simulated events: no data, no network, under a minute.
+    """Run a whole analysis on simulated events: no data, no network, about a minute the first time.
 
     [dim]icecol demo[/]
     """

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ class Demo:
 
     `cutflow` is the table that `icecol.cutflow` gives, `charge` the histogram of the charge of selected events in PE,
     `medians` the median opening angle to the true direction of selected muons in degrees, for each reconstruction,
-    `seconds` the time of each step.
+    `seconds` the time of each step, and under `compile` that of waiting for kernels to be compiled.
     """
 
     folder: Path
@@ -62,11 +62,13 @@ class _Steps:
 
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
+    number: int = 0
 
     @contextmanager
     def step(self, name: str, what: str, code: str) -> Iterator[None]:
         """Say what is done and how a user writes it, then how long it took."""
-        self.console.print(f"\n[bold]{len(self.seconds) + 1}. {what}[/]")
+        self.number += 1
+        self.console.print(f"\n[bold]{self.number}. {what}[/]")
         for line in code.splitlines():
             self.console.print(f"   {line}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         begin = time.perf_counter()
@@ -116,7 +118,7 @@ def run(
         f"icecol demo: {events} simulated events in {folder}/ "
         "[dim](the first run on a machine also compiles the kernels)[/]"
     )
-    with _helpers() as ready:
+    with _helpers(steps) as ready:
         paths, gcd = _simulate(steps, folder, events, seed)
         ready("conversion")
         dataset = _convert(steps, folder, paths, gcd)
@@ -326,8 +328,10 @@ def _conclude(steps: _Steps, demo: Demo) -> None:
 
 
 @contextmanager
-def _helpers() -> Iterator[Any]:
-    """Compile the kernels of the later steps in processes of their own; numba keeps them on disk for this one.
+def _helpers(steps: _Steps) -> Iterator[Callable[[str], None]]:
+    """Compile the kernels of later steps in processes of their own and yield a function that waits for those of one.
+
+    numba keeps the compiled code on disk, where this process finds it.
 
     What fails there is of no consequence: this process then compiles it itself.
     """
@@ -340,8 +344,17 @@ def _helpers() -> Iterator[Any]:
         )
         for name in ("conversion", "features")
     }
+
+    def wait(name: str) -> None:
+        begin = time.perf_counter()
+        running[name].wait()
+        seconds = time.perf_counter() - begin
+        steps.seconds["compile"] = steps.seconds.get("compile", 0.0) + seconds
+        if seconds > 0.5:
+            steps.console.print(f"\n   {seconds:.1f} s more until all kernels are compiled (this once)", style="dim")
+
     try:
-        yield lambda name: running[name].wait()
+        yield wait
     finally:
         for process in running.values():
             process.terminate()

@@ -41,7 +41,8 @@ def test_ends_in_numbers(done):
 
 def test_shows_each_step_with_its_code_and_time(done):
     found, text = done
-    assert list(found.seconds) == ["simulate", "write", "convert", "select", "histogram", "resolution"]
+    steps = ["simulate", "write", "compile", "convert", "select", "histogram", "resolution"]
+    assert list(found.seconds) == steps
     for code in (
         "ic.convert.i3(",
         "ic.with_features(",
