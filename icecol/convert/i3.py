@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,7 +37,7 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 32 << 20
+BATCH_BYTES: Final = 20 << 20
 """Bytes of frames that are decoded together."""
 ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
@@ -307,7 +308,7 @@ def convert_file(
     of_file = TableMaker()
     simulation: list[pa.Table] = []
     skipped = events_read = 0
-    with file:
+    with file, _returning_memory():
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         order, order_s = new_order(), new_order()
         try:
@@ -344,6 +345,17 @@ def convert_file(
     if progress is not None:
         progress(str(path), 0, scanner.n_bytes - read, 1)
     return _outcome_of(source)
+
+
+@contextmanager
+def _returning_memory() -> Iterator[None]:
+    """Let Arrow allocate from the system, which takes freed memory back: its own pool keeps tens of megabytes."""
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
 
 
 def _wanted(events: Events, conversion: Conversion, maker: TableMaker, streams: Counter[str]) -> Events:

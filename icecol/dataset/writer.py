@@ -43,6 +43,8 @@ ROW_GROUP_EVENTS: Final = 8192
 ROW_GROUP_BYTES: Final = 128 << 20
 """Bytes in memory after which a row group is written however few its events; below about two thousand
 events a row group, the fixed cost of each column chunk outweighs that of its values."""
+PART_CHUNKS: Final = 1 << 13
+"""Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
 PART_ROW_GROUPS: Final = 16
 """Row groups of a part that compaction makes."""
 
@@ -179,6 +181,8 @@ class PartWriter:
             if self._file is None:
                 self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
             self._file.write(group)
+            if self._file.chunks >= PART_CHUNKS:
+                self._finish_file()
         except OSError as err:
             self._fail(err)
 
@@ -216,6 +220,7 @@ class _File:
         self.schema = schema
         self.temp = manifests.temporary(path)
         self.rows = 0
+        self.chunks = 0
         self.runs: tuple[int, int] | None = None
         try:
             self.sink = pa.output_stream(str(self.temp), buffer_size=1 << 20)
@@ -227,6 +232,7 @@ class _File:
     def write(self, group: pa.Table) -> None:
         self.writer.write_table(group, row_group_size=group.num_rows)
         self.rows += group.num_rows
+        self.chunks += group.num_columns
         if RUN in group.schema.names:
             extremes = pc.min_max(group.column(RUN)).as_py()
             if extremes["min"] is not None:

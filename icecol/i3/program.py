@@ -290,7 +290,8 @@ class _Compiler:
         self.emit(HDR, self.slot(of), tracking, version)
 
     def enter(self, layout: Class) -> int:
-        version = self.program.versions.get(layout.name, layout.version)
+        own = layout.name == self.layout.name  # a class inside itself: one header, so one version
+        version = self.program.version if own else self.program.versions.get(layout.name, layout.version)
         self.header(layout.name, tracking=int(layout.tracked), version=version)
         if layout.tracked:
             self.emit(ID)

@@ -18,8 +18,8 @@ from numba import njit
 
 from icecol.errors import FormatError
 from icecol.i3.bits import load_f32, load_f64, load_i32, load_u16, load_u32, same
-from icecol.i3.columns import _short_size, _size, class_of, decode, opening
-from icecol.i3.container import Names, text
+from icecol.i3.columns import _short_size, _size, class_of, opening
+from icecol.i3.container import text
 from icecol.i3.events import Events
 
 Bytes = npt.NDArray[np.uint8]
@@ -1217,16 +1217,22 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     om: list[npt.NDArray[np.int32]] = []
     times: list[npt.NDArray[np.float64]] = []
     counts: list[npt.NDArray[np.int64]] = []
+    from icecol.i3 import archive
+    from icecol.i3.objects import FrameMap
+
     for i in range(at.size):
-        (columns,) = decode(buf, at[i : i + 1], size[i : i + 1], Names())
-        if columns.good.size:
-            status[i] = OK
-            leaves = {leaf.name: v for leaf, v in zip(columns.program.leaves, columns.values, strict=True)}
-            keys, n = np.unique(leaves["omkey"], return_counts=True)
-            om.append(keys.astype(np.int32))
-            counts.append(n)
-            times.append(leaves["time"].astype(np.float64))
-        rows.append(rows[-1] + (om[-1].size if columns.good.size else 0))
+        n_om = 0
+        try:
+            found: Any = archive.decode(buf[at[i] : at[i] + size[i]].tobytes())
+        except FormatError:
+            found = None
+        keys = [k.string << 16 | k.om << 8 | k.pmt for k in found] if isinstance(found, FrameMap) else None
+        if keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
+            om.append(np.array(keys, np.int32))
+            counts.append(np.array([len(hits) for hits in found.values()], np.int64))
+            times += [np.asarray(hits["time"], np.float64) for hits in found.values()]
+            status[i], n_om = OK, len(found)
+        rows.append(rows[-1] + n_om)
     time = np.concatenate([*times, np.zeros(0)])
     sensors = np.concatenate([[0], np.cumsum(np.concatenate([*counts, np.zeros(0, np.int64)]))]).astype(
         np.int64
@@ -1248,13 +1254,22 @@ def _mean_charges(blob: bytes) -> tuple[I32, F64, F64]:
 
         found: Any = archive.decode(blob)
         items = sorted(
-            (key.string << 16 | key.om << 8 | key.pmt, value.mean_atwd_charge, value.mean_fadc_charge)
+            (
+                key.string << 16 | key.om << 8 | key.pmt,
+                _mean(value.mean_atwd_charge, value, "is_mean_atwd_charge_valid"),
+                _mean(value.mean_fadc_charge, value, "is_mean_fadc_charge_valid"),
+            )
             for key, value in found.dom_cal.items()
         )
         table = np.array(items, np.float64).reshape(-1, 3)
         _CHARGES.clear()
         _CHARGES[blob] = table[:, 0].astype(np.int32), table[:, 1].copy(), table[:, 2].copy()
     return _CHARGES[blob]
+
+
+def _mean(charge: float, calibration: Any, flag: str) -> float:
+    """Return a mean charge; NaN where a flag of class version 11 says that it is not valid."""
+    return np.nan if getattr(calibration, flag, None) is False else charge
 
 
 __all__ = ["PULSE_CLASSES", "REASONS", "PulseBatch", "PulseResolver"]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError, MissingColumnError, close_names
-from icecol.i3.archive import FrameMap, OMKey, Record
+from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject
 
 PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")])
 """A pulse: time [ns], charge [PE], width [ns], flags (bit 0 local coincidence, bit 1 ATWD, bit 2 FADC)."""
@@ -112,6 +112,9 @@ def resolve(frame: Mapping[str, Any], key: str, _asked: tuple[str, ...] = ()) ->
     name = obj.i3class
     if name not in _RESOLVERS:
         msg = f"{key!r} is an object of class {name}, not a pulse series"
+        raise FormatError(msg)
+    if isinstance(obj, UnknownObject):
+        msg = f"{key!r} is a {name} of version {obj.version}, which is not known"
         raise FormatError(msg)
     try:
         return _RESOLVERS[name](obj, lambda other: resolve(frame, other, (*_asked, key)), frame)
@@ -217,7 +220,9 @@ def _corrected(obj: Record, lookup: Lookup, frame: Mapping[str, Any]) -> PulseMa
 
 def _factor(mean: float | None, *, valid: bool | None) -> float:
     """Return what charges are multiplied by, 1 where the mean charge is not valid."""
-    return 1.0 if mean is None or valid is False or np.isnan(mean) else 1.0 / mean
+    if mean is None or valid is False or np.isnan(mean):
+        return 1.0
+    return 1.0 / mean if mean else np.copysign(np.inf, mean)
 
 
 # -- I3SuperDST -----------------------------------------------------------------------------------------------------
