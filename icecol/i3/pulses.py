@@ -678,7 +678,7 @@ def combine_modules(source: PulseBatch) -> PulseBatch:
     leaves = t.copy(), q.copy(), w.copy(), f.copy()
     _sort_sensors(sensors, *leaves)
     status = np.where(source.status == OK, OK, PARENT)
-    return PulseBatch(status, rows, om, sensors, *leaves)
+    return _good(PulseBatch(status, rows, om, sensors, *leaves))
 
 
 # -- I3SuperDST -------------------------------------------------------------------------------------------------------
@@ -1098,7 +1098,7 @@ class PulseResolver:
                 series.width,
                 series.flags,
             )
-            parts.append((mine, corrected.take(np.arange(mine.size))))
+            parts.append((mine, _good(corrected)))
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def _alike(self, key: str, rows: Ints) -> list[tuple[bytes, Ints]]:
@@ -1159,6 +1159,14 @@ def _assemble(n: int, parts: list[tuple[Ints, PulseBatch]], otherwise: int = ABS
         begin += part.status.size
     taken = whole.take(index)
     return PulseBatch(np.where(index >= 0, taken.status, otherwise), *_parts(taken))
+
+
+def _good(batch: PulseBatch) -> PulseBatch:
+    """Drop the pulses of rows that failed."""
+    if not batch.status.any():
+        return batch
+    kept = batch.take(np.where(batch.status == OK, np.arange(batch.status.size), -1))
+    return PulseBatch(batch.status, *_parts(kept))
 
 
 def _parts(batch: PulseBatch) -> tuple[Any, ...]:
