@@ -1025,7 +1025,7 @@ class PulseResolver:
         objects = self.events.objects(key)[rows]
         at, size = batch.at[objects], batch.size[objects]
         parts: list[tuple[Ints, PulseBatch]] = []
-        for version in (2, 1):
+        for version in (2, 1, 0):
             status, where, length = (np.zeros(rows.size, np.int64) for _ in range(3))
             _sources(batch.buf, at, size, opening("I3RecoPulseSeriesMapMask", version), status, where, length)
             left = status == OK
@@ -1204,6 +1204,9 @@ def _strings(blob: bytes, name: str, *, vector: bool = False, n: int = 0) -> lis
         raise FormatError(msg)
     at = len(head)
     if vector:
+        if blob[at : at + 2] != b"\x00\x00":
+            msg = f"{name} has a vector of a version that is not known"
+            raise FormatError(msg)
         at += 2
         n = int.from_bytes(blob[at : at + 4], "little")
         at += 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from icecol.reco.angles import opening_angle
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.inertia import tensor_of_inertia
@@ -16,6 +17,7 @@ __all__ = [
     "improved_linefit",
     "kernel",
     "linefit",
+    "opening_angle",
     "tensor_of_inertia",
     "with_features",
 ]

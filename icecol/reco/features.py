@@ -175,7 +175,8 @@ def kernel(**fields: Any) -> Callable[[Callable[..., Any]], Kernel]:
     arguments are parameters; give them defaults. Pulses are sorted by omkey, as IceTray's maps are, when the kernel
     asks for omkey or the geometry; those of sensors that are not in the geometry are left out when it asks for the
     geometry. The function is compiled by numba: numbers and numpy only, NaN for "no answer" (null in a field of
-    integers). It is not called for a null list, and its fields are null there.
+    integers); one field is returned as the number itself. It is not called for a null list, and its fields are null
+    there.
 
     Examples
     --------
