@@ -351,7 +351,9 @@ def _helpers(steps: _Steps) -> Iterator[Callable[[str], None]]:
         seconds = time.perf_counter() - begin
         steps.seconds["compile"] = steps.seconds.get("compile", 0.0) + seconds
         if seconds > 0.5:
-            steps.console.print(f"\n   {seconds:.1f} s more until all kernels are compiled (this once)", style="dim")
+            steps.console.print(
+                f"\n   {seconds:.1f} s more until all kernels are compiled (this once)", style="dim"
+            )
 
     try:
         yield wait
