@@ -170,7 +170,8 @@ class TableMaker:
         batch = events.batch
         picks = [_pick(events.objects(key)) for key in keys]
         objects = np.concatenate([pick.objects for pick in picks])
-        results = decode(batch.buf, batch.at[objects], batch.size[objects], self.names)
+        runs = len(keys) if all(pick.objects.size == picks[0].objects.size for pick in picks) else 1
+        results = decode(batch.buf, batch.at[objects], batch.size[objects], self.names, runs)
         if len(results) != 1 or results[0].failed:
             if len(keys) > 1:  # something is odd: one key at a time
                 return {key: self._objects(events, [key])[key] for key in keys}
