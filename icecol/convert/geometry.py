@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ def read_geometry(path: str | Path) -> Geometry:
         msg = f"{path} has no I3Geometry (keys of its geometry, calibration and status frames: {close_names('', keys)})"
         raise GeometryError(msg)
     return from_objects(found["I3Geometry"], found.get("I3Calibration"), found.get("bad"))
+
+
+@lru_cache(maxsize=2)
+def gcd_objects(path: str) -> dict[str, bytes]:
+    """Return the objects of the geometry, calibration and status frames of a file, serialised; none of a table."""
+    if path.endswith(".parquet"):
+        return {}
+    return {
+        span.key: span.blob for frame in raw_frames(path) if frame.stop in "GCD" for span in frame.objects
+    }
 
 
 def _collect(frame: RawFrame, found: dict[str, Any]) -> None:

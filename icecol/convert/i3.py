@@ -55,6 +55,7 @@ class Conversion:
     streams: tuple[str, ...] | None
     stop: str
     verify: bool
+    gcd: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return it as the settings of a manifest."""
@@ -64,6 +65,7 @@ class Conversion:
             "pulses": None if self.pulses is None else list(self.pulses),
             "streams": None if self.streams is None else list(self.streams),
             "stop": self.stop,
+            "gcd": self.gcd,
         }
 
 
@@ -106,8 +108,8 @@ def i3(
     dataset : path
         Folder to make.
     gcd : path or Geometry, optional
-        Where the sensors come from: a GCD file, or a geometry Parquet file. By default the geometry in the files
-        themselves, or else the nominal detector with 86 strings.
+        Where the sensors come from, and the calibration where pulses need one: a GCD file, or a geometry Parquet
+        file. By default the geometry in the files themselves, or else the nominal detector with 86 strings.
     keys : glob pattern or several, optional
         Frame keys to take besides pulses; by default all whose class has a form as columns.
     pulses : glob pattern or several, optional
@@ -155,7 +157,8 @@ def i3(
     if len(stop) != 1:
         msg = f"`stop` is one letter, 'P' or 'Q'; found {stop!r}"
         raise ValueError(msg)
-    conversion = Conversion(_names(keys), _names(pulses), _names(streams), stop, verify)
+    gcd_path = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
+    conversion = Conversion(_names(keys), _names(pulses), _names(streams), stop, verify, gcd_path)
     geometry = gcd if isinstance(gcd, Geometry) else read_geometry(gcd) if gcd is not None else None
     new = not Path(dataset).exists()
     folder = writers.start(dataset, overwrite=overwrite)
@@ -304,7 +307,7 @@ def convert_file(
     stops: Counter[str] = Counter()
     streams: Counter[str] = Counter()
     stream, file, _ = open_stream(path)
-    maker = TableMaker(conversion.keys, conversion.pulses)
+    maker = TableMaker(conversion.keys, conversion.pulses, conversion.gcd)
     of_file = TableMaker()
     simulation: list[pa.Table] = []
     skipped = events_read = 0

@@ -31,6 +31,7 @@ def scan_i3(
     pulses: str | Iterable[str] | None = None,
     streams: str | Iterable[str] | None = None,
     stop: str = "P",
+    gcd: str | Path | None = None,
     verify: bool = True,
 ) -> pl.LazyFrame:
     """Scan .i3 files as a lazy frame with the columns that a conversion would give.
@@ -41,7 +42,7 @@ def scan_i3(
 
     Parameters
     ----------
-    paths, keys, pulses, streams, stop, verify
+    paths, keys, pulses, streams, stop, gcd, verify
         As for `icecol.convert.i3`.
 
     Returns
@@ -68,7 +69,7 @@ def scan_i3(
     chosen = _tuple(streams)
 
     def tables(path: Path, wanted: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
-        maker = TableMaker(_tuple(keys), _tuple(pulses))
+        maker = TableMaker(_tuple(keys), _tuple(pulses), None if gcd is None else str(gcd))
         stream, file, _ = open_stream(path)
         with file:
             scanner = Scanner(stream, verify=verify, batch_bytes=BATCH_BYTES)

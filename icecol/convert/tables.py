@@ -18,11 +18,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from icecol.convert.geometry import gcd_objects
 from icecol.dataset import schema as schemas
 from icecol.errors import FormatError
 from icecol.i3.columns import Columns, class_of, decode
 from icecol.i3.container import Names
 from icecol.i3.events import Events
+from icecol.i3.old import modern
 from icecol.i3.program import Leaf
 from icecol.i3.pulses import ABSENT, OK, PULSE_CLASSES, REASONS, PulseResolver
 from icecol.i3.waveforms import launches
@@ -63,10 +65,13 @@ class TableMaker:
         without wildcards is taken even if its class has none: its bytes become the column `key.blob`.
     pulses : sequence of str, or None
         Glob patterns of pulse series; None takes all of them.
+    gcd : path, optional
+        File whose calibration serves events that have none of their own.
     """
 
     keys: Sequence[str] | None = None
     pulses: Sequence[str] | None = None
+    gcd: str | None = None
     names: Names = field(default_factory=Names)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     _classes: dict[int, str] = field(default_factory=dict)
@@ -84,7 +89,7 @@ class TableMaker:
         stops : str
             Stop letters whose keys are taken; by default all but geometry, calibration, status and simulation.
         """
-        resolver = PulseResolver(events)
+        resolver = PulseResolver(events, self._outside)
         made: dict[str, list[Column]] = {}
         alike: dict[str, list[str]] = {}
         for key, pairs in self._present(events, stops).items():
@@ -105,6 +110,10 @@ class TableMaker:
         if not columns:
             return pa.table({})
         return pa.Table.from_arrays([a for _, a in columns], schema=pa.schema([f for f, _ in columns]))
+
+    def _outside(self, key: str) -> bytes | None:
+        """Return an object of the GCD file."""
+        return gcd_objects(self.gcd).get(key) if self.gcd is not None else None
 
     def _present(self, events: Events, stops: str) -> dict[str, list[int]]:
         """Return the keys that frames of the right stops have, header first, then sorted; with their pairs."""
@@ -177,7 +186,7 @@ class TableMaker:
                 return {key: self._objects(events, [key])[key] for key in keys}
             return {keys[0]: self._odd(events, keys[0], picks[0], results)}
         try:
-            columns = launches(results[0])
+            columns = modern(launches(results[0]))
             table = _ByRows(columns) if columns.program.shape == "struct" else None
             made: dict[str, list[Column]] = {}
             begin = 0
@@ -213,7 +222,7 @@ class TableMaker:
             where = np.full(pick.objects.size + 1, -1, np.int64)  # the last is for rows without an object
             where[columns.good] = np.arange(n)
             try:
-                whole = launches(columns)
+                whole = modern(launches(columns))
                 struct = whole.program.shape == "struct"
                 made = _ByRows(whole).columns(key, 0, n, None) if struct else _by_name(key, whole, 0, n)
             except FormatError as err:

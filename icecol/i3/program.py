@@ -279,10 +279,8 @@ class _Compiler:
         self.program.leaves.append(Leaf(name, kind, group, unit, doc, enum.values if enum else ()))
         return len(self.program.leaves) - 1
 
-    def refuse(self, what: object) -> FormatError:
-        return FormatError(
-            f"{self.layout.name} version {self.program.version} has no form as columns ({what})"
-        )
+    def refuse(self) -> FormatError:
+        return FormatError(f"{self.layout.name} version {self.program.version} has no form as columns")
 
     # -- classes ------------------------------------------------------------------------------------------------
 
@@ -300,7 +298,7 @@ class _Compiler:
     def fields(self, layout: Class, version: int, prefix: str, group: int) -> None:
         self.depth += 1
         if self.depth > 20:  # a class inside itself has no end
-            raise self.refuse(layout.name)
+            raise self.refuse()
         for member in layout.at(version):
             self.value(member.type, prefix, group, member)
         self.depth -= 1
@@ -339,7 +337,7 @@ class _Compiler:
             layout = CLASSES[of]
             self.fields(layout, self.enter(layout), nested if about is not BASE else prefix, group)
         else:
-            raise self.refuse(of)
+            raise self.refuse()
 
     def vector(self, of: Vector, name: str, nested: str, group: int, about: Field) -> None:
         inner = self.group(group)
@@ -397,7 +395,7 @@ class _Compiler:
 
     def string_map(self, of: Map, group: int, about: Field) -> None:
         if group != 0:
-            raise self.refuse(of)
+            raise self.refuse()
         self.program.shape = "names"
         inner = self.group(group)
         loop = self.emit(LOOP, 0, inner)
@@ -426,7 +424,7 @@ class _Compiler:
             elif isinstance(alternative, Vector) and alternative.of in WIDENABLE:
                 self.emit(BULK_WIDEN, item, WIDENABLE[str(alternative.of)], items)
             else:
-                raise self.refuse(of)
+                raise self.refuse()
             jumps.append(self.emit(JUMP, 0))
             self.code[case][2] = len(self.code)
         self.emit(CASE, -1, -1)  # no such alternative
@@ -481,7 +479,7 @@ class _Compiler:
     def custom(self, of: Custom, name: str, group: int, about: Field) -> None:
         if of.codec in {"tree_bits", "tree_counts"}:
             if group != 0:
-                raise self.refuse(of)
+                raise self.refuse()
             inner = self.group(group)
             depth = self.leaf(
                 "depth", "i32", inner, Field("", "i32", doc="generations since the root: 0 for a root")
@@ -513,7 +511,7 @@ class _Compiler:
             self.code[loop][1] = self.emit(NEXT, loop + 1, inner) + 1
             self.emit(MARK, inner)
         else:
-            raise self.refuse(of)
+            raise self.refuse()
 
 
 __all__ = ["NP_TYPES", "Leaf", "Program", "compile_class", "flattens"]

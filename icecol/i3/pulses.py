@@ -59,7 +59,7 @@ REASONS: Final = {
     COUNT: "the mask does not have one bit for every sensor and pulse of its source",
     PARENT: "its source is absent or damaged",
     REST: "bytes are left over after the last member",
-    CALIBRATION: "the calibration lacks a sensor",
+    CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
 }
 
 
@@ -952,10 +952,18 @@ def _correct(
 
 
 class PulseResolver:
-    """Pulse series of the events of one batch by key; each key is resolved once, whatever refers to it."""
+    """Pulse series of the events of one batch by key; each key is resolved once, whatever refers to it.
 
-    def __init__(self, events: Events) -> None:
+    Parameters
+    ----------
+    events : Events
+    outside : function of a key, optional
+        Gives the blob of an object of another file, for a calibration that the events do not have themselves.
+    """
+
+    def __init__(self, events: Events, outside: Callable[[str], bytes | None] | None = None) -> None:
         self.events = events
+        self._outside = outside or (lambda _: None)
         self._done: dict[str, PulseBatch] = {}
         self._busy: set[str] = set()
         self._classes: dict[int, str] = {}
@@ -1075,10 +1083,19 @@ class PulseResolver:
             series = self.series(source).take(rows[mine])
             status = np.where(series.status == OK, OK, PARENT)
             charge = series.charge.copy()
-            for constants, some in self._alike(calibration, rows[mine]):
+            groups = self._alike(calibration, rows[mine])
+            without = self.events.objects(calibration)[rows[mine]] < 0
+            if without.any() and (from_elsewhere := self._outside(calibration)) is not None:
+                groups.append((from_elsewhere, np.flatnonzero(without)))
+                without[:] = False
+            for constants, some in groups:
+                try:
+                    known, atwd, fadc = _mean_charges(constants)
+                except FormatError:
+                    status[some] = CALIBRATION
+                    continue
                 one = np.full(mine.size, CALIBRATION, np.int64)
                 one[some] = OK
-                known, atwd, fadc = _mean_charges(constants)
                 fixed = charge.copy()
                 _correct(one, series.rows, series.om, series.sensors, series.flags, fixed, known, atwd, fadc)
                 ours = np.zeros(mine.size, bool)
@@ -1086,7 +1103,6 @@ class PulseResolver:
                 of_pulse = np.repeat(ours, np.diff(series.sensors[series.rows]))
                 charge[of_pulse] = fixed[of_pulse]
                 status[some] = np.where(status[some] == OK, one[some], status[some])
-            without = self.events.objects(calibration)[rows[mine]] < 0
             status[without & (status == OK)] = CALIBRATION
             corrected = PulseBatch(
                 status,
