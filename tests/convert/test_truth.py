@@ -85,7 +85,7 @@ def expected(kind: str, v: Any) -> dict[str, Any]:
         return dict(zip("xyz", v, strict=True))
     if kind == "I3TimeWindow":
         return dict(zip(("start", "stop"), v, strict=True))
-    if kind == "I3RecoPulseSeriesMapMask" or kind == "I3RecoPulseSeriesMapUnion":  # noqa: PLR1714
+    if kind == "I3RecoPulseSeriesMapMask" or kind == "I3RecoPulseSeriesMapUnion":
         return {}
     if kind.startswith(("I3Map<string", "I3Map<__cxx11::string")):
         return v
@@ -288,7 +288,7 @@ def test_sensors_stand_where_graphnet_has_them(shared_data: Path, datasets) -> N
     index = [place[int(s), int(o)] for s, o in wanted.select("string", "dom_number").iter_rows()]
     for axis in "xyz":
         found = getattr(geometry, axis)[index]
-        assert np.abs(found - wanted[f"dom_{axis}"].to_numpy()).max() < 0.01
+        assert np.abs(found - wanted[f"dom_{axis}"].to_numpy()).max() < 0.02
 
 
 # -- other files ------------------------------------------------------------------------------------------------------

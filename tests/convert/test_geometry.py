@@ -1,0 +1,81 @@
+"""Sensors come from GCD files as IceTray wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+
+import icecol as ic
+from icecol.convert.geometry import read_geometry
+from icecol.errors import GeometryError
+from icecol.i3.archive import OMKey, encode, new, record
+from icecol.i3.container import encode_frame
+
+
+def test_the_sensors_that_icetray_lists_are_read(shared_data: Path) -> None:
+    with (shared_data / "truth" / "icetray_written.txt.zst").open("rb") as file:
+        data = zstandard.ZstdDecompressor().stream_reader(file).read(20_000)
+    text = data.decode().splitlines()
+    wanted = [line.split()[1:] for line in text if line.startswith("OMGEO ")]
+    means = {tuple(map(int, line.split()[1:3])): line.split() for line in text if line.startswith("CAL ")}
+    geometry = read_geometry(shared_data / "i3" / "icetray_written.i3.zst")
+    assert geometry.omkey.size == len(wanted) == 20
+    for i, row in enumerate(wanted):
+        assert [geometry.string[i], geometry.om[i], geometry.pmt[i]] == [int(v) for v in row[:3]]
+        assert [geometry.x[i], geometry.y[i], geometry.z[i]] == [float(v) for v in row[3:6]]
+        assert geometry.om_type[i] == int(row[6])
+        assert geometry.area[i] == float(row[8])
+        looks = [geometry.dir_x[i], geometry.dir_y[i], geometry.dir_z[i]]
+        assert np.allclose(looks, [float(v) for v in row[9:]], atol=1e-15)
+        assert geometry.calibrated[i] == ((int(row[0]), int(row[1])) in means and row[2] == "0")
+
+
+def test_the_nominal_detector_written_by_icetray_is_the_one_built_in(shared_data: Path) -> None:
+    geometry = read_geometry(shared_data / "i3" / "GCD_icecube86.i3.gz")
+    nominal = ic.Geometry.nominal()
+    place = {k: i for i, k in enumerate(nominal.omkey.tolist())}
+    common = [i for i, k in enumerate(geometry.omkey.tolist()) if k in place]
+    assert len(common) > 5000
+    index = [place[int(geometry.omkey[i])] for i in common]
+    apart = np.array([getattr(geometry, a)[common] - getattr(nominal, a)[index] for a in "xyz"])
+    assert np.abs(apart[2]).max() < 0.02
+    # the built-in strings are straight: the survey has the upper part of one half a metre off
+    assert np.abs(apart).max() < 0.5
+    assert np.mean(np.abs(apart).max(axis=0) < 0.02) > 0.98
+
+
+def test_what_was_simulated_is_read_back(tmp_path: Path) -> None:
+    made = ic.sim.events(1, seed=1).geometry
+    ic.sim.files.write_gcd(tmp_path / "gcd.i3.bz2", made)
+    found = read_geometry(tmp_path / "gcd.i3.bz2")
+    for name in ("omkey", "x", "y", "z", "om_type"):
+        assert np.array_equal(getattr(found, name), getattr(made, name)), name
+    for name in ("dir_x", "dir_y", "dir_z", "area", "relative_efficiency"):
+        assert np.allclose(getattr(found, name), getattr(made, name), atol=1e-12, equal_nan=True), name
+    found.write_parquet(tmp_path / "geometry.parquet")
+    assert np.array_equal(read_geometry(tmp_path / "geometry.parquet").x, made.x)
+
+
+def test_the_first_geometry_counts_and_bad_sensors_are_marked(tmp_path: Path) -> None:
+    def geo(z: float) -> bytes:
+        om = record("I3OMGeo")()
+        om.position.x, om.position.y, om.position.z = 1.0, 2.0, z
+        return encode(record("I3Geometry")(omgeo={OMKey(1, 1): om, OMKey(1, 2): om}))
+
+    bad = encode(new("I3VectorOMKey", value=[OMKey(1, 2)]))
+    data = encode_frame("G", [("I3Geometry", "t", geo(5.0))]) + encode_frame("D", [("BadDomsList", "t", bad)])
+    data += encode_frame("Q", [("x", "t", bad)]) + encode_frame("G", [("I3Geometry", "t", geo(9.0))])
+    (tmp_path / "gcd.i3").write_bytes(data)
+    found = read_geometry(tmp_path / "gcd.i3")
+    assert found.z.tolist() == [5.0, 5.0]
+    assert found.bad.tolist() == [False, True]
+
+
+def test_a_file_without_geometry_is_told_with_what_it_has(tmp_path: Path) -> None:
+    data = encode_frame("C", [("I3Calibration_", "t", encode(new("I3Int", value=1)))])
+    (tmp_path / "gcd.i3").write_bytes(data)
+    with pytest.raises(GeometryError, match=r"gcd\.i3 has no I3Geometry .*'I3Calibration_'"):
+        read_geometry(tmp_path / "gcd.i3")
