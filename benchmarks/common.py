@@ -168,6 +168,7 @@ class Report:
                 "benchmark": self.benchmark,
                 "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
                 "machine": arguments.machine or machine(),
+                "load": round(os.getloadavg()[0], 1),
                 "versions": versions(),
                 "settings": self.settings,
                 "tables": [asdict(t) for t in self.tables],
@@ -251,18 +252,14 @@ def parser(doc: str | None, *, repeat: int) -> argparse.ArgumentParser:
 
 
 def machine() -> str:
-    """Say in words what this runs on, and how busy it is."""
+    """Say in words what this runs on."""
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    try:
-        load = f", load {os.getloadavg()[0]:.1f}"
-    except OSError:
-        load = ""
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}{load}"
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
 
 
 def versions() -> dict[str, str]:

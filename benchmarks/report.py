@@ -48,7 +48,7 @@ def full(results: Sequence[dict[str, Any]]) -> str:
         versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
         parts.append(f"### {result['benchmark']}\n")
         parts.append(
-            f"{result['date']}; {result['machine']}; {settings}. {len(result['checks'])} answers agree.\n"
+            f"{result['date']}; {result['machine']}, load {result['load']}; {settings}. {len(result['checks'])} answers agree.\n"
         )
         parts += [markdown(Table(**table)) for table in result["tables"]]
         parts += [markdown(goal_table(goals(result)))] if result["goals"] else []
@@ -58,9 +58,9 @@ def full(results: Sequence[dict[str, Any]]) -> str:
 
 def brief(results: Sequence[dict[str, Any]]) -> str:
     """Return the goals alone."""
-    rows = [[r["benchmark"], *g.row()] for r in results for g in goals(r)]
+    rows = [g.row() for r in results for g in goals(r)]
     where = "; ".join(dict.fromkeys(f"{r['date'][:10]}, {r['machine']}" for r in results))
-    return markdown(Table(f"Measured {where}", ["benchmark", "", "measured", "goal", "met"], rows))
+    return markdown(Table(f"Measured {where}", ["", "measured", "goal", "met"], rows))
 
 
 def put(path: Path, text: str) -> None:
