@@ -68,6 +68,8 @@ def scan_i3(
     files = files_of(paths)
     chosen = _tuple(streams)
 
+    known: set[str] = set()
+
     def tables(path: Path, wanted: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
         maker = TableMaker(_tuple(keys), _tuple(pulses), None if gcd is None else str(gcd))
         stream, file, _ = open_stream(path)
@@ -80,6 +82,12 @@ def scan_i3(
                     events = events.select(
                         np.array([s in chosen for s in streams_of(events, maker.names)], bool)
                     )
+                present = set(maker.present(events)) if events.n else set()
+                if not once and not known.issuperset(present):
+                    late = ", ".join(sorted(present - known))
+                    msg = f"{path}: keys that come too late to be scanned: {late}; convert the file to have them"
+                    warnings.warn(msg, stacklevel=2)
+                known.update(present)
                 if events.n:
                     made = maker.table(events, None if wanted is None else wanted.__contains__)
                     # a table without columns has lost its number of rows
@@ -106,14 +114,8 @@ def scan_i3(
         columns = list(names) if with_columns is None else with_columns
         wanted = frozenset(schemas.key_of(c) for c in columns)
         left = n_rows
-        told = False
         for path in files:
             for table in tables(path, wanted):
-                late = [c for c in table.schema.names if c and c not in names]
-                if late and not told:
-                    told = True
-                    msg = f"{path}: column {late[0]!r} and {len(late) - 1} more come too late to be scanned; convert"
-                    warnings.warn(msg, stacklevel=2)
                 part = pa.schema([united.field(c) for c in columns])
                 rows = table.num_rows
                 frame = (

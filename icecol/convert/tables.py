@@ -20,7 +20,7 @@ from numba import njit
 
 from icecol.convert.geometry import gcd_objects
 from icecol.dataset import schema as schemas
-from icecol.errors import FormatError
+from icecol.errors import FormatError, SchemaError
 from icecol.i3.columns import Columns, class_of, decode
 from icecol.i3.container import Names
 from icecol.i3.events import Events
@@ -92,8 +92,8 @@ class TableMaker:
         resolver = PulseResolver(events, self._outside)
         made: dict[str, list[Column]] = {}
         alike: dict[str, list[str]] = {}
-        for key, pairs in self._present(events, stops).items():
-            if not self._chosen(key) or (wanted is not None and not wanted(key)):
+        for key, pairs in self.present(events, stops).items():
+            if wanted is not None and not wanted(key):
                 continue
             made[key] = []
             classes = {self._class(events, pair) for pair in pairs}
@@ -115,8 +115,8 @@ class TableMaker:
         """Return an object of the GCD file."""
         return gcd_objects(self.gcd).get(key) if self.gcd is not None else None
 
-    def _present(self, events: Events, stops: str) -> dict[str, list[int]]:
-        """Return the keys that frames of the right stops have, header first, then sorted; with their pairs."""
+    def present(self, events: Events, stops: str = "") -> dict[str, list[int]]:
+        """Return the chosen keys that frames of the right stops have, header first, then sorted; with their pairs."""
         batch = events.batch
         key_of, numbers = batch.names.keys()
         letters = np.frombuffer(stops.encode() or b"IGCDS", np.uint8)
@@ -127,7 +127,8 @@ class TableMaker:
         found: dict[str, list[int]] = {}
         for pair in np.flatnonzero(have).tolist():
             found.setdefault(names[int(key_of[pair])], []).append(pair)
-        return {key: found[key] for key in sorted(found, key=lambda key: (key != HEADER, key))}
+        chosen = filter(self._chosen, found)
+        return {key: found[key] for key in sorted(chosen, key=lambda key: (key != HEADER, key))}
 
     def _class(self, events: Events, pair: int) -> str:
         """Return the class of a pair of key and type name, by the first of its objects."""
@@ -154,6 +155,8 @@ class TableMaker:
 
     def _pulses(self, resolver: PulseResolver, key: str) -> list[Column]:
         batch = resolver.series(key)
+        if bool((batch.status == ABSENT).all()):
+            return []  # frames of another stop have it
         for status, n in Counter(
             batch.status[(batch.status != OK) & (batch.status != ABSENT)].tolist()
         ).items():
@@ -267,21 +270,15 @@ def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
     """Put values of several decoded sets at their rows."""
     arrays = [a for _, a, _ in parts]
     if any(a.type != arrays[0].type for a in arrays):
-        arrays = [a.cast(_common(arrays)) for a in arrays]
+        names = " and ".join(sorted({str(a.type) for a in arrays}))
+        msg = f"column {parts[0][0].name!r} is {names} in different events: one column has one type; leave the key out"
+        raise SchemaError(msg)
     index = np.full(parts[0][2].size, -1, np.int64)
     base = 0
     for array, (_, _, source) in zip(arrays, parts, strict=True):
         index = np.where(source >= 0, source + base, index)
         base += len(array)
     return pa.concat_arrays(arrays).take(_index(index))
-
-
-def _common(arrays: list[pa.Array]) -> pa.DataType:
-    names = {str(a.type) for a in arrays}
-    if names <= {"float", "double", "int32", "bool", "uint8"}:
-        return pa.float64()
-    msg = f"one key gives columns of types {', '.join(sorted(names))}"
-    raise FormatError(msg)
 
 
 def _blobs(key: str, events: Events, objects: npt.NDArray[np.int32]) -> Column:
@@ -476,6 +473,17 @@ def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.i
     return [column for of_name in zip(*made, strict=True) for column in of_name]
 
 
+_KINDS: Final = {
+    1: (pa.int32(), False),
+    2: (pa.float64(), False),
+    4: (pa.bool_(), False),
+    8: (pa.list_(pa.int32()), True),
+    16: (pa.list_(pa.float64()), True),
+    32: (pa.list_(pa.bool_()), True),
+}
+"""Type of a column by the alternative of its variants (as a bit), and whether it is a list."""
+
+
 def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
     """Make the columns of maps of variants, each of the type its values have."""
     leaves = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
@@ -494,16 +502,14 @@ def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[n
     for k, (name, kinds) in enumerate(
         zip(names, np.bitwise_or.reduce(kinds_of, axis=1).tolist(), strict=True)
     ):
-        if kinds < 8:
-            dtype = {1: pa.int32(), 4: pa.bool_()}.get(kinds, pa.float64())
-            array = numbers.slice(k * n, n)
-            array = array if dtype == array.type else array.cast(dtype)
-        elif not kinds & 7:
-            inner = {8: pa.int32(), 32: pa.bool_()}.get(kinds, pa.float64())
-            array = items.take(pa.array(index[k], mask=index[k] < 0)).cast(pa.list_(inner))
-        else:
-            msg = f"{key}.{name} is a number in one event and a list in another"
-            raise FormatError(msg)
+        if kinds not in _KINDS:
+            msg = (
+                f"column '{key}.{name}' has values of different types in different events: leave the key out"
+            )
+            raise SchemaError(msg)
+        dtype, many = _KINDS[kinds]
+        array = items.take(pa.array(index[k], mask=index[k] < 0)) if many else numbers.slice(k * n, n)
+        array = array if dtype == array.type else array.cast(dtype)
         out.append((_field(f"{key}.{name}", array.type, about), array))
     return out
 
