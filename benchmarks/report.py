@@ -47,9 +47,8 @@ def full(results: Sequence[dict[str, Any]]) -> str:
         settings = ", ".join(f"{k} {v}" for k, v in result["settings"].items())
         versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
         parts.append(f"### {result['benchmark']}\n")
-        parts.append(
-            f"{result['date']}; {result['machine']}, load {result['load']}; {settings}. {len(result['checks'])} answers agree.\n"
-        )
+        where = f"{result['machine']}, load {result['load']}"
+        parts.append(f"{result['date']}; {where}; {settings}. {len(result['checks'])} answers agree.\n")
         parts += [markdown(Table(**table)) for table in result["tables"]]
         parts += [markdown(goal_table(goals(result)))] if result["goals"] else []
         parts.append(f"Versions: {versions}.\n")
