@@ -24,6 +24,8 @@ PDG_ENCODING: Final = {"noise": 0, "muon": 13, "cascade": 12}
 
 BLOCK: Final = 64
 """Particles thrown at a time: a fixed number, so that the first events of a seed do not depend on how many follow."""
+HOPELESS: Final = 20_000
+"""Particles thrown without an event kept before it is given up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +235,12 @@ def events(
             parts.append([p[inside] for p in pulses])
             rows.append(np.repeat(to, counts[keep]))
             found += keep.size
+            if thrown >= HOPELESS and not found:
+                wish = f" with {n_pulses[0]} to {n_pulses[1]} pulses" if n_pulses is not None else ""
+                msg = (
+                    f"none of {thrown} particles thrown made an event{wish}; choose other energies or numbers"
+                )
+                raise ValueError(msg)
         truth[8, wanted] = thrown if code != chain.NOISE else np.nan
 
     row = np.concatenate([*rows, np.zeros(0, np.int64)])
