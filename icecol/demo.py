@@ -316,8 +316,12 @@ def _conclude(steps: _Steps, demo: Demo) -> None:
         style="bold",
         highlight=False,
     )
+    drawn = (demo.folder / "resolution.png").exists()
+    plots = (
+        f"see charge.png and resolution.png in {demo.folder}/" if drawn else f"files are in {demo.folder}/"
+    )
     steps.console.print(
-        f"{sum(demo.seconds.values()):.0f} s in all; see charge.png and resolution.png in {demo.folder}/. Next:\n"
+        f"{sum(demo.seconds.values()):.0f} s in all; {plots}. Next:\n"
         f"   icecol inspect {demo.folder}/run01.i3.zst\n"
         f"   icecol info {demo.folder}/demo.icecol",
         highlight=False,
