@@ -111,5 +111,5 @@ def test_keys_that_come_later_are_told(tmp_path, monkeypatch) -> None:
         frames.append(encode_frame("P", [header, *late, pad]))
     (tmp_path / "a.i3").write_bytes(b"".join(frames))
     lazy = ic.scan_i3(tmp_path / "a.i3")
-    with pytest.warns(UserWarning, match=r"Late\.value"):
+    with pytest.warns(UserWarning, match="Late"):
         assert lazy.collect().height == 6

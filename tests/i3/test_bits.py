@@ -13,7 +13,16 @@ from numba import njit
 
 from icecol.i3 import bits
 
-LOADS = {"u16": "<H", "i16": "<h", "u32": "<I", "i32": "<i", "u64": "<Q", "i64": "<q", "f32": "<f", "f64": "<d"}
+LOADS = {
+    "u16": "<H",
+    "i16": "<h",
+    "u32": "<I",
+    "i32": "<i",
+    "u64": "<Q",
+    "i64": "<q",
+    "f32": "<f",
+    "f64": "<d",
+}
 STORES = ["u16", "u32", "i32", "u64", "f64"]
 DATA = np.random.default_rng(1).integers(0, 256, 64).astype(np.uint8)
 
@@ -87,5 +96,7 @@ def test_with_checked_bounds_the_same_claims_hold_and_reading_outside_raises(tmp
         "    raise AssertionError('no error outside')\n"
     )
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
