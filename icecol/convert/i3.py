@@ -21,8 +21,8 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 
-from icecol.convert.behind import Behind
 from icecol.convert.geometry import read_geometry
+from icecol.convert.overlap import Behind, ahead
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
@@ -320,7 +320,7 @@ def convert_file(
                 Behind(writer.append) as append,
             ):
                 read = 0
-                for batch in scanner.batches():
+                for batch in ahead(scanner.batches()):
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
                     stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
                     events = mix(batch, conversion.stop, order)

@@ -391,7 +391,9 @@ class Scanner:
         self.n_bytes = 0
         self._stream, self._verify, self._tray = stream, verify, tray
         self._batch = batch_bytes
+        # Two buffers in turn, so that one batch stays valid while the next is read.
         self._buf = np.empty(batch_bytes + (1 << 16), np.uint8)
+        self._other = np.empty(0, np.uint8)
         self._have = 0  # bytes in the buffer
         self._eof = False
         self._lost_daq = False
@@ -419,7 +421,7 @@ class Scanner:
             self.n_bytes += n
 
     def batches(self) -> Iterator[Batch]:
-        """Yield batches of frames; the arrays of one are valid until the next is asked for."""
+        """Yield batches of frames; the arrays of one are valid until the next but one is asked for."""
         base = 0  # stream offset of buf[0], once the carried frames are taken off
         carried: list[tuple[int, int]] = []  # (begin, end) in buf of frames still in force
         pos = 0
@@ -662,13 +664,15 @@ class Scanner:
         spans = [(int(frames[i, 0]), int(frames[i, 6])) for i in keep]
         rest = self._have - pos
         moved: list[tuple[int, int]] = []
+        if self._other.size < self._buf.size:
+            self._other = np.empty_like(self._buf)
         to = 0
         for begin, end in spans:
-            # frames are in the order of the buffer, so nothing is overwritten before it is moved
-            self._buf[to : to + end - begin] = self._buf[begin:end].copy()
+            self._other[to : to + end - begin] = self._buf[begin:end]
             moved.append((to, to + end - begin))
             to += end - begin
-        self._buf[to : to + rest] = self._buf[pos : pos + rest].copy()
+        self._other[to : to + rest] = self._buf[pos : pos + rest]
+        self._buf, self._other = self._other, self._buf
         self._have = to + rest
         return base + pos - to, to, moved
 

@@ -1,15 +1,27 @@
-"""Writing behind: a thread writes what is ready while the next is made."""
+"""Reading ahead and writing behind: threads read what comes next and write what is ready."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
+
+T = TypeVar("T")
 
 PENDING_BYTES: Final = 12 << 20
 """How much may wait to be written."""
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield items, each made in a thread while the one before is in use."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Any] = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
 
 
 class Behind:
