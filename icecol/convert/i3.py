@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.geometry import read_geometry
-from icecol.convert.overlap import Behind, ahead
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
@@ -37,9 +36,9 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 20 << 20
+BATCH_BYTES: Final = 40 << 20
 """Bytes of frames that are decoded together."""
-ROW_GROUP_BYTES: Final = 24 << 20
+ROW_GROUP_BYTES: Final = 32 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
 
 Progress = Callable[[str, int, int, int], None]
@@ -315,12 +314,9 @@ def convert_file(
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         order, order_s = new_order(), new_order()
         try:
-            with (
-                writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer,
-                Behind(writer.append) as append,
-            ):
+            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
                 read = 0
-                for batch in ahead(scanner.batches()):
+                for batch in scanner.batches():
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
                     stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
                     events = mix(batch, conversion.stop, order)
@@ -329,8 +325,7 @@ def convert_file(
                     if ord("S") in letters:
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
                     if events.n:
-                        table = maker.table(events)
-                        append(table, table.nbytes)
+                        writer.append(maker.table(events))
                         events_read += events.n
                     if progress is not None:
                         progress(str(path), events.n, scanner.n_bytes - read, 0)

@@ -75,7 +75,7 @@ class PartWriter:
     schema
         Columns that every file has, if they are known beforehand.
     row_group_events, row_group_bytes
-        A row group is written when it has so many events, or takes so much memory.
+        A row group is written when it has so many events, or as soon as what is buffered takes so much memory.
 
     Raises
     ------
@@ -132,11 +132,11 @@ class PartWriter:
         else:
             self.abort()
 
-    def append(self, table: pa.Table, size: int | None = None) -> None:
+    def append(self, table: pa.Table) -> None:
         """Add rows. Tables of 500 events and more are written much quicker than many small ones."""
         if not table.schema.equals(self.schema):
             self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
-        self._push(table, (_memory(table) if size is None else size) if table.num_rows else 0)
+        self._push(table, _memory(table) if table.num_rows else 0)
         while self._rows >= self._events or self._bytes >= self._limit:
             self._flush()
 
@@ -160,18 +160,16 @@ class PartWriter:
     def _flush(self) -> None:
         """Write one row group from the front of what is buffered."""
         tables = []
-        rows, room = self._events, self._limit
-        while self._buffer and rows > 0 and room > 0:
+        rows = self._events
+        while self._buffer and rows > 0:
             table, size = self._buffer.popleft()
             self._rows -= table.num_rows
             self._bytes -= size
-            n = min(table.num_rows, rows, max(1, table.num_rows * room // max(size, 1)))
+            n = min(table.num_rows, rows)
             tables.append(schemas.align(table.slice(0, n), self.schema))
             rows -= n
-            room -= size
             if n < table.num_rows:
                 self._push(table.slice(n), size - size * n // table.num_rows, front=True)
-                break
         group = pa.concat_tables(tables)
         del tables
         group = pa.Table.from_arrays(group.columns, schema=self.schema)

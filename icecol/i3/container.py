@@ -84,6 +84,7 @@ def _crc16_table() -> npt.NDArray[np.uint16]:
 
 
 _CRC16: Final = _crc16_table()
+_STORED: Final = struct.Struct("<I")
 
 
 @njit(cache=True, nogil=True)
@@ -391,9 +392,7 @@ class Scanner:
         self.n_bytes = 0
         self._stream, self._verify, self._tray = stream, verify, tray
         self._batch = batch_bytes
-        # Two buffers in turn, so that one batch stays valid while the next is read.
         self._buf = np.empty(batch_bytes + (1 << 16), np.uint8)
-        self._other = np.empty(0, np.uint8)
         self._have = 0  # bytes in the buffer
         self._eof = False
         self._lost_daq = False
@@ -421,7 +420,7 @@ class Scanner:
             self.n_bytes += n
 
     def batches(self) -> Iterator[Batch]:
-        """Yield batches of frames; the arrays of one are valid until the next but one is asked for."""
+        """Yield batches of frames; the arrays of one are valid until the next is asked for."""
         base = 0  # stream offset of buf[0], once the carried frames are taken off
         carried: list[tuple[int, int]] = []  # (begin, end) in buf of frames still in force
         pos = 0
@@ -448,14 +447,10 @@ class Scanner:
                 checked = self._check(frames, before, int(count[0]))
                 if checked > before:
                     self._old_era = False
-                for i in range(before, checked):
-                    stop = int(frames[i, 1])
-                    if stop == 81:  # 'Q'
-                        self._lost_daq = False
-                    orphan.append(self._lost_daq and stop == 80)
-                    offsets.append(base + int(frames[i, 0]))
-                    indices.append(self.n_frames)
-                    self.n_frames += 1
+                    orphan += self._orphans(frames[before:checked, 1])
+                    offsets += (base + frames[before:checked, 0]).tolist()
+                    indices += range(self.n_frames, self.n_frames + checked - before)
+                    self.n_frames += checked - before
                 if checked < count[0]:
                     # A wrong checksum: the frame goes, and all that was walked after it is walked again.
                     frame = frames[checked].copy()
@@ -558,23 +553,30 @@ class Scanner:
             objects = np.concatenate([objects, np.zeros_like(objects)])
         return frames, objects
 
-    def _check(self, frames: Ints, begin: int, end: int) -> int:
+    def _check(self, frames: Ints, begin: int, end: int, *, always: bool = False) -> int:
         """Return the first frame of begin..end with a wrong checksum (end: all are right)."""
-        if not self._verify:
+        if not (self._verify or always):
             return end
-        for i in range(begin, end):
-            if not self._checksum_right(frames[i]):
+        buf = self._buf
+        for i, (version, body, stop) in enumerate(frames[begin:end, [2, 4, 5]].tolist(), begin):
+            if version == 6:
+                right = google_crc32c.extend(0xFFFFFFFF, buf[body:stop]) ^ 0xFFFFFFFF
+            elif version == 5:
+                right = _crc16(buf, body, stop, _CRC16)
+            else:
+                continue
+            if _STORED.unpack_from(buf, stop)[0] != right:  # type: ignore[arg-type]
                 return i
         return end
 
-    def _checksum_right(self, frame: Ints) -> bool:
-        begin, end = int(frame[4]), int(frame[5])
-        stored = int.from_bytes(self._buf[end : end + 4].tobytes(), "little")
-        if frame[2] == 6:
-            return checksum(self._buf[begin:end]) == stored
-        if frame[2] == 5:
-            return int(_crc16(self._buf, begin, end, _CRC16)) == stored
-        return True
+    def _orphans(self, stops: Ints) -> list[bool]:
+        """Tell which frames are physics frames between a damage and the next DAQ frame."""
+        if not self._lost_daq:
+            return [False] * stops.size
+        daq = np.flatnonzero(stops == ord("Q"))
+        lost = int(daq[0]) if daq.size else stops.size
+        self._lost_daq = not daq.size
+        return [bool(stop == ord("P")) for stop in stops[:lost]] + [False] * (stops.size - lost)
 
     def _damage(self, offset: int, message: str) -> None:
         self.damages.append(Damage(self.n_frames, offset, message))
@@ -621,7 +623,7 @@ class Scanner:
                 count = np.zeros(2, np.int64)
                 frames, objects, (why, _, _) = self._walk(at, self._have, frames, objects, count, 1)
                 if count[0] > 0:
-                    if self._checksum_right(frames[0]):
+                    if self._check(frames, 0, 1, always=True) == 1:
                         return at, dropped
                     break
                 if why != _MORE or self._eof or self._have - at > MAX_FRAME:
@@ -664,15 +666,13 @@ class Scanner:
         spans = [(int(frames[i, 0]), int(frames[i, 6])) for i in keep]
         rest = self._have - pos
         moved: list[tuple[int, int]] = []
-        if self._other.size < self._buf.size:
-            self._other = np.empty_like(self._buf)
         to = 0
         for begin, end in spans:
-            self._other[to : to + end - begin] = self._buf[begin:end]
+            # frames are in the order of the buffer, so nothing is overwritten before it is moved
+            self._buf[to : to + end - begin] = self._buf[begin:end].copy()
             moved.append((to, to + end - begin))
             to += end - begin
-        self._other[to : to + rest] = self._buf[pos : pos + rest]
-        self._buf, self._other = self._other, self._buf
+        self._buf[to : to + rest] = self._buf[pos : pos + rest].copy()
         self._have = to + rest
         return base + pos - to, to, moved
 
