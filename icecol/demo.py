@@ -252,33 +252,19 @@ ic.plot.save(ic.plot.hist1d(h, log=True), "charge.png")""",
     return charge
 
 
-def opening_angle(a: str, b: str) -> pl.Expr:
-    """Return the angle between two directions in degrees, from the columns `.zenith` and `.azimuth` of two keys.
-
-    NaN where a direction is NaN, null where it is null. The haversine form is exact for small angles too.
-    """
-    zenith_a, azimuth_a, zenith_b, azimuth_b = (
-        pl.col(f"{key}.{angle}") for key in (a, b) for angle in ("zenith", "azimuth")
-    )
-    haversine = ((zenith_a - zenith_b) / 2).sin().pow(2) + zenith_a.sin() * zenith_b.sin() * (
-        (azimuth_a - azimuth_b) / 2
-    ).sin().pow(2)
-    return (2 * haversine.clip(0, 1).sqrt().arcsin()).degrees().alias(f"{a} to {b}")
-
-
 def _resolution(steps: _Steps, folder: Path, selected: pl.LazyFrame) -> dict[str, float]:
     names = {"LineFit": "LineFit", "LineFit (improved)": "Improved", "tensor of inertia": "ToI"}
     with steps.step(
         "resolution",
         "Compare the reconstructed directions of selected muons with the true ones",
         f"""angles = cuts.apply(events).filter(pl.col("{TRUTH}.zenith").is_not_null()).select(
-    **{{name: demo.opening_angle(name, "{TRUTH}") for name in ("LineFit", "Improved", "ToI")}}).collect()
+    **{{name: ic.reco.opening_angle(name, "{TRUTH}").degrees() for name in ("LineFit", "Improved", "ToI")}}).collect()
 ic.plot.save(ic.plot.resolution(angles.to_dict()), "resolution.png")
 angles.median()""",
     ):
         angles = (
             selected.filter(pl.col(f"{TRUTH}.zenith").is_not_null())
-            .select(**{name: opening_angle(key, TRUTH) for name, key in names.items()})
+            .select(**{name: ic.reco.opening_angle(key, TRUTH).degrees() for name, key in names.items()})
             .collect(engine="streaming")
         )
         medians = {name: _median(angles[name]) for name in names}

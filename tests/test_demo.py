@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-import math
 
-import polars as pl
 import pytest
 from rich.console import Console
 
@@ -86,29 +84,6 @@ def test_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
     assert "pip install 'icecol[plot]'" in text.getvalue()
     assert not list(found.folder.glob("*.png"))
     assert (found.folder / "charge.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("zenith", "azimuth", "expected"),
-    [(0.5, 0.2, 0.0), (0.5 + 1e-7, 0.2, math.degrees(1e-7)), (math.pi - 0.5, 0.2 + math.pi, 180.0)],
-)
-def test_opening_angle(zenith, azimuth, expected):
-    row = pl.DataFrame({"A.zenith": [0.5], "A.azimuth": [0.2], "B.zenith": [zenith], "B.azimuth": [azimuth]})
-    assert row.select(demo.opening_angle("A", "B")).item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
-
-
-def test_opening_angle_keeps_nan_and_null_apart():
-    row = pl.DataFrame(
-        {
-            "A.zenith": [math.nan, None],
-            "A.azimuth": [1.0, 1.0],
-            "B.zenith": [1.0, 1.0],
-            "B.azimuth": [1.0, 1.0],
-        }
-    )
-    nan, null = row.select(demo.opening_angle("A", "B")).to_series()
-    assert math.isnan(nan)
-    assert null is None
 
 
 def test_helpers_compile_what_the_steps_use():

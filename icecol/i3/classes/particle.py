@@ -49,7 +49,7 @@ I3Particle = frame_object(
     Field("major_id", "u64", doc="identifier of the process that made the particle", since=2),
     Field("parent_id", "i32", doc="identifier of the parent particle", until=1),
     Field("primary_id", "i32", doc="identifier of the primary particle", until=1),
-    Field("pdg_encoding", "i32", doc="PDG code; before version 5 a code of an older scheme"),
+    Field("pdg_encoding", "i32", doc="PDG code (as stored before version 5: a code of an older scheme)"),
     Field("shape", SHAPE, doc="kind of object: cascade, track, ..."),
     Field("fit_status", FIT_STATUS, doc="outcome of the fit that made it"),
     Field("pos", "I3Position", doc="vertex", flat=""),
