@@ -27,7 +27,7 @@ import icecol as ic
 from icecol.convert.i3 import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
 from icecol.i3.compression import open_stream
-from icecol.i3.container import Batch, Scanner, encode_frame, raw_frames
+from icecol.i3.container import Batch, Scanner, encode_frame, raw_frames, scan
 from icecol.i3.events import mix, new_order
 from icecol.i3.pulses import PulseResolver
 
@@ -313,24 +313,26 @@ def scan_in_memory(report: Report, load: Load, repeat: int) -> None:
     held = bytes(data)
     buffer = memoryview(bytearray(BATCH_BYTES))
 
-    def scan(*, verify: bool) -> int:
-        return count_frames(Scanner(Memory(held), verify=verify, batch_bytes=BATCH_BYTES).batches())
+    def stream_frames() -> int:
+        return count_frames(Scanner(Memory(held), batch_bytes=BATCH_BYTES).batches())
 
     rivals: dict[str, Callable[[], Any]] = {
-        "bytes copied to the buffer": lambda: drain(Memory(held).readinto, buffer),
-        "frames found, no checksums": lambda: scan(verify=False),
-        "frames found and checked": lambda: scan(verify=True),
+        "bytes copied to a buffer": lambda: drain(Memory(held).readinto, buffer),
+        "frames found in place": lambda: scan(data, tray=False).stop.size,
+        "frames found and checked, as a stream": stream_frames,
     }
     timings, answers = race(rivals, repeat)
     report.check(
         f"{load.name}: scans agree",
-        answers["frames found, no checksums"],
-        answers["frames found and checked"],
+        answers["frames found in place"],
+        answers["frames found and checked, as a stream"],
     )
     speed = lambda t: f"{load.raw / t.best / 1e9:.2f}"  # noqa: E731
-    report.race(f"{load.name}: scan in memory", timings, "bytes copied to the buffer", **{"GB/s": speed})
-    scanned = load.raw / timings["frames found, no checksums"].best / 1e9
-    report.goals.append(Goal(f"{load.name}: scan in memory, no checksums", scanned, 4.0, "GB/s", most=False))
+    report.race(f"{load.name}: scan in memory", timings, "bytes copied to a buffer", **{"GB/s": speed})
+    scanned = load.raw / timings["frames found in place"].best / 1e9
+    report.goals.append(
+        Goal(f"{load.name}: frames found in memory, no checksums", scanned, 4.0, "GB/s", most=False)
+    )
 
 
 def memory(report: Report, loads: list[tuple[Load, Load]], folder: Path) -> None:

@@ -365,6 +365,106 @@ class Batch:
     names: Names
 
 
+def scan(
+    data: bytes | bytearray | memoryview | Bytes, *, names: Names | None = None, tray: bool = True
+) -> Batch:
+    """Find all frames (versions 5 and 6) in bytes that are in memory already, without a copy or checksums.
+
+    Parameters
+    ----------
+    data : bytes-like
+        Whole frames: a raw file, mapped or read.
+    names : Names, optional
+        Pairs of key and type name known already.
+    tray : bool
+        Note the objects of TrayInfo frames as well.
+
+    Raises
+    ------
+    FormatError
+        There is something else than whole frames; says at which byte.
+
+    Examples
+    --------
+    >>> batch = scan(bytearray(encode_frame("Q", [("Key", "type", b"blob")]) * 3))
+    >>> batch.stop.tobytes(), batch.names.pairs()
+    (b'QQQ', [('Key', 'type')])
+    """
+    buf = np.frombuffer(data, np.uint8)
+    names = names or Names()
+    frames, objects = np.zeros((4096, 7), np.int64), np.zeros((1 << 16, 3), np.int64)
+    count = np.zeros(2, np.int64)
+    frames, objects, (_, pos, bad) = _walk(buf, names, tray, 0, buf.size, frames, objects, count, 1 << 60)
+    if pos < buf.size:
+        msg = f"no whole frame at byte {pos} of {buf.size} (looked up to byte {bad})"
+        raise FormatError(msg)
+    n = int(count[0])
+    return _batch(
+        buf, frames[:n], objects[: count[1]], frames[:n, 0], np.arange(n), 0, np.zeros(n, bool), names
+    )
+
+
+def _walk(
+    buf: Bytes,
+    names: Names,
+    tray: bool,
+    pos: int,
+    end: int,
+    frames: Ints,
+    objects: Ints,
+    count: Ints,
+    max_frames: int,
+) -> tuple[Ints, Ints, tuple[int, int, int]]:
+    """Scan frames, growing tables as needed."""
+    while True:
+        why, pos, bad = _scan(
+            buf, pos, end, tray, max_frames, frames, objects, count,
+            names.arena, names.start, names.size, names.follow, names.table, names.state, MAX_FRAME,
+        )  # fmt: skip
+        if why == _NAMES:
+            names.grow()
+        elif why == _FULL and count[0] < max_frames:
+            frames, objects = _room(frames, objects, count, force=True)
+        else:
+            return frames, objects, (int(why), int(pos), int(bad))
+
+
+def _room(frames: Ints, objects: Ints, count: Ints, *, force: bool = False) -> tuple[Ints, Ints]:
+    if count[0] + 1 >= frames.shape[0]:
+        frames = np.concatenate([frames, np.zeros_like(frames)])
+    if force or count[1] + 1 >= objects.shape[0]:
+        objects = np.concatenate([objects, np.zeros_like(objects)])
+    return frames, objects
+
+
+def _batch(
+    buf: Bytes,
+    frames: Ints,
+    objects: Ints,
+    offset: Ints,
+    index: Ints,
+    fresh: int,
+    orphan: npt.NDArray[np.bool_],
+    names: Names,
+) -> Batch:
+    return Batch(
+        buf,
+        frames[:, 1].astype(np.uint8),
+        frames[:, 2],
+        np.append(frames[:, 3], objects.shape[0]),
+        np.ascontiguousarray(objects[:, 0]),
+        np.ascontiguousarray(objects[:, 1]),
+        np.ascontiguousarray(objects[:, 2]),
+        frames[:, 0],
+        frames[:, 6],
+        offset,
+        index,
+        fresh,
+        orphan,
+        names,
+    )
+
+
 class Scanner:
     """Read a byte stream frame by frame in batches, in memory bounded by the batch size (or one frame).
 
@@ -505,16 +605,10 @@ class Scanner:
                 self._fill(self._have + max(_STEP, min(self._have - pos, 1 << 28)))
             n, m = int(count[0]), int(count[1])
             if n > fresh:
-                yield Batch(
+                yield _batch(
                     self._buf,
-                    frames[:n, 1].astype(np.uint8),
-                    frames[:n, 2],
-                    np.append(frames[:n, 3], m),
-                    np.ascontiguousarray(objects[:m, 0]),
-                    np.ascontiguousarray(objects[:m, 1]),
-                    np.ascontiguousarray(objects[:m, 2]),
-                    frames[:n, 0],
-                    frames[:n, 6],
+                    frames[:n],
+                    objects[:m],
                     np.array(offsets, np.int64),
                     np.array(indices, np.int64),
                     fresh,
@@ -531,27 +625,7 @@ class Scanner:
     def _walk(
         self, pos: int, end: int, frames: Ints, objects: Ints, count: Ints, max_frames: int
     ) -> tuple[Ints, Ints, tuple[int, int, int]]:
-        """Scan frames, growing tables as needed."""
-        while True:
-            n = self.names
-            why, pos, bad = _scan(
-                self._buf, pos, end, self._tray, max_frames, frames, objects, count,
-                n.arena, n.start, n.size, n.follow, n.table, n.state, MAX_FRAME,
-            )  # fmt: skip
-            if why == _NAMES:
-                n.grow()
-            elif why == _FULL and count[0] < max_frames:
-                frames, objects = self._room(frames, objects, count, force=True)
-            else:
-                return frames, objects, (int(why), int(pos), int(bad))
-
-    @staticmethod
-    def _room(frames: Ints, objects: Ints, count: Ints, *, force: bool = False) -> tuple[Ints, Ints]:
-        if count[0] + 1 >= frames.shape[0]:
-            frames = np.concatenate([frames, np.zeros_like(frames)])
-        if force or count[1] + 1 >= objects.shape[0]:
-            objects = np.concatenate([objects, np.zeros_like(objects)])
-        return frames, objects
+        return _walk(self._buf, self.names, self._tray, pos, end, frames, objects, count, max_frames)
 
     def _check(self, frames: Ints, begin: int, end: int, *, always: bool = False) -> int:
         """Return the first frame of begin..end with a wrong checksum (end: all are right)."""
@@ -645,7 +719,7 @@ class Scanner:
         except FormatError:
             return -1, frames, objects
         while count[0] + 1 >= frames.shape[0] or count[1] + len(spans) >= objects.shape[0]:
-            frames, objects = self._room(frames, objects, count, force=True)
+            frames, objects = _room(frames, objects, count, force=True)
         frames[count[0]] = (pos, stop, version, count[1], pos, pos + size, pos + size)
         for key, type_name, at, n in spans:
             if not self._tray and stop == 73:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icecol.errors import DamagedFileError, FormatError
+from icecol.i3 import container
 from icecol.i3.compression import Raw, decompress, sniff
 from icecol.i3.container import (
     MAX_FRAME,
@@ -614,3 +615,29 @@ def test_flipped_bytes_of_a_real_file_cost_their_own_frame_only(shared_data: Pat
         if 8 <= inside < 10 and not damages:
             continue
         check_damaged(data, at, found, damages, starts, frames)
+
+
+def test_frames_in_memory_are_found_in_place_and_anything_else_is_refused():
+    frames = [
+        ("Q", [("A", "t", b"1234"), ("B", "t", b"5")]),
+        ("P", [("A", "t", b"9" * 100)]),
+        ("I", [("C", "t", b"0")]),
+    ]
+    data = b"".join(encode_frame(*frame) for frame in frames) * 200
+    for held in (data, bytearray(data), memoryview(data)):
+        batch = container.scan(held)
+        assert batch.stop.tobytes() == b"QPI" * 200
+        pairs = batch.names.pairs()
+        found = [
+            [
+                (*pairs[batch.pair[j]], data[batch.at[j] :][: batch.size[j]])
+                for j in range(batch.first[i], batch.first[i + 1])
+            ]
+            for i in range(3)
+        ]
+        assert found == [objects for _, objects in frames]
+    assert container.scan(data, tray=False).pair.size == 600
+    assert container.scan(b"").stop.size == 0
+    for bad in (data[:-1], data + b"[i3]", b"x" + data):
+        with pytest.raises(FormatError, match="no whole frame at byte"):
+            container.scan(bad)
