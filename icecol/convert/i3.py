@@ -36,9 +36,9 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 40 << 20
+BATCH_BYTES: Final = 20 << 20
 """Bytes of frames that are decoded together."""
-ROW_GROUP_BYTES: Final = 32 << 20
+ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
 
 Progress = Callable[[str, int, int, int], None]
