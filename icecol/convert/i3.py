@@ -36,9 +36,9 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 16 << 20
+BATCH_BYTES: Final = 12 << 20
 """Bytes of frames that are decoded together at first."""
-WORK_BYTES: Final = 48 << 20
+WORK_BYTES: Final = 40 << 20
 """Bytes of frames and of the columns made of them that are in memory together: what a batch is adapted to."""
 ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""

@@ -502,10 +502,7 @@ class Scanner:
     def _fill(self, upto: int) -> None:
         """Read until the buffer holds `upto` bytes or the stream ends."""
         if upto > self._buf.size:
-            # Grow only as bytes do arrive, never by what a header claims.
-            bigger = np.empty(upto + (upto >> 3), np.uint8)
-            bigger[: self._have] = self._buf[: self._have]
-            self._buf = bigger
+            self._reserve(upto + (upto >> 3))  # grow only as bytes do arrive, never by what a header claims
         view = memoryview(self._buf)  # type: ignore[arg-type]
         while self._have < upto and not self._eof:
             try:
@@ -518,6 +515,12 @@ class Scanner:
                 self._eof = True
             self._have += n
             self.n_bytes += n
+
+    def _reserve(self, size: int) -> None:
+        if size > self._buf.size:
+            bigger = np.empty(size, np.uint8)
+            bigger[: self._have] = self._buf[: self._have]
+            self._buf = bigger
 
     def batches(self) -> Iterator[Batch]:
         """Yield batches of frames; the arrays of one are valid until the next is asked for."""
@@ -540,6 +543,7 @@ class Scanner:
             offsets += [-1] * fresh
             indices += [-1] * fresh
             limit = pos + self.batch_bytes
+            self._reserve(limit + (1 << 16))
             self._fill(min(limit, max(self._have, pos) + _STEP))
             while True:
                 before = int(count[0])
