@@ -29,17 +29,15 @@ from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.compression import open_stream
-from icecol.i3.container import Batch, Scanner
+from icecol.i3.container import Scanner
 from icecol.i3.events import Events, mix, new_order
 from icecol.i3.stream import files_of
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 12 << 20
-"""Bytes of frames that are decoded together at first."""
-WORK_BYTES: Final = 40 << 20
-"""Bytes of frames and of the columns made of them that are in memory together: what a batch is adapted to."""
+BATCH_BYTES: Final = 20 << 20
+"""Bytes of frames that are decoded together."""
 ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
 
@@ -327,9 +325,7 @@ def convert_file(
                     if ord("S") in letters:
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
                     if events.n:
-                        table = maker.table(events)
-                        scanner.batch_bytes = _batch_bytes(batch, table)
-                        writer.append(table)
+                        writer.append(maker.table(events))
                         events_read += events.n
                     if progress is not None:
                         progress(str(path), events.n, scanner.n_bytes - read, 0)
@@ -347,12 +343,6 @@ def convert_file(
     if progress is not None:
         progress(str(path), 0, scanner.n_bytes - read, 1)
     return _outcome_of(source)
-
-
-def _batch_bytes(batch: Batch, table: pa.Table) -> int:
-    """Choose the size of the next batches: the larger the better, as long as their columns have room too."""
-    frames = int(batch.end[-1] - batch.begin[batch.fresh])
-    return int(min(max(WORK_BYTES * frames / (frames + table.nbytes), BATCH_BYTES), 40 << 20))
 
 
 @contextmanager

@@ -43,8 +43,6 @@ ROW_GROUP_EVENTS: Final = 8192
 ROW_GROUP_BYTES: Final = 128 << 20
 """Bytes in memory after which a row group is written however few its events; below about two thousand
 events a row group, the fixed cost of each column chunk outweighs that of its values."""
-CHUNK_BYTES: Final = 24 << 10
-"""Bytes that a column chunk should have on average: for tables of very many columns row groups are larger."""
 PART_CHUNKS: Final = 1 << 13
 """Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
 PART_ROW_GROUPS: Final = 16
@@ -118,7 +116,6 @@ class PartWriter:
         self._name = name or stem
         self._events = row_group_events
         self._limit = row_group_bytes
-        self._chunk = min(CHUNK_BYTES, row_group_bytes)
         self._buffer: deque[tuple[pa.Table, int]] = deque()
         self._rows = 0
         self._bytes = 0
@@ -140,7 +137,7 @@ class PartWriter:
         if not table.schema.equals(self.schema):
             self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
         self._push(table, _memory(table) if table.num_rows else 0)
-        while self._rows >= self._events or self._bytes >= max(self._limit, self._chunk * len(self.schema)):
+        while self._rows >= self._events or self._bytes >= self._limit:
             self._flush()
 
     def close(self) -> None:

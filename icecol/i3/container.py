@@ -491,7 +491,7 @@ class Scanner:
         self.n_frames = 0
         self.n_bytes = 0
         self._stream, self._verify, self._tray = stream, verify, tray
-        self.batch_bytes = batch_bytes
+        self._batch = batch_bytes
         self._buf = np.empty(batch_bytes + (1 << 16), np.uint8)
         self._have = 0  # bytes in the buffer
         self._eof = False
@@ -502,7 +502,10 @@ class Scanner:
     def _fill(self, upto: int) -> None:
         """Read until the buffer holds `upto` bytes or the stream ends."""
         if upto > self._buf.size:
-            self._reserve(upto + (upto >> 3))  # grow only as bytes do arrive, never by what a header claims
+            # Grow only as bytes do arrive, never by what a header claims.
+            bigger = np.empty(upto + (upto >> 3), np.uint8)
+            bigger[: self._have] = self._buf[: self._have]
+            self._buf = bigger
         view = memoryview(self._buf)  # type: ignore[arg-type]
         while self._have < upto and not self._eof:
             try:
@@ -515,12 +518,6 @@ class Scanner:
                 self._eof = True
             self._have += n
             self.n_bytes += n
-
-    def _reserve(self, size: int) -> None:
-        if size > self._buf.size:
-            bigger = np.empty(size, np.uint8)
-            bigger[: self._have] = self._buf[: self._have]
-            self._buf = bigger
 
     def batches(self) -> Iterator[Batch]:
         """Yield batches of frames; the arrays of one are valid until the next is asked for."""
@@ -542,8 +539,7 @@ class Scanner:
             orphan += [False] * fresh
             offsets += [-1] * fresh
             indices += [-1] * fresh
-            limit = pos + self.batch_bytes
-            self._reserve(limit + (1 << 16))
+            limit = pos + self._batch
             self._fill(min(limit, max(self._have, pos) + _STEP))
             while True:
                 before = int(count[0])
