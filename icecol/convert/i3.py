@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -65,6 +66,7 @@ class Conversion:
             "streams": None if self.streams is None else list(self.streams),
             "stop": self.stop,
             "gcd": self.gcd,
+            "verify": self.verify,
         }
 
 
@@ -144,6 +146,12 @@ def i3(
     DamagedFileError
         See `skip_damaged`.
 
+    Warns
+    -----
+    UserWarning
+        Objects of a class that is not known, or damaged in themselves: null in the columns, named here and in the
+        manifest.
+
     Examples
     --------
     >>> import icecol as ic, tempfile, pathlib
@@ -179,12 +187,25 @@ def i3(
     from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
 
     made = open_dataset(folder)
+    _tell(made)
     damaged = [d for outcome in outcomes for d in outcome.damages]
     if damaged and not skip_damaged:
         more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
         msg = f"{damaged[0]}{more}; {folder} is complete with all good frames"
         raise DamagedFileError(msg)
     return made
+
+
+_LEFT_OUT: Final = ": not converted in "
+
+
+def _tell(dataset: Dataset) -> None:
+    """Warn once about all objects that did not become columns."""
+    told = sorted({m for source in dataset.manifest.sources for m in source.messages if _LEFT_OUT in m})
+    if told:
+        more = f"; and {len(told) - 5} more, see the manifest" if len(told) > 5 else ""
+        msg = f"{dataset.path}: {'; '.join(told[:5])}{more}"
+        warnings.warn(msg, stacklevel=3)
 
 
 def _names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
@@ -309,7 +330,7 @@ def convert_file(
     maker = TableMaker(conversion.keys, conversion.pulses, conversion.gcd)
     of_file = TableMaker()
     simulation: list[pa.Table] = []
-    skipped = events_read = 0
+    orphans = events_read = 0
     with file, _returning_memory():
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         order, order_s = new_order(), new_order()
@@ -320,7 +341,7 @@ def convert_file(
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
                     stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
                     events = mix(batch, conversion.stop, order)
-                    skipped += int(batch.orphan.sum())
+                    orphans += int(batch.orphan.sum())
                     events = _wanted(events, conversion, maker, streams)
                     if ord("S") in letters:
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
@@ -335,7 +356,8 @@ def convert_file(
                 raise
             msg = f"{path}: {err}"
             raise type(err)(msg) from err
-    source = _source(path, scanner, maker, streams, stops, events_read, skipped)
+    maker.failures.update(of_file.failures)
+    source = _source(path, scanner, maker, conversion.stop, streams, stops, events_read, orphans)
     table = pa.concat_tables(simulation, promote_options="default") if simulation else None
     writers.record(
         folder, source, settings, writer, table if table is not None and table.num_columns else None
@@ -369,6 +391,7 @@ def _source(
     path: Path,
     scanner: Scanner,
     maker: TableMaker,
+    stop: str,
     streams: Counter[str],
     stops: Counter[str],
     events: int,
@@ -392,7 +415,7 @@ def _source(
         size=path.stat().st_size,
         checksum=f"crc32c:{_file_checksum(path):08x}",
         frames_read=sum(stops.values()),
-        frames_skipped=stops["P"] + stops["Q"] - events if events else 0,
+        frames_skipped=stops[stop] - events,
         frames_damaged=len(scanner.damages),
         events=events,
         status="damaged" if scanner.damages else "ok",

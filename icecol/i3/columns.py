@@ -540,8 +540,8 @@ def _run(
                         break
                     roots = np.int64(load_u32(buf, pos))
                     pos += 4
-                # node_depth holds the depth in its low and the children left in node_left below
-                while tree_node >= 0 and remaining_children(node_parent, tree_node) == 0:
+                # node_parent holds of each node its parent and how many children are still to come
+                while tree_node >= 0 and node_parent[2 * tree_node + 1] == 0:
                     tree_node = np.int64(node_parent[2 * tree_node])
                 if tree_node < 0 and roots == 0:
                     pc = a
@@ -647,11 +647,6 @@ def _run(
                     store_u64(out, leaf_base[g] + k * 8, np.uint64(register[2]))
             elif what == op.OPEN:
                 seen[a] = i
-            elif what == op.LENGTH:
-                n, pos = _size(buf, pos, end)
-                if n != a:
-                    bad = CUT
-                    break
             else:  # END
                 if pos != end:
                     bad = REST
@@ -662,12 +657,6 @@ def _run(
         else:
             cur[0] += 1
     return 0
-
-
-@njit(cache=True, nogil=True)
-def remaining_children(nodes: npt.NDArray[np.int32], node: int) -> int:
-    """Children of a node of a tree with child counts that are still to come."""
-    return np.int64(nodes[2 * node + 1])
 
 
 def _names_of(names: Names) -> tuple[Bytes, Ints, Ints, Ints, Ints, Ints]:

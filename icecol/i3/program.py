@@ -44,7 +44,6 @@ MARK: Final = 9  # group: its list in the present row of the parent group ends h
 OMKEY: Final = 10  # register, has pmt: read a key
 EMIT: Final = 11  # leaf, register
 NAME: Final = 12  # leaf: a string as a number in the table of names
-LENGTH: Final = 13  # n: a size that must be n
 TREE_BITS: Final = 14  # end, group, depth leaf, parent leaf
 TREE_COUNTS: Final = 15  # end, group, depth leaf, parent leaf
 CHILDREN: Final = 16  # the number of children of the node just read
