@@ -211,11 +211,11 @@ class TableMaker:
 
     def _odd(self, events: Events, key: str, pick: _Pick, results: list[Columns]) -> list[Column]:
         """Give one key its columns where its objects are of several classes or versions, or fail."""
+        if self._named(key) and not any(columns.good.size for columns in results):
+            return [_blobs(key, events, events.objects(key))]  # asked for, and it has no form as columns
         if results and results[-1].failed:
             for _, why in results[-1].failed:
                 self.failures[key, why] += 1
-            if self._named(key):
-                return [_blobs(key, events, events.objects(key))]
         found: dict[str, list[tuple[pa.Field, pa.Array, Ints]]] = {}
         source = np.arange(events.n) if pick.source is None else pick.source
         for columns in results:

@@ -176,7 +176,8 @@ def test_a_class_without_columns_gives_its_bytes_if_it_is_named(tmp_path: Path) 
         for i in range(3)
     ]
     path = write(tmp_path / "a.i3", frames)
-    plain = convert(path, tmp_path / "a")
+    with pytest.warns(UserWarning, match="Odd: not converted in 3 objects"):
+        plain = convert(path, tmp_path / "a")
     assert not [c for c in plain.schema.names if c.startswith("Odd")]
     assert any(m.startswith("Odd: not converted in 3 objects: ") for m in plain.manifest.sources[0].messages)
     table = rows(convert(path, tmp_path / "b", keys=["Odd"]))
@@ -191,9 +192,18 @@ def test_objects_that_are_damaged_inside_a_sound_frame_are_null_and_told(tmp_pat
         bad = encode(pulses(1.0, 2.0))
         objects = [("I3EventHeader", "t", encode(header(i))), ("Fit", "t", cut)]
         frames.append(encode_frame("P", [*objects, ("A", "t", bad[:-1] if i == 3 else bad)]))
-    dataset = convert(write(tmp_path / "a.i3", frames), tmp_path / "d")
+    path = write(tmp_path / "a.i3", frames)
+    with pytest.warns(
+        UserWarning, match=r"A: not converted in 1 objects: .*; Fit: not converted in 1 objects"
+    ):
+        dataset = convert(path, tmp_path / "d")
     table = rows(dataset)
     assert table["Fit.energy"].to_list() == [0.0, 1.0, None, 3.0, 4.0]
+    # naming the key does not turn what can be read into bytes
+    with pytest.warns(UserWarning, match="Fit: not converted in 1 objects"):
+        named = rows(convert(path, tmp_path / "named", keys=["Fit"], pulses=[]))
+    assert named["Fit.energy"].to_list() == [0.0, 1.0, None, 3.0, 4.0]
+    assert "Fit.blob" not in named.columns
     assert table["A.time"].to_list() == [[1.0, 2.0]] * 3 + [None, [1.0, 2.0]]
     told = [m for m in dataset.manifest.sources[0].messages if "not converted" in m]
     assert sorted(m.split(":")[0] for m in told) == ["A", "Fit"]
