@@ -301,16 +301,23 @@ def _map(
     return n_om, n_pulse
 
 
+def _in_two_passes(
+    kernel: Any, args: tuple[Any, ...], status: Ints, source: tuple[Any, ...] = ()
+) -> PulseBatch:
+    """Run a reader once to check and count, then again to write into arrays of that size."""
+    rows = np.zeros(status.size + 1, np.int64)
+    n_om, n = kernel(
+        *args, False, status, *source, rows, np.zeros(1, np.int32), np.zeros(1, np.int64), *_leaves(1)
+    )
+    out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
+    kernel(*args, True, status, *source, rows, *out)
+    return PulseBatch(status, rows, *out)
+
+
 def read_maps(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     """Read I3RecoPulseSeriesMap blobs, one a row."""
     head = opening("I3RecoPulseSeriesMap", 0)
-    status, rows = np.zeros(at.size, np.int64), np.zeros(at.size + 1, np.int64)
-    i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    f64, f32, u8 = np.zeros(1), np.zeros(1, np.float32), np.zeros(1, np.uint8)
-    n_om, n = _map(buf, at, size, head, False, status, rows, i32, i64, f64, f32, f32.copy(), u8)
-    out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
-    _map(buf, at, size, head, True, status, rows, *out)
-    return PulseBatch(status, rows, *out)
+    return _in_two_passes(_map, (buf, at, size, head), np.zeros(at.size, np.int64))
 
 
 def _leaves(n: int) -> tuple[F64, F32, F32, Bytes]:
@@ -433,14 +440,8 @@ def _sources(buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, where:
 
 def apply_masks(buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, source: PulseBatch) -> PulseBatch:
     """Apply I3RecoPulseSeriesMapMask blobs to their source, row by row."""
-    rows = np.zeros(at.size + 1, np.int64)
-    i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    f64, f32, u8 = np.zeros(1), np.zeros(1, np.float32), np.zeros(1, np.uint8)
     parent = (source.status, source.rows, source.om, source.sensors, *source.leaves())
-    n_om, n = _mask(buf, at, size, skip, False, status, *parent, rows, i32, i64, f64, f32, f32.copy(), u8)
-    out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
-    _mask(buf, at, size, skip, True, status, *parent, rows, *out)
-    return PulseBatch(status, rows, *out)
+    return _in_two_passes(_mask, (buf, at, size, skip), status, parent)
 
 
 # -- std::sort --------------------------------------------------------------------------------------------------------
@@ -909,16 +910,10 @@ def _separate(sensors: Ints, time: F64, width: F32) -> None:
 def read_superdst(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     """Unpack I3SuperDST blobs, one a row: sensors in key order, pulses in time order, overlaps removed."""
     head = opening("I3SuperDST", 1)
-    status, rows = np.zeros(at.size, np.int64), np.zeros(at.size + 1, np.int64)
-    i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    f64, f32, u8 = np.zeros(1), np.zeros(1, np.float32), np.zeros(1, np.uint8)
-    n_om, n = _superdst(buf, at, size, head, False, status, rows, i32, i64, f64, f32, f32.copy(), u8)
-    out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
-    _superdst(buf, at, size, head, True, status, rows, *out)
-    om, sensors, time, charge, width, flags = out
-    _sort_sensors(sensors, time, charge, width, flags)
-    _separate(sensors, time, width)
-    return PulseBatch(status, rows, om, sensors, time, charge, width, flags)
+    batch = _in_two_passes(_superdst, (buf, at, size, head), np.zeros(at.size, np.int64))
+    _sort_sensors(batch.sensors, *batch.leaves())
+    _separate(batch.sensors, batch.time, batch.width)
+    return batch
 
 
 # -- charge correction ------------------------------------------------------------------------------------------------
