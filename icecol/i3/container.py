@@ -23,11 +23,8 @@ from numba import njit
 from icecol.errors import DamagedFileError, FormatError
 from icecol.i3.bits import load_i64, load_u32, load_u64, same
 from icecol.i3.compression import ByteStream, open_stream
+from icecol.i3.old_frames import MAX_FRAME, MAX_NAME, TAG, ShortError, parse_old
 
-TAG: Final = b"[i3]"
-MAX_FRAME: Final = 1 << 30
-"""No frame may claim more bytes than this: a length beyond it is damage, not a reason to ask for memory."""
-_MAX_NAME: Final = 1 << 16
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
 
 _MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
@@ -273,12 +270,12 @@ def _scan(
                 at += size[pair]
             else:
                 n_key = np.int64(load_u32(buf, at))
-                if n_key > _MAX_NAME or n_key == 0:
+                if n_key > MAX_NAME or n_key == 0:
                     return _BAD, pos, at
                 if at + 8 + n_key > end:
                     return _MORE, pos, pos
                 n_type = np.int64(load_u32(buf, at + 4 + n_key))
-                if n_type > _MAX_NAME:
+                if n_type > MAX_NAME:
                     return _BAD, pos, at + 4 + n_key
                 if at + 12 + n_key + n_type > end:
                     return _MORE, pos, pos
@@ -714,7 +711,7 @@ class Scanner:
             return -1, frames, objects
         try:
             stop, version, spans, size = parse_old(self._buf[pos:end])
-        except _Short:
+        except ShortError:
             return 0, frames, objects
         except FormatError:
             return -1, frames, objects
@@ -749,103 +746,6 @@ class Scanner:
         self._buf[to : to + rest] = self._buf[pos : pos + rest].copy()
         self._have = to + rest
         return base + pos - to, to, moved
-
-
-class _Short(Exception):  # noqa: N818
-    """More bytes are needed."""
-
-
-class _Cursor:
-    """A place in bytes, for the Python parser of old frames; running over the end asks for more."""
-
-    def __init__(self, data: Bytes) -> None:
-        self.data, self.at = data, 0
-
-    def number(self, n: int) -> int:
-        return int.from_bytes(self.take(n), "little")
-
-    def take(self, n: int) -> bytes:
-        if n > MAX_FRAME:
-            msg = f"a length of {n} bytes is not possible"
-            raise FormatError(msg)
-        if self.at + n > self.data.size:
-            raise _Short
-        self.at += n
-        return self.data[self.at - n : self.at].tobytes()
-
-    def string(self) -> bytes:
-        n = self.number(4)
-        if n > _MAX_NAME:
-            msg = f"a name of {n} bytes is not possible"
-            raise FormatError(msg)
-        return self.take(n)
-
-
-def parse_old(data: Bytes) -> tuple[int, int, list[tuple[bytes, bytes, int, int]], int]:
-    """Parse one frame of container version 1 to 4 at the start of `data`.
-
-    Returns
-    -------
-    stop, version, objects, end
-        Objects are (key, type name, offset of the blob, its size). Checksums of these versions are not known.
-    """
-    cursor = _Cursor(data)
-    tagged = data[:4].tobytes() == TAG
-    if tagged:
-        cursor.take(4)
-    version = cursor.number(4)
-    if version not in ({4} if tagged else {1, 2, 3}):
-        msg = f"container version {version} is not known"
-        raise FormatError(msg)
-    body_end = None
-    if version == 4:
-        size = cursor.number(8)
-        cursor.take(4)
-        body_end = cursor.at + size
-        _stream_header(cursor)
-        stop = cursor.take(1)[0]
-        _history(cursor)
-    else:
-        if version > 1:
-            _history(cursor)
-        _stream_header(cursor)
-        stop = cursor.take(1)[0]
-    objects = []
-    for _ in range(cursor.number(4)):
-        key, type_name = cursor.string(), cursor.string()
-        n = cursor.number(4)
-        n = cursor.number(8) if n == 0xFFFFFFFF else n
-        at = cursor.at
-        cursor.take(n)
-        objects.append((key, type_name, at, n))
-    if version == 3:
-        cursor.take(12)
-    if body_end is not None and cursor.at != body_end:
-        msg = f"frame body ends at byte {cursor.at}, its header says {body_end}"
-        raise FormatError(msg)
-    return stop, version, objects, cursor.at
-
-
-def _stream_header(cursor: _Cursor) -> None:
-    tracking = cursor.number(1)
-    cursor.take(1)
-    if tracking:
-        cursor.take(4)
-
-
-def _history(cursor: _Cursor) -> None:
-    cursor.take(2)
-    tracked = 0
-    for i in range(cursor.number(4)):
-        if i == 0:
-            tracked = cursor.number(1)
-            cursor.take(1)
-        if tracked:
-            cursor.take(4)
-        cursor.string()
-        cursor.take(1)
-        for _ in range(3):
-            cursor.string()
 
 
 def raw_frames(
