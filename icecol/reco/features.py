@@ -20,7 +20,8 @@ from icecol.reco.jagged import frozen, jagged, struct
 def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl.LazyFrame:
     """Add features to a frame: the fields of a struct expression `Name=...` become the columns `Name.field`.
 
-    Each kernel runs once for all of its fields and not at all if none of them is used, and only over the events
+    A feature may read columns of another one given beside it, in any order: a fit its seed, a direct-hit count its
+    track. Each kernel runs once for all of its fields and not at all if none of them is used, and only over the events
     that survive the cuts on other columns. (A kernel's expression used directly runs once for every
     `.struct.field(...)` taken from it.)
 
@@ -37,12 +38,29 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
     (3.5, 1)
     """
     lazy = frame.lazy()
-    there = lazy.collect_schema().names()
-    for name, feature in features.items():
-        missing = [c for c in feature.meta.root_names() if c not in there]
-        if missing:
-            msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
-            raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
+    waiting = dict(features)
+    while waiting:
+        there = lazy.collect_schema().names()
+        ready = {}
+        for name, feature in waiting.items():
+            others = waiting.keys() - {name}
+            left = [c for c in feature.meta.root_names() if not {c, c.rpartition(".")[0]} & others]
+            missing = [c for c in left if c not in there]
+            if missing:
+                msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
+                raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
+            if len(left) == len(feature.meta.root_names()):
+                ready[name] = feature
+        if not ready:
+            msg = f"features {', '.join(map(repr, waiting))} wait for one another: each reads columns of the next"
+            raise MissingColumnError(msg)
+        lazy = _with_columns(lazy, ready)
+        waiting = {name: feature for name, feature in waiting.items() if name not in ready}
+    return lazy
+
+
+def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.LazyFrame:
+    """Add features that read nothing of each other: one struct a kernel, its fields, and the struct dropped."""
     hidden = {name: f"__{name}" for name in features}
     lazy = lazy.with_columns(feature.alias(hidden[name]) for name, feature in features.items())
     schema = lazy.collect_schema()

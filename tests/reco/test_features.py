@@ -110,6 +110,25 @@ def test_a_feature_that_needs_positions_asks_for_a_geometry():
         reco.linefit(Pulses("P"))
 
 
+def test_a_feature_may_read_another_that_is_given_beside_it():
+    angle = reco.opening_angle("L", "M")
+    found = with_features(
+        events(), A=angle, L=reco.linefit(PULSES), M=reco.improved_linefit(PULSES)
+    ).collect()
+    one = with_features(events(), L=reco.linefit(PULSES), M=reco.improved_linefit(PULSES))
+    assert found["A"].equals(with_features(one, A=angle).collect()["A"])
+
+
+def test_features_that_read_each_other_are_an_error():
+    with pytest.raises(MissingColumnError, match="'A', 'B' wait for one another"):
+        with_features(events(), A=pl.col("B.x") + 1, B=pl.struct(x=pl.col("A")))
+
+
+def test_a_column_that_a_given_feature_does_not_have_is_named():
+    with pytest.raises(MissingColumnError, match=r"'L\.zenth'"):
+        with_features(events(), L=reco.linefit(PULSES), Z=pl.col("L.zenth") * 2)
+
+
 def test_a_plan_with_features_can_be_sent_elsewhere():
     pytest.importorskip("cloudpickle", reason="Polars serialises Python functions with cloudpickle")
     query = with_features(events(), L=reco.linefit(PULSES)).select("^L.*$")
