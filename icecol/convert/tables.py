@@ -25,6 +25,7 @@ from icecol.i3.columns import Columns, class_of, decode
 from icecol.i3.container import Names
 from icecol.i3.events import Events
 from icecol.i3.old import modern
+from icecol.i3.patterns import Pattern, has_names, pattern
 from icecol.i3.program import Leaf
 from icecol.i3.pulses import ABSENT, OK, PULSE_CLASSES, REASONS, PulseResolver
 from icecol.i3.waveforms import launches
@@ -75,6 +76,8 @@ class TableMaker:
     names: Names = field(default_factory=Names)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     _classes: dict[int, str] = field(default_factory=dict)
+    _patterns: dict[str, tuple[Pattern, list[pa.Field]] | None] = field(default_factory=dict)
+    """What the maps of a key look like, and their fields; None where they differ from event to event."""
 
     def table(
         self, events: Events, wanted: Callable[[str], bool] | None = None, *, stops: str = ""
@@ -104,8 +107,11 @@ class TableMaker:
                 alike.setdefault(
                     classes.pop() if len(classes) == 1 else f"{key} in several classes", []
                 ).append(key)
-        for keys in alike.values():
-            made.update(self._objects(events, keys))
+        for name, keys in alike.items():
+            if has_names(name):
+                made.update({key: found for key in keys if (found := self._alike(events, key))})
+            if left := [key for key in keys if not made[key]]:
+                made.update(self._objects(events, left))
         columns = [column for found in made.values() for column in found]
         if not columns:
             return pa.table({})
@@ -209,6 +215,32 @@ class TableMaker:
             return {keys[0]: []}
         return made
 
+    def _alike(self, events: Events, key: str) -> list[Column]:
+        """Make the columns of a key whose maps have the same names in all events; none if they do not."""
+        if key in self._patterns and self._patterns[key] is None:
+            return []
+        batch = events.batch
+        pick = _pick(events.objects(key))
+        at, size = batch.at[pick.objects], batch.size[pick.objects]
+        if not at.size:
+            return []
+        if key not in self._patterns:
+            columns = decode(batch.buf, at[:1], size[:1], self.names)[0]
+            blob = batch.buf[at[0] : at[0] + size[0]].tobytes()
+            form = None if columns.failed else pattern(columns.program, blob)
+            self._patterns[key] = None if form is None else (form, _pattern_fields(key, form))
+        if (known := self._patterns[key]) is None or (found := known[0].gather(batch.buf, at, size)) is None:
+            self._patterns[key] = None
+            return []
+        index = _index(pick.source)
+        arrays: list[list[pa.Array]] = []
+        for leaf, values in found:
+            whole = _numbers(values.ravel(), ARROW[leaf.kind])
+            parts = [whole.slice(k * at.size, at.size) for k in range(values.shape[0])]
+            arrays.append(parts if index is None else [part.take(index) for part in parts])
+        of_name = [array for parts in zip(*arrays, strict=True) for array in parts]
+        return list(zip(known[1], of_name, strict=True))
+
     def _odd(self, events: Events, key: str, pick: _Pick, results: list[Columns]) -> list[Column]:
         """Give one key its columns where its objects are of several classes or versions, or fail."""
         if self._named(key) and not any(columns.good.size for columns in results):
@@ -245,14 +277,34 @@ class _Pick(NamedTuple):
     source: Ints | None
 
 
+@njit(cache=True, nogil=True)
+def _unrepeated(objects: npt.NDArray[np.int32], unique: Ints, source: Ints) -> tuple[int, bool]:
+    """Note each object once if they come in order: how many (else -1), and whether each row has one of its own."""
+    n, last, plain = 0, np.int64(-1), True
+    for row in range(objects.size):
+        j = np.int64(objects[row])
+        if j < 0 or j == last:
+            plain = False
+        elif j < last:
+            return -1, False
+        else:
+            unique[n] = last = j
+            n += 1
+        source[row] = -1 if j < 0 else n - 1
+    return n, plain
+
+
 def _pick(objects: npt.NDArray[np.int32]) -> _Pick:
     """Choose each object once, also where several rows share it."""
-    if objects.size and objects.min() >= 0 and bool((objects[1:] > objects[:-1]).all()):
-        return _Pick(objects.astype(np.int64), None)
+    unique, source = np.empty(objects.size, np.int64), np.empty(objects.size, np.int64)
+    n, plain = _unrepeated(objects, unique, source)
+    if plain:
+        return _Pick(unique, None)
+    if n >= 0:
+        return _Pick(unique[:n], source)
     rows = np.flatnonzero(objects >= 0)
-    unique, index = np.unique(objects[rows], return_inverse=True)
-    source = np.full(objects.size, -1, np.int64)
-    source[rows] = index
+    unique, source[rows] = np.unique(objects[rows], return_inverse=True)
+    source[objects < 0] = -1
     return _Pick(unique.astype(np.int64), source)
 
 
@@ -463,14 +515,24 @@ def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.i
             whole = _numbers(columns.values[i][flat], ARROW[leaf.kind], None if everywhere else valid)
         else:
             whole = _nest(columns, *_values(columns, i), top).take(pa.array(flat, mask=~valid))
-        end = "" if leaf.name == "value" else f".{leaf.name}"
         made.append(
             [
-                (_field(f"{key}.{name}{end}", whole.type, leaf), whole.slice(k * n, n))
+                (_named_field(key, name, leaf, whole.type), whole.slice(k * n, n))
                 for k, name in enumerate(names)
             ]
         )
     return [column for of_name in zip(*made, strict=True) for column in of_name]
+
+
+def _pattern_fields(key: str, form: Pattern) -> list[pa.Field]:
+    """Return the fields of the columns of maps of one form: name by name, leaf by leaf."""
+    leaves = [form.program.leaves[i] for i in form.leaves]
+    return [_named_field(key, _text(name), leaf, ARROW[leaf.kind]) for name in form.names for leaf in leaves]
+
+
+def _named_field(key: str, name: str, leaf: Leaf, dtype: pa.DataType) -> pa.Field:
+    end = "" if leaf.name == "value" else f".{leaf.name}"
+    return _field(f"{key}.{name}{end}", dtype, leaf)
 
 
 _KINDS: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,12 +79,15 @@ def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schem
     >>> unite([("a.i3", a), ("b.i3", b)]).names
     ['K.x', 'N.value']
     """
-    united: dict[str, tuple[pa.Field, str | PurePath]] = {}
-    previous: pa.Schema | None = None
+    different: list[tuple[str | PurePath, pa.Schema]] = []
     for name, schema in named_schemas:
-        if previous is not None and schema.equals(previous):
-            continue
-        previous = schema
+        if len(schema) and not (different and schema.equals(different[-1][1])):
+            different.append((name, schema))
+    if len(different) == 1 and all(column.nullable for column in different[0][1]):
+        only: pa.Schema = different[0][1].remove_metadata()
+        return only
+    united: dict[str, tuple[pa.Field, str | PurePath]] = {}
+    for name, schema in different:
         for column in schema:
             known = united.setdefault(column.name, (column, name))
             if known[0].type != column.type:
@@ -171,16 +175,16 @@ def column_options(schema: pa.Schema, sample: pa.Table | None = None) -> dict[st
     split: dict[str, str] = {}
     statistics: list[str] = []
     for column in schema:
-        for path, dtype, depth in leaves(column):
+        name = column.name
+        for end, depth, wide, boolean, primitive in _leaf_kinds(column.type):
+            path = name + end
             if depth == 0:
                 statistics.append(path)
-                if not pt.is_primitive(dtype):
+                if not primitive:
                     dictionary.append(path)
-            elif pt.is_boolean(dtype):
+            elif boolean:
                 continue
-            elif _is_wide_number(dtype) and not (
-                sample is not None and _few_distinct(sample, column.name, depth)
-            ):
+            elif wide and not (sample is not None and _few_distinct(sample, name, depth)):
                 split[path] = "BYTE_STREAM_SPLIT"
             else:
                 dictionary.append(path)
@@ -191,6 +195,15 @@ def column_options(schema: pa.Schema, sample: pa.Table | None = None) -> dict[st
         "column_encoding": split or None,
         "write_statistics": statistics or False,
     }
+
+
+@lru_cache(maxsize=1024)
+def _leaf_kinds(dtype: pa.DataType) -> list[tuple[str, int, bool, bool, bool]]:
+    """Return what `column_options` asks of each leaf of a type: the rest of its path, depth, and what it holds."""
+    return [
+        (path, depth, _is_wide_number(leaf), pt.is_boolean(leaf), pt.is_primitive(leaf))
+        for path, leaf, depth in leaves(pa.field("", dtype))
+    ]
 
 
 def _is_wide_number(dtype: pa.DataType) -> bool:
