@@ -22,6 +22,7 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 
+from icecol.convert.behind import Behind
 from icecol.convert.geometry import read_geometry
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
@@ -37,8 +38,12 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 20 << 20
-"""Bytes of frames that are decoded together."""
+BATCH_BYTES: Final = 12 << 20
+"""Bytes of frames that are decoded together, at least."""
+COLUMN_BYTES: Final = 10 << 10
+"""Bytes of frames for each column they become: where columns are many, their fixed cost calls for larger batches."""
+MOST_BYTES: Final = 16 << 20
+"""Bytes of frames that are decoded together, at most (or one frame)."""
 ROW_GROUP_BYTES: Final = 24 << 20
 """Bytes of columns in memory after which a row group is written, however few its events."""
 
@@ -335,7 +340,10 @@ def convert_file(
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         order, order_s = new_order(), new_order()
         try:
-            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
+            with (
+                writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer,
+                Behind(writer.append) as append,
+            ):
                 read = 0
                 for batch in scanner.batches():
                     letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
@@ -346,7 +354,11 @@ def convert_file(
                     if ord("S") in letters:
                         simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
                     if events.n:
-                        writer.append(maker.table(events))
+                        table = maker.table(events)
+                        scanner.batch_bytes = max(
+                            BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES)
+                        )
+                        append(table)
                         events_read += events.n
                     if progress is not None:
                         progress(str(path), events.n, scanner.n_bytes - read, 0)

@@ -43,6 +43,11 @@ ROW_GROUP_EVENTS: Final = 8192
 ROW_GROUP_BYTES: Final = 128 << 20
 """Bytes in memory after which a row group is written however few its events; below about two thousand
 events a row group, the fixed cost of each column chunk outweighs that of its values."""
+CHUNK_BYTES: Final = 16 << 10
+"""Least bytes of a column chunk on average: its fixed cost is then well below that of its values."""
+CHUNKS_BYTES: Final = 8 << 20
+"""Bytes in memory after which events of few, large columns get a row group of their own: writing one takes twice its
+bytes."""
 PART_CHUNKS: Final = 1 << 13
 """Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
 PART_ROW_GROUPS: Final = 16
@@ -161,11 +166,13 @@ class PartWriter:
         """Write one row group from the front of what is buffered."""
         tables = []
         rows = self._events
+        held = 0
         while self._buffer and rows > 0:
             table, size = self._buffer.popleft()
             self._rows -= table.num_rows
             self._bytes -= size
             n = min(table.num_rows, rows)
+            held += size * n // table.num_rows
             tables.append(schemas.align(table.slice(0, n), self.schema))
             rows -= n
             if n < table.num_rows:
@@ -178,7 +185,8 @@ class PartWriter:
                 self._finish_file()
             if self._file is None:
                 self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
-            self._file.write(group)
+            most = max(CHUNKS_BYTES, CHUNK_BYTES * group.num_columns)
+            self._file.write(group, -(-group.num_rows // -(-max(held, 1) // most)))
             if self._file.chunks >= PART_CHUNKS:
                 self._finish_file()
         except OSError as err:
@@ -227,10 +235,11 @@ class _File:
             self.temp.unlink(missing_ok=True)
             raise
 
-    def write(self, group: pa.Table) -> None:
-        self.writer.write_table(group, row_group_size=group.num_rows)
+    def write(self, group: pa.Table, rows: int) -> None:
+        """Write row groups of so many rows."""
+        self.writer.write_table(group, row_group_size=rows)
         self.rows += group.num_rows
-        self.chunks += group.num_columns
+        self.chunks += group.num_columns * -(-group.num_rows // rows)
         if RUN in group.schema.names:
             extremes = pc.min_max(group.column(RUN)).as_py()
             if extremes["min"] is not None:

@@ -488,7 +488,7 @@ class Scanner:
         self.n_frames = 0
         self.n_bytes = 0
         self._stream, self._verify, self._tray = stream, verify, tray
-        self._batch = batch_bytes
+        self.batch_bytes = batch_bytes
         self._buf = np.empty(batch_bytes + (1 << 16), np.uint8)
         self._have = 0  # bytes in the buffer
         self._eof = False
@@ -536,7 +536,7 @@ class Scanner:
             orphan += [False] * fresh
             offsets += [-1] * fresh
             indices += [-1] * fresh
-            limit = pos + self._batch
+            limit = pos + self.batch_bytes
             self._fill(min(limit, max(self._have, pos) + _STEP))
             while True:
                 before = int(count[0])
