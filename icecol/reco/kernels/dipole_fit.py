@@ -1,0 +1,74 @@
+"""Dipole fit: the mean direction from early to late sensors, in pairs that are half of the event apart.
+
+As IceTray's dipolefit has it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.direction import direction
+from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+
+
+@njit(nogil=True, error_model="numpy")
+def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_power):
+    """Fit the first pulses of the sensors of one event, sorted by omkey.
+
+    With the pulses in order of time, each makes a pair with the one `dipole_step` later (0: half of all); V is the sum
+    of the unit vectors of the pairs, R that of their middles, both with weights w. Returns x, y, z (m, R / W), time
+    (ns), zenith, azimuth (rad, of V), fit_status, Magnet = |V| / W, MagnetX, MagnetY, MagnetZ, AmpSum = W, NHits,
+    NPairs, MaxAmp (largest weight). Status 20: too few sensors; 30: no pair of two places. All but the status is then
+    NaN.
+    """
+    first = np.empty(time.size, np.int64)
+    n = 0
+    for j in range(time.size):
+        if (j == 0 or omkey[j] != omkey[j - 1]) and not math.isnan(time[j]):
+            first[n] = j
+            n += 1
+    step = dipole_step if dipole_step > 0 else n // 2
+    if n < min_hits or n < step or step == 0:
+        return _failed(INSUFFICIENT_HITS)
+    order = first[:n][np.argsort(time[first[:n]], kind="mergesort")]
+    vx, vy, vz, px, py, pz, t, weights, largest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    pairs = 0
+    for i in range(n - step):
+        a, b = order[i], order[i + step]
+        w = 1.0
+        if amp_weight_power != 0.0:
+            w = ((float(charge[a]) + float(charge[b])) / 2) ** amp_weight_power
+        t += w * (time[a] + time[b]) / 2  # also of pairs that are left out below, as IceTray does
+        dx, dy, dz = x[b] - x[a], y[b] - y[a], z[b] - z[a]
+        size = math.sqrt(dx * dx + dy * dy + dz * dz)
+        if size == 0.0:
+            continue
+        vx += w * dx / size
+        vy += w * dy / size
+        vz += w * dz / size
+        px += w * (x[a] + x[b]) / 2
+        py += w * (y[a] + y[b]) / 2
+        pz += w * (z[a] + z[b]) / 2
+        weights += w
+        largest = max(largest, w)
+        pairs += 1
+    v = math.sqrt(vx * vx + vy * vy + vz * vz)
+    if not (v > 0.0 and weights > 0.0):
+        return _failed(FAILED_TO_CONVERGE)
+    zenith, _ = direction(vx, vy, vz)
+    azimuth = -math.atan2(vy, -vx)
+    if azimuth < 0.0:
+        azimuth += 2 * math.pi
+    return (
+        px / weights, py / weights, pz / weights, t / weights, zenith, azimuth, float(OK),
+        v / weights, vx / weights, vy / weights, vz / weights, weights, float(n), float(pairs), largest,
+    )  # fmt: skip
+
+
+@njit(nogil=True, error_model="numpy")
+def _failed(status):
+    nan = math.nan
+    return nan, nan, nan, nan, nan, nan, float(status), nan, nan, nan, nan, nan, nan, nan, nan
