@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from icecol.reco.angles import opening_angle
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
+from icecol.reco.cherenkov import cherenkov
+from icecol.reco.common_variables import (
+    direct_hits,
+    hit_multiplicity,
+    hit_statistics,
+    time_characteristics,
+    track_characteristics,
+)
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
@@ -12,12 +20,18 @@ __all__ = [
     "Kernel",
     "causal_qtot",
     "charge",
+    "cherenkov",
+    "direct_hits",
     "event_expr",
+    "hit_multiplicity",
+    "hit_statistics",
     "homogenized_qtot",
     "improved_linefit",
     "kernel",
     "linefit",
     "opening_angle",
     "tensor_of_inertia",
+    "time_characteristics",
+    "track_characteristics",
     "with_features",
 ]

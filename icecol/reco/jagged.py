@@ -152,3 +152,21 @@ def struct(
             )
         columns.append(column)
     return pl.DataFrame(columns).to_struct(name)
+
+
+def lists(
+    name: str, fields: Sequence[str], out: Array, offsets: Array, present: Array | None = None
+) -> pl.Series:
+    """Return the rows of `out`, one a field with one number a pulse, as a struct column of lists, one list an event.
+
+    Event i has `out[:, offsets[i]:offsets[i + 1]]`; every field is null for an event that is not present.
+    """
+    import pyarrow as pa
+
+    absent = None if present is None else pa.array(~present)
+    at = pa.array(offsets, pa.int64())
+    columns = [
+        pl.Series(field, pl.from_arrow(pa.LargeListArray.from_arrays(at, pa.array(row), mask=absent)))
+        for field, row in zip(fields, out, strict=True)
+    ]
+    return pl.DataFrame(columns).to_struct(name)

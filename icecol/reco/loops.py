@@ -72,8 +72,13 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> A
     exec(compile(source, function.__code__.co_filename, "exec"), made)
     loop = made[name]
     loop.__module__ = function.__module__
+    return kept(loop, function)
+
+
+def kept(loop: Any, function: Callable[..., Any]) -> Any:
+    """Compile a loop, kept in numba's cache for as long as the function in it, and all kernels, stay the same."""
     mark = fingerprint(function)
-    loop.__qualname__ = f"{name}_{mark}"
+    loop.__qualname__ = f"{loop.__name__}_{mark}"
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return njit(cache=mark is not None, **options)(loop)

@@ -1,0 +1,182 @@
+"""The variables of IceTray's CommonVariables: multiplicity, statistics, times, direct hits, hits along a track."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from icecol.dataset.pulses import Pulses
+from icecol.reco.cherenkov import on_track
+from icecol.reco.features import Kernel
+from icecol.reco.kernels import direct_hits as direct
+from icecol.reco.kernels import hit_multiplicity as multiplicity
+from icecol.reco.kernels import hit_statistics as statistics
+from icecol.reco.kernels import time_characteristics as times
+from icecol.reco.kernels import track_characteristics as along
+
+DIRECT_WINDOWS: Final = {
+    "A": (-15.0, 15.0),
+    "B": (-15.0, 25.0),
+    "C": (-15.0, 75.0),
+    "D": (-15.0, 125.0),
+    "E": (-15.0, 250.0),
+}
+"""Time residuals (ns) of the classes of direct hits; A to D are IceTray's own, E that of the online filters."""
+
+_TRACK = ("track_x", "track_y", "track_z", "track_time", "track_zenith", "track_azimuth", "track_length")
+_MULTIPLICITY = Kernel(
+    multiplicity.hit_multiplicity,
+    dict.fromkeys(("n_hit_strings", "n_hit_doms", "n_hit_doms_one_pulse", "n_pulses"), pl.Int32),
+)
+_STATISTICS = Kernel(
+    statistics.hit_statistics,
+    dict.fromkeys(
+        (
+            "cog_x", "cog_y", "cog_z", "cog_z_sigma", "min_pulse_time", "max_pulse_time", "q_max_doms", "q_tot_pulses",
+            "z_min", "z_max", "z_mean", "z_sigma", "z_travel",
+        ),
+        pl.Float64,
+    ),
+)  # fmt: skip
+_TIMES = Kernel(
+    times.time_characteristics,
+    {
+        "timelength_fwhm": pl.Float64,
+        **dict.fromkeys(("timelength_last_first", "timelength_maxgap", "zpattern"), pl.Int32),
+    },
+)
+_DIRECT = Kernel(
+    direct.direct_hits,
+    {
+        f"{part}_{group}_{things}": pl.Float64 if part == "q" else pl.Int32
+        for group in ("dir", "early", "late")
+        for part, things in (("n", "strings"), ("n", "doms"), ("n", "pulses"), ("q", "pulses"))
+    }
+    | dict.fromkeys(("dir_track_length", "dir_track_hit_distribution_smoothness"), pl.Float64),
+    events=_TRACK,
+)
+_ALONG = Kernel(
+    along.track_characteristics,
+    dict.fromkeys(
+        (
+            "avg_dom_dist_q_tot_dom",
+            "empty_hits_track_length",
+            "track_hits_separation_length",
+            "track_hits_distribution_smoothness",
+        ),
+        pl.Float64,
+    ),
+    events=_TRACK,
+)
+
+
+def hit_multiplicity(pulses: Pulses) -> pl.Expr:
+    """Return the members of I3HitMultiplicityValues; needs no geometry.
+
+    Fields: n_hit_strings, n_hit_doms, n_hit_doms_one_pulse (sensors with just one pulse), n_pulses. Every field is
+    null where the series is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.omkey": [[65792, 65792, 65793, 131328]]})
+    >>> frame.select(hit_multiplicity(Pulses("P")).struct.unnest()).row(0)
+    (2, 3, 2, 4)
+    """
+    return _MULTIPLICITY(pulses)
+
+
+def hit_statistics(pulses: Pulses) -> pl.Expr:
+    """Return the members of I3HitStatisticsValues.
+
+    Fields: cog_x, cog_y, cog_z (m, the mean place of the charge) and cog_z_sigma (m, its spread in z);
+    min_pulse_time, max_pulse_time (ns); q_max_doms, q_tot_pulses (PE); z_min, z_max, z_mean, z_sigma (m, of the hit
+    sensors, whatever their charge); z_travel (m, mean z of all hit sensors above that of the quarter hit first). NaN
+    where there are too few pulses: none, or one for a spread, or three sensors for z_travel. Pulses of a charge that
+    is not finite, and of sensors that the geometry lacks, are left out. Every field is null where the series is.
+    """
+    return _STATISTICS(pulses)
+
+
+def time_characteristics(pulses: Pulses) -> pl.Expr:
+    """Return the members of I3TimeCharacteristicsValues, of the first pulse of each sensor.
+
+    Fields: timelength_fwhm (ns, 2.35 standard deviations), timelength_last_first and timelength_maxgap (whole ns: from
+    the first to the last, and the longest without one), zpattern (how often the next sensor in time is above the one
+    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray, -1, -1, -1 and 0
+    without pulses, and a wait between times that were each cut to whole ns first. Every field is null where the
+    series is.
+    """
+    return _TIMES(pulses)
+
+
+def direct_hits(
+    pulses: Pulses, *, track: str, window: str | tuple[float, float], shape: str = "InfiniteTrack"
+) -> pl.Expr:
+    """Return the members of I3DirectHitsValues: light that came straight from a track, or before or after it.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out.
+    track
+        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+    window
+        First and last time residual of direct pulses in ns, or the letter of a class: "A" (-15, 15), "B" (-15, 25),
+        "C" (-15, 75), "D" (-15, 125), "E" (-15, 250).
+    shape
+        Of the track, see `cherenkov`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields n_dir_strings, n_dir_doms, n_dir_pulses, q_dir_pulses (PE), the same for early and late; then
+        dir_track_length (m, along the track from the first to the last sensor with direct pulses; NaN for fewer than
+        two) and dir_track_hit_distribution_smoothness (-1 to 1, 0 for evenly spaced ones; NaN for fewer than three).
+        A track of NaN has no pulses of any kind. Every field is null where the series or the track is.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> expr = direct_hits(Pulses("SRTInIcePulses", Geometry.nominal()), track="MPEFit", window="C")
+    >>> expr.meta.root_names()[:2]
+    ['MPEFit.zenith', 'SRTInIcePulses.time']
+    """
+    if isinstance(window, str):
+        if window not in DIRECT_WINDOWS:
+            msg = f"`window` must be a pair of ns or one of {', '.join(DIRECT_WINDOWS)}; found {window!r}"
+            raise ValueError(msg)
+        window = DIRECT_WINDOWS[window]
+    begin, end = window
+    if not begin <= end:
+        msg = f"`window` must be (first, last) in ns with first <= last; found {window!r}"
+        raise ValueError(msg)
+    return on_track(_DIRECT, pulses, track, shape, begin=float(begin), end=float(end))
+
+
+def track_characteristics(
+    pulses: Pulses, *, track: str, cylinder_radius: float = 150.0, shape: str = "InfiniteTrack"
+) -> pl.Expr:
+    """Return the members of I3TrackCharacteristicsValues, of the hit sensors close to a track.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out.
+    track
+        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+    cylinder_radius
+        Largest distance to the track in m (IceTray's TrackCylinderRadius); `math.inf` for all sensors.
+    shape
+        Of the track, see `cherenkov`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields avg_dom_dist_q_tot_dom (m, mean distance to the track, by charge), empty_hits_track_length (m, longest
+        part of the track between two sensors), track_hits_separation_length (m, along the track from the centre of
+        charge of the quarter of sensors hit first to that of the quarter hit last) and
+        track_hits_distribution_smoothness (-1 to 1, 0 for evenly spaced ones). NaN for fewer than 1, 2, 4 and 3
+        sensors. Every field is null where the series or the track is.
+    """
+    return on_track(_ALONG, pulses, track, shape, cylinder_radius=float(cylinder_radius))

@@ -1,0 +1,51 @@
+"""How the first pulses of the sensors follow each other in time, and whether upwards or downwards."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.i3.pulses import std_sort
+from icecol.reco.kernels.improved_linefit import first_pulses
+
+_FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
+
+
+@njit(nogil=True, error_model="numpy")
+def time_characteristics(time, omkey, z):
+    """Return the characteristics of the first pulses of one event, sorted by omkey, as IceTray's CommonVariables.
+
+    Returns timelength_fwhm (ns, of a normal distribution with their standard deviation), timelength_last_first and
+    timelength_maxgap (whole ns) and zpattern: how often the next sensor in time is higher, less how often it is lower.
+    The first sensor is compared with z = 0. Sensors hit at the same time are in the order that std::sort leaves.
+    Without sensors: -1, -1, -1, 0.
+    """
+    first = first_pulses(omkey)
+    n = first.size - 1
+    if n == 0:
+        return -1.0, -1.0, -1.0, 0.0
+    order, times = np.empty(n, np.int64), np.empty(n)
+    t_sum, tt_sum = 0.0, 0.0
+    for i in range(n):
+        t = np.float64(time[first[i]])
+        order[i], times[i] = i, t
+        t_sum += t
+        tt_sum += t * t
+    std_sort(order, times, 0, n)
+    fwhm = _FWHM * math.sqrt(1.0 / n * (tt_sum - 1.0 / n * (t_sum * t_sum)))
+    gap, pattern, last_t, last_z = 0.0, 0, _whole(times[order[0]]), 0.0
+    for i in order:
+        t, z_i = _whole(times[i]), z[first[i]]
+        if t - last_t > gap:
+            gap = _whole(t - last_t)
+        pattern += int(z_i > last_z) - int(z_i < last_z)
+        last_t, last_z = t, z_i
+    return fwhm, _whole(times[order[n - 1]] - times[order[0]]), gap, float(pattern)
+
+
+@njit(nogil=True, error_model="numpy")
+def _whole(t):
+    """Return what C++ makes of a double assigned to an int: no fraction, and -2^31 for what does not fit or is NaN."""
+    return math.trunc(t) * 1.0 if -2147483649.0 < t < 2147483648.0 else -2147483648.0
