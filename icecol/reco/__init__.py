@@ -13,16 +13,22 @@ from icecol.reco.common_variables import (
     track_characteristics,
 )
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
+from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
+from icecol.reco.topology import fill_ratio, finite_reco
 
 __all__ = [
     "Kernel",
     "causal_qtot",
     "charge",
     "cherenkov",
+    "clast",
+    "dipole_fit",
     "direct_hits",
     "event_expr",
+    "fill_ratio",
+    "finite_reco",
     "hit_multiplicity",
     "hit_statistics",
     "homogenized_qtot",

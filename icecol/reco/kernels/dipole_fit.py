@@ -40,7 +40,7 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
         a, b = order[i], order[i + step]
         w = 1.0
         if amp_weight_power != 0.0:
-            w = ((float(charge[a]) + float(charge[b])) / 2) ** amp_weight_power
+            w = ((np.float64(charge[a]) + np.float64(charge[b])) / 2) ** amp_weight_power
         t += w * (time[a] + time[b]) / 2  # also of pairs that are left out below, as IceTray does
         dx, dy, dz = x[b] - x[a], y[b] - y[a], z[b] - z[a]
         size = math.sqrt(dx * dx + dy * dy + dz * dz)

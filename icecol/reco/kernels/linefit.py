@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.direction import direction
@@ -50,7 +51,7 @@ def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, f
     for j in range(time.size):
         begins = j == 0 or omkey[j] != omkey[j - 1]
         if begins and amp_weight_power != 0.0:
-            w = float(charge[j]) if amp_weight_power == 1.0 else float(charge[j]) ** amp_weight_power
+            w = np.float64(charge[j]) if amp_weight_power == 1.0 else np.float64(charge[j]) ** amp_weight_power
         tj = float(time[j])
         if math.isnan(tj) or (first_only and not begins):
             continue

@@ -28,7 +28,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     for j in range(time.size):
         if j == 0 or omkey[j] != omkey[j - 1]:
             doms += 1
-        q = float(charge[j])
+        q = np.float64(charge[j])
         if not math.isfinite(q):
             q = 0.0
         q_sum += q
@@ -43,7 +43,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     cx, cy, cz, ct = cx / by, cy / by, cz / by, ct / by
     xx, yy, zz, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(time.size):
-        q = float(charge[j])
+        q = np.float64(charge[j])
         w = q if amplitude_weight == 1.0 else q**amplitude_weight
         if not math.isfinite(w):
             w = 0.0
@@ -68,7 +68,7 @@ def grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight):
     """Return the slope of time along the axis, weighted with the squares of the charges (to the power w)."""
     u_sum, up, upp, ut, utp = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(time.size):
-        q = float(charge[j])
+        q = np.float64(charge[j])
         u = (q if amplitude_weight == 1.0 else q**amplitude_weight) ** 2
         p = ax * (x[j] - cx) + ay * (y[j] - cy) + az * (z[j] - cz)
         u_sum += u

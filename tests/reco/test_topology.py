@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import math
+
+import naive_first_guesses as naive
+import polars as pl
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from test_first_guesses import CALM, agree
+from test_kernels import GEOMETRY, PULSES, SENSORS, frame
+
+from icecol import Geometry, Pulses, reco
+from icecol.errors import GeometryError
+from icecol.reco.testing import check_feature
+
+SMALL = Geometry.from_columns(
+    GEOMETRY.table().filter(pl.col("om") % 10 == 1).with_columns(bad=pl.col("string") % 7 == 0)
+)
+FEW = {r["omkey"]: r for r in SMALL.table().to_dicts()}
+P = Pulses("P", SMALL)
+
+
+@settings(max_examples=60)
+@given(CALM, st.floats(0, math.pi), st.floats(0, 6.2), st.floats(-300, 300), st.sampled_from([60.0, 200.0]))
+def test_finite_reco_agrees_with_its_slow_twin(events, zenith, azimuth, x, radius):
+    track = {"x": x, "y": -x / 3, "z": x / 2, "time": 1e4, "zenith": zenith, "azimuth": azimuth}
+    feature = reco.finite_reco(P, track="T", cylinder_radius=radius)
+    table = frame(events).with_columns(pl.lit(v).alias(f"T.{k}") for k, v in track.items())
+    for row, event in zip(table.select(feature.struct.unnest()).to_dicts(), events, strict=True):
+        if event is None:
+            assert set(row.values()) == {None}
+        else:
+            expected = naive.finite_reco(event, FEW, track, radius)
+            if not math.isnan(row["Sdet"] or math.nan):  # two may be the largest
+                assert abs(row["Sdet"]) == pytest.approx(abs(expected.pop("Sdet")), rel=1e-9)
+            agree(row, {k: v for k, v in expected.items() if k != "Sdet"}, rel=1e-7)
+
+
+def test_a_track_that_is_not_there_has_no_ends():
+    event = [[(1e4, 1.0, key) for key in sorted(FEW)[:5]]] * 2
+    table = frame(event).with_columns(
+        *(pl.lit(0.0).alias(f"T.{m}") for m in ("x", "y", "z", "time", "azimuth")),
+        pl.Series("T.zenith", [math.nan, None]),
+    )
+    nan, null = table.select(reco.finite_reco(P, track="T").struct.unnest()).to_dicts()
+    assert nan["fit_status"] == 40
+    assert math.isnan(nan["Length"])
+    assert set(null.values()) == {None}
+
+
+@settings(max_examples=60)
+@given(CALM, st.floats(-300, 300), st.floats(1.5, 1e5))
+def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy):
+    vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}
+    feature = reco.fill_ratio(P, vertex="V", vertex_energy=pl.lit(energy))
+    table = frame(events).with_columns(pl.lit(v).alias(k) for k, v in vertex.items())
+    for row, event in zip(table.select(feature.struct.unnest()).to_dicts(), events, strict=True):
+        if event is None:
+            assert set(row.values()) == {None}
+            continue
+        expected = naive.fill_ratio(event, FEW, list(vertex.values()), energy)
+        assume(not expected.pop("edge", False))
+        assume(not expected.get("rms_distance", 1.0) < 1e-3)  # rounding decides
+        agree(row, expected, rel=1e-7)
+
+
+def test_a_vertex_that_failed_fills_nothing():
+    event = [[(1e4, 1.0, key) for key in sorted(FEW)[:5]]]
+    table = frame(event).with_columns(pl.lit(0.0).alias(f"V.{c}") for c in "xyz")
+    row = table.select(reco.fill_ratio(P, vertex="V", vertex_status=pl.lit(10)).struct.unnest()).row(0)
+    assert all(v is None or math.isnan(v) for v in row)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda p: reco.finite_reco(p, track="T"), lambda p: reco.fill_ratio(p, vertex="V")]
+)
+def test_pulses_without_a_geometry_are_an_error(make):
+    with pytest.raises(GeometryError, match="needs the places of all sensors"):
+        make(Pulses("P"))
+
+
+def test_a_row_depends_on_itself_alone():
+    keys = sorted(FEW)[::5]
+    events = [[(1e4 + 40.0 * i, 1.0 + i, keys[i]) for i in range(k)] for k in range(12)]
+    table = frame([None, *events]).with_columns(
+        pl.lit(v).alias(f"T.{m}")
+        for m, v in {"x": 5.0, "y": 1.0, "z": -9.0, "time": 1e4, "zenith": 1.2, "azimuth": 0.3}.items()
+    )
+    check_feature(reco.finite_reco(P, track="T"), table)
+    check_feature(reco.fill_ratio(P, vertex="T"), table)
+
+
+def stored(shared_data, name: str, ours: dict[str, pl.Expr]) -> pl.DataFrame:
+    from icecol import scan_i3
+
+    return reco.with_features(
+        scan_i3(shared_data / "i3" / "real" / f"{name}_first_5_frames.i3.gz"), **ours
+    ).collect()
+
+
+def equal(table: pl.DataFrame, ours: str, theirs: str, rel: float) -> int:
+    names = [c.removeprefix(f"{ours}.") for c in table.columns if c.startswith(f"{ours}.")]
+    names = [n for n in names if f"{theirs}.{n}" in table.columns]
+    for n in names:
+        expected = table[f"{theirs}.{n}"].to_list()
+        assert table[f"{ours}.{n}"].to_list() == pytest.approx(expected, rel=rel, abs=0, nan_ok=True), n
+    return len(names)
+
+
+@pytest.mark.parametrize(
+    "name", ["oscNext_genie_level7_v02", "oscNext_genie_level3_v02", "oscNext_noise_level3_v02"]
+)
+def test_stored_finite_tracks_are_made_again(shared_data, name):
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    pulses = Pulses("RTTWOfflinePulses_FR_WIMP", geometry)
+    ours = {"F": reco.finite_reco(pulses, track="SPEFit2", cylinder_radius=200.0)}
+    table = stored(shared_data, name, ours)
+    assert equal(table, "F", "FiniteRecoFit", 1e-15) == 8
+    assert equal(table, "F", "FiniteRecoCuts", 1e-15) == 6
+
+
+def test_stored_fill_ratios_are_made_again(shared_data):
+    # the sensors that are out of order are missing in the file of sensors, but not for IceTray
+    some = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet").table()
+    rest = Geometry.nominal().table().join(some, on="omkey", how="anti").select(some.columns)
+    pulses = Pulses("SRTTWOfflinePulsesDC", Geometry.from_columns(pl.concat([some, rest])))
+    ours = {"R": reco.fill_ratio(pulses, vertex="L4_first_hlc", mean=1.6)}
+    table = stored(shared_data, "oscNext_genie_level7_v02", ours)
+    assert equal(table, "R", "L4_fill_ratio", 1e-15) == 15
+
+
+def test_the_whole_detector_counts_where_no_sensor_is_bad():
+    key = min(SENSORS)
+    table = frame([[(1e4, 1.0, key)]]).with_columns(pl.lit(SENSORS[key][c]).alias(f"V.{c}") for c in "xyz")
+    row = table.select(reco.fill_ratio(PULSES, vertex="V", nch=1e4).struct.unnest()).to_dicts()[0]
+    assert (row["fillratio_from_nch"], row["hit_count"]) == (1 / 5160, 1)
