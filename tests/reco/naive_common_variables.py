@@ -111,11 +111,13 @@ def time_characteristics(event, sensors):
         spread = np.sqrt(np.float64(mean * (total(a * a for a in t) - mean * (total(t) * total(t)))))
     first = insertion_sort(first, key=by_time)
     whole, z = [as_int(t) for t, _ in first], [0.0, *(z for _, z in first)]
-    gaps = [0, *(b - a for a, b in itertools.pairwise(whole))]
+    gap = 0
+    for a, b in itertools.pairwise(whole):
+        gap = as_int(b - a) if b - a > gap else gap
     return {
         "timelength_fwhm": float(2.0 * math.sqrt(2.0 * math.log(2.0)) * spread),
         "timelength_last_first": as_int(first[n - 1][0] - first[0][0]),
-        "timelength_maxgap": int(max(as_int(g) if g > 0 else 0 for g in gaps)),
+        "timelength_maxgap": gap,
         "zpattern": sum((b > a) - (b < a) for a, b in itertools.pairwise(z)),
     }
 

@@ -79,7 +79,12 @@ def test_missing_is_null_and_undefined_is_nan():
         reco.direct_hits(PULSES, track="L", window="A"),
         reco.track_characteristics(PULSES, track="L"),
     ):
-        found = reco.with_features(around(events, [lost, None, lost]), F=feature).select("^F\\..*$").rows()
+        found = (
+            reco.with_features(around(events, [lost, None, lost]), F=feature)
+            .select("^F\\..*$")
+            .collect()
+            .rows()
+        )
         assert None not in found[0]
         assert set(found[1]) == set(found[2]) == {None}
 
