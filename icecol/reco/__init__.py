@@ -13,6 +13,7 @@ from icecol.reco.common_variables import (
     track_characteristics,
 )
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
+from icecol.reco.i3cuts import i3cuts
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
 
@@ -26,6 +27,7 @@ __all__ = [
     "hit_multiplicity",
     "hit_statistics",
     "homogenized_qtot",
+    "i3cuts",
     "improved_linefit",
     "kernel",
     "linefit",

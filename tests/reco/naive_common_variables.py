@@ -221,3 +221,25 @@ def track_characteristics(event, sensors, track, radius):
         "track_hits_separation_length": separation,
         "track_hits_distribution_smoothness": smoothness(along),
     }
+
+
+def i3cuts(event, sensors, track, window):
+    doms = by_dom(event, sensors)
+    residuals, along = [], []
+    for key, pulses in doms.items():
+        _, place_, arrival, _, _ = light(track, sensors[key])
+        residuals += [t - track["time"] - arrival for t, _ in pulses]
+        along += [place_ for _ in pulses]
+    direct = [a for a, r in zip(along, residuals, strict=True) if window[0] < r < window[1]]
+    return {
+        "Nchan": len(doms),
+        "Nhit": len(along),
+        "N_1hit": sum(len(p) == 1 for p in doms.values()),
+        "Nstring": len({key >> 16 for key in doms}),
+        "Nearly": sum(r < window[0] for r in residuals),
+        "Ndir": len(direct),
+        "Nlate": sum(r > window[1] for r in residuals),
+        "Ldir": max(direct) - min(direct) if direct else NAN,
+        "Sdir": smoothness(direct),
+        "Sall": smoothness(along),
+    }
