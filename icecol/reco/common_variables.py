@@ -102,9 +102,9 @@ def time_characteristics(pulses: Pulses) -> pl.Expr:
 
     Fields: timelength_fwhm (ns, 2.35 standard deviations), timelength_last_first and timelength_maxgap (whole ns: from
     the first to the last, and the longest without one), zpattern (how often the next sensor in time is above the one
-    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray, -1, -1, -1 and 0
-    without pulses, and a wait between times that were each cut to whole ns first. Every field is null where the
-    series is.
+    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray the
+    result is -1, -1, -1 and 0 without pulses, and the longest wait is between times that were each cut to whole ns.
+    Every field is null where the series is.
     """
     return _TIMES(pulses)
 
@@ -137,9 +137,12 @@ def direct_hits(
     Examples
     --------
     >>> from icecol import Geometry
-    >>> expr = direct_hits(Pulses("SRTInIcePulses", Geometry.nominal()), track="MPEFit", window="C")
-    >>> expr.meta.root_names()[:2]
-    ['MPEFit.zenith', 'SRTInIcePulses.time']
+    >>> g = Geometry.from_columns({"string": [1], "om": [1], "x": [30.0], "y": [0.0], "z": [0.0]})
+    >>> track = {"L.x": 0.0, "L.y": 0.0, "L.z": 0.0, "L.time": 0.0, "L.zenith": 0.0, "L.azimuth": 0.0}
+    >>> pulses = {"P.time": [[91.8, 120.0]], "P.charge": [[1.0, 1.5]], "P.omkey": [[65792, 65792]]}
+    >>> hits = direct_hits(Pulses("P", g), track="L", window="A").struct.unnest()
+    >>> pl.DataFrame({**pulses, **track}).select(hits).select("q_dir_pulses", "q_late_pulses").row(0)
+    (1.0, 1.5)
     """
     begin, end = direct_window(window)
     return on_track(_DIRECT, pulses, track, shape, begin=begin, end=end)
