@@ -14,6 +14,7 @@ from icecol.reco.common_variables import (
 )
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
+from icecol.reco.i3cuts import i3cuts
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.topology import fill_ratio, finite_reco
@@ -32,6 +33,7 @@ __all__ = [
     "hit_multiplicity",
     "hit_statistics",
     "homogenized_qtot",
+    "i3cuts",
     "improved_linefit",
     "kernel",
     "linefit",

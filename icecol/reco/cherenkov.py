@@ -25,6 +25,17 @@ SHAPES: Final[Mapping[str, int]] = {
 }
 """I3Particle.ParticleShape of what light may come from; a contained track has a column `.length` too."""
 
+TRACK: Final = (
+    "track_x",
+    "track_y",
+    "track_z",
+    "track_time",
+    "track_zenith",
+    "track_azimuth",
+    "track_length",
+)
+"""Arguments of a kernel `on_track` that have one value an event."""
+
 _MEMBERS = ("x", "y", "z", "time", "zenith", "azimuth")
 _FIELDS = (
     "time_residual",

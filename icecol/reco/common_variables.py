@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.cherenkov import on_track
+from icecol.reco.cherenkov import TRACK, on_track
 from icecol.reco.features import Kernel
 from icecol.reco.kernels import direct_hits as direct
 from icecol.reco.kernels import hit_multiplicity as multiplicity
@@ -24,7 +24,6 @@ DIRECT_WINDOWS: Final = {
 }
 """Time residuals (ns) of the classes of direct hits; A to D are IceTray's own, E that of the online filters."""
 
-_TRACK = ("track_x", "track_y", "track_z", "track_time", "track_zenith", "track_azimuth", "track_length")
 _MULTIPLICITY = Kernel(
     multiplicity.hit_multiplicity,
     dict.fromkeys(("n_hit_strings", "n_hit_doms", "n_hit_doms_one_pulse", "n_pulses"), pl.Int32),
@@ -54,7 +53,7 @@ _DIRECT = Kernel(
         for part, things in (("n", "strings"), ("n", "doms"), ("n", "pulses"), ("q", "pulses"))
     }
     | dict.fromkeys(("dir_track_length", "dir_track_hit_distribution_smoothness"), pl.Float64),
-    events=_TRACK,
+    events=TRACK,
 )
 _ALONG = Kernel(
     along.track_characteristics,
@@ -67,7 +66,7 @@ _ALONG = Kernel(
         ),
         pl.Float64,
     ),
-    events=_TRACK,
+    events=TRACK,
 )
 
 
@@ -103,9 +102,9 @@ def time_characteristics(pulses: Pulses) -> pl.Expr:
 
     Fields: timelength_fwhm (ns, 2.35 standard deviations), timelength_last_first and timelength_maxgap (whole ns: from
     the first to the last, and the longest without one), zpattern (how often the next sensor in time is above the one
-    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray, -1, -1, -1 and 0
-    without pulses, and a wait between times that were each cut to whole ns first. Every field is null where the
-    series is.
+    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray the
+    result is -1, -1, -1 and 0 without pulses, and the longest wait is between times that were each cut to whole ns.
+    Every field is null where the series is.
     """
     return _TIMES(pulses)
 
@@ -138,20 +137,29 @@ def direct_hits(
     Examples
     --------
     >>> from icecol import Geometry
-    >>> expr = direct_hits(Pulses("SRTInIcePulses", Geometry.nominal()), track="MPEFit", window="C")
-    >>> expr.meta.root_names()[:2]
-    ['MPEFit.zenith', 'SRTInIcePulses.time']
+    >>> g = Geometry.from_columns({"string": [1], "om": [1], "x": [30.0], "y": [0.0], "z": [0.0]})
+    >>> track = {"L.x": 0.0, "L.y": 0.0, "L.z": 0.0, "L.time": 0.0, "L.zenith": 0.0, "L.azimuth": 0.0}
+    >>> pulses = {"P.time": [[91.8, 120.0]], "P.charge": [[1.0, 1.5]], "P.omkey": [[65792, 65792]]}
+    >>> hits = direct_hits(Pulses("P", g), track="L", window="A").struct.unnest()
+    >>> pl.DataFrame({**pulses, **track}).select(hits).select("q_dir_pulses", "q_late_pulses").row(0)
+    (1.0, 1.5)
     """
+    begin, end = direct_window(window)
+    return on_track(_DIRECT, pulses, track, shape, begin=begin, end=end)
+
+
+def direct_window(window: str | tuple[float, float]) -> tuple[float, float]:
+    """Return first and last time residual (ns) of a window or of the class that it names."""
     if isinstance(window, str):
         if window not in DIRECT_WINDOWS:
             msg = f"`window` must be a pair of ns or one of {', '.join(DIRECT_WINDOWS)}; found {window!r}"
             raise ValueError(msg)
-        window = DIRECT_WINDOWS[window]
+        return DIRECT_WINDOWS[window]
     begin, end = window
     if not begin <= end:
         msg = f"`window` must be (first, last) in ns with first <= last; found {window!r}"
         raise ValueError(msg)
-    return on_track(_DIRECT, pulses, track, shape, begin=float(begin), end=float(end))
+    return float(begin), float(end)
 
 
 def track_characteristics(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.errors import SchemaError
-from icecol.reco.jagged import jagged, struct
+from icecol.reco.jagged import jagged, lists, struct
 
 ROWS = st.lists(
     st.one_of(st.none(), st.lists(st.floats(allow_nan=False), max_size=5)), min_size=1, max_size=12
@@ -117,3 +117,17 @@ def test_fields_are_null_where_the_event_or_the_fit_is_missing():
 def test_a_kernel_with_other_numbers_than_fields_is_refused():
     with pytest.raises(SchemaError, match="feature 'F' has the fields a, b but the kernel gave 3"):
         struct("F", {"a": pl.Float64, "b": pl.Float64}, np.zeros((3, 1)), None)
+
+
+def test_numbers_of_pulses_become_lists_of_events():
+    found = lists(
+        "F",
+        ["a", "b"],
+        np.array([[1.0, 2.0], [3.0, np.nan]]),
+        np.array([0, 0, 2, 2]),
+        np.array([1, 1, 0]) > 0,
+    )
+    assert found.dtype == pl.Struct({"a": pl.List(pl.Float64), "b": pl.List(pl.Float64)})
+    assert repr(found.to_list()) == (
+        "[{'a': [], 'b': []}, {'a': [1.0, 2.0], 'b': [3.0, nan]}, {'a': None, 'b': None}]"
+    )

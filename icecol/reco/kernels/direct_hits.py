@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.cherenkov import cherenkov, distance_along_track, make_track, time_residual
 from icecol.reco.kernels.improved_linefit import first_pulses
 from icecol.reco.kernels.track_characteristics import smoothness
@@ -54,7 +55,7 @@ def direct_hits(
                 last[group] = string
     length, smooth = math.nan, math.nan
     if found[0, 1] >= 2:
-        places = np.sort(places[: found[0, 1]])
+        places = places[ascending(places[: found[0, 1]])]
         length = places[-1] - places[0]
         smooth = smoothness(places)
     return (

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.i3.pulses import std_sort
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.improved_linefit import first_pulses
 
 
@@ -85,10 +85,10 @@ def _z_travel(first, time, z):
     n = first.size - 1
     if n < 4:
         return math.nan
-    order, times = np.empty(n, np.int64), np.empty(n)
+    times = np.empty(n)
     for i in range(n):
-        order[i], times[i] = i, time[first[i]]
-    std_sort(order, times, 0, n)
+        times[i] = time[first[i]]
+    order = ascending(times)
     start, travel = 0.0, 0.0
     for i in range(n // 4):
         start += z[first[order[i]]]

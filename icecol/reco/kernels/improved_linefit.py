@@ -41,10 +41,9 @@ def first_pulses(omkey):
     """Return the index of the first pulse of each sensor, and the number of pulses at the end."""
     first = np.empty(omkey.size + 1, np.int64)
     n = 0
-    for j in range(omkey.size):
-        if j == 0 or omkey[j] != omkey[j - 1]:
-            first[n] = j
-            n += 1
+    for j in range(omkey.size):  # written without a branch on "next sensor", which is a coin toss
+        first[n] = j
+        n += j == 0 or omkey[j] != omkey[j - 1]
     first[n] = omkey.size
     return first[: n + 1]
 

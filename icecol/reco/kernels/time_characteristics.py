@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.i3.pulses import std_sort
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.improved_linefit import first_pulses
 
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -26,14 +26,14 @@ def time_characteristics(time, omkey, z):
     n = first.size - 1
     if n == 0:
         return -1.0, -1.0, -1.0, 0.0
-    order, times = np.empty(n, np.int64), np.empty(n)
+    times = np.empty(n)
     t_sum, tt_sum = 0.0, 0.0
     for i in range(n):
         t = np.float64(time[first[i]])
-        order[i], times[i] = i, t
+        times[i] = t
         t_sum += t
         tt_sum += t * t
-    std_sort(order, times, 0, n)
+    order = ascending(times)
     fwhm = _FWHM * math.sqrt(1.0 / n * (tt_sum - 1.0 / n * (t_sum * t_sum)))
     gap, pattern, last_t, last_z = 0.0, 0, _whole(times[order[0]]), 0.0
     for i in order:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track, make_track
 from icecol.reco.kernels.improved_linefit import first_pulses
 
@@ -46,7 +47,7 @@ def track_characteristics(
         dq_sum += q * distance
         q_sum += q
     separation = _separation(track, near[:n], charges, time, x, y, z)
-    places = np.sort(places[:n])
+    places = places[ascending(places[:n])]
     gap = math.nan
     for i in range(1, n):
         between = places[i] - places[i - 1]
@@ -85,8 +86,8 @@ def _separation(track, near, charges, time, x, y, z):
     times = np.empty(n)
     for i in range(n):
         times[i] = time[near[i]]
-    rising = np.sort(times)
-    end, begin = rising[n // 4], rising[n - n // 4]
+    order = ascending(times)
+    end, begin = times[order[n // 4]], times[order[n - n // 4]]
     q, cx, cy, cz = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
     count = np.zeros(2, np.int64)
     for i in range(n):
