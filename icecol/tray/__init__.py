@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from icecol.tray.book import book
 from icecol.tray.chain import Row, Summary, Tray
 from icecol.tray.check import check
 from icecol.tray.files import read, write
@@ -12,6 +13,7 @@ __all__ = [
     "Row",
     "Summary",
     "Tray",
+    "book",
     "check",
     "delete",
     "keep",

@@ -95,9 +95,9 @@ def evaluation(
     ):
         msg = f"a kernel or feature of pulses needs their key: pulses='SRTInIcePulses' (it is {module!r})"
         raise TypeError(msg)
-    sensors = _sensors(geometry)
+    geometry_of = sensors(geometry)
     if isinstance(module, Kernel) and not (compiled or module.events or module.ok):
-        return _plain(module, str(pulses), sensors, parameters)
+        return _plain(module, str(pulses), geometry_of, parameters)
 
     @lru_cache(maxsize=1)
     def expression(geometry: Geometry | None) -> pl.Expr:
@@ -108,7 +108,7 @@ def evaluation(
 
     def evaluate(frame: Frame) -> Values | None:
         try:
-            formula = expression(sensors(frame))
+            formula = expression(geometry_of(frame))
         except GeometryError as err:
             raise _no_geometry(str(err)) from err
         row = _row(frame, formula.meta.root_names())
@@ -122,7 +122,10 @@ def evaluation(
 
 
 def _plain(
-    kernel: Kernel, pulses: str, sensors: Callable[[Frame], Geometry | None], parameters: Mapping[str, Any]
+    kernel: Kernel,
+    pulses: str,
+    geometry_of: Callable[[Frame], Geometry | None],
+    parameters: Mapping[str, Any],
 ) -> Callable[[Frame], Values | None]:
     """Return the evaluation of a kernel as a Python function, on the arrays that the compiled one gets."""
     from icecol.reco.loops import arguments
@@ -138,7 +141,7 @@ def _plain(
         order: Any = slice(None)
         if columns or "omkey" in members:
             order = np.argsort(series.omkey, kind="stable")
-        geometry = sensors(frame) if columns else None
+        geometry = geometry_of(frame) if columns else None
         if columns and geometry is None:
             msg = f"kernel {kernel.function.__name__!r} needs {', '.join(columns)} of the sensors"
             raise _no_geometry(msg)
@@ -160,7 +163,7 @@ def _plain(
 # -- what an event gives to a formula ---------------------------------------------------------------------------------
 
 
-def _sensors(given: Geometry | str | Path | None) -> Callable[[Frame], Geometry | None]:
+def sensors(given: Geometry | str | Path | None) -> Callable[[Frame], Geometry | None]:
     """Return the function that gives the geometry for a frame: the one given, or that in force in the stream."""
     if given is not None:
         fixed = given if isinstance(given, Geometry) else read_geometry(given)
@@ -199,8 +202,8 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
             series = frame.pulses(key)
             made += [pl.Series(c, getattr(series, c.removeprefix(f"{key}."))).implode() for c in columns]
             continue
-        blob = encode_frame("P", [(key, frame.type_name(key), frame.raw(key))])
-        table = TableMaker(keys=(key,)).table(mix(scan(blob), "P", new_order()))
+        data = bytearray(encode_frame("P", [(key, frame.type_name(key), frame.raw(key))]))
+        table = TableMaker(keys=(key,)).table(mix(scan(data), "P", new_order()))
         for c in columns:
             if c not in table.column_names:
                 msg = f"no column {c!r} of {key!r}, a {frame.class_name(key)}; "
