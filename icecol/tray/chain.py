@@ -400,19 +400,22 @@ def _source(step: _Step, place: _Place, max_frames: int | None) -> Any:
 def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
     """Yield the frames that a module makes of those before it, mixed."""
 
-    def called(function: Callable[..., Any], *args: Any, frame: Frame | None = None) -> list[Frame]:
+    def called(function: Callable[..., Any], *args: Any, frame: Frame | None = None) -> Any:
         try:
-            return _frames_of(function(*args), frame)
+            return function(*args)
         except Exception as err:
             raise place.error(step, frame, err) from err
 
-    def work(frame: Frame, function: Function) -> Any:
+    def work(frame: Frame, function: Function) -> list[Frame]:
         if step.if_ is not None and not step.if_(frame):
-            return True
+            return [frame]
         meter.calls += 1
-        return function(frame)
+        return _frames_of(function(frame), frame)
 
-    function_of, finish = _functions(step)
+    def end(finish: Callable[[], Any]) -> list[Frame]:
+        return _frames_of(finish(), None)
+
+    function_of, finish = called(_functions, step)
     mixer = Mixer()
     lost = False
     for frame in frames:
@@ -427,7 +430,7 @@ def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place)
             lost = gone if frame.stop == "Q" else lost
         for other in made:
             yield mixer.mix(other)
-    for other in called(finish) if finish is not None else ():
+    for other in called(end, finish) if finish is not None else ():
         yield mixer.mix(other)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from icecol.convert.geometry import BAD_DOMS, from_objects, read_geometry
@@ -27,7 +28,7 @@ from icecol.i3.classes import reco
 from icecol.i3.container import encode_frame, scan
 from icecol.i3.events import mix, new_order
 from icecol.i3.frame import Frame
-from icecol.i3.objects import kind, member_names
+from icecol.i3.objects import member_names, plain
 from icecol.i3.pulses import PULSE_CLASSES
 from icecol.reco.features import Kernel
 
@@ -43,9 +44,9 @@ TRACK: Final = 40
 CLASSES: Final = {
     frozenset(member_names(layout.name)): layout.name
     for layout in reversed(reco.CLASSES)
-    if kind(layout.name) == "record"
+    if plain(layout.name, layout.version) is not None
 }
-"""Classes of fit parameters and cut variables by their members."""
+"""Classes of fit parameters and cut variables, those of numbers alone, by their members."""
 
 
 def is_feature(module: Any) -> bool:
@@ -107,6 +108,8 @@ def evaluation(
         return module(**given, **parameters)
 
     def evaluate(frame: Frame) -> Values | None:
+        if pulses is not None and pulses not in frame:
+            return None
         try:
             formula = expression(geometry_of(frame))
         except GeometryError as err:
@@ -148,7 +151,8 @@ def _plain(
         if geometry is not None:
             rows = geometry.rows(series.omkey[order])
             order, rows = order[rows >= 0], rows[rows >= 0]
-        arrays = {m: getattr(series, m)[order] for m in members}
+        # a compiled loop adds up f32 in f64, but numpy adds an f32 to a number of Python in f32
+        arrays = {m: _wide(getattr(series, m)[order]) for m in members}
         arrays |= {c: getattr(geometry, c)[rows] for c in columns}
         result = kernel.on(**arrays, **parameters)
         numbers = (result,) if len(kernel.fields) == 1 else result
@@ -158,6 +162,10 @@ def _plain(
         }
 
     return evaluate
+
+
+def _wide(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return values.astype(np.float64) if values.dtype == np.float32 else values
 
 
 # -- what an event gives to a formula ---------------------------------------------------------------------------------
@@ -192,7 +200,7 @@ def _no_geometry(what: str) -> GeometryError:
 def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
     """Return some columns of one event, None where the frame lacks a key."""
     wanted: dict[str, list[str]] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         wanted.setdefault(schemas.key_of(name), []).append(name)
     made: list[pl.Series] = []
     for key, columns in wanted.items():
