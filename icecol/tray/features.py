@@ -23,7 +23,7 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError, MissingColumnError, SchemaError, close_names
-from icecol.i3.archive import new
+from icecol.i3.archive import decode, new
 from icecol.i3.classes import reco
 from icecol.i3.container import encode_frame, scan
 from icecol.i3.events import mix, new_order
@@ -176,21 +176,20 @@ def sensors(given: Geometry | str | Path | None) -> Callable[[Frame], Geometry |
     if given is not None:
         fixed = given if isinstance(given, Geometry) else read_geometry(given)
         return lambda _frame: fixed
-    blobs: list[bytes] = []
-    made: list[Geometry] = []
 
     def in_force(frame: Frame) -> Geometry | None:
-        if "I3Geometry" not in frame:
-            return None
         bad = next((key for key in BAD_DOMS if key in frame), "")
         keys = ("I3Geometry", "I3Calibration", bad)
-        found = [frame.raw(key) for key in keys if key in frame]
-        if len(found) != len(blobs) or any(a is not b for a, b in zip(found, blobs, strict=True)):
-            made[:] = [from_objects(*(frame.get(key) for key in keys))]
-            blobs[:] = found
-        return made[0]
+        geometry, *more = (frame.raw(key) if key in frame else None for key in keys)
+        return None if geometry is None else _decoded(geometry, *more)
 
     return in_force
+
+
+@lru_cache(maxsize=4)
+def _decoded(*blobs: bytes | None) -> Geometry:
+    """Make the geometry of serialised objects; to decode them takes seconds, to find them here nothing."""
+    return from_objects(*(None if blob is None else decode(blob) for blob in blobs))
 
 
 def _no_geometry(what: str) -> GeometryError:

@@ -32,6 +32,11 @@ def source(n=3, physics=2):
             yield frame("P", I3EventHeader=header(i, "Split", k), sub=k)
 
 
+class Reversed:
+    def stream(self, frames):
+        yield from reversed(list(frames))
+
+
 def stops(tray):
     return "".join(f.stop for f in tray)
 
@@ -207,10 +212,6 @@ def test_finish_is_called_after_the_last_frame_and_may_give_more():
 
 
 def test_a_module_may_take_the_stream_of_all_frames():
-    class Reversed:
-        def stream(self, frames):
-            yield from reversed(list(frames))
-
     assert stops(tray(Reversed, n=1)) == stops(tray(Reversed(), n=1)) == "PPQG"
     with pytest.raises(TypeError, match="stream of all frames"):
         tray().add(Reversed, streams="P")
@@ -370,7 +371,7 @@ def test_an_error_tells_frames_of_other_sources_and_the_end():
     with pytest.raises(TrayError, match="'Streaming' failed after frame 0 of the source: ValueError"):
         tray(Streaming).run()
     with pytest.raises(TrayError, match="'broken' failed on"):
-        tray(broken).add(Streaming).run()
+        tray(broken).add(Reversed).run()
 
 
 def test_an_error_of_the_source_is_its_own(files, tmp_path):

@@ -74,7 +74,7 @@ def test_a_kernel_gives_a_map_with_its_fields(files, columns, compiled):
 def test_a_kernel_of_one_field_gives_a_number(files, columns):
     for frame, row in zip(run(files, last, pulses=KEY, output="Last"), columns, strict=True):
         assert frame.class_name("Last") == "I3Double"
-        assert same(frame["Last"].value, row["Last"])
+        assert same(frame["Last"].value, row["Last.last"])
 
 
 def test_a_fit_gives_a_particle_and_its_params(files, columns):
