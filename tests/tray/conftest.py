@@ -22,5 +22,5 @@ def files(tmp_path_factory) -> Files:
     made = Files(folder / "Level2_1.i3.zst", folder / "GCD.i3.gz")
     table = ic.Geometry.nominal().table()
     few = ic.Geometry.from_columns(table.filter((pl.col("string") > 78) | (pl.col("string") == 36)))
-    ic.sim.write(made.events, ic.sim.events(60, seed=1, geometry=few), gcd=made.gcd, run_id=7)
+    ic.sim.write(made.events, ic.sim.events(30, seed=1, geometry=few), gcd=made.gcd, run_id=7)
     return made

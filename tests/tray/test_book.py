@@ -23,8 +23,10 @@ def both(tray, tmp_path, **options):
 
 
 def same(booked, converted):
-    assert booked.schema.equals(converted.schema, check_metadata=True)
-    assert booked.scan().collect().equals(converted.scan().collect())
+    columns = converted.schema.names  # those of a rare key may come later, if it was not in the first batch
+    assert sorted(columns) == sorted(booked.schema.names)
+    assert all(booked.schema.field(c).equals(converted.schema.field(c), check_metadata=True) for c in columns)
+    assert booked.scan(columns).collect().equals(converted.scan(columns).collect())
     assert booked.geometry.equals(converted.geometry)
     a, b = booked.simulation, converted.simulation
     assert (a is None) == (b is None)
@@ -50,20 +52,20 @@ def chain(files):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"keys": ["Weight", "Half*"], "pulses": "SRT*"}, {"streams": "Halves"}, {"stop": "Q"}],
-    ids=["all", "keys", "stream", "daq"],
+    ("options", "batch"),
+    [
+        ({}, 8 << 20),
+        ({"keys": ["Weight", "Half*"], "pulses": "SRT*"}, 8 << 20),
+        ({"streams": "Halves"}, 20_000),
+        ({"stop": "Q"}, 20_000),
+    ],
+    ids=["all", "keys", "stream, many batches", "daq, many batches"],
 )
-@pytest.mark.parametrize("batch", [8 << 20, 50_000], ids=["one batch", "batches"])
 def test_booking_equals_conversion(files, tmp_path, options, batch, monkeypatch):
     monkeypatch.setattr(module, "BATCH_BYTES", batch)
     booked, converted = both(chain(files), tmp_path, **options)
-    assert booked.rows == converted.rows > 30
-    if batch > 50_000:
-        same(booked, converted)
-    else:
-        columns = converted.scan().collect_schema().names()
-        assert booked.scan().select(columns).collect().equals(converted.scan().collect())
+    assert booked.rows == converted.rows > 20
+    same(booked, converted)
 
 
 def test_frames_of_the_simulation_are_booked(tmp_path):
@@ -86,8 +88,8 @@ def test_settings_and_counts_are_in_the_manifest(files, tmp_path):
     (source,) = manifest.sources
     assert (source.path, source.events, source.frames_read, source.frames_skipped) == (
         "frames of a tray",
+        30,
         60,
-        120,
         0,
     )
     assert ic.open_dataset(tmp_path / "d").geometry.equals(ic.Geometry.nominal())

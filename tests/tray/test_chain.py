@@ -271,7 +271,7 @@ def test_a_source_is_a_function_an_iterable_or_files(files):
     assert stops(ic.Tray().add(source, n=1)) == "GQPP"
     assert stops(ic.Tray().add(source(1))) == "GQPP"
     assert stops(ic.Tray().add(list(source(1)))) == "GQPP"
-    assert stops(ic.Tray().add(str(files.events))) == "QP" * 60
+    assert stops(ic.Tray().add(str(files.events))) == "QP" * 30
 
 
 def test_the_number_of_frames_can_be_limited():

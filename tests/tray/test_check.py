@@ -28,7 +28,7 @@ OPTIONS = {"pulses": "InIcePulses", "output": "Early", "rtol": 1e-5}
 
 
 def test_a_prototype_that_agrees_passes(files):
-    assert ic.tray.check(early, prototype, files.events, **OPTIONS) == 60
+    assert ic.tray.check(early, prototype, files.events, **OPTIONS) == 30
 
 
 def test_differences_are_listed_by_event(files):
@@ -38,7 +38,7 @@ def test_differences_are_listed_by_event(files):
             del frame["Early"]
 
     with pytest.raises(
-        AssertionError, match=r"of 60 events differ:\nevent \d+ of run 7: the kernel gives {'first'"
+        AssertionError, match=r"of 30 events differ:\nevent \d+ of run 7: the kernel gives {'first'"
     ):
         ic.tray.check(early, wrong, files.events, **OPTIONS)
     with pytest.raises(AssertionError, match=r"event 3 of run 7: .*the module None"):
@@ -54,5 +54,5 @@ def test_other_fields_differ(files):
         frame["Early"] = {**frame["Early"], "more": 1.0}
 
     for module in (other, more):
-        with pytest.raises(AssertionError, match="60 of 60 events differ"):
+        with pytest.raises(AssertionError, match="30 of 30 events differ"):
             ic.tray.check(early, module, files.events, **OPTIONS)

@@ -63,7 +63,7 @@ def same(a, b):
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_kernel_gives_a_map_with_its_fields(files, columns, compiled):
     frames = run(files, centre, pulses=KEY, output="Centre", below=100.0, compiled=compiled)
-    assert len(frames) == len(columns) == 60
+    assert len(frames) == len(columns) == 30
     for frame, row in zip(frames, columns, strict=True):
         expected, found = fields(row, "Centre"), frame["Centre"]
         assert found.i3class == "I3MapStringDouble"
