@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from time import perf_counter
 from types import EllipsisType
 from typing import Any, Final, Self
@@ -80,7 +81,8 @@ class Tray:
             - an object with a method `stream(frames)`, an iterator of frames made of the iterator of all frames;
             - an `ic.kernel`, a feature such as `ic.reco.linefit`, or an expression over columns of the event: its
               result is put under the key `output`. The first two take the key of the `pulses`, and the `geometry`,
-              by default that of the stream. A kernel runs as plain Python, with `compiled=True` as in a plan.
+              by default that of the stream. A kernel runs as plain Python, which may differ from compiled code in the
+              last digits, or with `compiled=True` as in a plan.
         streams
             Stops of the frames that reach it, such as "QP"; the others pass by. None for all. By default a function
             sees P frames alone, as in IceTray, and an object those for which it has methods.
@@ -138,13 +140,10 @@ class Tray:
         for _ in self._frames(meters, max_frames):
             pass
         seconds = perf_counter() - begin
-        before = _Meter("", iter(()))
-        rows = []
-        for meter in meters:
-            rows.append(
-                Row(meter.name, meter.calls, before.frames, meter.frames, meter.seconds - before.seconds)
-            )
-            before = meter
+        rows = (
+            Row(meter.name, meter.calls, before.frames, meter.frames, meter.seconds - before.seconds)
+            for before, meter in pairwise([_Meter("", iter(())), *meters])
+        )
         return Summary(tuple(rows), seconds)
 
     def __iter__(self) -> Iterator[Frame]:
