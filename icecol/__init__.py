@@ -7,7 +7,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_MODULES = ("convert", "errors", "hist", "plot", "reco", "select", "sim", "units")
+_MODULES = ("convert", "errors", "hist", "plot", "reco", "select", "sim", "tray", "units")
 _NAMES = {
     "open_i3": "icecol.i3.stream",
     "write_i3": "icecol.i3.stream",
@@ -20,6 +20,7 @@ _NAMES = {
     "with_features": "icecol.reco.features",
     "kernel": "icecol.reco.features",
     "Cuts": "icecol.select",
+    "Tray": "icecol.tray",
     "cutflow": "icecol.select",
     "n_minus_one": "icecol.select",
 }

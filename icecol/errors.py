@@ -8,6 +8,7 @@ IcecolError
 ├── UnknownStreamError (ValueError)      a sub-event stream that no file has
 ├── GeometryError (LookupError)          no geometry, or a sensor that it lacks
 ├── DatasetError (ValueError)            a folder that is not a whole dataset
+├── TrayError (RuntimeError)             a module of a tray failed: which, on which frame of which file
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
 
@@ -51,6 +52,10 @@ class GeometryError(IcecolError, LookupError):
 
 class DatasetError(IcecolError, ValueError):
     """A folder that is not a whole dataset."""
+
+
+class TrayError(IcecolError, RuntimeError):
+    """A module of a tray failed: the message names it, the frame and the file; the cause is `__cause__`."""
 
 
 class MissingDependencyError(IcecolError, ImportError):

@@ -31,7 +31,7 @@ from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.compression import open_stream
-from icecol.i3.container import Scanner
+from icecol.i3.container import Batch, Scanner
 from icecol.i3.events import Events, mix, new_order
 from icecol.i3.stream import files_of
 
@@ -177,7 +177,7 @@ def i3(
     chosen = conversion.settings()
     outcomes = list(_convert_all(files, folder, conversion, chosen, jobs, progress))
     try:
-        _check_streams(conversion, outcomes)
+        check_streams(conversion, outcomes)
     except UnknownStreamError:
         if new:
             shutil.rmtree(folder)
@@ -192,7 +192,7 @@ def i3(
     from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
 
     made = open_dataset(folder)
-    _tell(made)
+    tell(made)
     damaged = [d for outcome in outcomes for d in outcome.damages]
     if damaged and not skip_damaged:
         more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
@@ -204,7 +204,7 @@ def i3(
 _LEFT_OUT: Final = ": not converted in "
 
 
-def _tell(dataset: Dataset) -> None:
+def tell(dataset: Dataset) -> None:
     """Warn once about all objects that did not become columns."""
     told = sorted({m for source in dataset.manifest.sources for m in source.messages if _LEFT_OUT in m})
     if told:
@@ -219,7 +219,7 @@ def _names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
+def check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
     """Refuse to make a dataset of nothing because a name was wrong."""
     seen: Counter[str] = Counter()
     stops: Counter[str] = Counter()
@@ -329,54 +329,92 @@ def convert_file(
         The file cannot become columns, for example because a key changes its type; the message names the file.
     """
     settings = conversion.settings()
-    stops: Counter[str] = Counter()
-    streams: Counter[str] = Counter()
     stream, file, _ = open_stream(path)
-    maker = TableMaker(conversion.keys, conversion.pulses, conversion.gcd)
-    of_file = TableMaker()
-    simulation: list[pa.Table] = []
-    orphans = events_read = 0
+    tables = Tables(conversion)
     with file, _returning_memory():
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
-        order, order_s = new_order(), new_order()
         try:
             with (
                 writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer,
                 Behind(writer.append) as append,
             ):
-                read = 0
+
+                def write(table: pa.Table) -> None:
+                    scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))
+                    append(table)
+
+                read = before = 0
                 for batch in scanner.batches():
-                    letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
-                    stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
-                    events = mix(batch, conversion.stop, order)
-                    orphans += int(batch.orphan.sum())
-                    events = _wanted(events, conversion, maker, streams)
-                    if ord("S") in letters:
-                        simulation.append(of_file.table(mix(batch, "S", order_s), stops="S"))
-                    if events.n:
-                        table = maker.table(events)
-                        scanner.batch_bytes = max(
-                            BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES)
-                        )
-                        append(table)
-                        events_read += events.n
+                    tables.take(batch, write)
                     if progress is not None:
-                        progress(str(path), events.n, scanner.n_bytes - read, 0)
-                        read = scanner.n_bytes
+                        progress(str(path), tables.events - before, scanner.n_bytes - read, 0)
+                        read, before = scanner.n_bytes, tables.events
         except IcecolError as err:
             if str(path) in str(err):
                 raise
             msg = f"{path}: {err}"
             raise type(err)(msg) from err
-    maker.failures.update(of_file.failures)
-    source = _source(path, scanner, maker, conversion.stop, streams, stops, events_read, orphans)
-    table = pa.concat_tables(simulation, promote_options="default") if simulation else None
-    writers.record(
-        folder, source, settings, writer, table if table is not None and table.num_columns else None
-    )
+    source = _source(path, scanner, tables)
+    writers.record(folder, source, settings, writer, tables.simulated())
     if progress is not None:
         progress(str(path), 0, scanner.n_bytes - read, 1)
     return _outcome_of(source)
+
+
+class Tables:
+    """Makes tables of the batches of one stream of frames, and counts what it sees.
+
+    Attributes
+    ----------
+    events, orphans : int
+        Rows made so far, and frames left out as their DAQ frame is lost to damage.
+    stops, streams : Counter
+        Frames of each stop, and events of each sub-event stream.
+    """
+
+    def __init__(self, conversion: Conversion) -> None:
+        self.events = self.orphans = 0
+        self.stops: Counter[str] = Counter()
+        self.streams: Counter[str] = Counter()
+        self._conversion = conversion
+        self._maker = TableMaker(conversion.keys, conversion.pulses, conversion.gcd)
+        self._of_file = TableMaker()
+        self._simulation: list[pa.Table] = []
+        self._order, self._order_s = new_order(), new_order()
+
+    def take(self, batch: Batch, append: Callable[[pa.Table], None]) -> None:
+        """Append the table of the events of a batch that are asked for, if there are any."""
+        letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
+        self.stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
+        events = mix(batch, self._conversion.stop, self._order)
+        self.orphans += int(batch.orphan.sum())
+        events = _wanted(events, self._conversion, self._maker, self.streams)
+        if ord("S") in letters:
+            self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
+        if events.n:
+            self.events += events.n
+            append(self._maker.table(events))
+
+    def simulated(self) -> pa.Table | None:
+        """Return the table of the S frames, None if there are none."""
+        if not self._simulation:
+            return None
+        table = pa.concat_tables(self._simulation, promote_options="default")
+        return table if table.num_columns else None
+
+    @property
+    def skipped(self) -> int:
+        """Frames that could have been rows and are not wanted."""
+        return self.stops[self._conversion.stop] - self.events
+
+    def messages(self) -> list[str]:
+        """Say what did not become columns, and which streams and stops there were."""
+        failures = self._maker.failures + self._of_file.failures
+        said = [f"{key}{_LEFT_OUT}{n} objects: {why}" for (key, why), n in failures.most_common()]
+        for label, counts in ((_STREAMS, self.streams), (_STOPS, self.stops)):
+            if counts:
+                said.append(label + ", ".join(f"{name} {n}" for name, n in counts.most_common()))
+        return said
 
 
 @contextmanager
@@ -399,39 +437,23 @@ def _wanted(events: Events, conversion: Conversion, maker: TableMaker, streams: 
     return select_streams(events, conversion.streams, maker.names)
 
 
-def _source(
-    path: Path,
-    scanner: Scanner,
-    maker: TableMaker,
-    stop: str,
-    streams: Counter[str],
-    stops: Counter[str],
-    events: int,
-    orphans: int,
-) -> Source:
+def _source(path: Path, scanner: Scanner, tables: Tables) -> Source:
     name = str(path.absolute())
     messages = [damage.describe(name) for damage in scanner.damages]
-    if orphans:
+    if tables.orphans:
         messages.append(
-            f"{name}: {orphans} physics frames are left out, as their DAQ frame is lost to damage"
+            f"{name}: {tables.orphans} physics frames are left out, as their DAQ frame is lost to damage"
         )
-    messages += [
-        f"{key}: not converted in {n} objects: {why}" for (key, why), n in maker.failures.most_common()
-    ]
-    if streams:
-        messages.append(_STREAMS + ", ".join(f"{s} {n}" for s, n in streams.most_common()))
-    if stops:
-        messages.append(_STOPS + ", ".join(f"{s} {n}" for s, n in stops.most_common()))
     return Source(
         path=name,
         size=path.stat().st_size,
         checksum=f"crc32c:{_file_checksum(path):08x}",
-        frames_read=sum(stops.values()),
-        frames_skipped=stops[stop] - events,
+        frames_read=tables.stops.total(),
+        frames_skipped=tables.skipped,
         frames_damaged=len(scanner.damages),
-        events=events,
+        events=tables.events,
         status="damaged" if scanner.damages else "ok",
-        messages=tuple(messages),
+        messages=(*messages, *tables.messages()),
     )
 
 
@@ -443,4 +465,4 @@ def _file_checksum(path: Path) -> int:
     return crc
 
 
-__all__ = ["Conversion", "Outcome", "convert_file", "i3"]
+__all__ = ["Conversion", "Outcome", "Tables", "check_streams", "convert_file", "i3", "tell"]

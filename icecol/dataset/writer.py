@@ -429,8 +429,26 @@ def finish(
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{more}"
         raise DatasetError(msg)
-    records.sort(
-        key=lambda r: (min((p.run_range or (-1, -1) for p in r.parts), default=(-1, -1)), r.source.path)
+    return complete(path, records, settings, geometry)
+
+
+def complete(
+    dataset: str | Path,
+    records: Iterable[Record],
+    settings: Mapping[str, Any],
+    geometry: WritesParquet | None = None,
+) -> Manifest:
+    """Write the manifest of a dataset of which these are all sources.
+
+    Raises
+    ------
+    SchemaError
+        A column has different types in two sources.
+    """
+    path = Path(dataset)
+    records = sorted(
+        records,
+        key=lambda r: (min((p.run_range or (-1, -1) for p in r.parts), default=(-1, -1)), r.source.path),
     )
     united = schemas.unite((r.source.path, r.schema) for r in records)
     result = Manifest(

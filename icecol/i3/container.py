@@ -388,7 +388,7 @@ def scan(
     (b'QQQ', [('Key', 'type')])
     """
     buf = np.frombuffer(data, np.uint8)
-    names = names or Names()
+    names = Names() if names is None else names  # none known yet is false
     frames, objects = np.zeros((4096, 7), np.int64), np.zeros((1 << 16, 3), np.int64)
     count = np.zeros(2, np.int64)
     frames, objects, (_, pos, bad) = _walk(buf, names, tray, 0, buf.size, frames, objects, count, 1 << 60)

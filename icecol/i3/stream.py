@@ -6,9 +6,10 @@ import glob
 import os
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from icecol.errors import DamagedFileError
 from icecol.i3.compression import codec_of, compressor, open_stream
@@ -46,6 +47,10 @@ class I3File(Iterator[Frame]):
     ----------
     damages : list of (path, Damage)
         Damaged places met so far, where these are passed over.
+    path, index : path and int
+        File of the latest frame, and its number there.
+    orphan : bool
+        Whether the latest frame is a physics frame whose DAQ frame may be lost to damage.
     """
 
     def __init__(self, paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> None:
@@ -54,6 +59,9 @@ class I3File(Iterator[Frame]):
             raise ValueError(msg)
         self.paths = files_of(paths)
         self.damages: list[tuple[Path, Damage]] = []
+        self.path = self.paths[0] if self.paths else Path()
+        self.index = -1
+        self.orphan = False
         self._skip = on_damage == "skip"
         self._verify = verify
         self._frames = self._read()
@@ -92,6 +100,7 @@ class I3File(Iterator[Frame]):
                     span = range(int(batch.first[i]), int(batch.first[i + 1]))
                     blobs = (batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes() for j in span)
                     objects = [(*pairs[batch.pair[j]], blob) for j, blob in zip(span, blobs, strict=True)]
+                    self.path, self.index, self.orphan = path, int(batch.index[i]), bool(batch.orphan[i])
                     yield mixer.mix(Frame(chr(batch.stop[i]), objects))
                 if scanner.damages and not self._skip:
                     break
@@ -159,17 +168,31 @@ def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: in
     int
         Number of frames written.
     """
+    n = 0
+    with writing(path, level=level) as out:
+        for frame in frames:
+            out.write(frame.encoded())
+            n += 1
+    return n
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], *, level: int | None = None) -> Iterator[Any]:
+    """Open an .i3 file for the bytes of frames: it has its name when the block ends well, and else is not there.
+
+    Parameters
+    ----------
+    path, level
+        As for `write_i3`.
+    """
     target = Path(path)
     codec = codec_of(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     part = Path(name)
-    n = 0
     try:
         with os.fdopen(handle, "wb") as file:
             out = compressor(file, codec, level)
-            for frame in frames:
-                out.write(frame.encoded())
-                n += 1
+            yield out
             out.close()
             file.flush()
             os.fsync(file.fileno())
@@ -180,4 +203,3 @@ def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: in
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return n

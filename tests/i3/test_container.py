@@ -641,3 +641,13 @@ def test_frames_in_memory_are_found_in_place_and_anything_else_is_refused():
     for bad in (data[:-1], data + b"[i3]", b"x" + data):
         with pytest.raises(FormatError, match="no whole frame at byte"):
             container.scan(bad)
+
+
+def test_scans_can_share_their_names():
+    names = container.Names()
+    first, second = (
+        container.scan(encode_frame("Q", [(key, "type", b"blob")]), names=names) for key in ("A", "B")
+    )
+    assert first.names is second.names is names
+    assert second.pair.tolist() == [1]
+    assert names.pairs() == [("A", "type"), ("B", "type")]

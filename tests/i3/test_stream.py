@@ -66,6 +66,14 @@ def test_several_files_are_one_stream(tmp_path):
     assert all("geometry" in f for f in frames)
 
 
+def test_file_and_number_of_the_latest_frame_are_known(tmp_path):
+    write_i3(tmp_path / "a.i3", events(1))
+    write_i3(tmp_path / "b.i3", events(1))
+    frames = open_i3([tmp_path / "a.i3", tmp_path / "b.i3"])
+    places = [(frames.path.name, frames.index, frames.orphan) for _ in frames]
+    assert places == [("a.i3", 0, False), ("a.i3", 1, False), ("b.i3", 0, False), ("b.i3", 1, False)]
+
+
 def test_missing_files_are_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*nothing\.i3"):
         open_i3(tmp_path / "nothing.i3")

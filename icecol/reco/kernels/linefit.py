@@ -51,7 +51,11 @@ def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, f
     for j in range(time.size):
         begins = j == 0 or omkey[j] != omkey[j - 1]
         if begins and amp_weight_power != 0.0:
-            w = np.float64(charge[j]) if amp_weight_power == 1.0 else np.float64(charge[j]) ** amp_weight_power
+            w = (
+                np.float64(charge[j])
+                if amp_weight_power == 1.0
+                else np.float64(charge[j]) ** amp_weight_power
+            )
         tj = float(time[j])
         if math.isnan(tj) or (first_only and not begins):
             continue

@@ -1,0 +1,456 @@
+"""The chain itself: frames go through modules one after another, and it is counted what each does.
+
+The rules of mixing (`icecol.i3.frame.Mixer`) hold behind every module: what a module puts into a Q frame is seen in the
+P frames after it, and a frame that a module makes sees the objects of its parents, just as if the frames were written
+to a file there and read again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from time import perf_counter
+from types import EllipsisType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from icecol.errors import IcecolError, TrayError
+from icecol.i3.frame import Frame, Mixer
+from icecol.i3.stream import I3File
+from icecol.tray.features import feature, is_feature
+from icecol.tray.files import read
+
+METHODS: Final = {
+    "P": "physics",
+    "Q": "daq",
+    "G": "geometry",
+    "C": "calibration",
+    "D": "detector_status",
+    "S": "simulation",
+    "I": "tray_info",
+}
+"""Method of a module that is called with the frames of a stop; `process` for other stops, or where it is missing."""
+
+Function = Callable[[Frame], Any]
+
+
+class Tray:
+    """A source of frames, and modules through which they go one after another.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> def bright(frame, pulses, least=30):
+    ...     return len(frame.pulses(pulses)) >= least
+    >>> tray = ic.Tray().add(ic.sim.frames, events=ic.sim.events(20, seed=1))
+    >>> summary = tray.add(bright, pulses="SRTInIcePulses").run()
+    >>> summary["bright"].calls, summary["bright"].frames_in, summary["bright"].frames_out
+    (20, 40, 36)
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[_Step] = []
+
+    def add(
+        self,
+        module: Any,
+        *,
+        streams: str | Iterable[str] | EllipsisType | None = ...,
+        if_: Callable[[Frame], Any] | None = None,
+        name: str | None = None,
+        **parameters: Any,
+    ) -> Self:
+        """Add the source of frames (first), or the next module.
+
+        Parameters
+        ----------
+        module
+            First the source: an .i3 file or what `read` returns, any iterable of frames, or a function that returns
+            one. Then
+
+            - a function of a frame. It returns None or True to keep the frame, False to drop it, or frames (a list, or
+              by `yield`) that take its place;
+            - an object with methods for frames of some stops (`METHODS`), which return the same; `finish()` is called
+              after the last frame and may return more. A class is called with the parameters when a run begins;
+            - an object with a method `stream(frames)`, an iterator of frames made of the iterator of all frames;
+            - an `ic.kernel`, a feature such as `ic.reco.linefit`, or an expression over columns of the event: its
+              result is put under the key `output`. The first two take the key of the `pulses`, and the `geometry`,
+              by default that of the stream. A kernel runs as plain Python, which may differ from compiled code in the
+              last digits, or with `compiled=True` as in a plan.
+        streams
+            Stops of the frames that reach it, such as "QP"; the others pass by. None for all. By default a function
+            sees P frames alone, as in IceTray, and an object those for which it has methods.
+        if_
+            Function of a frame: where it is not true the frame passes the module by.
+        name
+            For the summary and for errors; by default that of the function or class.
+        parameters
+            Keyword arguments that the module is called with.
+
+        Notes
+        -----
+        The P frames of a Q frame that is dropped are dropped with it: in a file they would be taken for those of the
+        Q frame before.
+
+        Raises
+        ------
+        TypeError
+            It is no module, or does not take these parameters.
+        """
+        if not self._steps and isinstance(module, str | os.PathLike):
+            module = read(module)
+        label = name or _name(module)
+        if self._steps and is_feature(module):
+            module, parameters = feature(module, **parameters), {}
+        streams = streams if streams is None or streams is ... else "".join(streams)
+        check = _check_module if self._steps else _check_source
+        check(label, module, parameters)
+        if _takes_all(module) and (if_ is not None or streams is not ...):
+            msg = f"module {label!r} gets the stream of all frames: `streams` and `if_` cannot choose some of them"
+            raise TypeError(msg)
+        used = {step.name for step in self._steps}
+        names = (label if i == 1 else f"{label}_{i}" for i in range(1, len(used) + 2))
+        self._steps.append(
+            _Step(next(n for n in names if n not in used), module, streams, if_, dict(parameters))
+        )
+        return self
+
+    def run(self, *, max_frames: int | None = None) -> Summary:
+        """Send all frames of the source through the modules.
+
+        Parameters
+        ----------
+        max_frames
+            So many frames are taken from the source at most.
+
+        Raises
+        ------
+        TrayError
+            A module failed: says which, on which frame of which file; `__cause__` is the error itself. Files that the
+            tray was writing are not there then.
+        """
+        meters: list[_Meter] = []
+        begin = perf_counter()
+        for _ in self._frames(meters, max_frames):
+            pass
+        seconds = perf_counter() - begin
+        rows = (
+            Row(meter.name, meter.calls, before.frames, meter.frames, meter.seconds - before.seconds)
+            for before, meter in pairwise([_Meter("", iter(())), *meters])
+        )
+        return Summary(tuple(rows), seconds)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Run the tray and give the frames that leave its last module."""
+        return self._frames([], None)
+
+    def _frames(self, meters: list[_Meter], max_frames: int | None) -> Iterator[Frame]:
+        if not self._steps:
+            msg = "an empty tray: add a source of frames first, such as ic.tray.read(files)"
+            raise TrayError(msg)
+        place = _Place()
+        source, *steps = self._steps
+        with ExitStack() as stack:
+            frames = _source(source, place, max_frames)
+            stack.callback(frames.close)
+            meters.append(_Meter(source.name, frames))
+            for step in steps:
+                meter = _Meter(step.name, meters[-1])
+                frames = (_streaming if _takes_all(step.module) else _through)(step, meters[-1], meter, place)
+                stack.callback(frames.close)  # the last first: an unfinished file is removed at once
+                meter.source = frames
+                meters.append(meter)
+            yield from meters[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one module did: how often it was called, the frames it got and gave, and the seconds it took."""
+
+    name: str
+    calls: int
+    frames_in: int
+    frames_out: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary:
+    """What a run did, module by module; its text is a table."""
+
+    rows: tuple[Row, ...]
+    seconds: float
+
+    def __getitem__(self, name: str) -> Row:
+        """Return the row of a module."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        msg = f"no module {name!r} in the tray; there are {', '.join(repr(row.name) for row in self.rows)}"
+        raise KeyError(msg)
+
+    def __repr__(self) -> str:
+        width = max(6, *(len(row.name) for row in self.rows))
+        lines = [f"{'module':{width}}    calls  frames in  frames out   seconds"]
+        lines += [
+            f"{r.name:{width}} {r.calls:8d} {r.frames_in:10d} {r.frames_out:11d} {r.seconds:9.3f}"
+            for r in self.rows
+        ]
+        return "\n".join([*lines, f"{self.rows[0].frames_out} frames in {self.seconds:.3f} s"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A module with all that was said when it was added."""
+
+    name: str
+    module: Any
+    streams: str | EllipsisType | None
+    if_: Callable[[Frame], Any] | None
+    parameters: Mapping[str, Any]
+
+
+class _Meter(Iterator[Frame]):
+    """Pass on the frames that a module gives, and note how many, and how long they and all before them take."""
+
+    def __init__(self, name: str, source: Iterator[Frame]) -> None:
+        self.name = name
+        self.source = source
+        self.calls = self.frames = 0
+        self.seconds = 0.0
+
+    def __next__(self) -> Frame:
+        begin = perf_counter()
+        try:
+            frame = next(self.source)
+        finally:
+            self.seconds += perf_counter() - begin
+        self.frames += 1
+        return frame
+
+
+class _Place:
+    """Where the source is: for errors."""
+
+    def __init__(self) -> None:
+        self.source: Any = None
+        self.index = -1
+
+    def error(self, step: _Step, frame: Frame | None, err: Exception) -> TrayError:
+        """Make the error of a module."""
+        if isinstance(self.source, I3File):
+            where = f"frame {self.source.index} of {self.source.path}"
+        else:
+            where = f"frame {self.index} of the source"
+        what = f"on a {frame.stop} frame{_event(frame)}, {where}" if frame is not None else f"after {where}"
+        if self.index < 0:
+            what = "before the first frame"
+        return TrayError(f"module {step.name!r} failed {what}: {type(err).__name__}: {err}")
+
+
+def _event(frame: Frame) -> str:
+    """Say which event a frame belongs to, if its header can be read."""
+    try:
+        header = frame["I3EventHeader"]
+        text = f" (run {header.run_id}, event {header.event_id}"
+        sub = f", sub-event {header.sub_event_id} of {header.sub_event_stream}" if frame.stop == "P" else ""
+    except (IcecolError, AttributeError):
+        return ""
+    return f"{text}{sub})"
+
+
+# -- what a module is -------------------------------------------------------------------------------------------------
+
+
+def _name(module: Any) -> str:
+    """Name a module as its author did."""
+    while isinstance(module, partial):
+        module = module.func
+    function = getattr(module, "function", module)  # of a kernel
+    return str(getattr(function, "__name__", type(module).__name__.lower()))
+
+
+def _takes_all(module: Any) -> bool:
+    return callable(getattr(module, "stream", None))
+
+
+def _has_methods(module: Any) -> bool:
+    return any(hasattr(module, name) for name in (*METHODS.values(), "process", "finish"))
+
+
+def _check_source(label: str, module: Any, parameters: Mapping[str, Any]) -> None:
+    """Refuse what cannot be a source of frames."""
+    if (
+        is_feature(module)
+        or isinstance(module, Mapping)
+        or not (isinstance(module, Iterable) or callable(module))
+    ):
+        msg = f"{label!r} is no source: a tray begins with files, an iterable of frames, or a function that gives one"
+        raise TypeError(msg)
+    _check_parameters(label, module, parameters)
+
+
+def _check_module(label: str, module: Any, parameters: Mapping[str, Any]) -> None:
+    """Refuse what cannot be a module."""
+    if not (callable(module) or _has_methods(module) or _takes_all(module)):
+        names = ", ".join([*METHODS.values(), "process", "finish", "stream"])
+        msg = f"{label!r} is no module: a function of a frame, or an object with some of the methods {names}"
+        raise TypeError(msg)
+    frame = () if isinstance(module, type) else (None,)
+    _check_parameters(label, module, parameters, *frame)
+
+
+def _check_parameters(label: str, module: Any, parameters: Mapping[str, Any], *frame: None) -> None:
+    """Refuse parameters that a module does not take, before anything runs."""
+    fixed = not isinstance(module, type) and (_has_methods(module) or not callable(module))
+    if fixed and parameters:
+        msg = f"module {label!r} is an object made already and takes no parameters such as {next(iter(parameters))!r}"
+        raise TypeError(msg)
+    if fixed:
+        return
+    try:
+        signature = inspect.signature(module)
+    except ValueError:  # built-in functions may have none
+        return
+    try:
+        signature.bind(*frame, **parameters)
+    except TypeError as err:
+        msg = f"module {label!r}: {err}; it is {label}{signature}"
+        raise TypeError(msg) from None
+
+
+def _instance(step: _Step) -> tuple[Any, Mapping[str, Any]]:
+    """Return the module, made anew for this run if it is a class, and the parameters for its calls."""
+    if isinstance(step.module, type):
+        return step.module(**step.parameters), {}
+    return step.module, step.parameters
+
+
+def _functions(step: _Step) -> tuple[Callable[[str], Function | None], Callable[[], Any] | None]:
+    """Return what is called with the frames of a stop, None for nothing, and what is called in the end."""
+    module, parameters = _instance(step)
+    methods = _has_methods(module)
+    streams = (
+        step.streams if isinstance(step.streams, str) else None if methods or step.streams is None else "P"
+    )
+    function = None if methods else partial(module, **parameters)
+
+    @cache
+    def function_of(stop: str) -> Function | None:
+        if streams is not None and stop not in streams:
+            return None
+        process = function or getattr(module, "process", None)
+        return getattr(module, METHODS[stop], process) if methods and stop in METHODS else process
+
+    return function_of, getattr(module, "finish", None) if methods else None
+
+
+def _frames_of(result: Any, frame: Frame | None) -> list[Frame]:
+    """Return the frames that a module's answer stands for."""
+    if result is None or isinstance(result, bool | np.bool_):
+        return [frame] if frame is not None and (result is None or result) else []
+    if isinstance(result, Frame):
+        return [result]
+    if isinstance(result, Iterable) and not isinstance(result, str | bytes | Mapping):
+        frames = list(result)
+        wrong = next((f for f in frames if not isinstance(f, Frame)), None)
+        if wrong is None:
+            return frames
+        result = wrong
+    msg = f"it returned {result!r}: None or True keep the frame, False drops it, frames take its place"
+    raise TypeError(msg)
+
+
+# -- the work ---------------------------------------------------------------------------------------------------------
+
+
+def _source(step: _Step, place: _Place, max_frames: int | None) -> Any:
+    """Yield the frames of the source, mixed."""
+    module = step.module
+    frames = place.source = iter(module if isinstance(module, Iterable) else module(**step.parameters))
+    mixer = Mixer()
+    try:
+        while max_frames is None or place.index + 1 < max_frames:
+            frame = next(frames, None)
+            if frame is None:
+                return
+            place.index += 1
+            if isinstance(frames, I3File):
+                if (
+                    not frames.orphan
+                ):  # its Q frame is lost, and behind a module it would inherit from an older one
+                    yield frame
+            elif isinstance(frame, Frame):
+                yield mixer.mix(frame)
+            else:
+                msg = f"the source {step.name!r} gave {frame!r}, not a frame; ic.tray.read(paths) reads files"
+                raise TypeError(msg)
+    finally:
+        if hasattr(frames, "close"):
+            frames.close()
+
+
+def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
+    """Yield the frames that a module makes of those before it, mixed."""
+
+    def called(function: Callable[..., Any], *args: Any, frame: Frame | None = None) -> Any:
+        try:
+            return function(*args)
+        except Exception as err:
+            raise place.error(step, frame, err) from err
+
+    def work(frame: Frame, function: Function) -> list[Frame]:
+        if step.if_ is not None and not step.if_(frame):
+            return [frame]
+        meter.calls += 1
+        return _frames_of(function(frame), frame)
+
+    def end(finish: Callable[[], Any]) -> list[Frame]:
+        return _frames_of(finish(), None)
+
+    function_of, finish = called(_functions, step)
+    mixer = Mixer()
+    lost = False
+    for frame in frames:
+        if lost and frame.stop == "P":
+            continue
+        function = function_of(frame.stop)
+        made = [frame] if function is None else called(work, frame, function, frame=frame)
+        if frame.stop not in {"P", "I"}:
+            gone = all(f.stop != frame.stop for f in made)
+            if gone:
+                mixer.forget(frame.stop)
+            lost = gone if frame.stop == "Q" else lost
+        for other in made:
+            yield mixer.mix(other)
+    for other in called(end, finish) if finish is not None else ():
+        yield mixer.mix(other)
+
+
+def _streaming(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
+    """Yield the frames that a module makes of the stream of all frames, mixed."""
+    upstream: list[BaseException] = []
+
+    def watched() -> Iterator[Frame]:
+        try:
+            for frame in frames:
+                meter.calls += 1
+                yield frame
+        except Exception as err:
+            upstream.append(err)
+            raise
+
+    mixer = Mixer()
+    try:
+        for frame in _instance(step)[0].stream(watched()):
+            yield mixer.mix(frame)
+    except Exception as err:
+        if any(err is other for other in upstream):
+            raise
+        raise place.error(step, None, err) from err

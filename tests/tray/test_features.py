@@ -1,0 +1,179 @@
+"""Kernels and features on frames give the numbers that they give on columns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+import icecol as ic
+from icecol.errors import TrayError
+from icecol.i3.frame import Frame
+
+KEY = "SRTInIcePulses"
+
+
+@ic.kernel(mean=pl.Float64, far=pl.Float64, n=pl.Int32)
+def centre(time, charge, z, *, below=0.0):
+    """Mean time, mean depth of the light below a depth, and number of pulses."""
+    total = 0.0
+    for q, depth in zip(charge, z):  # noqa: B905
+        total += q if depth < below else 0.0
+    return (time.mean() if time.size else np.nan), total, time.size
+
+
+@ic.kernel(last=pl.Float64)
+def last(time):
+    return time.max() if time.size else np.nan
+
+
+@pytest.fixture(scope="module")
+def columns(files):
+    """Return the features of every event, from the file as columns, by event id."""
+    geometry = ic.convert.read_geometry(files.gcd)
+    pulses = ic.Pulses(KEY, geometry)
+    features = ic.with_features(
+        ic.scan_i3(files.events),
+        Centre=centre(pulses, below=100.0),
+        Last=last(pulses),
+        LF=ic.reco.linefit(pulses),
+        ToI=ic.reco.tensor_of_inertia(pulses),
+        Q=ic.reco.charge(pulses),
+        HQ=ic.reco.homogenized_qtot(pulses),
+        Angle=ic.reco.opening_angle("LF", "ToI"),
+    )
+    return features.select(pl.exclude("^SRT.*|Split.*|InIce.*$")).collect().to_dicts()
+
+
+def run(files, module, **parameters):
+    tray = ic.Tray().add(ic.tray.read([files.gcd, files.events])).add(module, **parameters)
+    return [frame for frame in tray if frame.stop == "P"]
+
+
+def fields(row, name):
+    return {k.removeprefix(f"{name}."): v for k, v in row.items() if k.startswith(f"{name}.")}
+
+
+def same(a, b):
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_kernel_gives_a_map_with_its_fields(files, columns, compiled):
+    frames = run(files, centre, pulses=KEY, output="Centre", below=100.0, compiled=compiled)
+    assert len(frames) == len(columns) == 30
+    for frame, row in zip(frames, columns, strict=True):
+        expected, found = fields(row, "Centre"), frame["Centre"]
+        assert found.i3class == "I3MapStringDouble"
+        assert found.keys() == expected.keys()
+        assert found == pytest.approx(expected, rel=0 if compiled else 1e-12, nan_ok=True)
+
+
+def test_a_kernel_of_one_field_gives_a_number(files, columns):
+    for frame, row in zip(run(files, last, pulses=KEY, output="Last"), columns, strict=True):
+        assert frame.class_name("Last") == "I3Double"
+        assert same(frame["Last"].value, row["Last.last"])
+
+
+def test_a_fit_gives_a_particle_and_its_params(files, columns):
+    params = {"LF": "I3LineFitParams", "ToI": "I3TensorOfInertiaFitParams"}
+    for name, module in (("LF", ic.reco.linefit), ("ToI", ic.reco.tensor_of_inertia)):
+        for frame, row in zip(run(files, module, pulses=KEY, output=name), columns, strict=True):
+            expected, fit = fields(row, name), frame[name]
+            assert fit.shape == 40
+            found = {
+                "x": fit.pos.x,
+                "y": fit.pos.y,
+                "z": fit.pos.z,
+                "time": fit.time,
+                "fit_status": fit.fit_status,
+            }
+            found |= {"zenith": fit.dir.zenith, "azimuth": fit.dir.azimuth, "speed": fit.speed}
+            assert all(same(found[k], v) for k, v in expected.items() if k in found)
+            rest = {k: v for k, v in expected.items() if k not in found}
+            if fit.fit_status != 0:
+                assert f"{name}Params" not in frame
+                continue
+            stored = frame[f"{name}Params"]
+            assert stored.i3class == params[name]
+            assert {k: getattr(stored, k) for k in stored.names} == rest
+
+
+def test_a_feature_without_a_track_gives_a_map_or_a_number(files, columns):
+    for frame, row in zip(run(files, ic.reco.charge, pulses=KEY, output="Q"), columns, strict=True):
+        assert frame["Q"] == pytest.approx(fields(row, "Q"), rel=0, nan_ok=True)
+    for frame, row in zip(
+        run(files, ic.reco.homogenized_qtot, pulses=KEY, output="HQ"), columns, strict=True
+    ):
+        assert frame["HQ"].i3class == "I3Double"
+        assert frame["HQ"].value == row["HQ.value"]
+
+
+def test_an_expression_reads_what_modules_before_it_put(files, columns):
+    tray = ic.Tray().add(ic.tray.read([files.gcd, files.events]))
+    tray.add(ic.reco.linefit, pulses=KEY, output="LF").add(
+        ic.reco.tensor_of_inertia, pulses=KEY, output="ToI"
+    )
+    tray.add(ic.reco.opening_angle, a="LF", b="ToI", output="Angle")
+    tray.add(ic.reco.opening_angle("LF", "ToI"), output="Again", name="again")
+    tray.add(pl.col(f"{KEY}.time").list.len() > 30, output="Long").add(
+        pl.col("NoSuchKey.x"), output="Nothing"
+    )
+    frames = [frame for frame in tray if frame.stop == "P"]
+    for frame, row in zip(frames, columns, strict=True):
+        assert same(frame["Angle"].value, row["Angle"])
+        assert same(frame["Again"].value, row["Angle"])
+        assert frame["Long"].i3class == "I3Bool"
+        assert frame["Long"].value == (row["Q.n_pulses"] > 30)
+        assert "Nothing" not in frame
+
+
+def test_the_geometry_may_be_given(files):
+    geometry = ic.convert.read_geometry(files.gcd)
+    expected = [frame.raw("LF") for frame in run(files, ic.reco.linefit, pulses=KEY, output="LF")]
+    for given in (geometry, files.gcd):
+        tray = ic.Tray().add(files.events).add(ic.reco.linefit, pulses=KEY, output="LF", geometry=given)
+        assert [frame.raw("LF") for frame in tray if frame.stop == "P"] == expected
+
+
+def test_pulses_outside_the_geometry_are_left_out_and_the_order_does_not_matter(files):
+    geometry = ic.convert.read_geometry(files.gcd)
+    half = ic.Geometry.from_columns(geometry.table().filter(pl.col("string") < 40))
+    frames = run(files, centre, pulses=KEY, output="C", geometry=half)
+    compiled = run(files, centre, pulses=KEY, output="C", geometry=half, compiled=True)
+    for a, b in zip(frames, compiled, strict=True):
+        assert a["C"]["n"] == b["C"]["n"] == np.count_nonzero(a.pulses(KEY).omkey >> 16 < 40)
+        assert a["C"] == pytest.approx(b["C"], rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("module", [last, ic.reco.charge, ic.reco.linefit])
+def test_a_frame_without_such_pulses_gets_nothing(module):
+    (frame,) = ic.Tray().add([Frame("P")]).add(module, pulses="None", output="X")
+    assert len(frame) == 0
+
+
+def test_without_geometry_it_is_said_what_to_do(files):
+    for module in (ic.reco.linefit, centre):
+        with pytest.raises(TrayError, match="in a tray, read the GCD file first or give `geometry`"):
+            ic.Tray().add(files.events).add(module, pulses=KEY, output="X").run()
+
+
+def test_what_is_missing_or_in_the_way_is_refused(files):
+    tray = ic.Tray().add(files.events)
+    with pytest.raises(TypeError, match="'output'"):
+        tray.add(last, pulses=KEY)
+    with pytest.raises(TypeError, match="needs their key"):
+        tray.add(last, output="X")
+    with pytest.raises(TypeError, match="'after'"):
+        tray.add(last, pulses=KEY, output="X", after=3)
+    with pytest.raises(TrayError, match="'MCPrimary' in the frame already: choose another `output`"):
+        ic.Tray().add(files.events).add(last, pulses=KEY, output="MCPrimary").run()
+    with pytest.raises(
+        TrayError,
+        match=r"no column 'MCPrimary.zenit' of 'MCPrimary', a I3Particle; there are 'MCPrimary.zenith'",
+    ):
+        ic.Tray().add(files.events).add(pl.col("MCPrimary.zenit"), output="X").run()
+    with pytest.raises(TrayError, match="field 'value' of 'X' is a Series, and a frame takes numbers only"):
+        ic.Tray().add(files.events).add(pl.col(f"{KEY}.time"), output="X").run()
