@@ -247,6 +247,11 @@ def look(value: Any, of: Type = "") -> View:
             return _rows([value], [], of)
         case Record():
             return _record(value)
+        case str() if _opens(value):
+            lines = value.splitlines()
+            return View(
+                (Column("text"),), len(lines), lambda i: (cell(lines[i]),), note=_count(len(lines), "line")
+            )
     return View((Column("value"),), 1, lambda _: (exact(value),))
 
 
@@ -260,6 +265,9 @@ def _bare(value: Any) -> Any:
 
 
 def _opens(value: Any) -> bool:
+    """Tell whether there is more in a value than its cell shows."""
+    if isinstance(value, str):
+        return len(value) > 40 or "\n" in value
     return isinstance(value, list | dict | np.ndarray) and len(value) > 0
 
 
@@ -645,3 +653,21 @@ def utc(year: int, tenths: int) -> str:
         return f"year {year}, {tenths} tenths of ns"
     begin = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
     return f"{begin + dt.timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}.{rest:010d}"
+
+
+def curve(values: npt.NDArray[np.float64], width: int, height: int = 1) -> list[str]:
+    """Draw values as bars of so many characters, the highest line first.
+
+    Examples
+    --------
+    >>> curve(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), 5)
+    [' ▂▄▆█']
+    """
+    values = np.where(np.isfinite(values), values, 0.0)
+    edges = np.linspace(0, values.size, min(width, values.size) + 1).astype(int)[:-1]
+    means = np.add.reduceat(values, edges) / np.diff(np.append(edges, values.size))
+    low, high = min(0.0, float(means.min())), float(means.max())
+    steps = np.round((means - low) / ((high - low) or 1.0) * 8 * height).astype(int)
+    return [
+        "".join(" ▁▂▃▄▅▆▇█"[max(0, min(8, s - 8 * row))] for s in steps) for row in reversed(range(height))
+    ]
