@@ -360,6 +360,35 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
     _out.print(table)
 
 
+# -- browse -----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def browse(
+    files: Annotated[list[str], typer.Argument(help="Files or patterns, of any compression, as one stream.")],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", "-a", help="Frame (17, last), event (e42, or 7/42 with its run), or next of a stop (P)."
+        ),
+    ] = "first",
+    key: Annotated[str, typer.Option("--key", "-k", help="Key to look at.")] = "",
+) -> None:
+    """Browse the frames of .i3 files in the terminal: keys, objects as tables, damage.
+
+    One can look at the first frames at once, while the rest is indexed. Compressed files are put aside in a temporary
+    file of about their own size (TMPDIR says where), so that jumps back are quick. Press ? for the keys.
+
+    [dim]icecol browse GCD.i3.gz Level2.i3.zst --at e42 --key SRTInIcePulses[/]
+    """
+    from icecol.browse import browse as run
+
+    if not sys.stdout.isatty():
+        msg = "there is no terminal to browse in; `icecol inspect` prints what a file holds"
+        raise typer.BadParameter(msg, param_hint="FILES")
+    run(files, at=at, key=key)
+
+
 # -- info -------------------------------------------------------------------------------------------------------------
 
 

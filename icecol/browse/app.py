@@ -90,12 +90,8 @@ class Frames(Widget):
             if stop != "P" and self._columns:
                 letters.append(" ")
                 self._columns.append(-1)
-            here = i == self._at
-            ink, paper = (colour(stop), _INK) if here else (_INK, colour(stop))
-            style = Style(color=ink, bgcolor=paper, bold=True, reverse=False)
-            letters.append(
-                f"▐{stop}▌" if here else f" {stop} ", Style(color="#ffffff", bold=True) if here else style
-            )
+            paper = "#ffffff" if i == self._at else colour(stop)
+            letters.append(f" {stop} ", Style(color=_INK, bgcolor=paper, bold=True))
             self._columns += [i] * 3
         return Text("\n", no_wrap=True, overflow="crop").join([letters, self._ruler(width)])
 
@@ -145,7 +141,7 @@ class Help(ModalScreen[None]):
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         for key, what in KEYS:
             table.add_row(Text(key, style="bold #e0b060"), what)
-        stops = Text("   ").join(
+        stops = Text("  ").join(
             Text.assemble((f" {s} ", f"bold {_INK} on {colour(s)}"), f" {n}") for s, n in STOPS.items()
         )
         with Vertical(id="help") as box:
@@ -155,7 +151,7 @@ class Help(ModalScreen[None]):
 
 
 class Browser(App[None]):
-    """The application; `browse` runs it.
+    """The application; `icecol.browse.browse` runs it.
 
     Parameters
     ----------
@@ -168,6 +164,7 @@ class Browser(App[None]):
     """
 
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     TITLE = "icecol browse"
     CSS = """
     Screen { background: #10141c; color: #c8ccd4; }
@@ -175,6 +172,9 @@ class Browser(App[None]):
     #frames { height: 2; margin: 1 1 0 1; }
     #frame { height: 1; padding: 0 1; margin: 1 0 0 0; }
     #title, #frames, #frame { text-wrap: nowrap; text-overflow: ellipsis; }
+    #frames { text-overflow: clip; }
+    .-short #frames { margin: 0 1; }
+    .-short #frame { margin: 0; }
     #panes { height: 1fr; }
     .pane { border: round #333d52; border-title-color: #c8ccd4; border-subtitle-color: #7c8496; padding: 0 1; }
     .pane:focus-within { border: round #5fa8f0; }
@@ -227,7 +227,7 @@ class Browser(App[None]):
         self.at = -1
         self.frame: Frame | None = None
         self._keys: list[str] = []
-        self._key = key
+        self._key = key  # stays wanted where a frame does not have it
         self._way = ""  # how objects are looked at, where they can be
         self._ways: dict[str, Callable[[], View]] = {}
         self._path: list[tuple[str, View]] = []
@@ -309,7 +309,8 @@ class Browser(App[None]):
         index = self.index
         names = ", ".join(path.name for path in index.paths[:3]) + (", ..." if len(index.paths) > 3 else "")
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(names, "bold #ffffff")
+        room = self.size.width // 2
+        text.append(names if len(names) <= room else f"{names[: room - 9]}...{names[-6:]}", "bold #ffffff")
         codecs = "+".join(dict.fromkeys(filter(None, index.codecs)))
         text.append(f"  {codecs} {_size(index.bytes)}   ", "#7c8496")
         counts = index.counts()
@@ -340,7 +341,8 @@ class Browser(App[None]):
             own = len(self.frame.own_keys())
             text.append(f"   {own:,} own, {len(self.frame) - own:,} inherited", "#7c8496")
         where = f"{entry.path.name} byte " if len(self.index.paths) > 1 else "byte "
-        text.append(f"   {_size(entry.size)} at {where}{entry.offset:,}", "#7c8496")
+        size = f"{_size(entry.size)} " if entry.size else ""
+        text.append(f"   {size}at {where}{entry.offset:,}", "#7c8496")
         self.query_one("#frame", Static).update(text)
 
     # -- keys ---------------------------------------------------------------------------------------------------
@@ -371,11 +373,11 @@ class Browser(App[None]):
             if column == 0:
                 return Style(color=colour(frame.stop_of(keys[i])), bold=True)
             dim = keys[i] not in own
-            return Style(
-                color=("#5a6375" if dim else "#dfe4ee") if column == 1 else "#4a5264" if dim else "#8b93a5"
-            )
+            if column == 2:
+                return Style(color="#7a8499" if dim else "#e6eaf2")
+            return Style(color="#566074" if dim else "#8b93a5")
 
-        columns = (Column(""), Column("key"), Column("size", right=True), Column("type"))
+        columns = (Column(""), Column("size", right=True), Column("key"), Column("type"))
         wanted = (
             keys.index(self._key)
             if self._key in keys
@@ -386,6 +388,8 @@ class Browser(App[None]):
         self.query_one("#left").border_subtitle = (
             f"{len(keys):,} of {len(frame):,}" if self._search else f"{len(keys):,}"
         )
+        if keys and (self._search or not self._key):
+            self._key = keys[grid.cursor]
         self._look_at(keys[grid.cursor] if keys else "")
 
     @on(Grid.Moved, "#keys")
@@ -441,7 +445,10 @@ class Browser(App[None]):
         profile.update(Text("\n".join(curve(view.profile, self._inside(), 2)) if view.profile.size else ""))
         grid.show(view, cursor=cursor)
         pane = self.query_one("#right")
-        pane.border_title = escape(" / ".join(name for name, _ in self._path))
+        path, kind = " / ".join(name for name, _ in self._path), ""
+        if self.frame is not None and self._path[0][0] in self.frame:
+            kind = _class(self.frame, self._path[0][0])
+        pane.border_title = escape(path) + (f"  [#7c8496]{escape(kind)}[/]" if kind != path else "")
         if way:
             others = "  ".join(f"[b]{w}[/]" if w == way else w for w in self._ways)
             pane.border_subtitle = others if len(self._ways) > 1 else ""
@@ -512,7 +519,7 @@ class Browser(App[None]):
 
     def action_same_key(self, step: int) -> None:
         """Go to the next or previous frame that has the key as its own."""
-        key, at = self._key or (self._keys[0] if self._keys else ""), self.at
+        key, at = self._key, self.at
         if key:
             self._go(
                 lambda: self.index.find(at, step, key=key), f"frame with {key!r} {_DIRECTION[step]} this one"
@@ -630,18 +637,3 @@ def _header(frame: Frame) -> str:
     except (IcecolError, AttributeError):
         return "   (header cannot be read)"
     return f"   run {header.run_id} event {event}{stream}   {time}"
-
-
-def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
-    """Browse files in the terminal, until one quits.
-
-    Parameters
-    ----------
-    paths : str, path, or several
-        Files or patterns, of any compression, read as one stream.
-    at : str
-        Where to begin: a frame (`17`), an event (`e42`, `7/42`), a stop (`P`), as in `Index.goto`.
-    key : str
-        Key to look at.
-    """
-    Browser(paths, at=at, key=key).run()

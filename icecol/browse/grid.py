@@ -74,7 +74,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(sum(self._widths) + _GAP * len(self._widths), view.rows + self._head)
         self.set_reactive(Grid.cursor, max(0, min(cursor, view.rows - 1)))
         self.scroll_to(0, max(0, self.cursor - self.size.height // 2), animate=False)
-        self._keep_in_sight()
+        self.call_after_refresh(self._keep_in_sight)
         self.refresh()
 
     @property

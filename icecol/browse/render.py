@@ -207,7 +207,7 @@ def hex_view(blob: bytes, *, width: int = 16, offset: int = 0, note: str = "", w
         (Column("offset"), Column("bytes"), Column("text")),
         -(-len(blob) // width),
         cells,
-        note=f"{size}: {note}" if note else size,
+        note=note if wrong else f"{size}: {note}" if note else size,
         wrong=wrong,
     )
 
