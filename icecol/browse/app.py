@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
 from textual.message import Message
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
 
@@ -252,9 +252,14 @@ class Browser(App[None]):
         yield Input(id="ask", compact=True)
         yield Footer(show_command_palette=False)
 
+    @property
+    def _base(self) -> Screen[Any]:
+        """The screen with the frames, which may lie below the help."""
+        return self.screen_stack[0]
+
     def on_mount(self) -> None:
         """Begin to look through the files."""
-        self.query_one("#keys").focus()
+        self._base.query_one("#keys").focus()
         self._build()
         self._polling = self.set_interval(0.05, self._poll)
         self._poll()
@@ -269,6 +274,8 @@ class Browser(App[None]):
 
     def _poll(self) -> None:
         """Show how far the index is, and go where one wants to as soon as that is known."""
+        if not self.screen_stack or not self._base.query("#title"):
+            return  # all is being closed
         done = self.index.done  # before the look: what is found now is all there is
         self._show_title()
         if self._wanted is not None:
@@ -283,10 +290,10 @@ class Browser(App[None]):
         if self.at < 0 and len(self.index):
             self.show(0)
         elif self.at >= 0 and not done:
-            self.query_one(Frames).refresh()
+            self._base.query_one(Frames).refresh()
         if done:
             self._polling.pause()
-            self.query_one(Frames).refresh()
+            self._base.query_one(Frames).refresh()
             if self.at < 0:
                 self._show_view(View((), 0, lambda _: (), note="there is no frame in the file", wrong=True))
 
@@ -300,7 +307,7 @@ class Browser(App[None]):
         except (IcecolError, OSError) as err:  # the file changed since it was looked through
             self.frame = None
             self._say(str(err))
-        self.query_one(Frames).show(number)
+        self._base.query_one(Frames).show(number)
         self._show_title()
         self._show_frame_line()
         self._show_keys()
@@ -326,7 +333,7 @@ class Browser(App[None]):
             text.append("━" * (10 - round(10 * share)), "#333d52")
         if self._wanted is not None:
             text.append(f"   looking for {self._wanted[1]} ...", "#e0b060")
-        self.query_one("#title", Static).update(text)
+        self._base.query_one("#title", Static).update(text)
 
     def _show_frame_line(self) -> None:
         entry = self.index.entry(self.at)
@@ -343,13 +350,13 @@ class Browser(App[None]):
         where = f"{entry.path.name} byte " if len(self.index.paths) > 1 else "byte "
         size = f"{_size(entry.size)} " if entry.size else ""
         text.append(f"   {size}at {where}{entry.offset:,}", "#7c8496")
-        self.query_one("#frame", Static).update(text)
+        self._base.query_one("#frame", Static).update(text)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
     def _show_keys(self) -> None:
         frame, entry = self.frame, self.index.entry(self.at)
-        grid = self.query_one("#keys", Grid)
+        grid = self._base.query_one("#keys", Grid)
         title = f"keys with {self._search!r}" if self._search else "keys"
         if frame is None or entry.stop == DAMAGE:
             self._keys, self._ways = [], {}
@@ -384,8 +391,8 @@ class Browser(App[None]):
             else next((i for i, k in enumerate(keys) if k in own), 0)
         )
         grid.show(View(columns, len(keys), cells), cursor=wanted, paint=paint)
-        self.query_one("#left").border_title = escape(title)
-        self.query_one("#left").border_subtitle = (
+        self._base.query_one("#left").border_title = escape(title)
+        self._base.query_one("#left").border_subtitle = (
             f"{len(keys):,} of {len(frame):,}" if self._search else f"{len(keys):,}"
         )
         if keys and (self._search or not self._key):
@@ -400,7 +407,7 @@ class Browser(App[None]):
 
     @on(Grid.Opened, "#keys")
     def _chosen(self) -> None:
-        self.query_one("#object").focus()
+        self._base.query_one("#object").focus()
 
     # -- objects ------------------------------------------------------------------------------------------------
 
@@ -435,16 +442,16 @@ class Browser(App[None]):
         """Show what is at the end of the path."""
         view = self._path[-1][1]
         grid, note, profile = (
-            self.query_one("#object", Grid),
-            self.query_one("#note", Static),
-            self.query_one("#profile", Static),
+            self._base.query_one("#object", Grid),
+            self._base.query_one("#note", Static),
+            self._base.query_one("#profile", Static),
         )
         note.update(Text(view.note))
         note.set_class(view.wrong, "wrong")
         profile.display = view.profile.size > 0
         profile.update(Text("\n".join(curve(view.profile, self._inside(), 2)) if view.profile.size else ""))
         grid.show(view, cursor=cursor)
-        pane = self.query_one("#right")
+        pane = self._base.query_one("#right")
         path, kind = " / ".join(name for name, _ in self._path), ""
         if self.frame is not None and self._path[0][0] in self.frame:
             kind = _class(self.frame, self._path[0][0])
@@ -473,7 +480,7 @@ class Browser(App[None]):
             self._path.pop()
             self._show_path(cursor=self._cursors.pop())
         else:
-            self.query_one("#keys").focus()
+            self._base.query_one("#keys").focus()
 
     def action_turn(self) -> None:
         """Look at objects in the next way."""
@@ -484,7 +491,7 @@ class Browser(App[None]):
             self._look_at(self._key)
 
     def _inside(self) -> int:
-        return max(20, self.query_one("#right").size.width - 4)
+        return max(20, self._base.query_one("#right").size.width - 4)
 
     def _width(self) -> int:
         """Return how many bytes fit into a line of a hex dump."""
@@ -532,7 +539,7 @@ class Browser(App[None]):
 
     def action_ask(self, what: str) -> None:
         """Ask where to go, or for a key."""
-        ask = self.query_one("#ask", Input)
+        ask = self._base.query_one("#ask", Input)
         ask.placeholder = _ASK[what]
         self._asked = what
         ask.value = self._search if what == "key" else ""
@@ -572,7 +579,7 @@ class Browser(App[None]):
 
     def action_cancel(self) -> None:
         """Leave the question, or end the search, or what is looked for."""
-        asked = self.query_one("#ask").has_class("open")
+        asked = self._base.query_one("#ask").has_class("open")
         self._close_ask()
         self._wanted = None
         if (self._search or asked) and self.at >= 0:
@@ -580,8 +587,8 @@ class Browser(App[None]):
             self._show_keys()
 
     def _close_ask(self) -> None:
-        self.query_one("#ask").remove_class("open")
-        self.query_one("#keys").focus()
+        self._base.query_one("#ask").remove_class("open")
+        self._base.query_one("#keys").focus()
 
     def action_help(self) -> None:
         """Show what the keys do."""

@@ -51,7 +51,7 @@ async def press(pilot, *keys):
 
 
 def text(app, name):
-    return str(app.query_one(f"#{name}", Static).render())
+    return str(app._base.query_one(f"#{name}", Static).render())
 
 
 def shown(app, name="object"):
@@ -175,6 +175,23 @@ def test_what_is_not_indexed_yet_is_waited_for(path, monkeypatch):
             await settled(pilot)
             assert app.at == 78
             assert "looking" not in text(app, "title")
+
+    asyncio.run(run())
+
+
+def test_the_help_does_not_stop_the_index(path, monkeypatch):
+    whole = Index.build
+    monkeypatch.setattr(Index, "build", lambda _: None)
+
+    async def run():
+        app = Browser(path)
+        async with app.run_test() as pilot:
+            await pilot.press("question_mark")
+            whole(app.index)
+            await settled(pilot)
+            assert isinstance(app.screen, Help)
+            await pilot.press("escape")
+            assert "80 frames" in text(app, "title")
 
     asyncio.run(run())
 
