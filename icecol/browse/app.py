@@ -236,6 +236,7 @@ class Browser(App[None]):
         self._wanted: tuple[Callable[[], int | None], str] | None = (lambda: self.index.goto(-1, at), at)
         self._cursors: list[int] = []
         self._request = 0
+        self._known: tuple[Any, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
@@ -261,7 +262,7 @@ class Browser(App[None]):
         """Begin to look through the files."""
         self._base.query_one("#keys").focus()
         self._build()
-        self._polling = self.set_interval(0.05, self._poll)
+        self.set_interval(0.1, self._poll)
         self._poll()
 
     def on_unmount(self) -> None:
@@ -277,25 +278,25 @@ class Browser(App[None]):
         if not self.screen_stack or not self._base.query("#title"):
             return  # all is being closed
         done = self.index.done  # before the look: what is found now is all there is
-        self._show_title()
+        known = (done, len(self.index), self.index.bytes_read, self._wanted)
+        if known == self._known:
+            return
+        self._known = known
         if self._wanted is not None:
             find, what = self._wanted
             found = find()
+            if found is not None or done:
+                self._wanted = None
             if found is not None:
-                self._wanted = None
                 self.show(found)
-            elif done:
-                self._wanted = None
+            elif done and len(self.index):
                 self._say(f"no {what}")
         if self.at < 0 and len(self.index):
             self.show(0)
-        elif self.at >= 0 and not done:
-            self._base.query_one(Frames).refresh()
-        if done:
-            self._polling.pause()
-            self._base.query_one(Frames).refresh()
-            if self.at < 0:
-                self._show_view(View((), 0, lambda _: (), note="there is no frame in the file", wrong=True))
+        self._show_title()
+        self._base.query_one(Frames).refresh()
+        if done and self.at < 0:
+            self._show_view(View((), 0, lambda _: (), note="there is no frame in the file", wrong=True))
 
     # -- frames -------------------------------------------------------------------------------------------------
 
