@@ -545,7 +545,7 @@ class Browser(App[None]):
         self._asked = what
         ask.value = self._search if what == "key" else ""
         ask.add_class("open")
-        ask.focus()
+        self.screen.set_focus(ask)  # at once: what is typed next is for it
 
     @on(Input.Changed, "#ask")
     def _typed(self, event: Input.Changed) -> None:
@@ -589,7 +589,7 @@ class Browser(App[None]):
 
     def _close_ask(self) -> None:
         self._base.query_one("#ask").remove_class("open")
-        self._base.query_one("#keys").focus()
+        self.screen.set_focus(self._base.query_one("#keys"))
 
     def action_help(self) -> None:
         """Show what the keys do."""

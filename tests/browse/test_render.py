@@ -142,7 +142,7 @@ def test_maps(name, value, rows):
     [
         (True, [("True",)]),
         (0.1, [("0.1",)]),
-        ("two\nlines \x1b[31m", [("two·lines ·[31m",)]),
+        ("two\nlines \x1b[31m", [("two",), ("lines ·[31m",)]),
         (np.zeros((2, 2)), [("0", "0", "0"), ("1", "0", "0")]),
         ([OMKey(1, 2)], [("0", "1", "2", "0")]),
         ([], []),
