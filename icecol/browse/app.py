@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 from textual import events, on, work
 from textual.app import App, ComposeResult
@@ -43,8 +43,9 @@ KEYS: Final = (
     ("p n", "previous and next frame that has the key as its own"),
     ("< >", "first and last frame"),
     ("!", "next damaged place"),
-    ("g", "go to a frame (17, +3, last), an event (e42, or 7/42 with its run), a stop (Q, -Q)"),
-    ("/", "search keys: as one types in this frame, by Enter in the frames that follow"),
+    ("g", "go to a frame (17, +3, last) or stop (Q, -Q),"),
+    ("", "or an event (e42, or 7/42 with its run)"),
+    ("/", "search keys here; Enter: in the frames that follow"),
     ("↑ ↓   j k", "move in the list; PgUp PgDn Home End too"),
     ("⇧← ⇧→", "scroll a wide table"),
     ("Tab", "go from the keys to the object and back"),
@@ -138,16 +139,15 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Make the table of keys."""
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for key, what in KEYS:
-            table.add_row(Text(key, style="bold #e0b060"), what)
-        stops = Text("  ").join(
-            Text.assemble((f" {s} ", f"bold {_INK} on {colour(s)}"), f" {n}") for s, n in STOPS.items()
-        )
+        lines = [Text.assemble((f"{key:<16}", "bold #e0b060"), what) for key, what in KEYS]
+        named = [
+            Text.assemble((f" {stop} ", f"bold {_INK} on {colour(stop)}"), f" {name:<16}")
+            for stop, name in STOPS.items()
+        ]
+        stops = [Text().join(named[:3]), Text().join(named[3:6]), Text().join(named[6:])]
         with Vertical(id="help") as box:
             box.border_title = "keys"
-            yield Static(table)
-            yield Static(stops, id="stops")
+            yield Static(Text("\n").join([*lines, Text(), *stops]))
 
 
 class Browser(App[None]):
@@ -198,7 +198,7 @@ class Browser(App[None]):
     Help { align: center middle; }
     #help { width: auto; max-width: 96%; height: auto; border: round #5fa8f0; background: #1a2130; padding: 1 2; }
     #help Static { width: auto; }
-    #stops { margin-top: 1; }
+    .-short #help { padding: 0 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "step(-1)", show=False),
@@ -236,6 +236,7 @@ class Browser(App[None]):
         self._wanted: tuple[Callable[[], int | None], str] | None = (lambda: self.index.goto(-1, at), at)
         self._cursors: list[int] = []
         self._request = 0
+        self._making = threading.Lock()
         self._known: tuple[Any, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -323,9 +324,10 @@ class Browser(App[None]):
         text.append(f"  {codecs} {_size(index.bytes)}   ", "#7c8496")
         counts = index.counts()
         bad = counts.pop(DAMAGE, 0)
-        text.append(f"{sum(counts.values()):,} frames", "#c8ccd4")
-        for stop, n in counts.items():
-            text.append(f"  {n:,} ", "#7c8496").append(stop, f"bold {colour(stop)}")
+        n = sum(counts.values())
+        text.append(f"{n:,} frame{'s' * (n != 1)}", "#c8ccd4")
+        for stop, count in counts.items():
+            text.append(f"  {count:,} ", "#7c8496").append(stop, f"bold {colour(stop)}")
         if bad:
             text.append(f"  {bad:,} damaged", f"bold {COLOURS[DAMAGE]}")
         if not index.done:
@@ -361,6 +363,7 @@ class Browser(App[None]):
         title = f"keys with {self._search!r}" if self._search else "keys"
         if frame is None or entry.stop == DAMAGE:
             self._keys, self._ways = [], {}
+            self._base.query_one("#left").border_title = self._base.query_one("#left").border_subtitle = ""
             grid.show(View((), 0, lambda _: ()))
             blob = self.index.read(self.at, _DUMP)
             where = entry.path.name
@@ -425,10 +428,13 @@ class Browser(App[None]):
 
     @work(thread=True, exclusive=True, group="object")
     def _make(self, request: int, key: str, way: str, ways: dict[str, Callable[[], View]]) -> None:
-        try:
-            view = ways[way]()
-        except IcecolError as err:
-            view = failed(err)
+        with self._making:  # one at a time: an object that takes long is not decoded again beside itself
+            if request != self._request:
+                return
+            try:
+                view = ways[way]()
+            except IcecolError as err:
+                view = failed(err)
         self.call_from_thread(self._made, request, key, way, view)
 
     def _made(self, request: int, key: str, way: str, view: View) -> None:

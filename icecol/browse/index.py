@@ -24,7 +24,7 @@ from icecol.i3.archive import decode
 from icecol.i3.compression import ByteStream, open_stream
 from icecol.i3.container import Batch, Damage, Scanner, scan, text
 from icecol.i3.frame import STOPS, Frame, Mixer
-from icecol.i3.old_frames import TAG, parse_old
+from icecol.i3.old_frames import TAG, ShortError, parse_old
 from icecol.i3.stream import Paths, files_of
 
 HEADER: Final = "I3EventHeader"
@@ -405,7 +405,11 @@ def _objects(data: bytes) -> list[tuple[str, str, bytes]]:
         pairs = batch.names.pairs()
         spans = zip(batch.pair.tolist(), batch.at.tolist(), batch.size.tolist(), strict=True)
         return [(*pairs[pair], data[at : at + size]) for pair, at, size in spans]
-    _, _, old, _ = parse_old(np.frombuffer(data, np.uint8))
+    try:
+        _, _, old, _ = parse_old(np.frombuffer(data, np.uint8))
+    except ShortError:
+        msg = f"the {len(data)} bytes of this frame are not all of it; the file has changed"
+        raise FormatError(msg) from None
     return [(text(key), text(type_name), data[at : at + size]) for key, type_name, at, size in old]
 
 

@@ -262,9 +262,11 @@ def test_the_strip_shows_the_frames_around_and_is_clicked(path):
 
 def test_every_binding_is_in_the_help(path):
     async def run():
-        async with browsing(path) as (app, pilot):
+        async with browsing(path, size=(80, 24)) as (app, pilot):
             await press(pilot, "question_mark")
             assert isinstance(app.screen, Help)
+            assert app.screen.query_one("#help").region.height > len(KEYS)
+            assert app.screen.region.contains_region(app.screen.query_one("#help").region)
             await press(pilot, "escape")
             assert not isinstance(app.screen, Help)
             named = {key for keys, _ in KEYS for key in keys.split()}

@@ -6,6 +6,7 @@ import pytest
 
 from icecol import sim
 from icecol.browse.index import DAMAGE, Index
+from icecol.errors import FormatError
 from icecol.i3.stream import open_i3, write_i3
 
 
@@ -163,6 +164,16 @@ def test_frames_are_read_while_the_index_grows(folder, monkeypatch):
     thread.join()
     assert len(index) == 120
     index.close()
+
+
+def test_a_file_that_has_changed_since_is_an_error(built, folder, tmp_path):
+    path = tmp_path / "changed.i3"
+    path.write_bytes((folder / "events.i3").read_bytes())
+    index = built(path)
+    for content in (b"", b"other content", b"[i3]"):
+        path.write_bytes(content)
+        with pytest.raises(FormatError):
+            index.frame(10)
 
 
 def test_a_closed_index_stops_building(folder):
