@@ -41,7 +41,7 @@ def cut_file(folder, to):
 
 def test_version_and_help():
     assert run("--version").output == f"icecol {ic.__version__}\n"
-    for command in ("convert", "inspect", "info", "features", "cutflow", "hist", "demo"):
+    for command in ("convert", "inspect", "info", "features", "cutflow", "hist", "demo", "browse"):
         shown = run(command, "--help")
         assert shown.exit_code == 0
         assert f"icecol {command}" in shown.output  # an example
@@ -134,6 +134,9 @@ def test_inspect_counts_frames_keys_and_streams(folder):
     assert "60 right" in text
     found = json.loads(run("inspect", folder / "run1.i3.zst", "--json").output)
     assert found["stops"] == {"Q": 30, "P": 30}
+    assert (found["frames"], found["events"], found["streams"]) == (60, 30, {"InIceSplit": 30})
+    checked = [found[f"checksums_{what}"] for what in ("right", "wrong", "not_compared")]
+    assert checked == [60, 0, 0]
     srt = next(k for k in found["keys"] if k["key"] == "SRTInIcePulses")
     assert (srt["stop"], srt["type"], srt["frames"]) == ("P", "I3RecoPulseSeriesMapMask", 30)
 
@@ -146,6 +149,35 @@ def test_inspect_shows_frames_and_objects(folder):
     wrong = run("inspect", folder / "run1.i3.zst", "-k", "I3EventHeadr")
     assert wrong.exit_code == 1
     assert "'I3EventHeader'" in wrong.stderr
+
+
+def test_inspect_tells_frames_as_json(folder, tmp_path):
+    found = json.loads(run("inspect", folder / "run1.i3.zst", "--json", "-n", 2).output)
+    first, second = found["frames"]
+    assert (first["frame"], first["stop"], first["offset"]) == (0, "Q", 0)
+    assert (second["run"], second["event"], second["stream"]) == (1, 0, "InIceSplit")
+    objects = {o["key"]: o for o in second["objects"]}
+    assert (objects["InIcePulses"]["stop"], objects["SRTInIcePulses"]["stop"]) == ("Q", "P")
+    assert objects["SRTInIcePulses"]["type"] == "I3RecoPulseSeriesMapMask"
+    damaged = run("inspect", cut_file(folder, tmp_path / "cut.i3"), "--json", "-n", 1000)
+    assert damaged.exit_code == 1
+    assert len(json.loads(damaged.output)["damages"]) == 1
+    assert run("inspect", folder / "run1.i3.zst", "--json", "-k", "I3EventHeader").exit_code == 2
+
+
+def test_browse_needs_a_terminal(folder):
+    done = run("browse", folder / "run1.i3.zst")
+    assert done.exit_code == 2
+    assert "icecol inspect" in done.output
+
+
+def test_browse_is_told_where_to_begin(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr("icecol.browse.browse", lambda *args, **options: asked.append((args, options)))
+    monkeypatch.setattr("icecol.cli.sys.stdout", type("Tty", (), {"isatty": lambda _: True})(), raising=False)
+    browse_command = next(c.callback for c in app.registered_commands if c.callback.__name__ == "browse")
+    browse_command([str(folder / "run1.i3.zst")], at="e3", key="I3MCTree")
+    assert asked == [(([str(folder / "run1.i3.zst")],), {"at": "e3", "key": "I3MCTree"})]
 
 
 def test_inspect_names_damage_and_exits_with_1(folder, tmp_path):

@@ -15,7 +15,7 @@ PACKAGE = Path(icecol.__file__).parent
 LAYERS = (
     {"cli", "__main__"},
     {"demo"},
-    {"batch", "tray", "sim", "plot"},
+    {"batch", "tray", "sim", "plot", "browse"},
     {"convert", "select", "weight", "hist", "stats"},
     {"reco", "i3"},
     {"dataset"},
@@ -98,6 +98,13 @@ def test_matplotlib_is_imported_by_plot_alone():
         if name.split(".")[0] in {"matplotlib", "plotly"}
     }
     assert users <= {"plot"}
+
+
+def test_textual_is_imported_by_browse_alone():
+    users = {
+        part_of(path) for path in modules() for _, name in imports(path) if name.split(".")[0] == "textual"
+    }
+    assert users <= {"browse"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -27,6 +27,9 @@ from icecol.i3.old_frames import MAX_FRAME, MAX_NAME, TAG, ShortError, parse_old
 
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
 
+CHECKSUM: Final = "checksum does not match the content"
+"""What is said of a frame with a wrong checksum."""
+
 _MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
 
 Bytes = npt.NDArray[np.uint8]
@@ -43,13 +46,17 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """One frame as stored: stop letter, container version, byte offset in the stream, own objects in file order."""
+    """One frame as stored: stop letter, container version, byte offset in the stream, own objects in file order.
+
+    An orphan is a physics frame whose DAQ frame is lost to damage.
+    """
 
     stop: str
     version: int
     offset: int
     index: int
     objects: tuple[Span, ...]
+    orphan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,7 +559,7 @@ class Scanner:
                     # A wrong checksum: the frame goes, and all that was walked after it is walked again.
                     frame = frames[checked].copy()
                     count[0], count[1] = checked, frame[3]
-                    self._damage(base + int(frame[0]), "checksum does not match the content")
+                    self._damage(base + int(frame[0]), CHECKSUM)
                     pos, dropped = self._resync(int(frame[0]), int(frame[6]))
                     base += dropped
                     continue
@@ -777,6 +784,7 @@ def raw_frames(
                     int(batch.offset[i]),
                     int(batch.index[i]),
                     tuple(_span(batch, pairs, j) for j in range(batch.first[i], batch.first[i + 1])),
+                    bool(batch.orphan[i]),
                 )
             if damages is None and scanner.damages:
                 break

@@ -1,0 +1,41 @@
+"""A browser of .i3 files in the terminal: frames as a coloured strip, their keys, and objects as tables.
+
+An index of all frames grows in the background while one looks at the first; memory is bounded, whatever the size of the
+files. The index and the tables know nothing of the terminal and can be used alone: `Index`, `views`, `look`.
+"""
+
+from __future__ import annotations
+
+from icecol.errors import needs
+from icecol.i3.stream import Paths
+
+__all__ = ["browse"]
+
+
+def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
+    """Browse .i3 files in the terminal, until one quits.
+
+    Parameters
+    ----------
+    paths : str, path, or several
+        Files or patterns, of any compression, read as one stream.
+    at : str
+        Where to begin, as in `Index.goto`: a frame (`17`, `last`), an event (`e42`, or `7/42` with its run), the next
+        frame of a stop (`P`).
+    key : str
+        Key to look at.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is not there.
+    MissingDependencyError
+        textual is not installed.
+    """
+    try:
+        import textual  # noqa: F401
+    except ImportError as err:
+        raise needs("textual", "browse", "icecol browse") from err  # noqa: EM101
+    from icecol.browse.app import Browser
+
+    Browser(paths, at=at, key=key).run()
