@@ -30,7 +30,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
             doms += 1
         q = np.float64(charge[j])
         if not math.isfinite(q):
-            q = 0.0
+            q = np.float64(0.0)
         q_sum += q
         cx += q * x[j]
         cy += q * y[j]
