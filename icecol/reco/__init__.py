@@ -15,21 +15,31 @@ from icecol.reco.common_variables import (
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
+from icecol.reco.triggers import fired, smt, string_trigger
+from icecol.reco.vetoes import containment, deepcore_veto, hese_veto, i3_veto, layer_veto
 
 __all__ = [
     "Kernel",
     "causal_qtot",
     "charge",
     "cherenkov",
+    "containment",
+    "deepcore_veto",
     "direct_hits",
     "event_expr",
+    "fired",
+    "hese_veto",
     "hit_multiplicity",
     "hit_statistics",
     "homogenized_qtot",
+    "i3_veto",
     "improved_linefit",
     "kernel",
+    "layer_veto",
     "linefit",
     "opening_angle",
+    "smt",
+    "string_trigger",
     "tensor_of_inertia",
     "time_characteristics",
     "track_characteristics",
