@@ -56,7 +56,11 @@ def smt(
     Examples
     --------
     >>> frame = pl.DataFrame(
-    ...     {"P.time": [[0.0, 900.0, 950.0]], "P.flags": [[1, 1, 1]], "P.omkey": [[1 << 16 | 256, 2 << 16 | 512, 1 << 16 | 768]]},
+    ...     {
+    ...         "P.time": [[0.0, 900.0, 950.0]],
+    ...         "P.flags": [[1, 1, 1]],
+    ...         "P.omkey": [[1 << 16 | 256, 2 << 16 | 512, 1 << 16 | 768]],
+    ...     },
     ...     schema_overrides={"P.flags": pl.List(pl.UInt8)},
     ... )
     >>> frame.select(smt(Pulses("P"), threshold=3).struct.unnest()).row(0)
@@ -103,7 +107,9 @@ def fired(config_id: int, triggers: str = "I3TriggerHierarchy") -> pl.Expr:
 
     Examples
     --------
-    >>> frame = pl.DataFrame({"T.config_id": [[None, 1011], [], None]}, schema={"T.config_id": pl.List(pl.Int32)})
+    >>> frame = pl.DataFrame(
+    ...     {"T.config_id": [[None, 1011], [], None]}, schema={"T.config_id": pl.List(pl.Int32)}
+    ... )
     >>> frame.select(fired(CONFIG_ID["DeepCoreSMT"], "T")).to_series().to_list()
     [True, False, None]
     """

@@ -54,9 +54,7 @@ _MEMBERS = (
     "maxDomChargeLayer", "maxDomChargeLayer_xy", "maxDomChargeLayer_z", "maxDomChargeString", "maxDomChargeOM",
     "nDomsBeforeMaxDOM",
 )  # fmt: skip
-_TAGGING = Kernel(
-    tagging.i3_veto, {m: pl.Float64 if m.startswith("depth") else pl.Int16 for m in _MEMBERS}
-)
+_TAGGING = Kernel(tagging.i3_veto, {m: pl.Float64 if m.startswith("depth") else pl.Int16 for m in _MEMBERS})
 
 
 def hese_veto(

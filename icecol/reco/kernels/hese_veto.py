@@ -54,7 +54,9 @@ def hese_veto(
             if usable[order[i]]:
                 running -= charge[order[i]]
             i += 1
-        if running <= vertex_threshold * (1 - 1e-6):  # the running sum is not exact: it says where to look only
+        if running <= vertex_threshold * (
+            1 - 1e-6
+        ):  # the running sum is not exact: it says where to look only
             continue
         q, vx, vy, vz = 0.0, 0.0, 0.0, 0.0
         for k in order[i : j + 1]:
@@ -84,12 +86,10 @@ def hese_veto(
 @njit(nogil=True, error_model="numpy")
 def inside(x, y, z, z_bottom, z_top, side_width, edge):
     """Tell whether a point is between the planes and no nearer than side_width to a string of the edge."""
-    if not z_bottom < z < z_top:
-        return False
+    nearest = math.inf
     for k in range(edge.shape[0]):
-        if math.hypot(edge[k, 0] - x, edge[k, 1] - y) < side_width:
-            return False
-    return True
+        nearest = min(nearest, math.hypot(edge[k, 0] - x, edge[k, 1] - y))
+    return z_bottom < z < z_top and nearest >= side_width
 
 
 @njit(nogil=True, error_model="numpy")

@@ -54,7 +54,11 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
         a = b
     before = 0
     for d in range(doms):
-        if brightest < 0 or starts[d] < starts[brightest] or (starts[d] == starts[brightest] and d < brightest):
+        if (
+            brightest < 0
+            or starts[d] < starts[brightest]
+            or (starts[d] == starts[brightest] and d < brightest)
+        ):
             before += 1
     return (
         100 * early_layer + early_om,
