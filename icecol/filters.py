@@ -508,7 +508,7 @@ def _masked(schema: Mapping[str, pl.DataType], mask: str, names: str | Iterable[
         if c.startswith(f"{mask}.") and c.endswith(end)
     ]
     if not there:
-        msg = f"no filter mask {mask!r}: no column such as {mask}.MuonFilter_13{end}; close: {close_names(mask, schema)}"
+        msg = f"no filter mask {mask!r}: no column like {mask}.MuonFilter_13{end}; close: {close_names(mask, schema)}"
         raise MissingColumnError(msg)
     chosen = there if names is None else [names] if isinstance(names, str) else list(names)
     for name in chosen:

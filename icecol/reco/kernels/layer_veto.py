@@ -29,7 +29,11 @@ def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window,
     n = order.size
     if n == 0:
         return 0.0, 0.0, 0.0, 0.0
-    wanted = min(q_max, max(q_min, total / q_scale))
+    wanted = total / q_scale
+    if not wanted > q_min:
+        wanted = q_min
+    if not wanted < q_max:
+        wanted = q_max
     k = order[0]
     q = float(charge[k])
     vx, vy, vz, t = q * x[k], q * y[k], q * z[k], time[k]
