@@ -7,7 +7,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_MODULES = ("convert", "errors", "hist", "plot", "reco", "select", "sim", "tray", "units")
+_MODULES = ("convert", "errors", "filters", "hist", "plot", "reco", "select", "sim", "tray", "units")
 _NAMES = {
     "open_i3": "icecol.i3.stream",
     "write_i3": "icecol.i3.stream",

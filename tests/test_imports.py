@@ -16,6 +16,7 @@ LAYERS = (
     {"cli", "__main__"},
     {"demo"},
     {"batch", "tray", "sim", "plot", "browse"},
+    {"filters"},
     {"convert", "select", "weight", "hist", "stats"},
     {"reco", "i3"},
     {"dataset"},

@@ -123,6 +123,11 @@ def event_expr(
     )
 
 
+def null_for_nan(feature: pl.Expr, *fields: str) -> pl.Expr:
+    """Return a struct with null for NaN in some fields: those of an answer that an event need not have."""
+    return feature.struct.with_fields(pl.field(f).fill_nan(None) for f in fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """A formula over the pulses of one event, with the name and type of each number that it returns.

@@ -1,0 +1,529 @@
+"""Online filters: their conditions as expressions, reproducible prescales, and a report of rates and bandwidth."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from icecol.dataset.pulses import Pulses
+from icecol.errors import MissingColumnError, SchemaError, close_names
+from icecol.select import Cuts, require_columns
+
+INPUTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "InIceSMT": "InIceSMTTriggered",
+        "InIceString": "InIceStringTriggered",
+        "DeepCoreSMT": "DeepCoreSMTTriggered",
+        "Volume": "VolumeTriggerFlag",
+        "llh": "PoleMuonLlhFit",
+        "llh_params": "PoleMuonLlhFitFitParams",
+        "linefit": "PoleMuonLinefit",
+        "muon_pulses": "CleanedMuonPulses",
+        "muon_statistics": "CleanedMuonPulsesHitStatistics",
+        "muon_multiplicity": "CleanedMuonPulsesHitMultiplicity",
+        "cascade_multiplicity": "CascadeHitMultiplicity",
+        "cascade_llh_params": "CascadeLlhFitParams",
+        "cascade_toi_params": "CascadeToIParams",
+        "cascade_linefit": "CascadeLinefit",
+        "portia": "PoleEHESummaryPulseInfo",
+        "ophelia": "PoleEHEOpheliaParticle",
+        "ophelia_params": "PoleEHEOpheliaParticleFitParams",
+        "homogenized_qtot": "HomogenizedQTot",
+        "hese": "VHESelfVeto",
+        "hese_qtot": "CausalQTot",
+        "mese": "L4VetoLayer",
+        "mese_qtot": "CausalQTot_MESE",
+        "mese_multiplicity": "HLCPulsesHitMultiplicity",
+        "deepcore": "DeepCoreVeto",
+    }
+)
+"""What the conditions read: a role, and the name of the column, or of the feature or frame key, that plays it.
+
+Boolean columns: InIceSMT (SMT-8), InIceString, DeepCoreSMT (SMT-3), Volume: which triggers fired (`reco.fired`).
+Fits: llh, linefit, cascade_linefit, ophelia (`.zenith`, `.fit_status`, `.speed`), with llh_params `.rlogl`,
+cascade_llh_params `.ReducedLlh`, cascade_toi_params `.evalratio`, ophelia_params `.fit_quality`. Of pulses: muon_pulses
+`.omkey`, muon_statistics (`reco.hit_statistics`), the multiplicities (`reco.hit_multiplicity`), portia
+`.TotalBestNPEbtw` and `.TotalNchbtw`; homogenized_qtot, hese_qtot, mese_qtot `.value` (`reco.homogenized_qtot`,
+`reco.causal_qtot`), hese `.vetoed` (`reco.hese_veto`), mese `.layer0`, `.layer1` (`reco.layer_veto`), deepcore `.kept`
+(`reco.deepcore_veto`).
+"""
+
+_REPORT: Final = {
+    "filter": pl.String,
+    **dict.fromkeys(("n_condition", "n"), pl.Int64),
+    **dict.fromkeys(
+        (
+            "rate_in", "rate_in_error", "rate_out", "rate_out_error", "rate_unique", "overlap", "fraction", "bandwidth",
+        ),
+        pl.Float64,
+    ),
+}  # fmt: skip
+
+BYTES_PER_PULSE: Final = 21.0
+BYTES_PER_EVENT: Final = 1000.0
+"""What `event_bytes` takes for a pulse (time, charge, width and flags: 8 + 4 + 4 + 1 bytes, and its omkey) and for the
+rest of an event. For the size that a stream really has, give `rates` the bytes of its files by event instead."""
+
+_OUTER_STRINGS: Final = (
+    1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 73, 74, 75, 76, 77, 78,
+)  # fmt: skip
+"""The edge as LowUp_13 has it: without string 72."""
+
+Column = Callable[..., pl.Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One online filter: what it asks, and how many events that pass are kept (one in `prescale`; 0: none)."""
+
+    condition: Callable[[Column], pl.Expr]
+    """Takes `column(role, member)` and returns a Boolean expression."""
+    prescale: float = 1.0
+    doc: str = ""
+
+
+def _number(column: pl.Expr) -> pl.Expr:
+    """Make NaN null, which passes no cut."""
+    return column.cast(pl.Float64).fill_nan(None)
+
+
+def _any_trigger(column: Column) -> pl.Expr:
+    return pl.any_horizontal(
+        [column(t).fill_null(value=False) for t in ("InIceSMT", "InIceString", "DeepCoreSMT", "Volume")]
+    )
+
+
+def _muon(column: Column) -> pl.Expr:
+    cos = _number(column("llh", "zenith").cos())
+    n = column("muon_multiplicity", "n_hit_doms").cast(pl.Float64)
+    charge = _number(column("muon_statistics", "q_tot_pulses").log10())
+    zones = (
+        ((cos > -1.0) & (cos <= 0.2) & (_number(column("llh_params", "rlogl")) * (n - 5) / (n - 3) <= 8.7))
+        | ((cos > 0.2) & (cos <= 0.5) & (charge > 3.9 * cos + 0.65))
+        | ((cos > 0.5) & (cos <= 1.0) & (charge > 0.6 * cos + 2.3))
+    )
+    return column("InIceSMT") & (column("llh", "fit_status") == 0) & zones
+
+
+def _cascade(column: Column) -> pl.Expr:
+    cos = _number(column("llh", "zenith").cos())
+    rlogl = _number(column("cascade_llh_params", "ReducedLlh"))
+    down = (
+        (rlogl <= 10.0)
+        & (_number(column("cascade_toi_params", "evalratio")) >= 0.08)
+        & (_number(column("cascade_linefit", "speed")) <= 0.08)
+    )
+    zones = ((cos < 0.2) & (rlogl <= 12.75)) | ((cos >= 0.2) & down)
+    return column("InIceSMT") & (column("cascade_multiplicity", "n_hit_strings") >= 2) & zones
+
+
+def _hese(column: Column) -> pl.Expr:
+    return column("InIceSMT") & ~column("hese", "vetoed") & (_number(column("hese_qtot", "value")) >= 1500)
+
+
+def _mese(column: Column) -> pl.Expr:
+    return (
+        _any_trigger(column)
+        & (_number(column("mese", "layer0")) + _number(column("mese", "layer1")) <= 3)
+        & (column("mese_multiplicity", "n_hit_strings") > 3)
+        & (_number(column("mese_qtot", "value")) > 100)
+    )
+
+
+def _low_up(column: Column) -> pl.Expr:
+    llh_ok, linefit_ok = ((column(f, "fit_status") == 0).fill_null(value=False) for f in ("llh", "linefit"))
+    zenith = (
+        pl.when(llh_ok)
+        .then(_number(column("llh", "zenith")))
+        .when(linefit_ok)
+        .then(_number(column("linefit", "zenith")))
+    )
+    of = {
+        m: _number(column("muon_statistics", m))
+        for m in ("z_min", "z_max", "z_travel", "min_pulse_time", "max_pulse_time")
+    }
+    inner = (
+        column("muon_pulses", "omkey").list.eval(~(pl.element() // 65536).is_in(_OUTER_STRINGS)).list.any()
+    )
+    return (
+        _any_trigger(column)
+        & (zenith >= 80 * math.pi / 180)
+        & (column("muon_multiplicity", "n_hit_doms") >= 5)
+        & (of["z_max"] - of["z_min"] <= 600)
+        & (of["max_pulse_time"] - of["min_pulse_time"] <= 4000)
+        & (of["z_travel"] >= -10)
+        & (of["z_max"] <= 440)
+        & (column("muon_multiplicity", "n_hit_strings") > 1)
+        & inner
+    )
+
+
+def _ehe_alert(column: Column) -> pl.Expr:
+    npe = _number(column("portia", "TotalBestNPEbtw").log10())
+    cos = _number(column("ophelia", "zenith").cos())
+    quality = _number(column("ophelia_params", "fit_quality"))
+    ellipse = 3.6 + 2.99 * _number((1 - ((cos - 0.93) / 0.83) ** 2).sqrt())
+    return (
+        (npe > 3.6)
+        & (column("portia", "TotalNchbtw") > 300)
+        & (quality > 25)
+        & (quality < 80)
+        & (npe >= pl.when(cos < 0.1).then(3.6).otherwise(ellipse))
+    )
+
+
+FILTERS: Final[Mapping[str, Filter]] = MappingProxyType(
+    {
+        "MuonFilter_13": Filter(_muon, doc="tracks: good upgoing ones, bright downgoing ones"),
+        "CascadeFilter_13": Filter(_cascade, doc="cascades, by likelihood, shape and speed"),
+        "HESEFilter_15": Filter(_hese, doc="bright events that start inside"),
+        "MESEFilter_15": Filter(_mese, doc="less bright events that start inside"),
+        "HighQFilter_17": Filter(
+            lambda column: _number(column("homogenized_qtot", "value")) >= 1000, doc="bright events"
+        ),
+        "DeepCoreFilter_13": Filter(
+            lambda column: column("DeepCoreSMT") & column("deepcore", "kept"),
+            doc="events that start in DeepCore",
+        ),
+        "LowUp_13": Filter(_low_up, doc="upgoing events of low energy"),
+        "EHEAlertFilter_15": Filter(_ehe_alert, doc="extremely bright tracks, for alerts"),
+        "FilterMinBias_13": Filter(
+            lambda _: pl.lit(value=True), prescale=1000.0, doc="one in a thousand of all events"
+        ),
+    }
+)
+"""The online filters of 2013 to 2019 whose cuts are a formula, with the numbers the detector ran with."""
+
+
+def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
+    """Return the conditions of online filters as named cuts: for `cutflow`, or to select with.
+
+    Parameters
+    ----------
+    names
+        Filters, see `FILTERS`; None for all.
+    inputs
+        Columns, or keys, to read instead of those in `INPUTS`: `llh="MPEFit", llh_params="MPEFitFitParams"`.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such filter, or no such role among the inputs.
+
+    Examples
+    --------
+    >>> events = pl.LazyFrame({"Q.value": [50.0, 2000.0]})
+    >>> conditions("HighQFilter_17", homogenized_qtot="Q").apply(events).collect().rows()
+    [(2000.0,)]
+    """
+    for role in inputs:
+        if role not in INPUTS:
+            msg = f"filters read nothing named {role!r}; they read {close_names(role, INPUTS)}"
+            raise MissingColumnError(msg)
+    keys = {**INPUTS, **inputs}
+
+    def column(role: str, member: str = "") -> pl.Expr:
+        return pl.col(f"{keys[role]}.{member}" if member else keys[role])
+
+    return Cuts({name: FILTERS[name].condition(column) for name in _chosen(names)})
+
+
+def apply(
+    events: pl.LazyFrame | pl.DataFrame,
+    names: str | Iterable[str] | None = None,
+    *,
+    mask: str = "FilterMask",
+    prescales: Mapping[str, float] | None = None,
+    seed: int = 0,
+    header: str = "I3EventHeader",
+    **inputs: str,
+) -> pl.LazyFrame:
+    """Add a filter mask: columns `mask.NAME.condition_passed` and `mask.NAME.prescale_passed`, never null.
+
+    A null or NaN among the inputs passes no condition. See `prescale_passed` for how events are chosen.
+
+    Parameters
+    ----------
+    events
+        With the columns that `conditions` names, and run_id, event_id, sub_event_id of the `header`.
+    names, inputs
+        As for `conditions`.
+    mask
+        Key of the new columns; give another where events have a mask already.
+    prescales
+        In place of those in `FILTERS`.
+    seed
+        Of the prescales.
+
+    Raises
+    ------
+    MissingColumnError
+        A filter, a role or a column is not there.
+    SchemaError
+        The events have a mask of that name.
+
+    Examples
+    --------
+    >>> ids = {f"I3EventHeader.{i}": [1, 1] for i in ("run_id", "event_id", "sub_event_id")}
+    >>> apply(
+    ...     pl.DataFrame({**ids, "Q.value": [50.0, 2000.0]}), "HighQFilter_17", homogenized_qtot="Q"
+    ... ).select("FilterMask.HighQFilter_17.prescale_passed").collect().to_series().to_list()
+    [False, True]
+    """
+    chosen = _chosen(names)
+    cuts = conditions(chosen, **inputs)
+    factors = {n: FILTERS[n].prescale for n in chosen} | dict(prescales or {})
+    for name in factors.keys() - set(chosen):
+        msg = f"a prescale is given for {name!r}, which is not among the filters: {', '.join(chosen)}"
+        raise MissingColumnError(msg)
+    lazy = events.lazy()
+    schema = lazy.collect_schema()
+    there = [c for c in schema if c.startswith(f"{mask}.")]
+    if there:
+        msg = f"the events have the column {there[0]!r} already; name the new mask: mask='MyFilterMask'"
+        raise SchemaError(msg)
+    require_columns(schema, {f"filter {n!r}": e for n, e in cuts.items()})
+    kept = {n: prescale_passed(n, factors[n], seed=seed, header=header) for n in chosen}
+    require_columns(schema, {f"prescale of {n!r}": e for n, e in kept.items()})
+    pairs = {n: _pair(mask, n) for n in chosen}
+    lazy = lazy.with_columns(
+        cuts[n].fill_null(value=False).alias(condition) for n, (condition, _) in pairs.items()
+    )
+    lazy = lazy.with_columns((pl.col(c) & kept[n]).alias(p) for n, (c, p) in pairs.items())
+    return lazy.select(*schema, *(c for pair in pairs.values() for c in pair))
+
+
+def prescale_passed(name: str, prescale: float, *, seed: int = 0, header: str = "I3EventHeader") -> pl.Expr:
+    """Return whether an event is the one in `prescale` that is kept (0: none, up to 1: every one).
+
+    IceTray draws a random number for each event and filter. Here the number is a hash of the run, event and sub-event
+    numbers, of the filter's name and of the seed: the same event gives the same answer whatever is read with it and
+    in which order, and filters choose independently of one another.
+
+    Examples
+    --------
+    >>> ids = {"run_id": 1, "event_id": pl.int_range(10000), "sub_event_id": 0}
+    >>> events = pl.select(pl.int_range(10000)).select(**{f"I3EventHeader.{k}": v for k, v in ids.items()})
+    >>> events.select(prescale_passed("FilterMinBias_13", 1000.0)).to_series().sum()
+    13
+    """
+    if prescale == 0:
+        return pl.lit(value=False)
+    if prescale <= 1:
+        return pl.lit(value=True)
+    run, event, sub_event = (
+        pl.col(f"{header}.{i}").cast(pl.UInt64) for i in ("run_id", "event_id", "sub_event_id")
+    )
+    start = int.from_bytes(hashlib.sha256(f"{name}\0{seed}".encode()).digest()[:8], "little")
+    number = _mixed(_mixed(run * _u64(1 << 32) + event ^ _u64(start)) ^ sub_event)
+    return (number // _u64(1 << 11)).cast(pl.Float64) * 2.0**-53 * prescale < 1.0
+
+
+def event_bytes(
+    pulses: Pulses, *, per_pulse: float = BYTES_PER_PULSE, header: float = BYTES_PER_EVENT
+) -> pl.Expr:
+    """Return an estimate of the bytes an event takes: `header`, and `per_pulse` for each of its pulses.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"P.time": [[1.0, 2.0], None]}).select(event_bytes(Pulses("P"))).to_series().to_list()
+    [1042.0, 1000.0]
+    """
+    return header + per_pulse * pl.col(pulses.column("time")).list.len().fill_null(0)
+
+
+def rates(
+    events: pl.LazyFrame | pl.DataFrame,
+    livetime: float | None = None,
+    *,
+    names: str | Iterable[str] | None = None,
+    mask: str = "FilterMask",
+    weight: str | pl.Expr | None = None,
+    bytes: float | str | pl.Expr | None = None,  # noqa: A002
+) -> pl.DataFrame:
+    """Report what the filters let through, as the filtering at the South Pole does, in one pass over the data.
+
+    Parameters
+    ----------
+    events
+        With a filter mask, stored or made by `apply`.
+    livetime
+        In s: the rate of n events is n / livetime.
+    names
+        Filters; None for all of the mask.
+    mask
+        Key of the mask.
+    weight
+        Column or expression of the event weight. In Hz, if no livetime is given; else in events of that livetime.
+        Finite and never null.
+    bytes
+        Size of an event: a number (bytes of the files by event), or an expression such as `event_bytes(pulses)`.
+
+    Returns
+    -------
+    pl.DataFrame
+        A first row `all` (every event, as the filters get them), one for each filter, and a last row `any` (kept by
+        some filter, as they leave):
+
+        =====================  =============================================================================
+        filter                 its name
+        n_condition, n         events that pass its condition; those its prescale keeps too
+        rate_in, ..._error     Hz, of its condition, before the prescale
+        rate_out, ..._error    Hz, after the prescale; the error is that of the (weighted) count
+        rate_unique            Hz, of events that no other filter keeps (`any`: that one filter keeps)
+        overlap                part of its events that another filter keeps too
+        fraction               rate_out / rate_out of `any`
+        bandwidth              bytes/s of what it keeps; null if no size is given
+        =====================  =============================================================================
+
+    Raises
+    ------
+    ValueError
+        Neither livetime nor weight is given, the livetime is not positive, or a weight or size is null, NaN or
+        infinite.
+    MissingColumnError
+        There is no such mask or filter, or no column of the weight or size.
+
+    Examples
+    --------
+    >>> kept = {"A": [True, True, False], "B": [True, False, False]}
+    >>> parts = ("condition_passed", "prescale_passed")
+    >>> events = pl.DataFrame({f"FilterMask.{f}.{p}": v for f, v in kept.items() for p in parts})
+    >>> rates(events, livetime=2.0).select("filter", "n", "rate_out", "rate_unique").rows()
+    [('all', 3, 1.5, None), ('A', 2, 1.0, 0.5), ('B', 1, 0.5, 0.0), ('any', 2, 1.0, 0.5)]
+    """
+    if livetime is None and weight is None:
+        msg = "rates need the livetime of the events in s, or a weight in Hz"
+        raise ValueError(msg)
+    if livetime is not None and not 0 < livetime < math.inf:
+        msg = f"livetime is {livetime!r}, expected a positive number of seconds"
+        raise ValueError(msg)
+    lazy = events.lazy()
+    schema = lazy.collect_schema()
+    chosen = _masked(schema, mask, names)
+    w, size = _expression(weight, 1.0), _expression(bytes, 0.0)
+    require_columns(schema, {"weight": w, "bytes": size})
+    masks = {n: [pl.col(c).fill_null(value=False) for c in _pair(mask, n)] for n in chosen}
+    lazy = lazy.with_columns(  # not select: literals alone would make one row
+        w.cast(pl.Float64).alias("_w"),
+        size.cast(pl.Float64).alias("_b"),
+        *(condition.alias(f"_in {n}") for n, (condition, _) in masks.items()),
+        *((condition & kept).alias(f"_out {n}") for n, (condition, kept) in masks.items()),
+    )
+    outs = [pl.col(f"_out {n}") for n in chosen]
+    n_kept = pl.sum_horizontal([o.cast(pl.UInt32) for o in outs])
+    every = pl.col("_w").is_not_null()
+    rows = {
+        "all": (every, every, None),
+        **{n: (pl.col(f"_in {n}"), pl.col(f"_out {n}"), pl.col(f"_out {n}") & (n_kept == 1)) for n in chosen},
+        "any": (pl.any_horizontal([pl.col(f"_in {n}") for n in chosen]), n_kept > 0, n_kept == 1),
+    }
+    return _table(lazy, rows, livetime or 1.0, sized=bytes is not None)
+
+
+def _table(
+    lazy: pl.LazyFrame,
+    rows: Mapping[str, tuple[pl.Expr, pl.Expr, pl.Expr | None]],
+    livetime: float,
+    *,
+    sized: bool,
+) -> pl.DataFrame:
+    """Sum up each row's events of passed condition, of passed prescale too, and those that are its alone."""
+    w, b = pl.col("_w"), pl.col("_b")
+    sums: dict[str, pl.Expr] = {"n": pl.len()}
+    for what, values in (("weight", w), ("size", b)):
+        sums[what] = (~values.is_finite()).fill_null(value=True).sum()
+    for i, (condition, kept, alone) in enumerate(rows.values()):
+        sums |= {f"n_condition {i}": condition.sum(), f"n {i}": kept.sum()}
+        for name, passed in (("in", condition), ("out", kept)):
+            sums |= {f"{name} {i}": (w * passed).sum(), f"{name}2 {i}": (w * w * passed).sum()}
+        sums |= {
+            f"alone {i}": pl.lit(None) if alone is None else (w * alone).sum(),
+            f"b {i}": (w * b * kept).sum(),
+        }
+    found = lazy.select(**sums).collect(engine="streaming").row(0, named=True)
+    for what in ("weight", "size"):
+        if found[what]:
+            msg = f"the {what} is NaN, infinite or null in {found[what]} of {found['n']} events"
+            raise ValueError(msg)
+    total = found[f"out {len(rows) - 1}"]
+    return pl.DataFrame(
+        [
+            {
+                "filter": name,
+                "n_condition": found[f"n_condition {i}"],
+                "n": found[f"n {i}"],
+                "rate_in": found[f"in {i}"] / livetime,
+                "rate_in_error": math.sqrt(found[f"in2 {i}"]) / livetime,
+                "rate_out": found[f"out {i}"] / livetime,
+                "rate_out_error": math.sqrt(found[f"out2 {i}"]) / livetime,
+                "rate_unique": None if alone is None else found[f"alone {i}"] / livetime,
+                "overlap": None if alone is None else 1 - _ratio(found[f"alone {i}"], found[f"out {i}"]),
+                "fraction": _ratio(found[f"out {i}"], total),
+                "bandwidth": found[f"b {i}"] / livetime if sized else None,
+            }
+            for i, (name, (_, _, alone)) in enumerate(rows.items())
+        ],
+        schema=_REPORT,
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def _expression(value: float | str | pl.Expr | None, default: float) -> pl.Expr:
+    if isinstance(value, pl.Expr):
+        return value
+    return pl.col(value) if isinstance(value, str) else pl.lit(default if value is None else float(value))
+
+
+def _pair(mask: str, name: str) -> tuple[str, str]:
+    return f"{mask}.{name}.condition_passed", f"{mask}.{name}.prescale_passed"
+
+
+def _chosen(names: str | Iterable[str] | None) -> list[str]:
+    chosen = list(FILTERS) if names is None else [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        if name not in FILTERS:
+            msg = (
+                f"no online filter {name!r} whose cuts are known; filters: {close_names(name, FILTERS, n=20)}"
+            )
+            raise MissingColumnError(msg)
+    return chosen
+
+
+def _masked(schema: Mapping[str, pl.DataType], mask: str, names: str | Iterable[str] | None) -> list[str]:
+    """Return the filters of a mask, or those of the named ones if it has them all."""
+    end = ".condition_passed"
+    there = [
+        c.removeprefix(f"{mask}.").removesuffix(end)
+        for c in schema
+        if c.startswith(f"{mask}.") and c.endswith(end)
+    ]
+    if not there:
+        msg = f"no filter mask {mask!r}: no column like {mask}.MuonFilter_13{end}; close: {close_names(mask, schema)}"
+        raise MissingColumnError(msg)
+    chosen = there if names is None else [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        if name not in there:
+            msg = f"no filter {name!r} in {mask!r}; it has {close_names(name, there)}"
+            raise MissingColumnError(msg)
+    return chosen
+
+
+def _mixed(number: pl.Expr) -> pl.Expr:
+    """Scramble the bits of unsigned 64-bit integers (the finaliser of SplitMix64, Steele et al., OOPSLA 2014)."""
+    number = (number ^ number // _u64(1 << 30)) * _u64(0xBF58476D1CE4E5B9)
+    number = (number ^ number // _u64(1 << 27)) * _u64(0x94D049BB133111EB)
+    return number ^ number // _u64(1 << 31)
+
+
+def _u64(value: int) -> pl.Expr:
+    return pl.lit(value, dtype=pl.UInt64)

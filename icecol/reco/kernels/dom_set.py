@@ -1,0 +1,14 @@
+"""Whether a sensor belongs to a chosen set."""
+
+from __future__ import annotations
+
+from numba import njit
+
+
+@njit(nogil=True, error_model="numpy")
+def member(omkey, table):
+    """Return the entry `table[string, om]` of a sensor, 0 for one outside the table."""
+    string, om = omkey >> 16, (omkey >> 8) & 0xFF
+    if string < 0 or string >= table.shape[0] or om >= table.shape[1]:
+        return 0
+    return table[string, om]

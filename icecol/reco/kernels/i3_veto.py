@@ -1,0 +1,91 @@
+"""Containment of a cascade from its first, last and brightest hits (IceTray's I3VetoModule)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.dom_set import member
+
+
+@njit(nogil=True, error_model="numpy")
+def i3_veto(time, charge, omkey, z, n_layers, layer_of):
+    """Return the members of I3Veto of one event, its pulses sorted by omkey, in the order of the class.
+
+    A layer is 0 in the middle of the detector and n_layers - 1 at its edge; `layer_of[string, om]` is the horizontal
+    one plus 1 of a string, 0 for none (-1 in the result). All NaN without pulses, as well as depthHighestHit: IceTray
+    never sets it. nUnhitTopLayers is always 0 there.
+    """
+    nan = math.nan
+    n = time.size
+    if n == 0:
+        return nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan
+    seen = np.zeros(n_layers, np.bool_)
+    starts = np.empty(n)
+    outer = -1
+    early, late, largest = math.inf, -math.inf, -1.0
+    early_layer, early_om, early_z, late_layer, late_om = nan, nan, nan, nan, nan
+    string, om_max, layer_max, xy_max, z_max = nan, nan, nan, nan, nan
+    doms, brightest, a = 0, -1, 0
+    while a < n:
+        om = (omkey[a] >> 8) & 0xFF
+        xy = member(omkey[a], layer_of) - 1
+        depth = layer_z(om, n_layers)
+        layer = max(xy, depth)
+        outer = max(outer, layer)
+        if layer >= 0:
+            seen[layer] = True
+        starts[doms] = time[a]
+        q, b = 0.0, a
+        while b < n and omkey[b] == omkey[a]:
+            q += charge[b]
+            if time[b] < early:
+                early, early_layer, early_om, early_z = time[b], float(xy), float(om), z[b]
+            if time[b] > late:
+                late, late_layer, late_om = time[b], float(xy), float(om)
+            b += 1
+        if q > largest and q != 0.0:
+            largest, brightest = q, doms
+            string, om_max = float(omkey[a] >> 16), float(om)
+            layer_max, xy_max, z_max = float(layer), float(xy), float(depth)
+        doms += 1
+        a = b
+    before = 0
+    for d in range(doms):
+        if (
+            brightest < 0
+            or starts[d] < starts[brightest]
+            or (starts[d] == starts[brightest] and d < brightest)
+        ):
+            before += 1
+    return (
+        100 * early_layer + early_om,
+        100 * xy_max + om_max,
+        0.0,
+        float(seen.sum()),
+        early_layer,
+        early_om,
+        late_layer,
+        late_om,
+        100 * late_layer + late_om,
+        float(outer),
+        nan,
+        early_z,
+        layer_max,
+        xy_max,
+        z_max,
+        string,
+        om_max,
+        float(before),
+    )
+
+
+@njit(nogil=True, error_model="numpy")
+def layer_z(om, n_layers):
+    """Return the vertical layer: five sensors thick from the top, one from the bottom; -1 for none."""
+    for i in range(n_layers):
+        if 5 * (n_layers - 1 - i) <= om <= 60 - n_layers + i + 1:
+            return i
+    return -1

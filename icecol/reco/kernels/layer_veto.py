@@ -1,0 +1,100 @@
+"""Layer veto: charge in layers of sensors before the event has shown a part of its charge.
+
+IceTray's LayerVeto, of the search of Aartsen et al. (IceCube), Phys. Rev. D 91 (2015) 022001.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.dom_set import member
+from icecol.units import c
+
+_BALLOON = 0.9
+
+
+@njit(nogil=True, error_model="numpy")
+def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window, layers):
+    """Return layer0, layer1, qtot (PE) and vertex_time (ns) of one event, its pulses sorted by omkey.
+
+    A window of at most time_window ns slides over the pulses until it holds min(q_max, max(q_min, qtot / q_scale));
+    the pulses in it that are closer than c * time_window to their centre of charge add to the layers of their sensor
+    (bit 1 and bit 2 of `layers[string, om]`). Sensors with more than 0.9 of the charge of those that are not brighter
+    are left out. All 0 without pulses.
+    """
+    order, total = _stream(time, charge, omkey)
+    n = order.size
+    if n == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    wanted = total / q_scale
+    if not wanted > q_min:
+        wanted = q_min
+    if not wanted < q_max:
+        wanted = q_max
+    k = order[0]
+    q = float(charge[k])
+    vx, vy, vz, t = q * x[k], q * y[k], q * z[k], time[k]
+    start, stop = 0, 1
+    while q < wanted and stop < n:
+        k = order[stop]
+        qk = float(charge[k])
+        q += qk
+        vx += qk * x[k]
+        vy += qk * y[k]
+        vz += qk * z[k]
+        t = time[k]
+        while start < n and t - time[order[start]] > time_window:
+            k = order[start]
+            qk = float(charge[k])
+            q -= qk
+            vx -= qk * x[k]
+            vy -= qk * y[k]
+            vz -= qk * z[k]
+            start += 1
+        stop += 1
+    vx, vy, vz = vx / q, vy / q, vz / q
+    # summed sensor by sensor, as the map of IceTray's veto pulses is
+    window = np.sort(order[start:stop])
+    outer, inner = 0.0, 0.0
+    for k in window:
+        if math.sqrt((x[k] - vx) ** 2 + (y[k] - vy) ** 2 + (z[k] - vz) ** 2) > time_window * c:
+            continue
+        layer = member(omkey[k], layers)
+        if layer & 1:
+            outer += charge[k]
+        if layer & 2:
+            inner += charge[k]
+    return outer, inner, total, t
+
+
+@njit(nogil=True, error_model="numpy")
+def _stream(time, charge, omkey):
+    """Return the pulses in order of time without those of balloons, and the charge that is left.
+
+    Balloons are looked for from the brightest sensor on, each against the charge that is left; at equal times the
+    pulse of the brighter sensor comes first.
+    """
+    first, n = np.empty(omkey.size + 1, np.int64), 0
+    for j in range(omkey.size):
+        if j == 0 or omkey[j] != omkey[j - 1]:
+            first[n] = j
+            n += 1
+    first[n] = omkey.size
+    of_dom, total = np.zeros(n), 0.0
+    for d in range(n):
+        for j in range(first[d], first[d + 1]):
+            of_dom[d] += charge[j]
+        total += of_dom[d]
+    pulses, m = np.empty(omkey.size, np.int64), 0
+    for d in np.argsort(-of_dom, kind="mergesort"):
+        if of_dom[d] / total > _BALLOON:
+            total -= of_dom[d]
+            continue
+        for j in range(first[d], first[d + 1]):
+            pulses[m] = j
+            m += 1
+    pulses = pulses[:m]
+    return pulses[np.argsort(time[pulses], kind="mergesort")], total

@@ -1,0 +1,58 @@
+"""Simple majority trigger: enough hits within a sliding time window."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.dom_set import member
+
+HLC = 1
+"""Bit of the flags of a pulse with a hit in a neighbouring sensor."""
+
+
+@njit(nogil=True, error_model="numpy")
+def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
+    """Find the triggers among the HLC hits of one event, sorted by omkey; hits of sensors that are 0 in `doms` aside.
+
+    A trigger begins with the first hit that has threshold hits, itself included, in the time_window that starts with
+    it, and goes on until the next hit is more than time_window late. Returns their number, and the first one's start
+    and length (ns), NaN if there is none. (IceTray's trigger-sim.)
+    """
+    hits = np.sort(launches(time, flags, omkey, dead_time, doms))
+    triggers, start, length = 0, math.nan, math.nan
+    i = 0
+    while i < hits.size:
+        j = i + 1
+        while j < hits.size and hits[j] <= hits[j - 1] + time_window:
+            j += 1
+        k = i
+        while k + threshold <= j and hits[k + threshold - 1] > hits[k] + time_window:
+            k += 1
+        if k + threshold <= j:
+            if triggers == 0:
+                start, length = hits[k], hits[j - 1] - hits[k]
+            triggers += 1
+        i = j
+    return triggers, start, length
+
+
+@njit(nogil=True, error_model="numpy")
+def launches(time, flags, omkey, dead_time, doms):
+    """Return the times of HLC hits; one within dead_time (ns) after a hit of the same sensor belongs to that."""
+    hits = np.empty(time.size)
+    n, a = 0, 0
+    while a < time.size:
+        b = a + 1
+        while b < time.size and omkey[b] == omkey[a]:
+            b += 1
+        if member(omkey[a], doms):
+            last = -math.inf
+            for t in np.sort(time[a:b][(flags[a:b] & HLC) != 0]):
+                if t >= last + dead_time:
+                    hits[n], last = t, t
+                    n += 1
+        a = b
+    return hits[:n]

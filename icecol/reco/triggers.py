@@ -1,0 +1,123 @@
+"""Triggers: `smt` and `string_trigger` find them in hits, `fired` looks them up among those that are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import polars as pl
+
+from icecol.dataset.pulses import Pulses
+from icecol.reco.dom_sets import dom_set
+from icecol.reco.features import Kernel, null_for_nan
+from icecol.reco.kernels import smt as majority
+from icecol.reco.kernels import string_trigger as cluster
+
+CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, "Volume": 21001}
+"""Numbers of triggers in the configuration of the full detector."""
+
+_FIELDS = {"n_triggers": pl.Int32, "time": pl.Float64, "length": pl.Float64}
+_SMT = Kernel(majority.smt, _FIELDS)
+_STRING = Kernel(cluster.string_trigger, _FIELDS)
+
+
+def smt(
+    pulses: Pulses,
+    *,
+    threshold: int = 8,
+    time_window: float = 5000.0,
+    doms: str | Iterable[int] = "IceCube",
+    dead_time: float = 6400.0,
+) -> pl.Expr:
+    """Return the simple majority triggers: `threshold` HLC hits within `time_window` ns; needs no geometry.
+
+    The detector triggers on launches, of which a pulse series shows the light only. A launch reads a sensor out for
+    6.4 us, so pulses within `dead_time` ns after the first pulse of a launch are counted as part of it; with a series
+    made of launches (flags from lc_bit) give 0. What else makes a difference to stored triggers: launches whose
+    pulses were cut away, and the start of the readout being a little before its first pulse.
+
+    Parameters
+    ----------
+    pulses
+        The hits; those with the HLC bit count.
+    threshold, time_window
+        8 and 5000 ns for SMT-8, 3 and 2500 ns for SMT-3 of DeepCore.
+    doms
+        Sensors that take part: "IceCube", "DeepCore", "InIce", or omkeys.
+    dead_time
+        See above.
+
+    Returns
+    -------
+    pl.Expr
+        Fields n_triggers, and of the first trigger time and length (ns), which are null if there is none. Every field
+        is null where the series is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[0.0, 900.0, 950.0]],
+    ...         "P.flags": [[1, 1, 1]],
+    ...         "P.omkey": [[1 << 16 | 256, 2 << 16 | 512, 1 << 16 | 768]],
+    ...     },
+    ...     schema_overrides={"P.flags": pl.List(pl.UInt8)},
+    ... )
+    >>> frame.select(smt(Pulses("P"), threshold=3).struct.unnest()).row(0)
+    (1, 0.0, 950.0)
+    """
+    found = _SMT(
+        pulses,
+        threshold=_positive("threshold", threshold),
+        time_window=float(time_window),
+        dead_time=float(dead_time),
+        doms=dom_set(doms),
+    )
+    return null_for_nan(found, "time", "length")
+
+
+def string_trigger(
+    pulses: Pulses,
+    *,
+    threshold: int = 5,
+    time_window: float = 1500.0,
+    coherence: int = 7,
+    doms: str | Iterable[int] = "IceCube",
+    dead_time: float = 6400.0,
+) -> pl.Expr:
+    """Return the string triggers: `threshold` HLC hits in `time_window` ns around one of `coherence` sensors in a row.
+
+    Fields and the rest of the parameters are those of `smt`; n_triggers counts those of all strings.
+    """
+    found = _STRING(
+        pulses,
+        threshold=_positive("threshold", threshold),
+        time_window=float(time_window),
+        coherence=_positive("coherence", coherence),
+        dead_time=float(dead_time),
+        doms=dom_set(doms),
+    )
+    return null_for_nan(found, "time", "length")
+
+
+def fired(config_id: int, triggers: str = "I3TriggerHierarchy") -> pl.Expr:
+    """Return whether a trigger of that configuration number (see `CONFIG_ID`) is among those stored with an event.
+
+    Boolean, null where the event has no such key.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {"T.config_id": [[None, 1011], [], None]}, schema={"T.config_id": pl.List(pl.Int32)}
+    ... )
+    >>> frame.select(fired(CONFIG_ID["DeepCoreSMT"], "T")).to_series().to_list()
+    [True, False, None]
+    """
+    return pl.col(f"{triggers}.config_id").list.contains(config_id)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        msg = f"{name} must be 1 or more, found {value!r}"
+        raise ValueError(msg)
+    return int(value)

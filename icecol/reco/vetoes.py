@@ -1,0 +1,315 @@
+"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto`, `i3_veto`, and `containment` of a point in the detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from icecol.dataset.geometry import Geometry
+from icecol.dataset.pulses import Pulses
+from icecol.errors import GeometryError
+from icecol.reco.dom_sets import dom_set
+from icecol.reco.features import Kernel, null_for_nan
+from icecol.reco.jagged import Array, frozen
+from icecol.reco.kernels import deepcore_veto as deepcore
+from icecol.reco.kernels import hese_veto as hese
+from icecol.reco.kernels import i3_veto as tagging
+from icecol.reco.kernels import layer_veto as layered
+
+LAYERS: Final = (
+    (36,),
+    (79, 80, 81, 82, 83, 84, 85, 86),
+    (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
+    (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
+    (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
+    (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+)
+"""Strings of the full detector from the middle (layer 0) to the edge (layer 5), as I3VetoModule counts them."""
+
+_NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
+
+_HESE = Kernel(
+    hese.hese_veto,
+    {
+        "vetoed": pl.Boolean,
+        **dict.fromkeys(("x", "y", "z", "time", "charge", "veto_charge"), pl.Float64),
+        "n_veto_pulses": pl.Int32,
+    },
+)
+_LAYER = Kernel(layered.layer_veto, dict.fromkeys(("layer0", "layer1", "qtot", "vertex_time"), pl.Float64))
+_DEEPCORE = Kernel(
+    deepcore.deepcore_veto,
+    {
+        "kept": pl.Boolean,
+        "n_veto_hits": pl.Int32,
+        **dict.fromkeys(("veto_charge", "x", "y", "z", "time"), pl.Float64),
+    },
+)
+_MEMBERS = (
+    "earliestContainment", "maxDomChargeContainment", "nUnhitTopLayers", "nLayer", "earliestLayer", "earliestOM",
+    "latestLayer", "latestOM", "latestContainment", "mostOuterLayer", "depthHighestHit", "depthFirstHit",
+    "maxDomChargeLayer", "maxDomChargeLayer_xy", "maxDomChargeLayer_z", "maxDomChargeString", "maxDomChargeOM",
+    "nDomsBeforeMaxDOM",
+)  # fmt: skip
+_TAGGING = Kernel(tagging.i3_veto, {m: pl.Float64 if m.startswith("depth") else pl.Int16 for m in _MEMBERS})
+
+
+def hese_veto(
+    pulses: Pulses,
+    *,
+    top_boundary_width: float = 90.0,
+    bottom_boundary_width: float = 10.0,
+    dust_layer: float = -135.0,
+    dust_layer_width: float = 80.0,
+    time_window: float = 3000.0,
+    vertex_threshold: float = 250.0,
+    veto_threshold: float = 3.0,
+) -> pl.Expr:
+    """Return the self-veto of the search for high-energy starting events, as IceTray's VHESelfVeto; give HLC pulses.
+
+    The vertex is where and when 250 PE have been seen within 3 us. The event is vetoed if by 50 ns after that more
+    than 3 PE, or 3 pulses or more, have been seen at the edge of the detector: 90 m below its top and from the
+    strings at its side, 10 m above its bottom, and in 80 m of dust.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out. IceTray looks at the voltages in
+        the detector status for the sensors that define the edge; here they are those with a calibration.
+    top_boundary_width, bottom_boundary_width
+        In m; the first is that of the sides too.
+    dust_layer, dust_layer_width
+        Top of the dust (m), and how thick it is.
+    time_window, vertex_threshold, veto_threshold
+        In ns, PE, and PE or pulses.
+
+    Returns
+    -------
+    pl.Expr
+        Fields vetoed; x, y, z (m) and time (ns) of the vertex; charge (PE in its window); veto_charge (PE) and
+        n_veto_pulses, those that count against the event. Every field is null where there is no vertex, as IceTray
+        then writes nothing, and where the series is.
+
+    References
+    ----------
+    Aartsen et al. (IceCube), Science 342 (2013) 1242856.
+    """
+    g = _geometry(pulses)
+    top, bottom, edge = _edge(g, top_boundary_width)
+    found = _HESE(
+        pulses,
+        time_window=float(time_window),
+        vertex_threshold=float(vertex_threshold),
+        veto_threshold=float(veto_threshold),
+        z_bottom=bottom + bottom_boundary_width,
+        z_top=top - top_boundary_width,
+        dust_bottom=float(dust_layer - dust_layer_width),
+        dust_top=float(dust_layer),
+        side_width=float(top_boundary_width),
+        edge=edge,
+    )
+    return null_for_nan(found, "x", "y", "z", "time", "charge", "veto_charge")
+
+
+def layer_veto(
+    pulses: Pulses,
+    *,
+    q_min: float = 3.0,
+    q_max: float = 250.0,
+    q_scale: float = 24.0,
+    time_window: float = 3000.0,
+    cap_thickness: float = 90.0,
+    dust: tuple[float, float] = (-220.0, -100.0),
+) -> pl.Expr:
+    """Return the veto of the search for medium-energy starting events, as IceTray's LayerVeto; give HLC pulses.
+
+    Light in the veto layers counts that comes before the event has shown min(q_max, max(q_min, qtot / q_scale)) PE
+    within time_window ns. Layer 0 is the strings of the edge, and of the others but DeepCore's the sensors in
+    cap_thickness m below the top and the lowest one; layer 1 the sensors with z between the ends of `dust` (m). Bad
+    sensors, and those without calibration, are in no layer.
+
+    Returns
+    -------
+    pl.Expr
+        Fields layer0, layer1 (PE in each layer), qtot (PE, without sensors that have more than 0.9 of it), and
+        vertex_time (ns, when the charge was reached, or of the last pulse). All are 0 without pulses, as in IceTray,
+        and null where the series is.
+
+    References
+    ----------
+    Aartsen et al. (IceCube), Phys. Rev. D 91 (2015) 022001.
+    """
+    return _LAYER(
+        pulses,
+        q_min=float(q_min),
+        q_max=float(q_max),
+        q_scale=float(q_scale),
+        time_window=float(time_window),
+        layers=_veto_layers(_geometry(pulses), cap_thickness, dust),
+    )
+
+
+def deepcore_veto(
+    pulses: Pulses, *, fiducial: str | Iterable[int] = "DeepCore", min_hits_to_veto: int = 1
+) -> pl.Expr:
+    """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
+
+    Sensors outside `fiducial` (a name in `dom_sets.DOM_SETS`, or omkeys) count where a particle at 0.25 to 0.40 m/ns
+    would have come from them to the hits inside.
+
+    Returns
+    -------
+    pl.Expr
+        Fields kept (at most min_hits_to_veto such hits), n_veto_hits, veto_charge (PE), and x, y, z (m), time (ns) of
+        the hits inside. Without hits inside the event is not kept and the last four are NaN; every field is null
+        where the series is.
+
+    References
+    ----------
+    Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615.
+    """
+    return _DEEPCORE(pulses, min_hits_to_veto=float(min_hits_to_veto), fiducial=dom_set(fiducial))
+
+
+def i3_veto(pulses: Pulses) -> pl.Expr:
+    """Return the members of I3Veto for the full detector, as I3VetoModule fills them (`CascadeContainmentTagging`).
+
+    Layers run from 0 in the middle to 5 at the edge; a containment is 100 * layer + sensor number. As in IceTray
+    nUnhitTopLayers is always 0 and depthHighestHit (m) always NaN. Where the series is null or empty every field but
+    that is null; depthFirstHit is in m.
+    """
+    g = _geometry(pulses)
+    table = np.zeros((max(int(g.string.max(initial=0)), 86) + 1, int(g.om.max(initial=60)) + 1), np.uint8)
+    for i, strings in enumerate(LAYERS):
+        table[list(strings)] = i + 1
+    return null_for_nan(_TAGGING(pulses, n_layers=len(LAYERS), layer_of=frozen(table)), "depthFirstHit")
+
+
+def containment(
+    vertex: str, geometry: Geometry, *, scale: float = 1.0, z_range: tuple[float, float] | None = None
+) -> pl.Expr:
+    """Return whether a point lies in the convex hull of the strings, and how far inside.
+
+    Parameters
+    ----------
+    vertex
+        Key of the point: columns `vertex.x`, `vertex.y`, `vertex.z`, of a fit, a particle or a veto's vertex.
+    geometry
+        Its sensors in the ice make up the hull: a prism from the lowest to the highest z.
+    scale
+        Enlarge (or shrink) the hull in x and y about the mean of its corners.
+    z_range
+        Lowest and highest z (m) in place of those of the sensors.
+
+    Returns
+    -------
+    pl.Expr
+        Fields inside, and distance (m): to the nearest face for a point inside; for one outside minus the distance
+        to the plane of the face that it is farthest out of. For a point of NaN inside is null and distance NaN; both
+        are null where the point is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"V.x": [0.0, 900.0], "V.y": [0.0, 0.0], "V.z": [-490.0, 0.0]})
+    >>> frame.select(containment("V", Geometry.nominal()).struct.field("inside")).to_series().to_list()
+    [True, False]
+    """
+    ice = _in_ice(geometry)
+    corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
+    if len(corners) < 3:
+        msg = f"the sensors in the ice have {len(corners)} corners seen from above: they enclose no volume"
+        raise GeometryError(msg)
+    corners = corners.mean(axis=0) + scale * (corners - corners.mean(axis=0))
+    low, high = z_range or (float(geometry.z[ice].min()), float(geometry.z[ice].max()))
+    x, y, z = (pl.col(f"{vertex}.{c}") for c in "xyz")
+    walls = []
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        nx, ny = np.array([ay - by, bx - ax]) / np.hypot(bx - ax, by - ay)
+        walls.append(x * float(nx) + y * float(ny) - float(nx * ax + ny * ay))
+    distance = pl.min_horizontal(*walls, z - low, high - z) + 0 * (x + y + z)  # keeps null and NaN
+    return pl.struct(inside=distance.fill_nan(None) >= 0, distance=distance)
+
+
+def _geometry(pulses: Pulses) -> Geometry:
+    if pulses.geometry is None:
+        msg = f"a veto needs to know where the sensors of {pulses.key!r} are; give Pulses(key, geometry) a geometry"
+        raise GeometryError(msg)
+    return pulses.geometry
+
+
+def _in_ice(geometry: Geometry) -> Array:
+    """Tell which sensors are IceCube's own in the ice and calibrated."""
+    standard = (geometry.om_type == 20) | ((geometry.om_type == 0) & (geometry.om <= 60))
+    chosen = np.asarray(standard & geometry.calibrated)
+    if not chosen.any():
+        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
+        raise GeometryError(msg)
+    return chosen
+
+
+def _outer(x: Array, y: Array) -> Array:
+    """Tell which strings are at the edge: those with fewer than six others near."""
+    near = np.hypot(x[:, None] - x, y[:, None] - y) < _NEIGHBOUR
+    return near.sum(axis=1) - 1 < _NEIGHBOURS
+
+
+def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
+    """Return the top and bottom of the detector (m), and where the strings of its edge are.
+
+    The top is that of the lowest string whose top is within `width` of the median.
+    """
+    ice = _in_ice(geometry)
+    x, y, z, string = (a[ice] for a in (geometry.x, geometry.y, geometry.z, geometry.string))
+    numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
+    x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray places a string where its last sensor is
+    tops = np.array([max(0.0, z[string == s].max()) for s in numbers])
+    near = tops[np.abs(np.sort(tops)[len(tops) // 2] - tops) <= width]
+    outer = _outer(x, y)
+    return float(near.min()), float(min(0.0, z.min())), frozen(np.column_stack([x[outer], y[outer]]))
+
+
+def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
+    """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
+    good = _in_ice(geometry) & ~geometry.bad
+    string, om, z = geometry.string[good], geometry.om[good], geometry.z[good]
+    order = np.lexsort((-z, string))
+    string, om, z, x, y = (a[order] for a in (string, om, z, geometry.x[good], geometry.y[good]))
+    numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
+    deepcore_ = numbers >= 79
+    if deepcore_.all():
+        msg = f"no sensor on the strings 1 to 78 is good: the top of the veto is measured on them; strings: {numbers}"
+        raise GeometryError(msg)
+    top = z[starts[~deepcore_]].min()
+    outer = _outer(x[starts], y[starts])
+    table = np.zeros((int(string.max()) + 1, int(om.max()) + 1), np.uint8)
+    for k, s in enumerate(numbers):
+        own = slice(starts[k], starts[k] + counts[k])
+        if outer[k]:
+            table[s, om[own]] |= 1
+        elif not deepcore_[k]:
+            table[s, om[own][z[own] >= top - cap_thickness]] |= 1
+            table[s, om[own][-1]] |= 1
+    dusty = (z > dust[0]) & (z < dust[1])
+    table[string[dusty], om[dusty]] |= 2
+    return frozen(table)
+
+
+def _hull(points: Array) -> Array:
+    """Return the corners of the convex hull of points sorted by x and y, anticlockwise."""
+
+    def chain(points: Array) -> list[Array]:
+        found: list[Array] = []
+        for p in points:
+            while len(found) > 1 and _turn(found[-2], found[-1], p) <= 0:
+                found.pop()
+            found.append(p)
+        return found[:-1]
+
+    return np.array(chain(points) + chain(points[::-1]))
+
+
+def _turn(a: Array, b: Array, c: Array) -> float:
+    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

@@ -1,0 +1,273 @@
+"""Vetoes and triggers once more, slow and obvious; events and sensors as in `naive`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from naive import NAN, by_dom, distance, div, flat, total
+
+C = 0.299792458
+DEEPCORE = {
+    (s, om)
+    for s in range(1, 87)
+    for om in range(1, 61)
+    if (s >= 79 and om >= 11) or (s in (25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54) and om >= 39)
+}
+
+
+def split(key):
+    return key >> 16, key >> 8 & 255
+
+
+def strings(sensors):
+    """Return {string: sensors, top first} of those with a calibration."""
+    found = {}
+    for s in sensors.values():
+        if s["calibrated"]:
+            found.setdefault(s["string"], []).append(s)
+    return {k: sorted(v, key=lambda s: -s["z"]) for k, v in sorted(found.items())}
+
+
+def edge(ends):
+    """Return the strings with fewer than six others within 160 m, given a sensor of each."""
+    return {
+        k
+        for k, s in ends.items()
+        if sum(math.hypot(s["x"] - o["x"], s["y"] - o["y"]) < 160 for o in ends.values()) - 1 < 6
+    }
+
+
+def hese_edge(sensors):
+    """Return a function that tells whether light at a place counts against an event."""
+    tops = sorted(max(0.0, v[0]["z"]) for v in strings(sensors).values())
+    top = min(t for t in tops if abs(t - tops[len(tops) // 2]) <= 90)
+    bottom = min(s["z"] for v in strings(sensors).values() for s in v)
+    ends = {k: max(v, key=lambda s: s["omkey"]) for k, v in strings(sensors).items()}
+    walls = [ends[k] for k in edge(ends)]
+
+    def bad(s):
+        in_dust = -215 < s["z"] < -135
+        outside = s["z"] <= bottom + 10 or s["z"] >= top - 90
+        return in_dust or outside or any(math.hypot(w["x"] - s["x"], w["y"] - s["y"]) < 90 for w in walls)
+
+    return bad
+
+
+def hese_veto(event, sensors, bad):
+    doms = by_dom(event, sensors)
+    qtot = total(q for _, q, _ in flat(doms))
+    balloons = {k for k, p in doms.items() if div(total(q for _, q in p), qtot) > 0.9}
+    pulses = sorted(flat(doms), key=lambda p: p[0])
+    for j, (t, _, _) in enumerate(pulses):
+        first = next(k for k in range(j + 1) if not t - pulses[k][0] > 3000)
+        window = [p for p in pulses[first : j + 1] if p[2] not in balloons]
+        charge = total(q for _, q, _ in window)
+        if charge > 250:
+            place = [total(q * sensors[k][c] for _, q, k in window) / charge for c in "xyz"]
+            near = [
+                (q, k)
+                for u, q, k in pulses[first:]
+                if u - t <= 50
+                and distance(place, [sensors[k][c] for c in "xyz"]) <= C * 3000
+                and bad(sensors[k])
+            ]
+            against = total(q for q, _ in near)
+            return {
+                "vetoed": against > 3 or len(near) >= 3,
+                **dict(zip("xyz", place, strict=True)), "time": t, "charge": charge,
+                "veto_charge": against, "n_veto_pulses": len(near),
+            }  # fmt: skip
+    return dict.fromkeys(("vetoed", "x", "y", "z", "time", "charge", "veto_charge", "n_veto_pulses"))
+
+
+def mese_layers(sensors):
+    of_string = strings(sensors)
+    top = min(v[0]["z"] for k, v in of_string.items() if k <= 78)
+    outer_strings = edge({k: v[0] for k, v in of_string.items()})
+    outer, dust = set(), set()
+    for k, v in of_string.items():
+        for s in v:
+            if k in outer_strings or (k <= 78 and (s["z"] >= top - 90 or s is v[-1])):
+                outer.add(s["omkey"])
+            if -220 < s["z"] < -100:
+                dust.add(s["omkey"])
+    return outer, dust
+
+
+def layer_veto(event, sensors, layers):
+    doms = by_dom(event, sensors)
+    charge = {k: total(q for _, q in p) for k, p in doms.items()}
+    qtot = total(charge.values())
+    stream = []
+    for k in sorted(doms, key=lambda k: -charge[k]):
+        if div(charge[k], qtot) > 0.9:
+            qtot -= charge[k]
+        else:
+            stream += [(t, q, k, i) for i, (t, q) in enumerate(doms[k])]
+    if not stream:
+        return dict.fromkeys(("layer0", "layer1", "qtot", "vertex_time"), 0.0)
+    stream.sort(key=lambda p: p[0])
+    wanted = min(250.0, max(3.0, qtot / 24))
+    window, q, place = [], 0.0, [0.0, 0.0, 0.0]
+    for p in stream:
+        window.append(p)
+        q += p[1]
+        place = [a + p[1] * sensors[p[2]][c] for a, c in zip(place, "xyz", strict=True)]
+        while p[0] - window[0][0] > 3000:
+            old = window.pop(0)
+            q -= old[1]
+            place = [a - old[1] * sensors[old[2]][c] for a, c in zip(place, "xyz", strict=True)]
+        if q >= wanted:
+            break
+    place = [div(a, q) for a in place]
+    near = [
+        p
+        for p in sorted(window, key=lambda p: (p[2], p[3]))
+        if not distance(place, [sensors[p[2]][c] for c in "xyz"]) > C * 3000
+    ]
+    sums = [total(p[1] for p in near if p[2] in layer) for layer in layers]
+    return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "vertex_time": window[-1][0]}
+
+
+def deepcore_veto(event, sensors):
+    first = {k: p[0] for k, p in by_dom(event, sensors).items()}
+    inside = {k: t for k, (t, _) in first.items() if split(k) in DEEPCORE}
+    n, mean, squares = 0, 0.0, 0.0
+    for t in inside.values():
+        if math.isfinite(t):
+            n += 1
+            step = t - mean
+            mean, squares = mean + step / n, squares + (n - 1) * step * step / n
+    spread = math.sqrt(squares / (n - 1)) if n > 1 else 0.0
+    left = {k: t for k, t in inside.items() if not abs(t - mean) > spread}
+    if not left:
+        return {
+            "kept": False,
+            "n_veto_hits": 0,
+            "veto_charge": 0.0,
+            **dict.fromkeys(("x", "y", "z", "time"), NAN),
+        }
+    centre = [total(sensors[k][c] for k in left) / len(left) for c in "xyz"]
+    far = {k: distance(centre, [sensors[k][c] for c in "xyz"]) for k in first}
+    time, n = 0.0, 0
+    for k, t in left.items():
+        if math.isfinite(t):
+            n += 1
+            time += (abs(t - far[k] / (C / 1.35634)) - time) / n
+    causal = [k for k, (t, _) in first.items() if k not in inside and 0.25 <= div(far[k], time - t) <= 0.4]
+    return {
+        "kept": len(causal) <= 1, "n_veto_hits": len(causal), "veto_charge": total(first[k][1] for k in causal),
+        **dict(zip("xyz", centre, strict=True)), "time": time,
+    }  # fmt: skip
+
+
+def i3_veto(event, sensors, layers):
+    doms = by_dom(event, sensors)
+    if not doms:
+        return None
+
+    def where(k):
+        string, om = split(k)
+        xy = next((i for i, s in enumerate(layers) if string in s), -1)
+        z = next((i for i in range(6) if 5 * (5 - i) <= om <= 55 + i), -1)
+        return xy, z, max(xy, z)
+
+    pulses = flat(doms)
+    early = min(pulses, key=lambda p: p[0])[2]
+    late = max(pulses, key=lambda p: p[0])[2]
+    charge = {k: total(q for _, q in p) for k, p in doms.items()}
+    bright = max(charge, key=lambda k: charge[k])
+    if charge[bright] == 0:
+        bright = None
+    order = sorted(doms, key=lambda k: doms[k][0][0])
+    of = [(where(k)[0], split(k)[1]) for k in (early, late)]
+    xy, z, layer = (None, None, None) if bright is None else where(bright)
+    string, om = (None, None) if bright is None else split(bright)
+    return {
+        "earliestContainment": 100 * of[0][0] + of[0][1],
+        "maxDomChargeContainment": None if bright is None else 100 * xy + om,
+        "nUnhitTopLayers": 0,
+        "nLayer": len({where(k)[2] for k in doms} - {-1}),
+        "earliestLayer": of[0][0], "earliestOM": of[0][1],
+        "latestLayer": of[1][0], "latestOM": of[1][1], "latestContainment": 100 * of[1][0] + of[1][1],
+        "mostOuterLayer": max(where(k)[2] for k in doms),
+        "depthHighestHit": NAN, "depthFirstHit": sensors[early]["z"],
+        "maxDomChargeLayer": layer, "maxDomChargeLayer_xy": xy, "maxDomChargeLayer_z": z,
+        "maxDomChargeString": string, "maxDomChargeOM": om,
+        "nDomsBeforeMaxDOM": len(order) if bright is None else order.index(bright),
+    }  # fmt: skip
+
+
+def in_some_triangle(x, y, corners):
+    """Tell whether a point is in a triangle of three of the points: then, and only then, it is in their hull."""
+    d = np.array(corners) - [x, y]
+    i, j, k = (a.ravel() for a in np.meshgrid(*[np.arange(len(d))] * 3, indexing="ij"))
+    sides = [d[a, 0] * d[b, 1] - d[a, 1] * d[b, 0] for a, b in ((i, j), (j, k), (k, i))]
+    area = sum(sides)
+    return bool(((np.minimum.reduce(sides) >= 0) & (area > 0)).any())
+
+
+def hlc_hits(event, members, dead_time):
+    """Return (time, string, om) of the launches, from (time, flags, omkey), in order of time."""
+    hits = []
+    for key in sorted({k for _, _, k in event if split(k) in members}):
+        last = -math.inf
+        for t in sorted(t for t, f, k in event if k == key and f & 1 and not math.isnan(t)):
+            if t >= last + dead_time:
+                last = t
+                hits.append((t, *split(key)))
+    return sorted(hits)
+
+
+def smt(hits, threshold, window):
+    """Slide a window hit by hit, as the trigger does, and keep the hits of the trigger that is open."""
+    times = [t for t, _, _ in hits]
+    if not times:
+        return []
+    found, now, open_ = [], [0], None
+    for j in range(1, len(times)):
+        last = j == len(times) - 1
+        if times[j] <= times[now[0]] + window:
+            now.append(j)
+            if open_:
+                open_.append(j)
+            if last and (open_ or len(now) >= threshold):
+                found.append(open_ or now)
+            continue
+        if len(now) >= threshold and not open_:
+            open_ = list(now)
+        while now and times[j] > times[now[0]] + window:
+            now.pop(0)
+        now.append(j)
+        if open_:
+            overlap = bool(set(now) & set(open_))
+            if overlap:
+                open_.append(j)
+            if last or (len(now) < threshold and not overlap):
+                found.append(open_)
+                open_ = None
+    return [(times[t[0]], times[t[-1]] - times[t[0]]) for t in found]
+
+
+def string_trigger(hits, threshold, window, coherence):
+    found = []
+    up, down = (coherence - 1) // 2, coherence // 2
+
+    def near(queue):
+        centres = [om for om in range(1, 61) if sum(-up <= om - h[2] <= down for h in queue) >= threshold]
+        return [h for h in queue if any(-up <= h[2] - om <= down for om in centres)]
+
+    for string in sorted({s for _, s, _ in hits}):
+        queue = []
+        for hit in [h for h in hits if h[1] == string]:
+            while queue and hit[0] - queue[0][0] > window:
+                if kept := near(queue):
+                    found.append(kept)
+                    queue = []
+                else:
+                    queue.pop(0)
+            queue.append(hit)
+        if kept := near(queue):
+            found.append(kept)
+    return sorted((t[0][0], t[-1][0] - t[0][0]) for t in found)

@@ -1,0 +1,163 @@
+"""Vetoes agree with slow twins, and with what IceTray's filters decided on real events."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import naive_vetoes as naive
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import icecol as ic
+from icecol import reco
+from icecol.dataset.geometry import Geometry, omkey
+from icecol.dataset.pulses import Pulses
+from icecol.errors import GeometryError
+from icecol.reco.testing import check_feature
+from icecol.reco.vetoes import LAYERS
+
+NOMINAL = Geometry.nominal()
+PLACES = [(1, 1), (1, 2), (1, 60), (2, 7), (36, 44), (36, 45), (36, 1), (36, 30), (17, 60), (27, 33), (79, 20),
+          (80, 11), (81, 30), (85, 5), (86, 60), (21, 48)]  # fmt: skip
+KEYS = [omkey(*p) for p in PLACES]
+GEOMETRY = Geometry.from_columns(
+    NOMINAL.table().with_columns(calibrated=(pl.col("string") != 1) | (pl.col("om") != 2))
+)
+SENSORS = {r["omkey"]: r for r in GEOMETRY.table().to_dicts()}
+PULSES = Pulses("P", GEOMETRY)
+SMALL = Geometry.from_columns(NOMINAL.table().filter(pl.col("string") > 78))
+TANKS = Geometry.from_columns(Geometry.nominal(icetop=True).table().filter(pl.col("om") > 60))
+
+TIMES = st.one_of(st.floats(9000, 15000), st.integers(9000, 12000).map(float), st.just(9500.0))
+CHARGES = st.one_of(st.floats(0, 300, width=32), st.sampled_from([0.0, 0.5, 1.0, 240.0]))
+UNKNOWN = [omkey(90, 5), omkey(-3, 1)]
+PULSE = st.tuples(TIMES, CHARGES, st.sampled_from(KEYS + UNKNOWN))
+EVENTS = st.lists(st.one_of(st.none(), st.lists(PULSE, max_size=14)), min_size=1, max_size=6)
+ODD = st.tuples(
+    st.one_of(TIMES, st.sampled_from([math.nan, math.inf, -1e4])),
+    st.one_of(CHARGES, st.sampled_from([math.nan, math.inf, -0.5])),
+    st.sampled_from(KEYS + UNKNOWN),
+)
+ODD_EVENTS = st.lists(st.one_of(st.none(), st.lists(ODD, max_size=10)), min_size=1, max_size=6)
+
+BAD = naive.hese_edge(SENSORS)
+MESE = naive.mese_layers(SENSORS)
+TWINS = {
+    "hese_veto": (reco.hese_veto(PULSES), lambda e: naive.hese_veto(e, SENSORS, BAD)),
+    "layer_veto": (reco.layer_veto(PULSES), lambda e: naive.layer_veto(e, SENSORS, MESE)),
+    "deepcore_veto": (reco.deepcore_veto(PULSES), lambda e: naive.deepcore_veto(e, SENSORS)),
+    "i3_veto": (reco.i3_veto(PULSES), lambda e: naive.i3_veto(e, SENSORS, LAYERS)),
+}
+
+
+def frame(events) -> pl.DataFrame:
+    members = {"P.time": pl.Float64, "P.charge": pl.Float32, "P.omkey": pl.Int32}
+    return pl.DataFrame(
+        {
+            name: pl.Series([None if e is None else [p[k] for p in e] for e in events], dtype=pl.List(t))
+            for k, (name, t) in enumerate(members.items())
+        }
+    )
+
+
+@pytest.mark.parametrize("name", TWINS)
+@settings(max_examples=60)
+@given(EVENTS)
+def test_a_veto_equals_its_slow_twin_to_the_last_bit(name, events):
+    feature, twin = TWINS[name]
+    found = frame(events).select(feature.struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        expected = event if event is None else twin(event)
+        if expected is None:
+            depth = None if event is None else math.nan
+            expected = {k: depth if k == "depthHighestHit" else None for k in row}
+        assert repr(row) == repr(expected)
+
+
+@pytest.mark.parametrize("name", ["deepcore_veto"])
+@given(ODD_EVENTS)
+def test_times_that_are_no_number_are_treated_as_icetray_does(name, events):
+    feature, twin = TWINS[name]
+    found = frame(events).select(feature.struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        assert event is None or repr(row) == repr(twin(event))
+
+
+@pytest.mark.parametrize("name", TWINS)
+@settings(max_examples=10)
+@given(ODD_EVENTS)
+def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
+    check_feature(TWINS[name][0], frame(events))
+
+
+def test_light_at_the_edge_before_the_vertex_vetoes_an_event():
+    inside = [(10000.0 + 10 * i, 60.0, omkey(36, 30 + i)) for i in range(5)]  # z of 0 to -70 m
+    muon = [(9000.0 + i, 2.0, omkey(1, 1 + i)) for i in range(2)]
+    late = [(t + 1200.0, q, k) for t, q, k in muon]
+    rows = frame([inside, muon + inside, inside + late, inside[:4]]).select(
+        reco.hese_veto(PULSES).struct.unnest()
+    )
+    assert rows["vetoed"].to_list() == [False, True, False, None]
+    assert rows["time"].to_list() == [10040.0, 10040.0, 10040.0, None]
+    assert rows["veto_charge"].to_list() == [0.0, 4.0, 0.0, None]
+
+
+def test_layers_of_the_medium_energy_veto_cover_the_detector_as_they_should():
+    outer, dust = MESE
+    assert {k >> 16 for k in outer} == set(range(1, 79))
+    assert {k >> 16 for k in dust} == set(range(1, 87))
+
+
+@functools.cache
+def hull():
+    strings = np.unique(np.column_stack([NOMINAL.x, NOMINAL.y]), axis=0)
+    strings = strings[np.hypot(*strings.T) > 400]  # those farther in are no corners
+    return [p for p in strings if not naive.in_some_triangle(*(p * (1 + 1e-9)), strings)]
+
+
+@pytest.mark.parametrize(("scale", "z_range"), [(1.0, None), (0.9, (-500.0, 400.0)), (1.3, None)])
+def test_containment_is_being_in_a_triangle_of_strings_and_between_the_planes(scale, z_range):
+    rng = np.random.default_rng(5)
+    v = rng.uniform([-700, -700, -650], [700, 700, 650], (60, 3))
+    found = pl.DataFrame(dict(zip(("V.x", "V.y", "V.z"), v.T, strict=True))).select(
+        reco.containment("V", NOMINAL, scale=scale, z_range=z_range).struct.unnest()
+    )
+    corners = np.array(hull())
+    middle = corners.mean(axis=0)
+    low, high = z_range or (NOMINAL.z.min(), NOMINAL.z.max())
+    grown = middle + scale * (corners - middle)
+    expected = [naive.in_some_triangle(x, y, grown) and low <= z <= high for x, y, z in v]
+    assert found["inside"].to_list() == expected
+    assert 10 < sum(expected) < 50
+    assert ((found["distance"] >= 0) == found["inside"]).all()
+
+
+def test_containment_of_an_unknown_or_undefined_point_is_null():
+    points = pl.DataFrame({"V.x": [None, math.nan, 0.0], "V.y": [0.0, 0.0, 0.0], "V.z": [0.0, 0.0, math.nan]})
+    found = points.select(reco.containment("V", NOMINAL).struct.unnest())
+    assert found["inside"].to_list() == [None, None, None]
+    assert repr(found["distance"].to_list()) == "[None, nan, nan]"
+
+
+def test_a_veto_says_what_its_geometry_lacks():
+    with pytest.raises(GeometryError, match=r"where the sensors of 'P' are; give Pulses\(key, geometry\)"):
+        reco.hese_veto(Pulses("P"))
+    with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78"):
+        reco.layer_veto(Pulses("P", SMALL))
+    with pytest.raises(GeometryError, match="none of the 324 sensors"):
+        reco.hese_veto(Pulses("P", TANKS))
+    with pytest.raises(GeometryError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
+        reco.deepcore_veto(PULSES, fiducial="Deepcore")
+
+
+@pytest.mark.parametrize("name", ["genie_level3", "genie_level7", "noise_level3"])
+def test_the_deepcore_veto_keeps_the_events_that_the_online_filter_kept(shared_data, name):
+    file = shared_data / "i3" / "real" / f"oscNext_{name}_v02_first_5_frames.i3.gz"
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    events = reco.with_features(ic.scan_i3(file), Veto=reco.deepcore_veto(Pulses("SRTInIcePulses", geometry)))
+    kept, online = events.select("Veto.kept", "FilterMask.DeepCoreFilter_13.condition_passed").collect()
+    assert kept.to_list() == online.to_list() == [True] * 5
