@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.fixture
 def load(monkeypatch):
-    """Import a script as it imports its neighbours when it is run."""
+    """Import a script as it imports its neighbours when it is run, whatever else bears its name."""
     monkeypatch.syspath_prepend(str(FOLDER))
+    for script in FOLDER.glob("*.py"):
+        monkeypatch.delitem(sys.modules, script.stem, raising=False)
     return importlib.import_module
 
 

@@ -59,6 +59,8 @@ def test_commands_run(toured, monkeypatch):
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("icecol ")]
     assert len(commands) >= 6
     for command in commands:
+        if command[1] == "browse":  # needs a terminal; see the tests of the browser
+            continue
         done = CliRunner().invoke(app, command[1:])
         assert done.exit_code == 0, f"{shlex.join(command)}\n{done.output}"
     assert (folder / "features.parquet").exists()
