@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,8 @@ from icecol.reco.jagged import frozen
 from icecol.reco.kernels import improved_linefit, pulse_cuts
 from icecol.reco.kernels.classic_rt import classic_rt as _classic_rt
 from icecol.reco.kernels.dynamic_time_window import dynamic_time_window as _dynamic_time_window
-from icecol.reco.selection import Selection
+from icecol.reco.kernels import seeded_rt as _srt
+from icecol.reco.selection import Selection, found_in
 
 _LOCAL_COINCIDENCE: Final = Selection(pulse_cuts.local_coincidence)
 _CHARGE_RANGE: Final = Selection(pulse_cuts.charge_range)
@@ -31,6 +32,19 @@ _TIME_WINDOW: Final = Selection(pulse_cuts.time_window, events=("start", "stop")
 _DYNAMIC: Final = Selection(_dynamic_time_window)
 _CLASSIC_RT: Final = Selection(_classic_rt)
 _DELAY: Final = Selection(improved_linefit.delay_cleaning)
+_SEEDED_RT: Final = Selection(_srt.seeded_rt)
+_SEEDS: Final = {
+    "AllHLCHits": _srt.ALL_HLC,
+    "HLCCoreHits": _srt.HLC_CORE,
+    "AllCoreHits": _srt.ALL_CORE,
+    "HLCCOGSTHits": _srt.HLC_COG,
+    "OMKeyHits": _srt.OMKEYS,
+    "FirstOMKeyHits": _srt.FIRST_OMKEYS,
+    "HitSeriesMapHitsFromFrame": _srt.ALL_HLC,
+}
+
+Link: TypeAlias = tuple[float, float] | tuple[float, float, float]
+"""Radius in m and time in ns; with a height in m, a cylinder."""
 
 
 def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
@@ -235,4 +249,106 @@ def delay_cleaning(
         distance=max(float(distance), 0.0),
         time_window=max(float(time_window), 0.0),
         min_doms=int(min_doms),
+    )
+
+
+def seeded_rt(
+    pulses: Pulses,
+    *,
+    seed_procedure: str = "HLCCoreHits",
+    n_hits_threshold: int = 2,
+    allow_no_seed_hits: bool = False,
+    max_n_iterations: int = 3,
+    seeds: Pulses | Iterable[int] | None = None,
+    ic_ic: Link = (150.0, 1000.0),
+    dc_dc: Link | None = None,
+    ic_dc: Link | None = None,
+    pingu_strings: tuple[int, int] | None = None,
+    pingu_pingu: Link | None = None,
+    ic_pingu: Link | None = None,
+    dc_pingu: Link | None = None,
+    string_36_as_deepcore: bool = False,
+    allow_self_coincidence: bool = True,
+    dust_layer: tuple[float, float] | None = None,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the pulses that are linked to seeds in space and time, as IceTray's I3SeededRTCleaning.
+
+    Two pulses are linked if their sensors are at most a radius apart and their times differ by less than a time.
+    Seeds are selected, then in each iteration all that is linked to what was selected before. As it stands this makes
+    SRTInIcePulses of SplitInIcePulses.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+    seed_procedure
+        "AllHLCHits"; "HLCCoreHits", HLC pulses linked to HLC pulses of n_hits_threshold sensors; "AllCoreHits", the
+        same of all pulses; "HLCCOGSTHits", pulses linked to the mean place and time of the HLC pulses; "OMKeyHits",
+        pulses of the omkeys in `seeds`; "FirstOMKeyHits", the first pulse of each of these;
+        "HitSeriesMapHitsFromFrame", pulses that are in the series `seeds` as well.
+    n_hits_threshold
+        Sensors to which a core is linked; its own is one if allow_self_coincidence is set.
+    allow_no_seed_hits
+        Where there is no core or no pulse near the mean, keep nothing; else all pulses that were asked are seeds.
+    max_n_iterations
+        Number of iterations, -1 for as many as select anything.
+    seeds
+        Omkeys, or a pulse series.
+    ic_ic, dc_dc, ic_dc, pingu_pingu, ic_pingu, dc_pingu
+        Radius and time of links, and height for a cylinder, within and between IceCube (strings 1 to 78), DeepCore
+        (79 to 86) and PINGU. What is not given is that of dc_dc for ic_dc, of pingu_pingu for the other two of PINGU,
+        and else that of the next coarser part. Sensors of no part, as those of IceTop, have no links.
+    pingu_strings
+        First and last string of PINGU, or of the Upgrade.
+    string_36_as_deepcore
+        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
+    allow_self_coincidence
+        Let pulses of one sensor be linked.
+    dust_layer
+        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
+        to the time, of their link; (-150, 0) in IceTray if the correction is used.
+    members
+        Members of the new series; flags is read in any case.
+    """
+    if seed_procedure not in _SEEDS:
+        msg = f"seed_procedure must be one of {', '.join(map(repr, _SEEDS))}; found {seed_procedure!r}"
+        raise ValueError(msg)
+    from_frame = isinstance(seeds, Pulses)
+    wants = {"HitSeriesMapHitsFromFrame": "a pulse series", "OMKeyHits": "omkeys", "FirstOMKeyHits": "omkeys"}
+    given = None if seeds is None else "a pulse series" if from_frame else "omkeys"
+    if wants.get(seed_procedure) != given:
+        msg = f"seed_procedure {seed_procedure!r} wants {wants.get(seed_procedure, 'nothing')} as `seeds`"
+        raise ValueError(f"{msg}; found {given or 'nothing'}")
+    dc_dc = dc_dc or ic_ic
+    pingu_pingu = pingu_pingu or dc_dc
+    pairs = {
+        (_srt.ICECUBE, _srt.ICECUBE): ic_ic,
+        (_srt.DEEPCORE, _srt.DEEPCORE): dc_dc,
+        (_srt.ICECUBE, _srt.DEEPCORE): ic_dc or dc_dc,
+        (_srt.PINGU, _srt.PINGU): pingu_pingu,
+        (_srt.ICECUBE, _srt.PINGU): ic_pingu or pingu_pingu,
+        (_srt.DEEPCORE, _srt.PINGU): dc_pingu or pingu_pingu,
+    }
+    links = np.zeros((4, 4, 3))
+    links[..., 2] = math.nan
+    for (a, b), link in pairs.items():
+        links[a, b, : len(link)] = links[b, a, : len(link)] = link
+    lower, upper = dust_layer or (math.inf, -math.inf)
+    first, last = pingu_strings or (1, 0)
+    g = pulses.geometry
+    return _SEEDED_RT(
+        pulses,
+        members,
+        flags=found_in(pulses, seeds).cast(pl.List(pl.UInt8)) if isinstance(seeds, Pulses) else None,
+        seed_procedure=_SEEDS[seed_procedure],
+        n_hits_threshold=int(n_hits_threshold),
+        allow_no_seed_hits=bool(allow_no_seed_hits),
+        max_n_iterations=int(max_n_iterations),
+        allow_self_coincidence=bool(allow_self_coincidence),
+        seed_omkeys=frozen(sorted_keys(() if seeds is None or isinstance(seeds, Pulses) else seeds)),
+        parts=(bool(string_36_as_deepcore), int(first), int(last)),
+        links=frozen(links),
+        dust=(float(upper), float(lower)),
+        sensors=None if g is None else tuple(frozen(a) for a in (g.omkey, g.x, g.y, g.z)),
     )

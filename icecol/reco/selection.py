@@ -109,6 +109,29 @@ def pulses_expr(
     )
 
 
+def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
+    """Tell which pulses are in another series too: a list of bool, null where either series is.
+
+    It has a pulse of the same sensor with the same time, charge, width and flags.
+    """
+    columns = [p.column(m) for p in (pulses, other) for m in MEMBERS]
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        here, there = jagged(series[: len(MEMBERS)]), jagged(series[len(MEMBERS) :])
+        keys, wanted = (
+            pl.DataFrame([np.repeat(np.arange(len(j)), np.diff(j.offsets)), *j.values]) for j in (here, there)
+        )
+        found = np.zeros(keys.height, np.bool_)
+        found[keys.with_row_index("row").join(wanted, on=wanted.columns, how="semi")["row"].to_numpy()] = True
+        present = [j.present for j in (here, there) if j.present is not None]
+        there_too = np.logical_and.reduce(present) if present else None
+        return lists(series[0].name, [here.offsets], found, there_too)
+
+    return pl.map_batches(
+        [pl.col(c) for c in columns], run, return_dtype=pl.List(pl.Boolean), is_elementwise=True
+    )
+
+
 def _type(s: pl.Series, *, group: bool) -> pl.DataType:
     if not isinstance(s.dtype, pl.List):
         msg = f"column {s.name!r} is {s.dtype}; cast it to a list before pulses are selected from it"
