@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import numpy as np
 import polars as pl
 
+from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.reco.dom_sets import dom_set, sorted_keys
 from icecol.reco.jagged import frozen
@@ -338,7 +340,7 @@ def seeded_rt(
     first, last = pingu_strings or (1, 0)
     g = pulses.geometry
     return _SEEDED_RT(
-        pulses,
+        pulses if g is None else Pulses(pulses.key, _modules(g)),
         members,
         flags=found_in(pulses, seeds).cast(pl.List(pl.UInt8)) if isinstance(seeds, Pulses) else None,
         seed_procedure=_SEEDS[seed_procedure],
@@ -352,3 +354,11 @@ def seeded_rt(
         dust=(float(upper), float(lower)),
         sensors=None if g is None else tuple(frozen(a) for a in (g.omkey, g.x, g.y, g.z)),
     )
+
+
+def _modules(geometry: Geometry) -> Geometry:
+    """Put every photomultiplier of a module where its first one is: that is where links are measured from."""
+    first = np.searchsorted(geometry.omkey, geometry.omkey & ~0xFF)
+    if np.array_equal(first, np.arange(first.size)):
+        return geometry
+    return replace(geometry, x=geometry.x[first], y=geometry.y[first], z=geometry.z[first])

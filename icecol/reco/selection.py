@@ -17,13 +17,14 @@ from icecol.reco.jagged import Array, frozen, jagged, leaves, lists
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A function over the pulses of one event that tells for each whether it is kept.
+    """A function over the pulses of one event that tells for each whether it is kept, or the group it is in.
 
     Call it with a `Pulses` handle, the members that the new series is to have, and the function's parameters.
     """
 
     function: Callable[..., Any]
     events: tuple[str, ...] = ()
+    group: bool = False
 
     def on(self, *arrays: Any, **parameters: Any) -> Any:
         """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
@@ -49,11 +50,12 @@ class Selection:
         inputs = [pl.col(pulses.column(m)) if m != "flags" or flags is None else flags for m in read]
 
         def keep(offsets: Array, *values: Array) -> Array:
-            out = np.zeros(int(offsets[-1]), np.bool_)
+            n = int(offsets[-1])
+            out = np.full(n, -1, np.int32) if self.group else np.zeros(n, np.bool_)
             loop(offsets, *values, out)
             return out
 
-        return pulses_expr(keep, pulses, members, inputs, numbers)
+        return pulses_expr(keep, pulses, members, inputs, numbers, group=self.group)
 
 
 def pulses_expr(
