@@ -4,8 +4,8 @@ Pulses are taken in order of time into clusters, in which each is connected to e
 the multiplicity within a time window is a sub-event, and sub-events that share pulses are one. The order of the steps,
 on which clusters depend, is that of IceTray's I3TopologicalSplitter, as are times and places in single precision.
 
-Inside, a pulse is its rank in time. A cluster is its pulses that are within the time window of now, a mask of those that
-already left it for a sub-event, and the last pulse with which it had the multiplicity (-1 if none of them).
+Inside, a pulse is its rank in time. A cluster is a row of a table: its pulses that are within the time window of now, a
+mask of those that already left it for a sub-event, and the last pulse with which it had the multiplicity (-1: none).
 """
 
 from __future__ import annotations
@@ -43,49 +43,67 @@ def topological_split(
     cut = (np.float32(xy_dist), z_dom_dist, np.float32(time_cone))
     window = np.float32(time_window)
 
-    nothing = (np.empty(0, np.int64), np.zeros(0, np.bool_), -1)
-    clusters = [nothing][:0]
-    partial = [nothing[1]][:0]
-    finished = [nothing[1]][:0]
+    hits, left, size, end = np.empty((4, n), np.int64), np.zeros((4, n), np.bool_), np.zeros(4, np.int64), np.full(4, -1)
+    event = np.full(n, -1)  # the sub-event of each pulse, numbered as they come about
+    clusters, free = empty_list(), [3, 2, 1, 0]
+    partial, finished = empty_list(), empty_list()
+    n_events = 0
     for h in range(n):
-        fresh = [nothing][:0]
+        while len(free) <= len(clusters):
+            rows = size.size
+            hits, left = np.concatenate((hits, hits)), np.concatenate((left, left))
+            size, end = np.concatenate((size, size)), np.concatenate((end, end))
+            free.extend(range(rows, 2 * rows))
+        fresh = empty_list()
         added = False
         k = 0
         while k < len(clusters):
-            advance(clusters, k, t[h], window, t, partial, finished)
-            hits, complete, end = clusters[k]
-            if hits.size == 0:
-                clusters.pop(k)
+            c_ = clusters[k]
+            n_events = advance(c_, t[h], window, hits, left, size, end, t, clusters, event, partial, finished, n_events)
+            if size[c_] == 0:
+                free.append(clusters.pop(k))
                 continue
-            n_connected, all_connected = count_connected(hits, h, pulse, dom, cut, multiplicity)
+            n_connected, all_connected = count_connected(hits[c_, : size[c_]], h, pulse, dom, cut, multiplicity)
             added = added or n_connected > 0
             if n_connected + 1 >= multiplicity or all_connected:
-                hits, end = insert(hits, end, h, dom, multiplicity)
-                clusters[k] = (hits, complete, end)
+                insert(c_, h, hits, size, end, dom, multiplicity)
             elif n_connected > 0:
-                few, end = nothing[0], -1
-                for i in hits:
+                new = free.pop()
+                size[new], end[new], left[new] = 0, -1, False
+                for i in hits[c_, : size[c_]]:
                     if connected(i, h, pulse, cut):
-                        few, end = insert(few, end, i, dom, multiplicity)
-                few, end = insert(few, end, h, dom, multiplicity)
-                add_fresh(fresh, (few, np.zeros(n, np.bool_), end))
+                        insert(new, i, hits, size, end, dom, multiplicity)
+                insert(new, h, hits, size, end, dom, multiplicity)
+                offer(new, hits, size, fresh, free)
             k += 1
         for new in fresh:
-            adopt(clusters, new, h)
+            adopt(new, h, hits, left, size, clusters, free)
         if not added:
-            alone, end = insert(nothing[0], -1, h, dom, multiplicity)
-            clusters.append((alone, np.zeros(n, np.bool_), end))
-    for k in range(len(clusters)):
-        advance(clusters, k, np.float32(math.inf), window, t, partial, finished)
+            new = free.pop()
+            size[new], end[new], left[new] = 0, -1, False
+            insert(new, h, hits, size, end, dom, multiplicity)
+            clusters.append(new)
+    for c_ in clusters:
+        n_events = advance(
+            c_, np.float32(math.inf), window, hits, left, size, end, t, clusters, event, partial, finished, n_events
+        )
     finished.extend(partial)
 
-    starts = np.array([t[np.argmax(mask)] for mask in finished] + [np.float32(math.inf)])
-    for s in range(len(finished)):
-        if not (starts[:s] == starts[s]).any():
-            number = np.unique(starts[starts < starts[s]]).size
-            for r in np.flatnonzero(finished[s]):
-                out[order[r]] = number
+    starts = np.full(n_events, np.float32(math.inf))
+    for e in finished:
+        start = t[first_of(event == e)]
+        if not (starts == start).any():
+            starts[e] = start
+    for r in range(n):
+        if event[r] >= 0 and starts[event[r]] < math.inf:
+            out[order[r]] = np.sum(starts < starts[event[r]])
     return out
+
+
+@njit(nogil=True, error_model="numpy")
+def empty_list():
+    """Return an empty list of integers."""
+    return [np.int64(0) for _ in range(0)]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -130,78 +148,121 @@ def count_connected(hits, h, pulse, dom, cut, multiplicity):
 
 
 @njit(nogil=True, error_model="numpy")
-def insert(hits, end, h, dom, multiplicity):
-    """Return a cluster's pulses with one more, and the last pulse with which it had the multiplicity."""
-    hits = np.append(hits, h)
-    return hits, h if np.unique(dom[hits]).size >= multiplicity else end
+def insert(k, h, hits, size, end, dom, multiplicity):
+    """Put a pulse at the end of a cluster, and note it if the cluster then has the multiplicity."""
+    hits[k, size[k]] = h
+    size[k] += 1
+    found = np.empty(multiplicity, np.int64)
+    n = 0
+    for i in hits[k, : size[k]]:
+        if n < multiplicity and not (found[:n] == dom[i]).any():
+            found[n] = dom[i]
+            n += 1
+    if n >= multiplicity:
+        end[k] = h
 
 
 @njit(nogil=True, error_model="numpy")
-def advance(clusters, k, now, window, t, partial, finished):
-    """Let pulses leave a cluster that are more than the time window ago."""
-    while True:
-        hits, complete, end = clusters[k]
-        if hits.size == 0 or not now > t[hits[0]] + window:
-            break
-        if end >= 0:
-            complete[hits[0]] = True
-            if end == hits[0]:
-                clusters[k] = (hits, np.zeros(t.size, np.bool_), -1)
-                add_subevent(complete, clusters, t, partial, finished)
-        hits, complete, end = clusters[k]
-        clusters[k] = (hits[1:].copy(), complete, end)
+def advance(k, now, window, hits, left, size, end, t, clusters, event, partial, finished, n_events):
+    """Let pulses leave a cluster that are more than the time window ago; return the number of sub-events so far."""
+    gone = 0
+    while gone < size[k] and now > t[hits[k, gone]] + window:
+        leaving = hits[k, gone]
+        if end[k] >= 0:
+            left[k, leaving] = True
+            if end[k] == leaving:
+                end[k] = -1
+                new = left[k].copy()
+                left[k] = False
+                hits[k, : size[k] - gone] = hits[k, gone : size[k]].copy()
+                size[k] -= gone
+                gone = 0
+                merge(new, n_events, event, partial)
+                n_events += 1
+                finish(hits, left, size, t, clusters, event, partial, finished)
+        gone += 1
+    hits[k, : size[k] - gone] = hits[k, gone : size[k]].copy()
+    size[k] -= gone
+    return n_events
 
 
 @njit(nogil=True, error_model="numpy")
-def add_subevent(mask, clusters, t, partial, finished):
-    """Merge a sub-event with those that share a pulse, and put aside those that no cluster can add to any more."""
-    k = 0
-    while k < len(partial):
-        if (partial[k] & mask).any():
-            mask |= partial.pop(k)
-        else:
-            k += 1
-    partial.append(mask)
+def merge(new, number, event, partial):
+    """Make a sub-event of the pulses in a mask and of those that share one with it."""
+    for r in range(event.size):
+        if new[r]:
+            old = event[r]
+            event[r] = number
+            if old >= 0 and old != number:
+                partial.remove(old)
+                for s in range(event.size):
+                    if event[s] == old:
+                        event[s] = number
+    partial.append(number)
+
+
+@njit(nogil=True, error_model="numpy")
+def finish(hits, left, size, t, clusters, event, partial, finished):
+    """Put aside the sub-events that no cluster can add to any more: they end before the first pulse of all clusters."""
     earliest = np.float32(math.inf)
-    for hits, complete, _ in clusters:
-        if hits.size:
-            earliest = min(earliest, t[hits[0]])
-        if complete.any():
-            earliest = min(earliest, t[np.argmax(complete)])
+    for k in clusters:
+        if size[k] > 0:
+            earliest = min(earliest, t[hits[k, 0]])
+        first = first_of(left[k])
+        if first < t.size:
+            earliest = min(earliest, t[first])
+    if earliest == math.inf:
+        return
     k = 0
     while k < len(partial):
-        if earliest < math.inf and t[np.flatnonzero(partial[k])[-1]] < earliest:
+        last = t.size - 1 - first_of((event == partial[k])[::-1])
+        if t[last] < earliest:
             finished.append(partial.pop(k))
         else:
             k += 1
 
 
 @njit(nogil=True, error_model="numpy")
-def add_fresh(fresh, new):
+def first_of(mask):
+    """Return the first place where a mask is set, its size if there is none."""
+    k = 0
+    while k < mask.size and not mask[k]:
+        k += 1
+    return k
+
+
+@njit(nogil=True, error_model="numpy")
+def offer(new, hits, size, fresh, free):
     """Add a cluster to those that a pulse brings about, unless it is part of one, and without those that it covers."""
+    mine = hits[new, : size[new]]
     k = 0
     while k < len(fresh):
-        if subset(fresh[k][0], new[0]):
-            fresh.pop(k)
+        other = hits[fresh[k], : size[fresh[k]]]
+        if subset(other, mine):
+            free.append(fresh.pop(k))
             continue
-        if subset(new[0], fresh[k][0]):
+        if subset(mine, other):
+            free.append(new)
             return
         k += 1
     fresh.append(new)
 
 
 @njit(nogil=True, error_model="numpy")
-def adopt(clusters, new, h):
-    """Add a cluster that ends with pulse h, unless it is part of one, taking over what those that it covers had."""
+def adopt(new, h, hits, left, size, clusters, free):
+    """Add a cluster that ends with pulse h, unless it is part of one, taking over what left those that it covers."""
+    mine = hits[new, : size[new]]
     k = 0
     while k < len(clusters):
-        hits, complete, _ = clusters[k]
-        if hits[-1] == h:
-            if subset(new[0], hits):
+        old = clusters[k]
+        other = hits[old, : size[old]]
+        if other[-1] == h:
+            if subset(mine, other):
+                free.append(new)
                 return
-        elif subset(hits, new[0]):
-            new[1][:] |= complete
-            clusters.pop(k)
+        elif subset(other, mine):
+            left[new] |= left[old]
+            free.append(clusters.pop(k))
             continue
         k += 1
     clusters.append(new)
