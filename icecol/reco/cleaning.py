@@ -21,9 +21,9 @@ from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.reco.dom_sets import dom_set, sorted_keys
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import improved_linefit, pulse_cuts
+from icecol.reco.kernels import seeded_rt as _srt
 from icecol.reco.kernels.classic_rt import classic_rt as _classic_rt
 from icecol.reco.kernels.dynamic_time_window import dynamic_time_window as _dynamic_time_window
-from icecol.reco.kernels import seeded_rt as _srt
 from icecol.reco.selection import Selection, found_in
 
 _LOCAL_COINCIDENCE: Final = Selection(pulse_cuts.local_coincidence)
@@ -54,7 +54,9 @@ def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
 
     Examples
     --------
-    >>> frame = pl.DataFrame({"P.time": [[1.0, 2.0]], "P.flags": [[7, 4]]}, schema_overrides={"P.flags": pl.List(pl.UInt8)})
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[1.0, 2.0]], "P.flags": [[7, 4]]}, schema_overrides={"P.flags": pl.List(pl.UInt8)}
+    ... )
     >>> frame.select(hlc_pulses(Pulses("P"), members=("time", "flags")).struct.unnest()).row(0)
     ([1.0], [7])
     """
@@ -320,8 +322,9 @@ def seeded_rt(
     wants = {"HitSeriesMapHitsFromFrame": "a pulse series", "OMKeyHits": "omkeys", "FirstOMKeyHits": "omkeys"}
     given = None if seeds is None else "a pulse series" if from_frame else "omkeys"
     if wants.get(seed_procedure) != given:
-        msg = f"seed_procedure {seed_procedure!r} wants {wants.get(seed_procedure, 'nothing')} as `seeds`"
-        raise ValueError(f"{msg}; found {given or 'nothing'}")
+        wanted = wants.get(seed_procedure, "nothing")
+        msg = f"seed_procedure {seed_procedure!r} wants {wanted} as `seeds`; found {given or 'nothing'}"
+        raise ValueError(msg)
     dc_dc = dc_dc or ic_ic
     pingu_pingu = pingu_pingu or dc_dc
     pairs = {

@@ -268,6 +268,7 @@ def _check(kernel: Compiled, given: Mapping[str, Any], defaults: Mapping[str, An
 
 @functools.cache
 def compile_loop(function: Callable[..., Any], events: tuple[str, ...], n_fields: int | None) -> Any:
+    """Compile the loop over events for a function, once (see `icecol.reco.loops.event_loop`)."""
     from icecol.reco.loops import compiled, event_loop
 
     dispatcher = function if hasattr(function, "py_func") else compiled(function)

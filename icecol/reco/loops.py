@@ -134,10 +134,8 @@ def loop_source(
         lines += ["            moved = True"] if place else []
     if n_fields is None:
         lines += [f"        result = {call}"]
-        if place:
-            lines += ["        if moved:", "            for j in range(order.size):"]
-            lines += ["                out[a + order[j]] = result[j]", "            continue"]
-        lines += ["        out[a:b] = result"]
+        at = "order[j] if moved else j" if place else "j"
+        lines += ["        for j in range(result.size):", f"            out[a + ({at})] = result[j]"]
     elif n_fields == 1:
         lines += [f"        out[0, i] = {call}"]
     else:

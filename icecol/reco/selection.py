@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,9 @@ def pulses_expr(
         shape = jagged([series[k] for k in (*read, *kept)])
         n = len(shape)
         number = [series[k].cast(pl.Float64).fill_null(float("nan")).to_numpy() for k in rest]
-        chosen = keep(shape.offsets, *shape.values[: len(read)], *(frozen(np.broadcast_to(v, n)) for v in number))
+        chosen = keep(
+            shape.offsets, *shape.values[: len(read)], *(frozen(np.broadcast_to(v, n)) for v in number)
+        )
         levels, take = (_grouped if group else _kept)(shape.offsets, chosen)
         made = []
         for m, k in zip(columns, kept, strict=True):
@@ -104,9 +106,7 @@ def pulses_expr(
     return pl.map_batches(
         [*(pl.col(c) for c in columns.values()), *inputs, *numbers],
         run,
-        return_dtype=pl.struct_with_fields(
-            {m: d.wrap_in_list() if group else d for m, d in dtypes.items()}
-        ),
+        return_dtype=pl.struct_with_fields({m: d.wrap_in_list() if group else d for m, d in dtypes.items()}),
         is_elementwise=True,
     )
 

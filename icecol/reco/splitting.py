@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -59,8 +60,8 @@ def topological_split(
         "xy_dist": xy_dist,
         "time_cone": time_cone,
     }.items():
-        if not value > 0:
-            msg = f"`{name}` must be larger than 0, found {value!r}"
+        if not 0 < value < math.inf:
+            msg = f"`{name}` must be larger than 0 and finite, found {value!r}"
             raise ValueError(msg)
     return _TOPOLOGICAL(
         pulses,
@@ -89,8 +90,12 @@ def explode_subevents(frame: pl.LazyFrame | pl.DataFrame, pulses: Pulses) -> pl.
     there = lazy.collect_schema().names()
     columns = [c for c in pulses.columns if c in there]
     if not columns:
-        msg = f"the frame has no column of {pulses.key!r}; close to it: {close_names(pulses.columns[0], there)}"
+        msg = (
+            f"the frame has no column of {pulses.key!r}; close to it: {close_names(pulses.columns[0], there)}"
+        )
         raise MissingColumnError(msg)
     number = f"{pulses.key}.sub_event_id"
     numbers = pl.int_ranges(pl.col(columns[0]).list.len(), dtype=pl.Int32)
-    return lazy.with_columns(numbers.alias(number)).explode(*columns, number, empty_as_null=False, keep_nulls=False)
+    return lazy.with_columns(numbers.alias(number)).explode(
+        *columns, number, empty_as_null=False, keep_nulls=False
+    )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.order import order
+
 
 @njit(nogil=True, error_model="numpy")
-def dynamic_time_window(time, charge, omkey, window, use_charge):
+def dynamic_time_window(time, charge, window, use_charge):
     """Tell which pulses are in the first window of `window` ns with the most pulses, or with the most charge.
 
     A window ends at a pulse and begins with the first pulse that is at most `window` earlier. The first window to be
@@ -15,7 +17,7 @@ def dynamic_time_window(time, charge, omkey, window, use_charge):
     kept if no window has a positive charge.
     """
     keep = np.zeros(time.size, np.bool_)
-    rank = np.argsort(time, kind="mergesort")
+    rank = order(time)
     rank = rank[np.isfinite(time[rank])]
     if rank.size == 0:
         return keep

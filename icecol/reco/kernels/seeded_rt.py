@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.order import order
 from icecol.units import c_ice
 
 ALL_HLC, HLC_CORE, ALL_CORE, HLC_COG, OMKEYS, FIRST_OMKEYS = range(6)
@@ -47,7 +48,7 @@ def seeded_rt(
     keep = np.zeros(n, np.bool_)
     if n == 0:
         return keep
-    rank = np.argsort(time, kind="mergesort")
+    rank = order(time)
     while n > 0 and math.isnan(time[rank[n - 1]]):
         n -= 1
     rank = rank[:n]

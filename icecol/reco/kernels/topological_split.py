@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.order import order
 from icecol.units import c
 
 ICETOP = 30
@@ -27,77 +28,103 @@ def topological_split(
     """Return for every pulse the number of its sub-event, in order of time, and -1 for those in none.
 
     A sub-event has `multiplicity` sensors within time_window ns. For what connects two pulses see `connected`. Pulses
-    at NaN are in no sub-event. Of sub-events that begin at the same time only the first to be complete is kept.
+    at NaN or infinity are in no sub-event. Of sub-events that begin at the same time only the one that is complete
+    first is kept.
     """
     out = np.full(time.size, -1, np.int32)
-    order = np.argsort(time.astype(np.float32), kind="mergesort")
-    order = order[~np.isnan(time[order])]
-    n = order.size
+    t = time.astype(np.float32)
+    rank = order(t)
+    rank = rank[np.isfinite(t[rank])]
+    n = rank.size
     dom = np.zeros(time.size, np.int64)
     for j in range(1, time.size):
         dom[j] = dom[j - 1] + (omkey[j] != omkey[j - 1])
-    dom = dom[order]
-    t = time[order].astype(np.float32)
-    place = (x[order].astype(np.float32), y[order].astype(np.float32), z[order].astype(np.float32))
-    pulse = (t, omkey[order] >> 16, omkey[order] >> 8 & 0xFF, place, om_type[order] == ICETOP)
+    dom = dom[rank]
+    t = t[rank]
+    place = (x[rank].astype(np.float32), y[rank].astype(np.float32), z[rank].astype(np.float32))
+    pulse = (t, omkey[rank] >> 16, omkey[rank] >> 8 & 0xFF, place, om_type[rank] == ICETOP)
     cut = (np.float32(xy_dist), z_dom_dist, np.float32(time_cone))
     window = np.float32(time_window)
 
-    hits, left, size, end = np.empty((4, n), np.int64), np.zeros((4, n), np.bool_), np.zeros(4, np.int64), np.full(4, -1)
-    event = np.full(n, -1)  # the sub-event of each pulse, numbered as they come about
-    clusters, free = empty_list(), [3, 2, 1, 0]
+    table = empty_table(4, n)
+    event = np.full(n, -1)  # the sub-event of each pulse, numbered by a pulse of it
+    clusters, fresh, free = empty_list(), empty_list(), [3, 2, 1, 0]
     partial, finished = empty_list(), empty_list()
-    n_events = 0
-    for h in range(n):
-        while len(free) <= len(clusters):
-            rows = size.size
-            hits, left = np.concatenate((hits, hits)), np.concatenate((left, left))
-            size, end = np.concatenate((size, size)), np.concatenate((end, end))
-            free.extend(range(rows, 2 * rows))
-        fresh = empty_list()
-        added = False
+    for h in range(n + 1):  # a last time without a pulse, in which all leave
+        now = t[h] if h < n else np.float32(math.inf)
+        if len(free) <= len(clusters):
+            table = enlarged(table, n, free)
+        hits, left, size, end = table
+        alone = True
         k = 0
         while k < len(clusters):
-            c_ = clusters[k]
-            n_events = advance(c_, t[h], window, hits, left, size, end, t, clusters, event, partial, finished, n_events)
-            if size[c_] == 0:
+            cluster = clusters[k]
+            advance(cluster, now, window, table, t, clusters, event, partial, finished)
+            if size[cluster] == 0:
                 free.append(clusters.pop(k))
                 continue
-            n_connected, all_connected = count_connected(hits[c_, : size[c_]], h, pulse, dom, cut, multiplicity)
-            added = added or n_connected > 0
+            k += 1
+            n_connected, all_connected = count_connected(
+                hits[cluster, : size[cluster]], h, pulse, dom, cut, multiplicity
+            )
+            alone = alone and n_connected == 0
             if n_connected + 1 >= multiplicity or all_connected:
-                insert(c_, h, hits, size, end, dom, multiplicity)
+                insert(cluster, h, table, dom, multiplicity)
             elif n_connected > 0:
                 new = free.pop()
                 size[new], end[new], left[new] = 0, -1, False
-                for i in hits[c_, : size[c_]]:
+                for i in hits[cluster, : size[cluster]]:
                     if connected(i, h, pulse, cut):
-                        insert(new, i, hits, size, end, dom, multiplicity)
-                insert(new, h, hits, size, end, dom, multiplicity)
+                        insert(new, i, table, dom, multiplicity)
+                insert(new, h, table, dom, multiplicity)
                 offer(new, hits, size, fresh, free)
-            k += 1
-        for new in fresh:
-            adopt(new, h, hits, left, size, clusters, free)
-        if not added:
+        while len(fresh) > 0:
+            adopt(fresh.pop(0), h, hits, left, size, clusters, free)
+        if alone and h < n:
             new = free.pop()
             size[new], end[new], left[new] = 0, -1, False
-            insert(new, h, hits, size, end, dom, multiplicity)
+            insert(new, h, table, dom, multiplicity)
             clusters.append(new)
-    for c_ in clusters:
-        n_events = advance(
-            c_, np.float32(math.inf), window, hits, left, size, end, t, clusters, event, partial, finished, n_events
-        )
-    finished.extend(partial)
+    while len(partial) > 0:
+        finished.append(partial.pop(0))
 
-    starts = np.full(n_events, np.float32(math.inf))
+    starts = np.full(n, np.float32(math.inf))  # no more sub-events than pulses
     for e in finished:
-        start = t[first_of(event == e)]
-        if not (starts == start).any():
-            starts[e] = start
+        first = 0
+        while event[first] != e:
+            first += 1
+        if not within(t[first], starts):
+            starts[e] = t[first]
     for r in range(n):
         if event[r] >= 0 and starts[event[r]] < math.inf:
-            out[order[r]] = np.sum(starts < starts[event[r]])
+            out[rank[r]] = 0
+            for start in starts:
+                out[rank[r]] += start < starts[event[r]]
     return out
+
+
+@njit(nogil=True, error_model="numpy")
+def empty_table(rows, n):
+    """Return a table of clusters: their pulses, those that left, how many pulses, and the last that counts."""
+    return (
+        np.empty((rows, n), np.int64),
+        np.empty((rows, n), np.bool_),
+        np.empty(rows, np.int64),
+        np.empty(rows, np.int64),
+    )
+
+
+@njit(nogil=True, error_model="numpy")
+def enlarged(table, n, free):
+    """Return a table with as many rows again, which are free."""
+    rows = table[2].size
+    more = empty_table(2 * rows, n)
+    for k in range(rows):
+        free.append(rows + k)
+        more[2][k], more[3][k] = table[2][k], table[3][k]
+        for h in range(n):  # element by element: numba compiles that in a fraction of the time
+            more[0][k, h], more[1][k, h] = table[0][k, h], table[1][k, h]
+    return more
 
 
 @njit(nogil=True, error_model="numpy")
@@ -148,14 +175,15 @@ def count_connected(hits, h, pulse, dom, cut, multiplicity):
 
 
 @njit(nogil=True, error_model="numpy")
-def insert(k, h, hits, size, end, dom, multiplicity):
+def insert(k, h, table, dom, multiplicity):
     """Put a pulse at the end of a cluster, and note it if the cluster then has the multiplicity."""
+    hits, _, size, end = table
     hits[k, size[k]] = h
     size[k] += 1
     found = np.empty(multiplicity, np.int64)
     n = 0
     for i in hits[k, : size[k]]:
-        if n < multiplicity and not (found[:n] == dom[i]).any():
+        if n < multiplicity and not within(dom[i], found[:n]):
             found[n] = dom[i]
             n += 1
     if n >= multiplicity:
@@ -163,41 +191,47 @@ def insert(k, h, hits, size, end, dom, multiplicity):
 
 
 @njit(nogil=True, error_model="numpy")
-def advance(k, now, window, hits, left, size, end, t, clusters, event, partial, finished, n_events):
-    """Let pulses leave a cluster that are more than the time window ago; return the number of sub-events so far."""
-    gone = 0
-    while gone < size[k] and now > t[hits[k, gone]] + window:
-        leaving = hits[k, gone]
+def within(value, values):
+    """Tell whether an array has a value."""
+    found = False
+    for v in values:
+        found = found or v == value
+    return found
+
+
+@njit(nogil=True, error_model="numpy")
+def advance(k, now, window, table, t, clusters, event, partial, finished):
+    """Let pulses leave a cluster that are more than the time window ago."""
+    hits, left, size, end = table
+    while size[k] > 0 and now > t[hits[k, 0]] + window:
+        leaving = hits[k, 0]
         if end[k] >= 0:
             left[k, leaving] = True
             if end[k] == leaving:
                 end[k] = -1
-                new = left[k].copy()
+                merge(left[k], event, partial)
                 left[k] = False
-                hits[k, : size[k] - gone] = hits[k, gone : size[k]].copy()
-                size[k] -= gone
-                gone = 0
-                merge(new, n_events, event, partial)
-                n_events += 1
                 finish(hits, left, size, t, clusters, event, partial, finished)
-        gone += 1
-    hits[k, : size[k] - gone] = hits[k, gone : size[k]].copy()
-    size[k] -= gone
-    return n_events
+        size[k] -= 1
+        for q in range(size[k]):
+            hits[k, q] = hits[k, q + 1]
 
 
 @njit(nogil=True, error_model="numpy")
-def merge(new, number, event, partial):
-    """Make a sub-event of the pulses in a mask and of those that share one with it."""
+def merge(new, event, partial):
+    """Make a sub-event of the pulses in a mask and of the sub-events that share one with it.
+
+    It is numbered by its first pulse, which no other has.
+    """
+    number = first_of(new)
     for r in range(event.size):
         if new[r]:
-            old = event[r]
+            for k in range(len(partial) - 1, -1, -1):
+                if partial[k] == event[r]:
+                    old = partial.pop(k)
+                    for s in range(event.size):
+                        event[s] = number if event[s] == old else event[s]
             event[r] = number
-            if old >= 0 and old != number:
-                partial.remove(old)
-                for s in range(event.size):
-                    if event[s] == old:
-                        event[s] = number
     partial.append(number)
 
 
@@ -215,7 +249,9 @@ def finish(hits, left, size, t, clusters, event, partial, finished):
         return
     k = 0
     while k < len(partial):
-        last = t.size - 1 - first_of((event == partial[k])[::-1])
+        last = t.size - 1
+        while event[last] != partial[k]:
+            last -= 1
         if t[last] < earliest:
             finished.append(partial.pop(k))
         else:
@@ -261,7 +297,8 @@ def adopt(new, h, hits, left, size, clusters, free):
                 free.append(new)
                 return
         elif subset(other, mine):
-            left[new] |= left[old]
+            for r in range(h):
+                left[new, r] |= left[old, r]
             free.append(clusters.pop(k))
             continue
         k += 1
