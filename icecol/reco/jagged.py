@@ -116,7 +116,9 @@ def leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
     return frozen(offsets), frozen(flat)
 
 
-def lists(name: str, levels: Sequence[Array], values: Array, present: Array | None) -> pl.Series:
+def lists(
+    name: str, levels: Sequence[Array], values: Sequence[Any] | Array, present: Array | None
+) -> pl.Series:
     """Return a list column of these values, null where not present, without a copy.
 
     `levels` has the offsets of the lists, and then those of the lists inside them if there are such.

@@ -97,10 +97,10 @@ def pulses_expr(
             shape.offsets, *shape.values[: len(read)], *(frozen(np.broadcast_to(v, n)) for v in number)
         )
         levels, take = (_grouped if group else _kept)(shape.offsets, chosen)
-        made = []
-        for m, k in zip(columns, kept, strict=True):
-            values = leaves(series[k], shape.present)[1][take]
-            made.append(lists(m, levels, values, shape.present).cast(_type(series[k], group=group)))
+        made = [
+            lists(m, levels, _values(series[k], shape.present, take), shape.present)
+            for m, k in zip(columns, kept, strict=True)
+        ]
         return pl.DataFrame(made).to_struct(series[0].name)
 
     return pl.map_batches(
@@ -134,11 +134,15 @@ def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
     )
 
 
-def _type(s: pl.Series, *, group: bool) -> pl.DataType:
+def _values(s: pl.Series, present: Array | None, take: Array) -> Sequence[Any] | Array:
     if not isinstance(s.dtype, pl.List):
         msg = f"column {s.name!r} is {s.dtype}; cast it to a list before pulses are selected from it"
         raise SchemaError(msg)
-    return pl.List(s.dtype) if group else s.dtype
+    if (
+        s.dtype.inner == pl.Null
+    ):  # nothing but empty lists and nulls, to which Polars gives the type of the plan
+        return []
+    return leaves(s, present)[1][take]
 
 
 def _kept(offsets: Array, keep: Array) -> tuple[list[Array], Array]:

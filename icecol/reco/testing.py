@@ -29,7 +29,7 @@ def check_feature(feature: pl.Expr, frame: pl.DataFrame) -> pl.Series:
     numbered = frame.rechunk().with_row_index(index)
     query = [pl.col(index), feature.alias("feature")]
     whole = numbered.select(query)["feature"]
-    lonely = [c for c in feature.meta.root_names() if c in frame.columns]
+    lonely = [c for c in dict.fromkeys(feature.meta.root_names()) if c in frame.columns]
     ways: dict[str, Callable[[], pl.DataFrame]] = {
         "slicing": lambda: numbered[n // 3 :],
         "filtering": lambda: numbered.filter(pl.col(index) % 2 == 0),

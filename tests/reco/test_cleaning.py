@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import naive_cleaning as naive
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -163,7 +162,8 @@ def test_photomultipliers_of_a_module_are_linked_where_the_module_is():
 def test_seeds_can_be_the_pulses_of_another_series(event, chosen):
     f = frame([event])
     some = [i for i, _ in enumerate(event) if chosen[i]]
-    f = f.with_columns(pl.col(f"P.{m}").list.gather(some).alias(f"S.{m}") for m in MEMBERS)
+    places = pl.lit(pl.Series([some], dtype=pl.List(pl.UInt32)))
+    f = f.with_columns(pl.col(f"P.{m}").list.gather(places).alias(f"S.{m}") for m in MEMBERS)
     seeded = reco.seeded_rt(
         PULSES, seed_procedure="HitSeriesMapHitsFromFrame", seeds=PULSES.named("S"), max_n_iterations=0
     )
@@ -200,7 +200,7 @@ def test_a_pulse_lasts_for_its_own_width():
     key = omkey(36, 45)
     event = [(0.0, 1.0, 1, key), *[(5e4 * k, 1.0, 1, key) for k in range(2, 600)]]
     near = kept(reco.classic_rt(PULSES, 1.0, 49_500.0), event)
-    assert near == set(range(501 - 1, 599))
+    assert near == set(range(501, 599))
 
 
 @given(EVENT, st.sampled_from([0.0, 100.0, 1000.0]), st.booleans())
@@ -395,4 +395,4 @@ def test_what_was_cleaned_is_a_series_like_any_other():
     events = frame([[(float(i), 1.0, 1, k) for i, k in enumerate(SENSORS)]])
     srt = PULSES.named("SRT")
     found = reco.with_features(events, F=reco.linefit(srt), SRT=reco.seeded_rt(PULSES), Q=reco.charge(srt))
-    assert found.select("F.NHits", "Q.n_pulses").collect().row(0) == (np.int32(18), 18)
+    assert found.select("F.NHits", "Q.n_pulses").collect().row(0) == (17, 17)  # one is of IceTop
