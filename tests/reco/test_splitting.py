@@ -43,7 +43,7 @@ def test_two_particles_are_two_sub_events_with_a_row_each():
     two = [(t0 + 30.0 * i, 1.0, 1, k) for i, k in enumerate(near) for t0 in (0.0, 20_000.0)]
     noise = [(9e3, 1.0, 4, near[0])]
     events = frame([[*two, *noise], noise, None, []]).with_columns(event_id=pl.Series([5, 6, 7, 8]))
-    split = reco.with_features(events, T=reco.topological_split(PULSES))
+    split = reco.with_features(events, T=reco.topological_split(PULSES, z_dom_dist=60, time_cone=3000.0))
     found = reco.explode_subevents(split, TOPO)
     rows = reco.with_features(found, Q=reco.charge(TOPO)).collect()
     assert rows.select("event_id", "T.sub_event_id", "Q.n_pulses").rows() == [(5, 0, 6), (5, 1, 6)]
