@@ -47,7 +47,7 @@ class Selection:
         `flags` replaces the flags that the function sees (the new series keeps those that are stored).
         """
         read, numbers, loop = bind(self, pulses, parameters)
-        inputs = [pl.col(pulses.column(m)) if m != "flags" or flags is None else flags for m in read]
+        inputs = [pl.col(pulses.column(m)) if m != "flags" or flags is None else flags.alias(m) for m in read]
 
         def keep(offsets: Array, *values: Array) -> Array:
             n = int(offsets[-1])

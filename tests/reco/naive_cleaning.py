@@ -129,9 +129,8 @@ def classic_rt(event, sensors, radius, time, multiplicity, width):
 def dynamic_time_window(event, window, *, use_charge):
     in_time = sorted((i for i, p in enumerate(event) if math.isfinite(p[0])), key=lambda i: event[i][0])
     best, kept = 0.0, set()
-    begin = sum(
-        event[i][0] <= event[in_time[0]][0] + window for i in in_time
-    )  # the first window is that of the first
+    # the first window to be looked at is that which begins with the first pulse
+    begin = max(1, sum(event[i][0] <= event[in_time[0]][0] + window for i in in_time))
     for stop in range(begin, len(in_time) + 1):
         t = event[in_time[stop - 1]][0]
         inside = [i for i in in_time[:stop] if t - event[i][0] <= window]
