@@ -73,7 +73,9 @@ def jagged(columns: Sequence[pl.Series]) -> Jagged:
             )
             raise SchemaError(msg)
         wanted = TYPES.get(s.name.rpartition(".")[2], ("f8",))
-        values.append(flat if flat.dtype.str[1:] in wanted else frozen(flat.astype(wanted[0])))
+        if s.dtype.inner == pl.Null or flat.dtype.str[1:] not in wanted:  # type: ignore[attr-defined]
+            flat = frozen(flat.astype(wanted[0]))
+        values.append(flat)
     if first is None:
         msg = "a kernel needs at least one column of pulses"
         raise SchemaError(msg)
