@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from icecol.dataset.geometry import Geometry
@@ -36,3 +36,11 @@ class Pulses:
             msg = f"a pulse series has no member {member!r}; it has {', '.join(MEMBERS)}"
             raise ValueError(msg)
         return f"{self.key}.{member}"
+
+    def named(self, key: str) -> Pulses:
+        """Return the handle of another series of the same sensors, such as one made by cleaning this one.
+
+        >>> Pulses("SplitInIcePulses", Geometry.nominal()).named("SRT").columns[0]
+        'SRT.time'
+        """
+        return replace(self, key=key)

@@ -5,6 +5,19 @@ from __future__ import annotations
 from icecol.reco.angles import opening_angle
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.cherenkov import cherenkov
+from icecol.reco.cleaning import (
+    charge_range,
+    classic_rt,
+    delay_cleaning,
+    dynamic_time_window,
+    first_pulses,
+    hlc_pulses,
+    seeded_rt,
+    select_doms,
+    slc_pulses,
+    static_time_window,
+    time_window,
+)
 from icecol.reco.common_variables import (
     direct_hits,
     hit_multiplicity,
@@ -12,32 +25,44 @@ from icecol.reco.common_variables import (
     time_characteristics,
     track_characteristics,
 )
+from icecol.reco.dom_sets import dom_set
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.line_fits import improved_linefit, linefit
+from icecol.reco.selection import Selection
+from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, finite_reco
 from icecol.reco.triggers import fired, smt, string_trigger
 from icecol.reco.vetoes import containment, deepcore_veto, hese_veto, i3_veto, layer_veto
 
 __all__ = [
     "Kernel",
+    "Selection",
     "causal_qtot",
     "charge",
+    "charge_range",
     "cherenkov",
+    "classic_rt",
     "clast",
     "containment",
     "deepcore_veto",
+    "delay_cleaning",
     "dipole_fit",
     "direct_hits",
+    "dom_set",
+    "dynamic_time_window",
     "event_expr",
+    "explode_subevents",
     "fill_ratio",
     "finite_reco",
     "fired",
+    "first_pulses",
     "hese_veto",
     "hit_multiplicity",
     "hit_statistics",
+    "hlc_pulses",
     "homogenized_qtot",
     "i3_veto",
     "i3cuts",
@@ -46,10 +71,16 @@ __all__ = [
     "layer_veto",
     "linefit",
     "opening_angle",
+    "seeded_rt",
+    "select_doms",
+    "slc_pulses",
     "smt",
+    "static_time_window",
     "string_trigger",
     "tensor_of_inertia",
     "time_characteristics",
+    "time_window",
+    "topological_split",
     "track_characteristics",
     "with_features",
 ]

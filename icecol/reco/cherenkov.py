@@ -14,7 +14,7 @@ from icecol.dataset.geometry import Lookup
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.features import Kernel
-from icecol.reco.jagged import frozen, jagged, lists
+from icecol.reco.jagged import frozen, jagged, struct_of_lists
 
 SHAPES: Final[Mapping[str, int]] = {
     "Cascade": 30,
@@ -99,7 +99,7 @@ def cherenkov(pulses: Pulses, *, track: str, shape: str = "InfiniteTrack") -> pl
         values = [s.cast(pl.Float64).fill_null(math.nan).to_numpy() for s in tracks]
         values = [frozen(np.broadcast_to(v, n)) for v in values]
         _loop()(pulse.offsets, *pulse.values, lookup, *places, *values, SHAPES[shape], out)
-        return lists(series[0].name, _FIELDS, out, pulse.offsets, pulse.present)
+        return struct_of_lists(series[0].name, _FIELDS, out, pulse.offsets, pulse.present)
 
     columns = [pl.col(pulses.column(m)) for m in ("time", "omkey")]
     found = pl.map_batches(

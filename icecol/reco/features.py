@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -146,7 +146,7 @@ class Kernel:
 
     def loop(self) -> Any:
         """Return the compiled loop over events (see `icecol.reco.loops.event_loop` for its arguments)."""
-        return _compile(self.function, self.events, len(self.fields))
+        return compile_loop(self.function, self.events, len(self.fields))
 
     def __call__(self, pulses: Pulses, **parameters: Any) -> pl.Expr:
         """Return the kernel over `pulses` as a struct expression; parameters replace the function's defaults.
@@ -162,32 +162,57 @@ class Kernel:
 
     def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:
         """Return the struct expression; a parameter in `events` is an expression or the name of a column."""
-        members, columns, defaults = _arguments(self.function)
-        _check(self, parameters, defaults)
-        arguments: list[Any] = []
-        if columns:
-            if pulses.geometry is None:
-                msg = (
-                    f"kernel {self.function.__name__!r} needs {', '.join(columns)} of the sensors of "
-                    f"{pulses.key!r}; give Pulses(key, geometry) a geometry, such as that of the dataset"
-                )
-                raise GeometryError(msg)
-            lookup = pulses.geometry.lookup
-            arguments += [Lookup(lookup.base, *(frozen(a) for a in lookup[1:]))]
-            arguments += [frozen(getattr(pulses.geometry, c)) for c in columns]
-            members = members if "omkey" in members else [*members, "omkey"]
-        given = {**defaults, **parameters}
-        numbers = [pl.col(e) if isinstance(e, str) else e for e in (given.pop(e) for e in self.events)]
-        n_geometry = len(arguments)
-        arguments += [given[p] for p in defaults if p not in self.events]
+        members, numbers, loop = bind(self, pulses, parameters)
+        columns = [pulses.column(m) for m in members]
+        return event_expr(loop, columns, self.fields, events=numbers, ok=self.ok)
 
-        def loop(offsets: Any, *rest: Any) -> None:
-            values, numbers_, out = rest[: len(members)], rest[len(members) : -1 - len(arguments)], rest[-1]
-            self.loop()(offsets, *values, *arguments[:n_geometry], *numbers_, *arguments[n_geometry:], out)
 
-        return event_expr(
-            loop, [pulses.column(m) for m in members], self.fields, arguments, events=numbers, ok=self.ok
-        )
+class Compiled(Protocol):
+    """A function over the pulses of one event, with the compiled loop that calls it for every event."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function over one event."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Names of the parameters that have one value an event."""
+
+    def loop(self) -> Any:
+        """Return the compiled loop over events."""
+
+
+def bind(
+    kernel: Compiled, pulses: Pulses, parameters: Mapping[str, Any]
+) -> tuple[list[str], list[pl.Expr], Callable[..., None]]:
+    """Give a kernel its geometry and its parameters.
+
+    Returns the members of the pulses that it reads, the expressions of its numbers an event, and what remains of its
+    loop: `loop(offsets, *members, *events, out)`.
+    """
+    members, columns, defaults = _arguments(kernel.function)
+    _check(kernel, parameters, defaults)
+    geometry: list[Any] = []
+    if columns:
+        if pulses.geometry is None:
+            msg = (
+                f"kernel {kernel.function.__name__!r} needs {', '.join(columns)} of the sensors of "
+                f"{pulses.key!r}; give Pulses(key, geometry) a geometry, such as that of the dataset"
+            )
+            raise GeometryError(msg)
+        lookup = pulses.geometry.lookup
+        geometry += [Lookup(lookup.base, *(frozen(a) for a in lookup[1:]))]
+        geometry += [frozen(getattr(pulses.geometry, c)) for c in columns]
+        members = members if "omkey" in members else [*members, "omkey"]
+    given = {**defaults, **parameters}
+    numbers = [pl.col(e) if isinstance(e, str) else e for e in (given.pop(e) for e in kernel.events)]
+    fixed = [given[p] for p in defaults if p not in kernel.events]
+
+    def loop(offsets: Any, *rest: Any) -> None:
+        values, numbers_, out = rest[: len(members)], rest[len(members) : -1], rest[-1]
+        kernel.loop()(offsets, *values, *geometry, *numbers_, *fixed, out)
+
+    return members, numbers, loop
 
 
 def kernel(**fields: Any) -> Callable[[Callable[..., Any]], Kernel]:
@@ -234,7 +259,7 @@ def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict
     return arguments(function)
 
 
-def _check(kernel: Kernel, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+def _check(kernel: Compiled, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     name = kernel.function.__name__
     for p in given:
         if p not in defaults:
@@ -247,7 +272,8 @@ def _check(kernel: Kernel, given: Mapping[str, Any], defaults: Mapping[str, Any]
 
 
 @functools.cache
-def _compile(function: Callable[..., Any], events: tuple[str, ...], n_fields: int) -> Any:
+def compile_loop(function: Callable[..., Any], events: tuple[str, ...], n_fields: int | None) -> Any:
+    """Compile the loop over events for a function, once (see `icecol.reco.loops.event_loop`)."""
     from icecol.reco.loops import compiled, event_loop
 
     dispatcher = function if hasattr(function, "py_func") else compiled(function)

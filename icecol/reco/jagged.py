@@ -62,7 +62,7 @@ def jagged(columns: Sequence[pl.Series]) -> Jagged:
     first: Array | None = None
     values = []
     for s in series:
-        offsets, flat = _leaves(s, present)
+        offsets, flat = leaves(s, present)
         if first is None:
             first = offsets
         elif not np.array_equal(first, offsets):
@@ -72,6 +72,9 @@ def jagged(columns: Sequence[pl.Series]) -> Jagged:
                 f"their lists in row {row} have {np.diff(first)[row]} and {np.diff(offsets)[row]} values"
             )
             raise SchemaError(msg)
+        wanted = TYPES.get(s.name.rpartition(".")[2], ("f8",))
+        if s.dtype.inner == pl.Null or flat.dtype.str[1:] not in wanted:  # type: ignore[attr-defined]
+            flat = frozen(flat.astype(wanted[0]))
         values.append(flat)
     if first is None:
         msg = "a kernel needs at least one column of pulses"
@@ -88,11 +91,9 @@ def _as_list(s: pl.Series) -> pl.Series:
     return s
 
 
-def _leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
+def leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
     """Return the offsets from 0 and the values of one list column, with nothing behind events that are not there."""
-    wanted = TYPES.get(s.name.rpartition(".")[2], ("f8",))
-    typed = s.dtype.inner != pl.Null  # type: ignore[attr-defined]
-    if not typed:  # nothing but empty lists and nulls
+    if s.dtype.inner == pl.Null:  # type: ignore[attr-defined]  # nothing but empty lists and nulls
         s = s.cast(pl.List(pl.Float64))
     arrow = s.to_arrow()
     offsets = arrow.offsets.to_numpy()
@@ -114,9 +115,23 @@ def _leaves(s: pl.Series, present: Array | None) -> tuple[Array, Array]:
         row = int(np.searchsorted(offsets, np.flatnonzero(holes)[0], side="right")) - 1
         msg = f"column {s.name!r} has {int(holes.sum())} nulls inside its lists, first in row {row}; fill or drop them"
         raise SchemaError(msg)
-    if not typed or flat.dtype.str[1:] not in wanted:
-        flat = flat.astype(wanted[0])
     return frozen(offsets), frozen(flat)
+
+
+def lists(
+    name: str, levels: Sequence[Array], values: Sequence[Any] | Array, present: Array | None
+) -> pl.Series:
+    """Return a list column of these values, null where not present, without a copy.
+
+    `levels` has the offsets of the lists, and then those of the lists inside them if there are such.
+    """
+    import pyarrow as pa
+
+    inner = pa.array(values)
+    for offsets in levels[:0:-1]:
+        inner = pa.LargeListArray.from_arrays(offsets, inner)
+    absent = None if present is None else pa.array(~present)
+    return pl.Series(name, pa.LargeListArray.from_arrays(levels[0], inner, mask=absent))
 
 
 def frozen(array: Array) -> Array:
@@ -154,19 +169,12 @@ def struct(
     return pl.DataFrame(columns).to_struct(name)
 
 
-def lists(
+def struct_of_lists(
     name: str, fields: Sequence[str], out: Array, offsets: Array, present: Array | None = None
 ) -> pl.Series:
     """Return the rows of `out`, one a field with one number a pulse, as a struct column of lists, one list an event.
 
     Event i has `out[:, offsets[i]:offsets[i + 1]]`; every field is null for an event that is not present.
     """
-    import pyarrow as pa
-
-    absent = None if present is None else pa.array(~present)
-    at = pa.array(offsets, pa.int64())
-    columns = [
-        pl.Series(field, pl.from_arrow(pa.LargeListArray.from_arrays(at, pa.array(row), mask=absent)))
-        for field, row in zip(fields, out, strict=True)
-    ]
+    columns = [lists(field, [offsets], row, present) for field, row in zip(fields, out, strict=True)]
     return pl.DataFrame(columns).to_struct(name)

@@ -52,11 +52,13 @@ def compiled(function: Callable[..., Any]) -> Any:
     return njit(nogil=True, error_model="numpy")(plain)
 
 
-def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int) -> Any:
+def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int | None) -> Any:
     """Return `loop(offsets, *members, lookup, *columns, *events, *parameters, out)` for a compiled kernel.
 
     Pulses reach the kernel sorted by omkey and without those outside the geometry, if it asks for omkey or for
-    columns of the geometry. `events` names the parameters that have one value an event.
+    columns of the geometry. `events` names the parameters that have one value an event. Without `n_fields` the
+    kernel returns an array of one value a pulse; `out` has them in the order in which the pulses are stored, and
+    keeps what it had for those that the kernel does not see.
     """
     function = kernel.py_func
     name = f"{function.__name__}_events"
@@ -101,7 +103,9 @@ def fingerprint(function: Callable[..., Any]) -> str | None:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...], n_fields: int) -> str:
+def loop_source(
+    function: Callable[..., Any], name: str, events: tuple[str, ...], n_fields: int | None
+) -> str:
     """Write the loop over events for the arguments of a kernel."""
     members, columns, parameters = arguments(function)
     read = [*members, "omkey"] if columns and "omkey" not in members else members
@@ -112,15 +116,19 @@ def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...]
     )
     call = f"kernel({', '.join(passed.get(p, p) for p in inspect.signature(function).parameters)})"
     sort = [f"            {m}_ = {m}_[order]" for m in read]
+    place = n_fields is None and "omkey" in read
     lines = [f"def {name}({', '.join(given)}):"]
     if columns:
         lines += ["    size = longest(offsets)", "    rows = np.empty(size, np.int32)"]
         lines += [f"    {c}_ = np.empty(size, {c}.dtype)" for c in columns]
+    lines += ["    order = np.empty(0, np.int64)"] if place else []
     lines += ["    for i in range(offsets.size - 1):", "        a, b = offsets[i], offsets[i + 1]"]
+    lines += ["        moved = False"] if place else []
     lines += [f"        {m}_ = {m}[a:b]" for m in read]
     if columns:
         lines += ["        n = b - a", "        if not locate(omkey_, lookup, rows):"]
         lines += ["            order = arrange(omkey_, lookup, rows)", "            n = order.size", *sort]
+        lines += ["            moved = True"] if place else []
         lines += ["        for j in range(n):", *(f"            {c}_[j] = {c}[rows[j]]" for c in columns)]
     elif "omkey" in read:
         lines += [
@@ -128,7 +136,12 @@ def loop_source(function: Callable[..., Any], name: str, events: tuple[str, ...]
             "            order = np.argsort(omkey_, kind='mergesort')",
             *sort,
         ]
-    if n_fields == 1:
+        lines += ["            moved = True"] if place else []
+    if n_fields is None:
+        lines += [f"        result = {call}"]
+        at = "order[j] if moved else j" if place else "j"
+        lines += ["        for j in range(result.size):", f"            out[a + ({at})] = result[j]"]
+    elif n_fields == 1:
         lines += [f"        out[0, i] = {call}"]
     else:
         lines += [

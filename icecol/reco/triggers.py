@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.dom_sets import dom_set
+from icecol.reco.dom_sets import dom_table
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.kernels import smt as majority
 from icecol.reco.kernels import string_trigger as cluster
@@ -43,7 +43,7 @@ def smt(
     threshold, time_window
         8 and 5000 ns for SMT-8, 3 and 2500 ns for SMT-3 of DeepCore.
     doms
-        Sensors that take part: "IceCube", "DeepCore", "InIce", or omkeys.
+        Sensors that take part: "IceCube", "IC86EDC fiducial", "InIce", or omkeys.
     dead_time
         See above.
 
@@ -71,7 +71,7 @@ def smt(
         threshold=_positive("threshold", threshold),
         time_window=float(time_window),
         dead_time=float(dead_time),
-        doms=dom_set(doms),
+        doms=dom_table(doms),
     )
     return null_for_nan(found, "time", "length")
 
@@ -95,7 +95,7 @@ def string_trigger(
         time_window=float(time_window),
         coherence=_positive("coherence", coherence),
         dead_time=float(dead_time),
-        doms=dom_set(doms),
+        doms=dom_table(doms),
     )
     return null_for_nan(found, "time", "length")
 

@@ -11,7 +11,7 @@ import polars as pl
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.reco.dom_sets import dom_set
+from icecol.reco.dom_sets import dom_table
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore
@@ -153,7 +153,7 @@ def layer_veto(
 
 
 def deepcore_veto(
-    pulses: Pulses, *, fiducial: str | Iterable[int] = "DeepCore", min_hits_to_veto: int = 1
+    pulses: Pulses, *, fiducial: str | Iterable[int] = "IC86EDC fiducial", min_hits_to_veto: int = 1
 ) -> pl.Expr:
     """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
 
@@ -171,7 +171,7 @@ def deepcore_veto(
     ----------
     Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615.
     """
-    return _DEEPCORE(pulses, min_hits_to_veto=float(min_hits_to_veto), fiducial=dom_set(fiducial))
+    return _DEEPCORE(pulses, min_hits_to_veto=float(min_hits_to_veto), fiducial=dom_table(fiducial))
 
 
 def i3_veto(pulses: Pulses) -> pl.Expr:

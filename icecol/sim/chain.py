@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from icecol import units
+from icecol.reco.kernels.order import order
 from icecol.sim import light, sensor
 from icecol.sim.light import (
     acceptance,
@@ -23,7 +24,6 @@ from icecol.sim.light import (
     track_rho,
     track_shape,
 )
-from icecol.sim.order import order
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
 from icecol.sim.trigger import majority
 

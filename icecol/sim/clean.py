@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from icecol.sim.order import order
+from icecol.reco.kernels.order import order
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.errors import SchemaError
-from icecol.reco.jagged import jagged, lists, struct
+from icecol.reco.jagged import jagged, struct, struct_of_lists
 
 ROWS = st.lists(
     st.one_of(st.none(), st.lists(st.floats(allow_nan=False), max_size=5)), min_size=1, max_size=12
@@ -120,7 +120,7 @@ def test_a_kernel_with_other_numbers_than_fields_is_refused():
 
 
 def test_numbers_of_pulses_become_lists_of_events():
-    found = lists(
+    found = struct_of_lists(
         "F",
         ["a", "b"],
         np.array([[1.0, 2.0], [3.0, np.nan]]),

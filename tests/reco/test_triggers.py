@@ -96,7 +96,7 @@ def test_eight_hits_in_five_microseconds_trigger_and_the_edge_counts():
 
 def test_only_sensors_of_the_set_take_part():
     hits = [(0.0, 1, omkey(36, 38)), (1.0, 1, omkey(36, 39)), (2.0, 1, omkey(79, 11)), (3.0, 1, omkey(1, 50))]
-    found = frame([hits]).select(reco.smt(PULSES, threshold=2, doms="DeepCore").struct.unnest())
+    found = frame([hits]).select(reco.smt(PULSES, threshold=2, doms="IC86EDC fiducial").struct.unnest())
     assert found.rows() == [(1, 1.0, 1.0)]
     own = reco.smt(PULSES, threshold=2, doms=[omkey(36, 38), omkey(1, 50)])
     assert frame([hits]).select(own.struct.unnest()).rows() == [(1, 0.0, 3.0)]
@@ -113,7 +113,7 @@ def test_smt_over_launches_is_the_stored_trigger(shared_data):
     file = shared_data / "i3" / "real" / "upgrade_genie_step4_140028_000998_first_5_frames.i3.gz"
     flags = pl.col("InIceRawData.lc_bit").cast(pl.List(pl.UInt8)).alias("InIceRawData.flags")
     launches = Pulses("InIceRawData")
-    smt3 = reco.smt(launches, threshold=3, time_window=2500.0, doms="DeepCore", dead_time=0.0)
+    smt3 = reco.smt(launches, threshold=3, time_window=2500.0, doms="IC86EDC fiducial", dead_time=0.0)
     events = reco.with_features(
         ic.scan_i3(file).with_columns(flags), SMT3=smt3, SMT8=reco.smt(launches, dead_time=0.0),
         String=reco.string_trigger(launches, dead_time=0.0), fired=reco.fired(CONFIG_ID["DeepCoreSMT"]),
@@ -133,7 +133,7 @@ def test_smt_over_launches_is_the_stored_trigger(shared_data):
 @pytest.mark.parametrize("name", ["genie_level3", "genie_level7", "noise_level3"])
 def test_smt_over_pulses_finds_the_stored_trigger_up_to_the_start_of_readout(shared_data, name):
     file = shared_data / "i3" / "real" / f"oscNext_{name}_v02_first_5_frames.i3.gz"
-    smt3 = reco.smt(Pulses("InIcePulses"), threshold=3, time_window=2500.0, doms="DeepCore")
+    smt3 = reco.smt(Pulses("InIcePulses"), threshold=3, time_window=2500.0, doms="IC86EDC fiducial")
     events = reco.with_features(ic.scan_i3(file), SMT3=smt3, fired=reco.fired(1011)).collect()
     assert events["SMT3.n_triggers"].to_list() == [1] * 5
     assert events["fired"].all()

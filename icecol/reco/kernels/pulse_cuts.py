@@ -1,0 +1,49 @@
+"""Masks that look at each pulse by itself, or at its place among the pulses of its sensor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, error_model="numpy")
+def local_coincidence(flags, hard):
+    """Tell which pulses are of hard local coincidence (bit 0 of the flags), or which are not."""
+    return (flags & 1 != 0) == hard
+
+
+@njit(nogil=True, error_model="numpy")
+def charge_range(charge, least, most):
+    """Tell which pulses have a charge within the limits, both included; a charge of NaN has not."""
+    return (charge >= least) & (charge <= most)
+
+
+@njit(nogil=True, error_model="numpy")
+def time_window(time, start, stop):
+    """Tell which pulses are within two times, both excluded; none if one is NaN."""
+    return (time > start) & (time < stop)
+
+
+@njit(nogil=True, error_model="numpy")
+def first_pulse(omkey):
+    """Tell which pulses are the first of their sensor, as stored; they are sorted by omkey."""
+    keep = np.ones(omkey.size, np.bool_)
+    for j in range(1, omkey.size):
+        keep[j] = omkey[j] != omkey[j - 1]
+    return keep
+
+
+@njit(nogil=True, error_model="numpy")
+def of_sensors(omkey, omkeys, strings, exclude):
+    """Tell which pulses are of one of the omkeys or strings (both sorted), or which are not."""
+    keep = np.empty(omkey.size, np.bool_)
+    for j in range(omkey.size):
+        keep[j] = (within(omkey[j], omkeys) or within(omkey[j] >> 16, strings)) != exclude
+    return keep
+
+
+@njit(nogil=True, error_model="numpy")
+def within(value, values):
+    """Tell whether a sorted array has a value."""
+    at = np.searchsorted(values, value)
+    return at < values.size and values[at] == value

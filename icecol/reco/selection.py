@@ -1,0 +1,162 @@
+"""Selections of pulses: a mask over the pulses of one event, as an expression that gives a smaller pulse series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.errors import SchemaError
+from icecol.reco.features import bind, compile_loop
+from icecol.reco.jagged import Array, frozen, jagged, leaves, lists
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A function over the pulses of one event that tells for each whether it is kept, or the group it is in.
+
+    Call it with a `Pulses` handle, the members that the new series is to have, and the function's parameters.
+    """
+
+    function: Callable[..., Any]
+    events: tuple[str, ...] = ()
+    group: bool = False
+
+    def on(self, *arrays: Any, **parameters: Any) -> Any:
+        """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
+        return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
+
+    def loop(self) -> Any:
+        """Return the compiled loop over events (see `icecol.reco.loops.event_loop` for its arguments)."""
+        return compile_loop(self.function, self.events, None)
+
+    def __call__(
+        self,
+        pulses: Pulses,
+        members: Sequence[str] = MEMBERS,
+        *,
+        flags: pl.Expr | None = None,
+        **parameters: Any,
+    ) -> pl.Expr:
+        """Return the pulses that are kept as a struct of lists, one a member.
+
+        `flags` replaces the flags that the function sees (the new series keeps those that are stored).
+        """
+        read, numbers, loop = bind(self, pulses, parameters)
+        inputs = [pl.col(pulses.column(m)) if m != "flags" or flags is None else flags.alias(m) for m in read]
+
+        def keep(offsets: Array, *values: Array) -> Array:
+            n = int(offsets[-1])
+            out = np.full(n, -1, np.int32) if self.group else np.zeros(n, np.bool_)
+            loop(offsets, *values, out)
+            return out
+
+        return pulses_expr(keep, pulses, members, inputs, numbers, group=self.group)
+
+
+def pulses_expr(
+    keep: Callable[..., Array],
+    pulses: Pulses,
+    members: Sequence[str],
+    inputs: Sequence[pl.Expr],
+    numbers: Sequence[pl.Expr] = (),
+    *,
+    group: bool = False,
+) -> pl.Expr:
+    """Return the pulses that `keep` selects, as a struct of list columns of the types that they have in `pulses`.
+
+    Parameters
+    ----------
+    keep
+        `keep(offsets, *inputs, *numbers)`, flat; returns a bool for every pulse, or the number of its group.
+    pulses, members
+        The series, and the members that are wanted of it.
+    inputs
+        List columns of one value a pulse.
+    numbers
+        Expressions of one number an event, f64 for `keep`; null arrives as NaN.
+    group
+        Give a list of lists: one list of pulses for each group 0, 1, ... of an event; pulses below 0 are left out.
+    """
+    if not members:
+        msg = f"a pulse series needs a member: choose some of {', '.join(MEMBERS)}"
+        raise ValueError(msg)
+    columns = {m: pulses.column(m) for m in members}
+    dtypes = {m: pl.dtype_of(c) for m, c in columns.items()}
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        kept, read, rest = np.split(np.arange(len(series)), np.cumsum([len(columns), len(inputs)]))
+        shape = jagged([series[k] for k in (*read, *kept)])
+        n = len(shape)
+        number = [series[k].cast(pl.Float64).fill_null(float("nan")).to_numpy() for k in rest]
+        chosen = keep(
+            shape.offsets, *shape.values[: len(read)], *(frozen(np.broadcast_to(v, n)) for v in number)
+        )
+        levels, take = (_grouped if group else _kept)(shape.offsets, chosen)
+        made = [
+            lists(m, levels, _values(series[k], shape.present, take), shape.present)
+            for m, k in zip(columns, kept, strict=True)
+        ]
+        return pl.DataFrame(made).to_struct(series[0].name)
+
+    return pl.map_batches(
+        [*(pl.col(c) for c in columns.values()), *inputs, *numbers],
+        run,
+        return_dtype=pl.struct_with_fields({m: d.wrap_in_list() if group else d for m, d in dtypes.items()}),
+        is_elementwise=True,
+    )
+
+
+def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
+    """Tell which pulses are in another series too: a list of bool, null where either series is.
+
+    It has a pulse of the same sensor with the same time, charge, width and flags.
+    """
+    columns = [p.column(m) for p in (pulses, other) for m in MEMBERS]
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        here, there = jagged(series[: len(MEMBERS)]), jagged(series[len(MEMBERS) :])
+        keys, wanted = (
+            pl.DataFrame([np.repeat(np.arange(len(j)), np.diff(j.offsets)), *j.values]) for j in (here, there)
+        )
+        found = np.zeros(keys.height, np.bool_)
+        found[keys.with_row_index("row").join(wanted, on=wanted.columns, how="semi")["row"].to_numpy()] = True
+        present = [j.present for j in (here, there) if j.present is not None]
+        there_too = np.logical_and.reduce(present) if present else None
+        return lists(series[0].name, [here.offsets], found, there_too)
+
+    return pl.map_batches(
+        [pl.col(c) for c in columns], run, return_dtype=pl.List(pl.Boolean), is_elementwise=True
+    )
+
+
+def _values(s: pl.Series, present: Array | None, take: Array) -> Sequence[Any] | Array:
+    if not isinstance(s.dtype, pl.List):
+        msg = f"column {s.name!r} is {s.dtype}; cast it to a list before pulses are selected from it"
+        raise SchemaError(msg)
+    if (
+        s.dtype.inner == pl.Null
+    ):  # nothing but empty lists and nulls, to which Polars gives the type of the plan
+        return []
+    return leaves(s, present)[1][take]
+
+
+def _kept(offsets: Array, keep: Array) -> tuple[list[Array], Array]:
+    """Return the offsets of the lists of those kept, and which they are."""
+    return [np.concatenate([[0], np.cumsum(keep)])[offsets]], np.flatnonzero(keep)
+
+
+def _grouped(offsets: Array, group: Array) -> tuple[list[Array], Array]:
+    """Return the offsets of the lists of groups and of the groups, and the pulses group by group."""
+    take = np.flatnonzero(group >= 0)
+    event = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))[take]
+    n_groups = np.zeros(offsets.size - 1, np.int64)
+    np.maximum.at(n_groups, event, group[take] + 1)
+    outer = np.concatenate([[0], np.cumsum(n_groups)])
+    row = outer[event] + group[take]
+    inner = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=outer[-1]))])
+    return [outer, inner], take[np.argsort(row, kind="stable")]

@@ -1,0 +1,101 @@
+"""Splitting: from one event to the sub-events in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.errors import MissingColumnError, close_names
+from icecol.reco.kernels.topological_split import topological_split as _topological_split
+from icecol.reco.selection import Selection
+
+_TOPOLOGICAL: Final = Selection(_topological_split, group=True)
+
+
+def topological_split(
+    pulses: Pulses,
+    multiplicity: int = 4,
+    time_window: float = 4000.0,
+    *,
+    xy_dist: float = 500.0,
+    z_dom_dist: int = 30,
+    time_cone: float = 1000.0,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the sub-events of each event, as IceTray's I3TopologicalSplitter makes them.
+
+    Give it a cleaned series: it looks at clusters of pulses that light could have connected, and noise connects them.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+    multiplicity
+        Number of connected sensors that make a sub-event.
+    time_window
+        Time in ns in which they must be hit.
+    xy_dist
+        Largest horizontal distance of connected sensors, in m.
+    z_dom_dist
+        Largest distance of connected sensors of one string, in sensors.
+    time_cone
+        Largest difference, in ns, between the times of connected pulses and the time that light in vacuum needs.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A struct of the members, each a list of lists: the sub-events in order of time, and the pulses of each. See
+        `explode_subevents`. Pulses of no sub-event are left out; a list is empty without sub-events, null where the
+        series is.
+    """
+    for name, value in {
+        "multiplicity": multiplicity,
+        "time_window": time_window,
+        "xy_dist": xy_dist,
+        "time_cone": time_cone,
+    }.items():
+        if not 0 < value < math.inf:
+            msg = f"`{name}` must be larger than 0 and finite, found {value!r}"
+            raise ValueError(msg)
+    return _TOPOLOGICAL(
+        pulses,
+        members,
+        multiplicity=int(multiplicity),
+        time_window=float(time_window),
+        xy_dist=float(xy_dist),
+        z_dom_dist=int(z_dom_dist),
+        time_cone=float(time_cone),
+    )
+
+
+def explode_subevents(frame: pl.LazyFrame | pl.DataFrame, pulses: Pulses) -> pl.LazyFrame:
+    """Give each sub-event a row of its own, with an ordinary pulse series; events without sub-events have none.
+
+    `pulses` names the series that was split, such as `pulses.named("Topo")`. The column `<key>.sub_event_id` counts
+    the sub-events of an event from 0; all other columns are repeated.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"event_id": [7, 8], "T.time": [[[1.0], [5.0, 6.0]], []]})
+    >>> explode_subevents(frame, Pulses("T")).collect().rows()
+    [(7, [1.0], 0), (7, [5.0, 6.0], 1)]
+    """
+    lazy = frame.lazy()
+    there = lazy.collect_schema().names()
+    columns = [c for c in pulses.columns if c in there]
+    if not columns:
+        msg = (
+            f"the frame has no column of {pulses.key!r}; close to it: {close_names(pulses.columns[0], there)}"
+        )
+        raise MissingColumnError(msg)
+    number = f"{pulses.key}.sub_event_id"
+    numbers = pl.int_ranges(pl.col(columns[0]).list.len(), dtype=pl.Int32)
+    return lazy.with_columns(numbers.alias(number)).explode(
+        *columns, number, empty_as_null=False, keep_nulls=False
+    )
