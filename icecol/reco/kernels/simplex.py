@@ -111,7 +111,7 @@ def simplex(objective, data, start, steps, low, high, tolerance, max_calls):
         else:
             before = spread
             for i in range(n):
-                centre[i] = (corners[:, i].sum() - corners[high_at, i]) / n
+                centre[i] = opposite(corners[:, i], high_at)
                 reflected[i] = 2.0 * centre[i] - corners[high_at, i]
             outside(reflected, low, high, outer)
             y = objective(outer, data)
@@ -150,7 +150,7 @@ def simplex(objective, data, start, steps, low, high, tolerance, max_calls):
                 if not contract:
                     continue
                 for i in range(n):
-                    trial[i] = 0.5 * (corners[high_at, i] + centre[i])
+                    trial[i] = 0.5 * corners[high_at, i] + 0.5 * centre[i]
                 outside(trial, low, high, outer)
                 y = objective(outer, data)
                 calls += 1
@@ -170,7 +170,7 @@ def simplex(objective, data, start, steps, low, high, tolerance, max_calls):
         # the middle of all corners but the worst may be lower still
         for i in range(n):
             reach[i] = corners[:, i].max() - corners[:, i].min()
-            centre[i] = (corners[:, i].sum() - corners[high_at, i]) / n
+            centre[i] = opposite(corners[:, i], high_at)
         outside(centre, low, high, outer)
         y = objective(outer, data)
         calls += 1
@@ -198,3 +198,13 @@ def worst(heights):
         if heights[i] > heights[at]:
             at = i
     return at
+
+
+@njit(nogil=True, error_model="numpy")
+def opposite(x, corner):
+    """Return the mean of one coordinate over all corners but one, summed as Minuit sums."""
+    weight = 1.0 / (x.size - 1)
+    total = 0.0
+    for j in range(x.size):
+        total += weight * x[j]
+    return total - weight * x[corner]

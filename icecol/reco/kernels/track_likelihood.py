@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.improved_linefit import first_pulses
 from icecol.reco.kernels.pandel import convoluted, fast_integral, integral
 
@@ -63,9 +64,7 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, jitter, noise, i
     place, offsets, times, weights = hits
     rho, scattering, p1, p00, p01, p02 = ice
     px, py, pz = vertex
-    ex = -math.sin(zenith) * math.cos(azimuth)
-    ey = -math.sin(zenith) * math.sin(azimuth)
-    ez = -math.cos(zenith)
+    ex, ey, ez = towards(zenith, azimuth)
     slow = (_N_PHASE * _N_GROUP - 1.0) / (_SIN * _N_PHASE)
     total = 0.0
     for i in range(place.shape[1]):

@@ -6,6 +6,8 @@ import math
 
 from numba import njit
 
+from icecol.reco.kernels.direction import towards
+
 T_NONE, T_MEAN, T_FIRST = 0, 1, 2
 """How the time of a seed is set: not at all, no mean residual, no negative residual."""
 
@@ -15,9 +17,7 @@ _C, _N_PHASE, _N_GROUP = 0.299792458, 1.3195, 1.35634
 @njit(nogil=True, error_model="numpy")
 def closest_to_cog(cog, vertex, time, zenith, azimuth):
     """Move a vertex along its track, at speed c, to the point closest to the centre of charge."""
-    ex = -math.sin(zenith) * math.cos(azimuth)
-    ey = -math.sin(zenith) * math.sin(azimuth)
-    ez = -math.cos(zenith)
+    ex, ey, ez = towards(zenith, azimuth)
     s = ex * (cog[0] - vertex[0]) + ey * (cog[1] - vertex[1]) + ez * (cog[2] - vertex[2])
     return (vertex[0] + s * ex, vertex[1] + s * ey, vertex[2] + s * ez), time + s / _C
 
@@ -47,9 +47,7 @@ def shifted_time(place, times, vertex, time, zenith, azimuth, shift, max_mean_re
 @njit(nogil=True, error_model="numpy")
 def residual(place, times, i, vertex, time, zenith, azimuth):
     """Return by how much a pulse is later than Cherenkov light that was not scattered, in ns."""
-    ex = -math.sin(zenith) * math.cos(azimuth)
-    ey = -math.sin(zenith) * math.sin(azimuth)
-    ez = -math.cos(zenith)
+    ex, ey, ez = towards(zenith, azimuth)
     rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
     s = rx * ex + ry * ey + rz * ez
     d = math.sqrt((rx - s * ex) ** 2 + (ry - s * ey) ** 2 + (rz - s * ez) ** 2)
