@@ -6,6 +6,7 @@ from icecol.reco.angles import opening_angle
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.inertia import tensor_of_inertia
+from icecol.reco.likelihood_fits import mpe_fit, spe_fit, track_likelihood
 from icecol.reco.line_fits import improved_linefit, linefit
 
 __all__ = [
@@ -17,7 +18,10 @@ __all__ = [
     "improved_linefit",
     "kernel",
     "linefit",
+    "mpe_fit",
     "opening_angle",
+    "spe_fit",
     "tensor_of_inertia",
+    "track_likelihood",
     "with_features",
 ]

@@ -16,6 +16,9 @@ from numba import njit
 
 from icecol.reco.kernels.special import gamma_p, gamma_q, kummer, tricomi
 
+H2 = (1.0 / 556.7 + 0.2997924 / 1.35634 / 98.0, 33.29, 0.8395, 3.094, -3.946, 4.636)
+"""IceTray's ice model H2: rho (1/ns: decay time 556.7 ns, absorption length 98 m), scattering length (m), and P1,
+P0[0], P0[1], P0[2] of the effective distance of a sensor from a track."""
 SMALLEST = 1.1754943508222875e-38
 """The least value of the convoluted density (FLT_MIN), so that its logarithm exists."""
 
@@ -48,7 +51,7 @@ def convoluted(t, xi, rho, sigma):
         p = (rs / (rs - u)) ** xi * math.exp(-0.5 * u * u) / (math.sqrt(2.0 * math.pi) * sigma)
     else:
         p = math.exp(_log_far(t, xi, rho, sigma))
-    return p if p > SMALLEST else SMALLEST  # nan, too, becomes the smallest
+    return max(SMALLEST, p)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -85,7 +88,9 @@ def _log_far(t, xi, rho, sigma):
     b = 0.5 * (z / w - 1.0)
     n1 = b * (9.0 + b * (30.0 + b * 20.0)) / 12.0
     n2 = b * b * (945.0 + b * (8028.0 + b * (19404.0 + b * (18480.0 + b * 6160.0)))) / 288.0
-    n3 = 20546550.0 + b * (94064328.0 + b * (200166120.0 + b * (220540320.0 + b * (122522400.0 + b * 27227200.0))))
+    n3 = 20546550.0 + b * (
+        94064328.0 + b * (200166120.0 + b * (220540320.0 + b * (122522400.0 + b * 27227200.0)))
+    )
     n3 = (1403325.0 + b * n3) * b * b * b / 51840.0
     log = xi * math.log(rs) - 0.5 * u * u + 0.25 * eta * eta - math.log(sigma)
     if eta <= 0.0:

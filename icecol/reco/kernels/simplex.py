@@ -12,7 +12,6 @@ import numpy as np
 from numba import njit
 
 _SMALL = 2.0 * math.sqrt(8.8817841970012523e-16)
-RHO1, RHO2 = 2.0, 4.0
 
 
 @njit(nogil=True, error_model="numpy")
@@ -40,157 +39,6 @@ def outside(inner, low, high, outer):
 
 
 @njit(nogil=True, error_model="numpy")
-def simplex(objective, data, start, steps, low, high, tolerance, max_calls):
-    """Minimise objective(parameters, data) from `start`, first steps `steps`, a parameter limited where low < high.
-
-    Ends when best and worst corner differ by less than the tolerance twice in a row, or after max_calls calls.
-    Returns the parameters, the minimum, the number of calls, and whether it converged.
-    """
-    n = start.size
-    outer = np.empty(n)
-    best = inside(start, low, high)
-    outside(best, low, high, outer)
-    best_y = objective(outer, data)
-    calls = 1
-    reach = steps.copy()
-    for i in range(n):
-        if low[i] < high[i]:
-            slope = 0.5 * abs((high[i] - low[i]) * math.cos(best[i]))
-            if slope != 0.0:
-                reach[i] = steps[i] / slope
-        reach[i] = max(reach[i], _SMALL * abs(best[i]))
-    corners, heights = np.empty((n + 1, n)), np.empty(n + 1)
-    centre, reflected, trial, far = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    converged = False
-    begin = True
-    high_at, low_at, spread, before = n, n, math.inf, math.inf
-    while True:
-        if begin:  # a corner along each axis, from one to the next
-            begin = False
-            heights[n] = best_y
-            corners[n] = best
-            low_at = n
-            x = best.copy()
-            lowest = best_y
-            for i in range(n):
-                here, y_here = x[i], best_y
-                won, lost = 0, 0
-                while True:
-                    x[i] = here + reach[i]
-                    outside(x, low, high, outer)
-                    y = objective(outer, data)
-                    calls += 1
-                    if y <= y_here:
-                        here, y_here = x[i], y
-                        reach[i] *= 3.0
-                        won += 1
-                        if won == 6:
-                            break
-                    else:
-                        if won > 0:
-                            break
-                        lost += 1
-                        reach[i] *= -0.4
-                        if lost == 3:  # the corners must differ
-                            here, y_here = x[i], y
-                            reach[i] *= 3.0
-                            break
-                heights[i] = y_here
-                x[i] = here
-                corners[i] = x
-                if y_here < lowest:
-                    lowest, low_at = y_here, i
-            best_y = heights[low_at]
-            best[:] = corners[low_at]
-            high_at = worst(heights)
-            spread, before = math.inf, math.inf
-        if before < tolerance and spread < tolerance:
-            converged = True
-        elif calls > max_calls:
-            pass
-        else:
-            before = spread
-            for i in range(n):
-                centre[i] = opposite(corners[:, i], high_at)
-                reflected[i] = 2.0 * centre[i] - corners[high_at, i]
-            outside(reflected, low, high, outer)
-            y = objective(outer, data)
-            calls += 1
-            if y < best_y:
-                for i in range(n):
-                    trial[i] = 2.0 * reflected[i] - centre[i]
-                outside(trial, low, high, outer)
-                y_trial = objective(outer, data)
-                calls += 1
-                y1 = (y - heights[high_at]) * RHO2
-                y2 = (y_trial - heights[high_at]) * RHO1
-                rho = 0.5 * (RHO2 * y1 - RHO1 * y2) / (y1 - y2)
-                y_far = math.inf
-                if rho >= 4.0:
-                    rho = min(rho, 8.0)
-                    for i in range(n):
-                        far[i] = rho * centre[i] + (1.0 - rho) * corners[high_at, i]
-                    outside(far, low, high, outer)
-                    y_far = objective(outer, data)
-                    calls += 1
-                if y_far < heights[low_at] and y_far < y_trial:
-                    corners[high_at], heights[high_at] = far, y_far
-                elif y_trial < heights[low_at]:
-                    corners[high_at], heights[high_at] = trial, y_trial
-                else:
-                    corners[high_at], heights[high_at] = reflected, y
-            else:
-                contract = True
-                if y < heights[high_at]:
-                    corners[high_at], heights[high_at] = reflected, y
-                    at = worst(heights)
-                    contract = at == high_at
-                    high_at = at
-                    spread = heights[high_at] - heights[low_at]
-                if not contract:
-                    continue
-                for i in range(n):
-                    trial[i] = 0.5 * corners[high_at, i] + 0.5 * centre[i]
-                outside(trial, low, high, outer)
-                y = objective(outer, data)
-                calls += 1
-                if y > heights[high_at]:
-                    begin = True
-                    for i in range(n):
-                        reach[i] = corners[:, i].max() - corners[:, i].min()
-                    continue
-                corners[high_at], heights[high_at] = trial, y
-            if heights[high_at] < best_y:
-                low_at = high_at
-                best_y = heights[low_at]
-                best[:] = corners[low_at]
-            high_at = worst(heights)
-            spread = heights[high_at] - heights[low_at]
-            continue
-        # the middle of all corners but the worst may be lower still
-        for i in range(n):
-            reach[i] = corners[:, i].max() - corners[:, i].min()
-            centre[i] = opposite(corners[:, i], high_at)
-        outside(centre, low, high, outer)
-        y = objective(outer, data)
-        calls += 1
-        if y < best_y:
-            best_y = y
-            best[:] = centre
-            corners[high_at], heights[high_at] = centre, y
-            low_at = high_at
-            high_at = worst(heights)
-            spread = heights[high_at] - heights[low_at]
-            for i in range(n):
-                reach[i] = corners[:, i].max() - corners[:, i].min()
-        if max_calls - calls < 3 * n or spread <= 2.0 * tolerance:
-            break
-        begin = True
-    outside(best, low, high, outer)
-    return outer, best_y, calls, converged
-
-
-@njit(nogil=True, error_model="numpy")
 def worst(heights):
     """Return the corner of the largest value."""
     at = 0
@@ -201,10 +49,171 @@ def worst(heights):
 
 
 @njit(nogil=True, error_model="numpy")
-def opposite(x, corner):
-    """Return the mean of one coordinate over all corners but one, summed as Minuit sums."""
-    weight = 1.0 / (x.size - 1)
-    total = 0.0
-    for j in range(x.size):
-        total += weight * x[j]
-    return total - weight * x[corner]
+def opposite(corners, corner, centre):
+    """Set `centre` to the mean of all corners but one, summed as Minuit sums."""
+    n = centre.size
+    weight = 1.0 / n
+    for i in range(n):
+        total = 0.0
+        for j in range(n + 1):
+            total += weight * corners[j, i]
+        centre[i] = total - weight * corners[corner, i]
+
+
+@njit(nogil=True, error_model="numpy")
+def extent(corners, reach):
+    """Set `reach` to the width of the simplex along each axis."""
+    for i in range(reach.size):
+        low, high = corners[0, i], corners[0, i]
+        for j in range(1, reach.size + 1):
+            low, high = min(low, corners[j, i]), max(high, corners[j, i])
+        reach[i] = high - low
+
+
+@njit(nogil=True, error_model="numpy")
+def between(a, x, b, y, out):
+    """Set `out` to a x + b y."""
+    for i in range(out.size):
+        out[i] = a * x[i] + b * y[i]
+
+
+def minimiser(objective):
+    """Return simplex(data, start, steps, low, high, tolerance, max_calls), compiled, for objective(parameters, data).
+
+    It begins at `start` with first steps `steps`; a parameter is limited where low < high. It ends when the best and
+    the worst corner differ by less than the tolerance twice in a row, or after max_calls calls. It returns the
+    parameters, the minimum, the number of calls, and whether it converged. (An objective that is an argument of
+    compiled code would keep numba from storing that code.)
+    """
+
+    @njit(nogil=True, error_model="numpy")
+    def value(inner, low, high, outer, data):
+        outside(inner, low, high, outer)
+        return objective(outer, data)
+
+    @njit(nogil=True, error_model="numpy")
+    def search(x, i, y_here, reach, low, high, outer, data):
+        """Walk along one axis while it goes down, or turn back at most thrice; the last point counts if all fail."""
+        here = x[i]
+        won, lost, calls = 0, 0, 0
+        while won < 6:
+            x[i] = here + reach[i]
+            y = value(x, low, high, outer, data)
+            calls += 1
+            if y > y_here and won > 0:
+                break
+            if y > y_here:
+                lost += 1
+                reach[i] *= -0.4
+                if lost < 3:
+                    continue
+                won = 6  # the corners must differ
+            here, y_here = x[i], y
+            reach[i] *= 3.0
+            won += 1
+        x[i] = here
+        return y_here, calls
+
+    @njit(nogil=True, error_model="numpy")
+    def simplex(data, start, steps, low, high, tolerance, max_calls):
+        n = start.size
+        outer, x, reach = np.empty(n), np.empty(n), steps.copy()
+        centre, reflected, trial = np.empty(n), np.empty(n), np.empty(n)
+        best = inside(start, low, high)
+        for i in range(n):
+            if low[i] < high[i]:
+                slope = 0.5 * abs((high[i] - low[i]) * math.cos(best[i]))
+                if slope != 0.0:
+                    reach[i] = steps[i] / slope
+            reach[i] = max(reach[i], _SMALL * abs(best[i]))
+        corners, heights = np.empty((n + 1, n)), np.empty(n + 1)
+        best_y = value(best, low, high, outer, data)
+        calls, converged = 1, False
+        begin = True
+        top, bottom, spread, before = n, n, math.inf, math.inf
+        while True:
+            if begin:  # a corner along each axis, from one to the next
+                begin = False
+                between(1.0, best, 0.0, best, x)
+                between(1.0, best, 0.0, best, corners[n])
+                heights[n], bottom = best_y, n
+                lowest = best_y
+                for i in range(n):
+                    heights[i], used = search(x, i, best_y, reach, low, high, outer, data)
+                    calls += used
+                    between(1.0, x, 0.0, x, corners[i])
+                    if heights[i] < lowest:
+                        lowest, bottom = heights[i], i
+                best_y = lowest
+                top = worst(heights)
+                spread, before = math.inf, math.inf
+            converged = before < tolerance and spread < tolerance
+            if converged or calls > max_calls:
+                # the middle of all corners but the worst may be lower still
+                opposite(corners, top, centre)
+                y = value(centre, low, high, outer, data)
+                calls += 1
+                if y < best_y:
+                    best_y, heights[top], bottom = y, y, top
+                    between(1.0, centre, 0.0, centre, corners[top])
+                    top = worst(heights)
+                    spread = heights[top] - heights[bottom]
+                between(1.0, corners[bottom], 0.0, centre, best)
+                if max_calls - calls < 3 * n or spread <= 2.0 * tolerance:
+                    break
+                extent(corners, reach)
+                begin = True
+                continue
+            before = spread
+            opposite(corners, top, centre)
+            between(2.0, centre, -1.0, corners[top], reflected)
+            y = value(reflected, low, high, outer, data)
+            calls += 1
+            if y < best_y:
+                between(2.0, reflected, -1.0, centre, trial)
+                y_trial = value(trial, low, high, outer, data)
+                calls += 1
+                y1, y2 = 4.0 * (y - heights[top]), 2.0 * (y_trial - heights[top])
+                rho = (
+                    0.5 * (4.0 * y1 - 2.0 * y2) / (y1 - y2)
+                )  # of a parabola through both and the worst corner
+                y_far = math.inf
+                if rho >= 4.0:
+                    rho = min(rho, 8.0)
+                    between(rho, centre, 1.0 - rho, corners[top], x)
+                    y_far = value(x, low, high, outer, data)
+                    calls += 1
+                if y_far < best_y and y_far < y_trial:
+                    y = y_far
+                    between(1.0, x, 0.0, x, reflected)
+                elif y_trial < best_y:
+                    y = y_trial
+                    between(1.0, trial, 0.0, trial, reflected)
+            else:
+                inner = y >= heights[top]
+                if not inner:
+                    heights[top] = y
+                    between(1.0, reflected, 0.0, reflected, corners[top])
+                    inner = worst(heights) == top
+                if not inner:
+                    top = worst(heights)
+                    spread = heights[top] - heights[bottom]
+                    continue
+                between(0.5, corners[top], 0.5, centre, reflected)
+                y = value(reflected, low, high, outer, data)
+                calls += 1
+                if y > heights[top]:
+                    extent(corners, reach)
+                    between(1.0, corners[bottom], 0.0, centre, best)
+                    begin = True
+                    continue
+            heights[top] = y
+            between(1.0, reflected, 0.0, reflected, corners[top])
+            if y < best_y:
+                best_y, bottom = y, top
+            top = worst(heights)
+            spread = heights[top] - heights[bottom]
+        outside(best, low, high, outer)
+        return outer, best_y, calls, converged
+
+    return simplex

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
-from icecol.reco.kernels.simplex import simplex
+from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 from icecol.reco.kernels.track_seed import closest_to_cog, shifted_time
 
@@ -65,7 +65,9 @@ def track_fit(
             return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, -1.0, -1.0
         status = float(FAILED_TO_CONVERGE)
         return vertex[0], vertex[1], vertex[2], t0, seed_zenith, seed_azimuth, status, nan, nan, -1.0, -1.0
-    best = minimise(event, form, vertex, t0, seed_zenith, seed_azimuth, jitter, noise, ice, tolerance, max_calls)
+    best = minimise(
+        event, form, vertex, t0, seed_zenith, seed_azimuth, jitter, noise, ice, tolerance, max_calls
+    )
     first, zenith, azimuth, first_time = best[0], seed_zenith, seed_azimuth, t0
     if best[3]:
         vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
@@ -76,7 +78,9 @@ def track_fit(
         other_zenith, other_azimuth = math.acos(cos), 2.0 * math.pi * ((azimuth / (2.0 * math.pi) + b) % 1.0)
         v, t = tweak(event, cog, vertex, first_time, zenith, azimuth, shift, max_mean_residual)
         v, t = tweak(event, cog, v, t, other_zenith, other_azimuth, shift, max_mean_residual)
-        fit = minimise(event, form, v, t, other_zenith, other_azimuth, jitter, noise, ice, tolerance, max_calls)
+        fit = minimise(
+            event, form, v, t, other_zenith, other_azimuth, jitter, noise, ice, tolerance, max_calls
+        )
         if fit[3] and (not found or fit[1] < best[1]):
             best, best_time, found = fit, t, True
     p, logl, calls, _ = best
@@ -85,6 +89,35 @@ def track_fit(
         return vertex[0], vertex[1], vertex[2], t0, zenith, azimuth, status, nan, nan, ndof, calls + 1.0
     zenith, azimuth = folded(p[3], p[4])
     return p[0], p[1], p[2], best_time, zenith, azimuth, float(OK), logl, logl / ndof, ndof, calls + 1.0
+
+
+@njit(nogil=True, error_model="numpy")
+def event_likelihood(
+    time,
+    charge,
+    omkey,
+    x,
+    y,
+    z,
+    track_x,
+    track_y,
+    track_z,
+    track_time,
+    track_zenith,
+    track_azimuth,
+    form,
+    jitter,
+    noise,
+    ice,
+):
+    """Return logl, rlogl and ndof of a track for the pulses of one event, sorted by omkey."""
+    event = hits(time, charge, omkey, x, y, z, form)
+    vertex = (track_x, track_y, track_z)
+    ndof = event[0].shape[1] - 5.0
+    if math.isnan(track_x + track_y + track_z + track_time + track_zenith + track_azimuth):
+        return math.nan, math.nan, ndof
+    logl = track_likelihood(event, form, vertex, track_time, track_zenith, track_azimuth, jitter, noise, ice)
+    return logl, logl / ndof if ndof > 0.0 else math.nan, ndof
 
 
 @njit(nogil=True, error_model="numpy")
@@ -110,21 +143,24 @@ def tweak(event, cog, vertex, time, zenith, azimuth, shift, max_mean_residual):
 
 
 @njit(nogil=True, error_model="numpy")
+def objective(parameters, data):
+    """Return -ln L at x, y, z, zenith, azimuth."""
+    event, form, time, jitter, noise, ice = data
+    vertex = (parameters[0], parameters[1], parameters[2])
+    return track_likelihood(event, form, vertex, time, parameters[3], parameters[4], jitter, noise, ice)
+
+
+_simplex = minimiser(objective)
+
+
+@njit(nogil=True, error_model="numpy")
 def minimise(event, form, vertex, time, zenith, azimuth, jitter, noise, ice, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth; see `simplex` for the result."""
     start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
     steps = np.array(_STEPS)
     high = np.array([_LIMIT, _LIMIT, _LIMIT, 0.0, 0.0])
     data = (event, form, time, jitter, noise, ice)
-    return simplex(objective, data, start, steps, -high, high, tolerance, max_calls)
-
-
-@njit(nogil=True, error_model="numpy")
-def objective(parameters, data):
-    """Return -ln L at x, y, z, zenith, azimuth."""
-    event, form, time, jitter, noise, ice = data
-    vertex = (parameters[0], parameters[1], parameters[2])
-    return track_likelihood(event, form, vertex, time, parameters[3], parameters[4], jitter, noise, ice)
+    return _simplex(data, start, steps, -high, high, tolerance, max_calls)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -31,7 +31,7 @@ def hits(time, charge, omkey, x, y, z, form):
     """
     first = first_pulses(omkey)
     n = first.size - 1
-    every = form == SPE_ALL or form == SPEQ_ALL
+    every = form in (SPE_ALL, SPEQ_ALL)
     place = np.empty((3, n))
     offsets = first if every else np.arange(n + 1)
     times, weights = np.empty(offsets[n]), np.ones(offsets[n])
@@ -89,7 +89,7 @@ def of_sensor(form, begin, end, times, weights, t0, xi, rho, jitter):
     """Return the likelihood of the pulses of one sensor, the light that is not scattered arriving at t0."""
     t, n = times[begin] - t0, weights[begin]
     p = convoluted(t, xi, rho, jitter)
-    if form == MPE or form == MPE_PLAIN:
+    if form >= MPE:
         if n < 2.0:
             return p
         before = fast_integral(t, xi, rho, jitter) if form == MPE else integral(t, xi, rho)
