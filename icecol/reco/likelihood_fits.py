@@ -8,8 +8,10 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.features import Kernel
+from icecol.reco.jagged import frozen
 from icecol.reco.kernels import track_fit as kernels
 from icecol.reco.kernels.pandel import H2
+from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import MPE, MPE_PLAIN, SPE_1ST, SPE_ALL, SPEQ_ALL
 from icecol.reco.kernels.track_seed import T_FIRST, T_MEAN, T_NONE
 
@@ -21,6 +23,8 @@ FORMS: Final = {
     "MPEPlain": MPE_PLAIN,
 }
 """What of the pulses of a sensor a likelihood takes."""
+MINIMIZERS: Final = {"simplex": 0, "BFGS": 1}
+"""Minuit's simplex, or the quasi-Newton method with the gradient."""
 TIME_SHIFTS: Final = {"TNone": T_NONE, "TMean": T_MEAN, "TFirst": T_FIRST}
 """How the time of a seed is set."""
 
@@ -49,6 +53,8 @@ def spe_fit(
     noise: float = 1e-8,
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
+    minimizer: str = "simplex",
+    tables: bool = False,
     tolerance: float = 1e-4,
     max_calls: int = 1000,
 ) -> pl.Expr:
@@ -75,6 +81,12 @@ def spe_fit(
     time_shift, max_mean_time_residual
         "TFirst" sets the time of a seed so that no first pulse comes before direct light, but for those more than
         max_mean_time_residual ns below the mean; "TMean" so that the mean residual is 0; "TNone" keeps it.
+    minimizer
+        "simplex", or "BFGS", which follows the gradient: fewer calls, and another of the minima where there are
+        several, as often a better as a worse one; give it iterations.
+    tables
+        Look the density up in a table good to 5e-9 while minimising (with BFGS always). logl is computed at the end
+        without it.
     tolerance, max_calls
         The simplex ends when -ln L differs by less than `tolerance` over it (twice in a row; IceTray's setting 0.001
         comes to 1e-4), or without result after max_calls calls.
@@ -100,6 +112,8 @@ def spe_fit(
         noise=noise,
         time_shift=time_shift,
         max_mean_time_residual=max_mean_time_residual,
+        minimizer=minimizer,
+        tables=tables,
         tolerance=tolerance,
         max_calls=max_calls,
     )
@@ -115,6 +129,8 @@ def mpe_fit(
     noise: float = 1e-8,
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
+    minimizer: str = "simplex",
+    tables: bool = False,
     tolerance: float = 1e-4,
     max_calls: int = 1000,
 ) -> pl.Expr:
@@ -132,6 +148,8 @@ def mpe_fit(
         noise=noise,
         time_shift=time_shift,
         max_mean_time_residual=max_mean_time_residual,
+        minimizer=minimizer,
+        tables=tables,
         tolerance=tolerance,
         max_calls=max_calls,
     )
@@ -154,7 +172,9 @@ def track_likelihood(
     if jitter is None:
         jitter = 4.0 if kind >= MPE else 15.0
     columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
-    return _LIKELIHOOD(pulses, **columns, form=kind, jitter=float(jitter), noise=float(noise), ice=H2)
+    return _LIKELIHOOD(
+        pulses, **columns, form=kind, jitter=float(jitter), noise=float(noise), ice=H2, table=frozen(EXACT)
+    )
 
 
 def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
@@ -175,6 +195,8 @@ def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
         shift=_choice("time_shift", settings["time_shift"], TIME_SHIFTS),
         max_mean_residual=float(settings["max_mean_time_residual"]),
         iterations=int(settings["iterations"]),
+        gradient=_choice("minimizer", settings["minimizer"], MINIMIZERS) == 1,
+        table=frozen(pandel_table() if settings["tables"] or settings["minimizer"] == "BFGS" else EXACT),
         tolerance=float(settings["tolerance"]),
         max_calls=int(settings["max_calls"]),
     )

@@ -14,6 +14,7 @@ import math
 
 from numba import njit
 
+from icecol.reco.kernels.pandel_table import LEAST_XI, tabulated
 from icecol.reco.kernels.special import gamma_p, gamma_q, kummer, tricomi
 
 H2 = (1.0 / 556.7 + 0.2997924 / 1.35634 / 98.0, 33.29, 0.8395, 3.094, -3.946, 4.636)
@@ -32,33 +33,87 @@ def pandel(t, xi, rho):
 
 
 @njit(nogil=True, error_model="numpy")
-def convoluted(t, xi, rho, sigma):
-    """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`.
-
-    The forms are approximations outside of -5 sigma <= t <= 30 sigma, xi <= 5 (to 2e-5 where xi > 1, elsewhere to a
-    few per cent near the edge), and differ by that much where regions meet.
-    """
-    if xi <= 0.0:
-        p = math.exp(-0.5 * (t / sigma) ** 2) / (math.sqrt(2.0 * math.pi) * sigma)
-    elif xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma:
-        p = _near(t, xi, rho, sigma)
-    elif xi <= 1.0 and t > 0.0:
-        rs = rho * sigma
-        log = xi * math.log(rho) + (xi - 1.0) * math.log(t) - rho * t + 0.5 * rs * rs - math.lgamma(xi)
-        p = math.exp(log)
-    elif xi <= 1.0:
-        rs, u = rho * sigma, t / sigma
-        p = (rs / (rs - u)) ** xi * math.exp(-0.5 * u * u) / (math.sqrt(2.0 * math.pi) * sigma)
-    else:
-        p = math.exp(_log_far(t, xi, rho, sigma))
-    return max(SMALLEST, p)
+def timing(rho, sigma):
+    """Return what the convoluted density needs of rho (1/ns) and jitter (ns): both, and two logarithms."""
+    return rho, sigma, math.log(rho * sigma), math.log(math.sqrt(2.0 * math.pi) * sigma)
 
 
 @njit(nogil=True, error_model="numpy")
-def _near(t, xi, rho, sigma):
-    """Return the convolution by confluent hypergeometric functions: parabolic cylinder functions D_-xi(eta)."""
+def convoluted(t, xi, timing, table):
+    """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`.
+
+    The forms are approximations outside of -5 sigma <= t <= 30 sigma, xi <= 5 (to 2e-5 where xi > 1, elsewhere to a
+    few per cent near the edge), and differ by that much where regions meet. Inside they are exact, or from the table
+    (`pandel_table()`, else `EXACT`).
+    """
+    sigma = timing[1]
+    if xi <= 0.0:
+        p = math.exp(-0.5 * (t / sigma) ** 2 - timing[3])
+    elif xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma:
+        p = math.exp(_log_tabulated(t, xi, timing, table)[0]) if covers(xi, table) else _near(t, xi, timing)
+    elif xi <= 1.0:
+        p = math.exp(_log_close(t, xi, timing))
+    else:
+        p = math.exp(_log_far(t, xi, timing))
+    return max(SMALLEST, p)  # nan, too, becomes the smallest
+
+
+@njit(nogil=True, error_model="numpy")
+def slopes(t, xi, timing, table):
+    """Return the density of `convoluted`, and the slopes of its logarithm in t and xi, 0 where it is smallest.
+
+    Needs a table.
+    """
+    sigma = timing[1]
+    if xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma and covers(xi, table):
+        log, in_xi, in_eta = _log_tabulated(t, xi, timing, table)
+        p, in_t, in_xi = math.exp(log), -(in_eta + t / sigma) / sigma, timing[2] + in_xi
+    else:
+        p = convoluted(t, xi, timing, table)
+        a, b = 1e-4 * sigma, 1e-4 * xi
+        if xi <= 1.0:
+            in_t = _log_close(t + a, xi, timing) - _log_close(t - a, xi, timing)
+            in_xi = _log_close(t, xi + b, timing) - _log_close(t, xi - b, timing)
+        else:
+            in_t = _log_far(t + a, xi, timing) - _log_far(t - a, xi, timing)
+            in_xi = _log_far(t, xi + b, timing) - _log_far(t, xi - b, timing)
+        in_t, in_xi = in_t / (2.0 * a), in_xi / (2.0 * b)
+    if p <= SMALLEST or math.isnan(p):
+        return SMALLEST, 0.0, 0.0
+    return p, in_t, in_xi
+
+
+@njit(nogil=True, error_model="numpy")
+def covers(xi, table):
+    """Tell whether there is a table, and it has that xi; times and jitters in use are all in it."""
+    return table.shape[0] > 0 and xi >= LEAST_XI
+
+
+@njit(nogil=True, error_model="numpy")
+def _log_tabulated(t, xi, timing, table):
+    rho, sigma, log_rs, log_norm = timing
+    u = t / sigma
+    value, in_xi, in_eta = tabulated(xi, rho * sigma - u, table)
+    return xi * log_rs - 0.5 * u * u + value - log_norm, in_xi, in_eta
+
+
+@njit(nogil=True, error_model="numpy")
+def _log_close(t, xi, timing):
+    """Return the logarithm of the density for small xi, long before or after direct light."""
+    rho, sigma, log_rs, log_norm = timing
     rs, u = rho * sigma, t / sigma
-    eta = rs - u
+    if t > 0.0:
+        x = rho * t
+        return xi * math.log(x) - math.log(t) - x + 0.5 * rs * rs - math.lgamma(xi)
+    return xi * (log_rs - math.log(rs - u)) - 0.5 * u * u - log_norm
+
+
+@njit(nogil=True, error_model="numpy")
+def _near(t, xi, timing):
+    """Return the convolution by confluent hypergeometric functions: parabolic cylinder functions D_-xi(eta)."""
+    rho, sigma, log_rs, _ = timing
+    u = t / sigma
+    eta = rho * sigma - u
     x = 0.5 * eta * eta
     if eta > 1.35:  # the two terms below would cancel
         h = tricomi(0.5 * xi, 0.5, x) / math.sqrt(math.pi)
@@ -68,37 +123,38 @@ def _near(t, xi, rho, sigma):
             term *= (2.0 * k - 1.0 - xi) * (2.0 * k - xi) / (4.0 * k * x)
             total += term
             k += 1.0
-        log = xi * math.log(rs) + (xi - 1.0) * math.log(-eta) + x - 0.5 * u * u - math.lgamma(xi)
+        log = xi * log_rs + (xi - 1.0) * math.log(-eta) + x - 0.5 * u * u - math.lgamma(xi)
         return math.exp(log) * total / sigma
     else:
         h = kummer(0.5 * xi, 0.5, x) / math.gamma(0.5 * (xi + 1.0))
         h -= math.sqrt(2.0) * eta * kummer(0.5 * (xi + 1.0), 1.5, x) / math.gamma(0.5 * xi)
-    return math.exp(xi * math.log(rs / math.sqrt(2.0)) - 0.5 * u * u) / (sigma * math.sqrt(2.0)) * h
+    return math.exp(xi * (log_rs - 0.5 * math.log(2.0)) - 0.5 * u * u) / (sigma * math.sqrt(2.0)) * h
 
 
 @njit(nogil=True, error_model="numpy")
-def _log_far(t, xi, rho, sigma):
+def _log_far(t, xi, timing):
     """Return the logarithm of the density from the uniform expansion of D_-xi(eta) for large xi."""
-    rs, u = rho * sigma, t / sigma
-    eta = rs - u
+    rho, sigma, log_rs, log_norm = timing
+    u = t / sigma
+    eta = rho * sigma - u
     k1 = 2.0 * xi - 1.0
     z = abs(eta) / math.sqrt(2.0 * k1)
     w = math.sqrt(1.0 + z * z)
     k = 0.5 * (z * w + math.log(z + w))
     b = 0.5 * (z / w - 1.0)
-    n1 = b * (9.0 + b * (30.0 + b * 20.0)) / 12.0
-    n2 = b * b * (945.0 + b * (8028.0 + b * (19404.0 + b * (18480.0 + b * 6160.0)))) / 288.0
+    n1 = b * (9.0 + b * (30.0 + b * 20.0)) / (12.0 * k1)
+    n2 = b * b * (945.0 + b * (8028.0 + b * (19404.0 + b * (18480.0 + b * 6160.0)))) / (288.0 * k1 * k1)
     n3 = 20546550.0 + b * (
         94064328.0 + b * (200166120.0 + b * (220540320.0 + b * (122522400.0 + b * 27227200.0)))
     )
-    n3 = (1403325.0 + b * n3) * b * b * b / 51840.0
-    log = xi * math.log(rs) - 0.5 * u * u + 0.25 * eta * eta - math.log(sigma)
+    n3 = (1403325.0 + b * n3) * b * b * b / (51840.0 * k1 * k1 * k1)
+    log = xi * log_rs - 0.5 * u * u + 0.25 * eta * eta - log_norm
     if eta <= 0.0:
-        log += 0.25 - 0.5 * xi + k * k1 - 0.5 * math.log(w) - 0.5 * xi * math.log(2.0)
+        log += 0.25 - 0.5 * xi + k * k1 + 0.5 * (math.log(2.0 * math.pi) - xi * math.log(2.0))
         log += 0.5 * (xi - 1.0) * math.log(k1) - math.lgamma(xi)
-        return log + math.log(1.0 - n1 / k1 + n2 / k1**2 - n3 / k1**3)
-    log += 0.5 * xi * (math.log(2.0 / k1) + 1.0) - 0.25 - k * k1 - 0.5 * math.log(w)
-    return log + math.log(1.0 + n1 / k1 + n2 / k1**2 + n3 / k1**3) - math.log(2.0 * math.sqrt(math.pi))
+        return log + math.log((1.0 - n1 + n2 - n3) / math.sqrt(w))
+    log += 0.5 * xi * (math.log(2.0) - math.log(k1) + 1.0) - 0.25 - k * k1 - 0.5 * math.log(2.0)
+    return log + math.log((1.0 + n1 + n2 + n3) / math.sqrt(w))
 
 
 @njit(nogil=True, error_model="numpy")

@@ -78,10 +78,10 @@ def tricomi(a, b, x):
     for k in range(int(90.0 / x) + 10, 0, -1):
         ratio = 1.0 / (2.0 * (a + k) - b + x - (a + k) * (a + k - b + 1.0) * ratio)
     slope = a * ((a - b + 1.0) * ratio - 1.0) / x
-    term, m, dm, k = 1.0, 1.0, 0.0, 0.0
+    term, m, dm, n = 1.0, 1.0, 0.0, 0.0
     while term > 1e-17 * m:
-        term *= (a + k) * x / ((b + k) * (1.0 + k))
-        k += 1.0
+        term *= (a + n) * x / ((b + n) * (1.0 + n))
+        n += 1.0
         m += term
-        dm += k * term
+        dm += n * term
     return math.exp(x - b * math.log(x) + math.lgamma(b) - math.lgamma(a)) / (dm / x - m * slope)
