@@ -86,7 +86,7 @@ def minimiser(objective):
     compiled code would keep numba from storing that code.)
     """
 
-    @njit(nogil=True, error_model="numpy", inline="always")
+    @njit(nogil=True, error_model="numpy")
     def value(inner, low, high, outer, data):
         outside(inner, low, high, outer)
         return objective(outer, data)
