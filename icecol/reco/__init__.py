@@ -30,6 +30,7 @@ from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
 from icecol.reco.inertia import tensor_of_inertia
+from icecol.reco.likelihood_fits import mpe_fit, spe_fit, track_likelihood
 from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
@@ -70,11 +71,13 @@ __all__ = [
     "kernel",
     "layer_veto",
     "linefit",
+    "mpe_fit",
     "opening_angle",
     "seeded_rt",
     "select_doms",
     "slc_pulses",
     "smt",
+    "spe_fit",
     "static_time_window",
     "string_trigger",
     "tensor_of_inertia",
@@ -82,5 +85,6 @@ __all__ = [
     "time_window",
     "topological_split",
     "track_characteristics",
+    "track_likelihood",
     "with_features",
 ]

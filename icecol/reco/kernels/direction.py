@@ -1,4 +1,4 @@
-"""From a velocity to the direction that a particle came from, as IceTray's I3Direction has it."""
+"""Between a velocity and the direction that a particle came from, as IceTray's I3Direction has it."""
 
 from __future__ import annotations
 
@@ -27,3 +27,10 @@ def direction(vx, vy, vz):
     if azimuth >= 2 * math.pi:
         azimuth -= 2 * math.pi
     return math.pi - theta, azimuth
+
+
+@njit(nogil=True, error_model="numpy")
+def towards(zenith, azimuth):
+    """Return the unit vector along which a particle from (zenith, azimuth) flies, to the last bit as IceTray's."""
+    theta, phi = math.pi - zenith, azimuth + math.pi
+    return math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)

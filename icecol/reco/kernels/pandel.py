@@ -1,0 +1,195 @@
+"""Pandel's distribution of photon arrival times in ice: as it is, folded with a Gaussian, and its integrals.
+
+With t the time after a photon that was not scattered (ns), xi the effective distance over the scattering length and
+rho the rate of absorption (1/ns), the arrival time of a photon is Gamma distributed: shape xi, rate rho. The jitter
+of the sensor is a Gaussian of width sigma (ns) around it.
+
+Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169; van Eijndhoven, Fadiran and Japaridze, Astropart.
+Phys. 28 (2007) 456: the regions, in each of which another form of the convolution is used, are theirs.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from icecol.reco.kernels.pandel_table import LEAST_XI, tabulated
+from icecol.reco.kernels.special import gamma_p, gamma_q, kummer, tricomi
+
+H2 = (1.0 / 556.7 + 0.2997924 / 1.35634 / 98.0, 33.29, 0.8395, 3.094, -3.946, 4.636)
+"""IceTray's ice model H2: rho (1/ns: decay time 556.7 ns, absorption length 98 m), scattering length (m), and P1,
+P0[0], P0[1], P0[2] of the effective distance of a sensor from a track."""
+SMALLEST = 1.1754943508222875e-38
+"""The least value of the convoluted density (FLT_MIN), so that its logarithm exists."""
+
+
+@njit(nogil=True, error_model="numpy")
+def pandel(t, xi, rho):
+    """Return the density of arrival times without jitter, in 1/ns: rho^xi t^(xi - 1) exp(-rho t) / Gamma(xi)."""
+    if t <= 0.0 or xi <= 0.0:
+        return 0.0
+    return math.exp(xi * math.log(rho) + (xi - 1.0) * math.log(t) - rho * t - math.lgamma(xi))
+
+
+@njit(nogil=True, error_model="numpy")
+def timing(rho, sigma):
+    """Return what the convoluted density needs of rho (1/ns) and jitter (ns): both, and two logarithms."""
+    return rho, sigma, math.log(rho * sigma), math.log(math.sqrt(2.0 * math.pi) * sigma)
+
+
+@njit(nogil=True, error_model="numpy")
+def convoluted(t, xi, timing, table):
+    """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`.
+
+    The forms are approximations outside of -5 sigma <= t <= 30 sigma, xi <= 5 (to 2e-5 where xi > 1, elsewhere to a
+    few per cent near the edge), and differ by that much where regions meet. Inside they are exact, or from the table
+    (`pandel_table()`, else `EXACT`).
+    """
+    sigma = timing[1]
+    if xi <= 0.0:
+        p = math.exp(-0.5 * (t / sigma) ** 2 - timing[3])
+    elif xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma:
+        p = math.exp(_log_tabulated(t, xi, timing, table)[0]) if covers(xi, table) else _near(t, xi, timing)
+    elif xi <= 1.0:
+        p = math.exp(_log_close(t, xi, timing))
+    else:
+        p = math.exp(_log_far(t, xi, timing))
+    return max(SMALLEST, p)  # nan, too, becomes the smallest
+
+
+@njit(nogil=True, error_model="numpy")
+def slopes(t, xi, timing, table):
+    """Return the density of `convoluted`, and the slopes of its logarithm in t and xi, 0 where it is smallest.
+
+    Needs a table.
+    """
+    sigma = timing[1]
+    if xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma and covers(xi, table):
+        log, in_xi, in_eta = _log_tabulated(t, xi, timing, table)
+        p, in_t, in_xi = math.exp(log), -(in_eta + t / sigma) / sigma, timing[2] + in_xi
+    else:
+        p = convoluted(t, xi, timing, table)
+        a, b = 1e-4 * sigma, 1e-4 * xi
+        if xi <= 1.0:
+            in_t = _log_close(t + a, xi, timing) - _log_close(t - a, xi, timing)
+            in_xi = _log_close(t, xi + b, timing) - _log_close(t, xi - b, timing)
+        else:
+            in_t = _log_far(t + a, xi, timing) - _log_far(t - a, xi, timing)
+            in_xi = _log_far(t, xi + b, timing) - _log_far(t, xi - b, timing)
+        in_t, in_xi = in_t / (2.0 * a), in_xi / (2.0 * b)
+    if p <= SMALLEST or math.isnan(p):
+        return SMALLEST, 0.0, 0.0
+    return p, in_t, in_xi
+
+
+@njit(nogil=True, error_model="numpy")
+def covers(xi, table):
+    """Tell whether there is a table, and it has that xi; times and jitters in use are all in it."""
+    return table.shape[0] > 0 and xi >= LEAST_XI
+
+
+@njit(nogil=True, error_model="numpy")
+def _log_tabulated(t, xi, timing, table):
+    rho, sigma, log_rs, log_norm = timing
+    u = t / sigma
+    value, in_xi, in_eta = tabulated(xi, rho * sigma - u, table)
+    return xi * log_rs - 0.5 * u * u + value - log_norm, in_xi, in_eta
+
+
+@njit(nogil=True, error_model="numpy")
+def _log_close(t, xi, timing):
+    """Return the logarithm of the density for small xi, long before or after direct light."""
+    rho, sigma, log_rs, log_norm = timing
+    rs, u = rho * sigma, t / sigma
+    if t > 0.0:
+        x = rho * t
+        return xi * math.log(x) - math.log(t) - x + 0.5 * rs * rs - math.lgamma(xi)
+    return xi * (log_rs - math.log(rs - u)) - 0.5 * u * u - log_norm
+
+
+@njit(nogil=True, error_model="numpy")
+def _near(t, xi, timing):
+    """Return the convolution by confluent hypergeometric functions: parabolic cylinder functions D_-xi(eta)."""
+    rho, sigma, log_rs, _ = timing
+    u = t / sigma
+    eta = rho * sigma - u
+    x = 0.5 * eta * eta
+    if eta > 1.35:  # the two terms below would cancel
+        h = tricomi(0.5 * xi, 0.5, x) / math.sqrt(math.pi)
+    elif eta < 0.0 and x > 40.0:  # asymptotic series of both terms, exp(x) taken into the exponent
+        term, total, k = 1.0, 1.0, 1.0
+        while abs(term) > 1e-16 * total and k < 40.0:
+            term *= (2.0 * k - 1.0 - xi) * (2.0 * k - xi) / (4.0 * k * x)
+            total += term
+            k += 1.0
+        log = xi * log_rs + (xi - 1.0) * math.log(-eta) + x - 0.5 * u * u - math.lgamma(xi)
+        return math.exp(log) * total / sigma
+    else:
+        h = kummer(0.5 * xi, 0.5, x) / math.gamma(0.5 * (xi + 1.0))
+        h -= math.sqrt(2.0) * eta * kummer(0.5 * (xi + 1.0), 1.5, x) / math.gamma(0.5 * xi)
+    return math.exp(xi * (log_rs - 0.5 * math.log(2.0)) - 0.5 * u * u) / (sigma * math.sqrt(2.0)) * h
+
+
+@njit(nogil=True, error_model="numpy")
+def _log_far(t, xi, timing):
+    """Return the logarithm of the density from the uniform expansion of D_-xi(eta) for large xi."""
+    rho, sigma, log_rs, log_norm = timing
+    u = t / sigma
+    eta = rho * sigma - u
+    k1 = 2.0 * xi - 1.0
+    z = abs(eta) / math.sqrt(2.0 * k1)
+    w = math.sqrt(1.0 + z * z)
+    k = 0.5 * (z * w + math.log(z + w))
+    b = 0.5 * (z / w - 1.0)
+    n1 = b * (9.0 + b * (30.0 + b * 20.0)) / (12.0 * k1)
+    n2 = b * b * (945.0 + b * (8028.0 + b * (19404.0 + b * (18480.0 + b * 6160.0)))) / (288.0 * k1 * k1)
+    n3 = 20546550.0 + b * (
+        94064328.0 + b * (200166120.0 + b * (220540320.0 + b * (122522400.0 + b * 27227200.0)))
+    )
+    n3 = (1403325.0 + b * n3) * b * b * b / (51840.0 * k1 * k1 * k1)
+    log = xi * log_rs - 0.5 * u * u + 0.25 * eta * eta - log_norm
+    if eta <= 0.0:
+        log += 0.25 - 0.5 * xi + k * k1 + 0.5 * (math.log(2.0 * math.pi) - xi * math.log(2.0))
+        log += 0.5 * (xi - 1.0) * math.log(k1) - math.lgamma(xi)
+        return log + math.log((1.0 - n1 + n2 - n3) / math.sqrt(w))
+    log += 0.5 * xi * (math.log(2.0) - math.log(k1) + 1.0) - 0.25 - k * k1 - 0.5 * math.log(2.0)
+    return log + math.log((1.0 + n1 + n2 + n3) / math.sqrt(w))
+
+
+@njit(nogil=True, error_model="numpy")
+def integral(t, xi, rho):
+    """Return the chance of an arrival before t, without jitter."""
+    if xi <= 0.0:
+        return 1.0 if t >= 0.0 else 0.0
+    return gamma_p(xi, rho * t)
+
+
+@njit(nogil=True, error_model="numpy")
+def fast_integral(t, xi, rho, sigma):
+    """Return the chance of an arrival before t with a jitter that is even up to 2.5 sqrt(2) sigma on either side.
+
+    What IceTray calls the fast approximation: the incomplete gamma function at both ends, and between them the
+    integral of density times error function by the midpoint rule with four steps, which are even in t^xi.
+    """
+    if xi <= 0.0:
+        return 0.5 * (1.0 + math.erf(t / sigma))
+    a = math.sqrt(2.0) * sigma
+    low, high = max(0.0, t - 2.5 * a), max(0.0, t + 2.5 * a)
+    rest = 0.5 * (gamma_q(xi, rho * low) + gamma_q(xi, rho * high))
+    norm = 0.5 * math.exp(xi * math.log(rho) - math.lgamma(xi))
+    edge = min(0.4, high)
+    if xi < 1.0 and low < edge:  # the pole at 0 is integrated by itself
+        e = math.erf(t / a)
+        slope = math.sqrt(2.0 / math.pi) / sigma * math.exp(-0.5 * (t / sigma) ** 2) + rho * e
+        rest -= norm * (
+            e * (edge**xi - low**xi) / xi - slope * (edge ** (xi + 1.0) - low ** (xi + 1.0)) / (xi + 1.0)
+        )
+        low = edge
+    if low < high:
+        begin = low**xi / xi
+        step = (high**xi / xi - begin) / 4.0
+        for i in range(4):
+            y = ((begin + (i + 0.5) * step) * xi) ** (1.0 / xi)
+            rest -= norm * step * math.exp(-rho * y) * math.erf((t - y) / a)
+    return 1.0 - min(max(rest, 0.0), 1.0)

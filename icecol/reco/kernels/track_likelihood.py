@@ -1,0 +1,185 @@
+"""Likelihood of a track: how well the arrival times at the hit sensors fit light from a particle at speed c.
+
+Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169. The numbers of this module are those of IceTray's
+ipdf, whose speed of light and Cherenkov angle are rounded.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.direction import towards
+from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.pandel import convoluted, fast_integral, integral, slopes, timing
+
+SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN = 0, 1, 2, 3, 4
+"""Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral)."""
+
+C, N_PHASE, N_GROUP, SIN = 0.2997924, 1.3195, 1.35634, 0.65241392973
+SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
+
+
+@njit(nogil=True, error_model="numpy")
+def hits(time, charge, omkey, x, y, z, form):
+    """Return what the likelihood needs of the pulses of one event, sorted by omkey, by sensor.
+
+    Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
+    of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
+    sensor, to the nearest integer and at least 1 (MPE), the charge of the pulse (SPEqAll), or 1.
+    """
+    first = first_pulses(omkey)
+    n = first.size - 1
+    every = form in (SPE_ALL, SPEQ_ALL)
+    place = np.empty((3, n))
+    offsets = first if every else np.arange(n + 1)
+    times, weights = np.empty(offsets[n]), np.ones(offsets[n])
+    for i in range(n):
+        a = first[i]
+        place[0, i], place[1, i], place[2, i] = x[a], y[a], z[a]
+        q = 0.0
+        for j in range(a, first[i + 1]):
+            q += max(charge[j], 0.0)
+            if every:
+                times[j] = time[j]
+                if form == SPEQ_ALL:
+                    weights[j] = charge[j]
+        if not every:
+            times[i] = time[a]
+            if form >= MPE and q >= 1.5:
+                weights[i] = math.floor(q + 0.5)
+    return place, offsets, times, weights
+
+
+@njit(nogil=True, error_model="numpy")
+def light(place, i, vertex, e):
+    """Return where a sensor is: along the track, closest to it, and the cosine of the light at the sensor.
+
+    The last is of the angle between the light and a sensor that looks down, as IceTray takes every sensor to do,
+    even those of the Upgrade that do not. (Where the track meets the sensor it is 0.)
+    """
+    rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
+    along = rx * e[0] + ry * e[1] + rz * e[2]
+    r = math.sqrt(rx * rx + ry * ry + rz * rz)
+    cos = along / r if r > 0.0 else 1.0
+    closest = r * math.sqrt(max(0.0, (1.0 - cos) * (1.0 + cos)))
+    path = closest / SIN
+    height = rz - (along - path / N_PHASE) * e[2]
+    return along, closest, height / path if path > 0.0 else 0.0
+
+
+@njit(nogil=True, error_model="numpy")
+def track_likelihood(hits, form, vertex, time, zenith, azimuth, jitter, noise, ice, table):
+    """Return -ln L of an infinite track at speed c.
+
+    `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); jitter (ns) and noise (1/ns, added to the
+    likelihood of each sensor). `ice` is rho (1/ns), scattering length (m), and P1, P0[0], P0[1], P0[2] of the
+    effective distance P1 d + P0[0] + P0[1] cos + P0[2] cos^2.
+    """
+    place, offsets, times, weights = hits
+    rho, scattering, p1, p00, p01, p02 = ice
+    e = towards(zenith, azimuth)
+    blur = timing(rho, jitter)
+    total = 0.0
+    for i in range(place.shape[1]):
+        along, closest, cos = light(place, i, vertex, e)
+        xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
+        t0 = time + (along + closest * SLOW) / C
+        p = of_sensor(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
+        total -= math.log(noise + p)
+    return total
+
+
+@njit(nogil=True, error_model="numpy")
+def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
+    """Return the likelihood of the pulses of one sensor, the light that is not scattered arriving at t0."""
+    t, n = times[begin] - t0, weights[begin]
+    p = convoluted(t, xi, blur, table)
+    if form >= MPE:
+        if n < 2.0:
+            return p
+        return n * p * (1.0 - arrived(form, t, xi, blur)) ** (n - 1.0)
+    if form == SPEQ_ALL:
+        p **= n
+    for j in range(begin + 1, end):
+        q = convoluted(times[j] - t0, xi, blur, table)
+        p *= q ** weights[j] if form == SPEQ_ALL else q
+    return p
+
+
+@njit(nogil=True, error_model="numpy")
+def arrived(form, t, xi, blur):
+    """Return the chance that a photon has come by t, for the form at hand."""
+    f = fast_integral(t, xi, blur[0], blur[1]) if form == MPE else integral(t, xi, blur[0])
+    return min(max(f, 0.0), 1.0)
+
+
+@njit(nogil=True, error_model="numpy")
+def track_slope(hits, form, vertex, time, zenith, azimuth, jitter, noise, ice, table, gradient):
+    """Return -ln L as `track_likelihood` does, and its gradient in x, y, z, zenith and azimuth."""
+    place, offsets, times, weights = hits
+    rho, scattering, p1, p00, p01, p02 = ice
+    e = towards(zenith, azimuth)
+    blur = timing(rho, jitter)
+    theta, phi = math.pi - zenith, azimuth + math.pi
+    in_zenith = (-math.cos(theta) * math.cos(phi), -math.cos(theta) * math.sin(phi), math.sin(theta))
+    in_azimuth = (-e[1], e[0], 0.0)
+    for k in range(5):
+        gradient[k] = 0.0
+    total = 0.0
+    for i in range(place.shape[1]):
+        along, closest, cos = light(place, i, vertex, e)
+        xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
+        t0 = time + (along + closest * SLOW) / C
+        p, in_t, in_xi = sensor_slope(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
+        total -= math.log(noise + p)
+        share = p / (noise + p)
+        if share < 1e-9 or closest <= 0.0:
+            continue
+        r = (place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2])
+        path = closest / SIN
+        for k in range(5):
+            if k < 3:
+                d_along = -e[k]
+                d_closest = (along * e[k] - r[k]) / closest
+                d_height = -1.0 if k == 2 else 0.0
+                d_ez = 0.0
+            else:
+                d = in_zenith if k == 3 else in_azimuth
+                d_along = r[0] * d[0] + r[1] * d[1] + r[2] * d[2]
+                d_closest = -along * d_along / closest
+                d_height, d_ez = 0.0, d[2]
+            d_path = d_closest / SIN
+            d_height -= (d_along - d_path / N_PHASE) * e[2] + (along - path / N_PHASE) * d_ez
+            d_cos = (d_height - cos * d_path) / path
+            d_xi = (p1 * d_closest + (p01 + 2.0 * p02 * cos) * d_cos) / scattering
+            d_t = -(d_along + d_closest * SLOW) / C
+            gradient[k] -= share * (in_t * d_t + in_xi * d_xi)
+    return total
+
+
+@njit(nogil=True, error_model="numpy")
+def sensor_slope(form, begin, end, times, weights, t0, xi, blur, table):
+    """Return the likelihood of one sensor, and the slopes of its logarithm in the time of the hit and in xi."""
+    t, n = times[begin] - t0, weights[begin]
+    p, in_t, in_xi = slopes(t, xi, blur, table)
+    if form >= MPE:
+        if n < 2.0:
+            return p, in_t, in_xi
+        left = 1.0 - arrived(form, t, xi, blur)
+        if left <= 0.0:
+            return 0.0, 0.0, 0.0
+        h = 1e-3 * blur[1]
+        in_t -= (n - 1.0) * (arrived(form, t + h, xi, blur) + left - 1.0) / (h * left)
+        h = 1e-3 * xi
+        in_xi -= (n - 1.0) * (arrived(form, t, xi + h, blur) + left - 1.0) / (h * left)
+        return n * p * left ** (n - 1.0), in_t, in_xi
+    w = n if form == SPEQ_ALL else 1.0
+    p, in_t, in_xi = p**w, w * in_t, w * in_xi
+    for j in range(begin + 1, end):
+        q, a, b = slopes(times[j] - t0, xi, blur, table)
+        w = weights[j]
+        p, in_t, in_xi = p * q**w, in_t + w * a, in_xi + w * b
+    return p, in_t, in_xi

@@ -1,0 +1,357 @@
+"""Track fits are those of IceTray: the likelihood, the path of the minimiser, what happens when there is no fit."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icecol import reco, scan_i3
+from icecol.dataset.geometry import Geometry, omkey
+from icecol.dataset.pulses import Pulses
+from icecol.reco.kernels.pandel import H2, convoluted, fast_integral, integral, timing
+from icecol.reco.kernels.pandel_table import EXACT
+from icecol.reco.testing import check_feature
+
+FILES = {
+    "oscNext_genie_level3_v02": "icecube86",
+    "oscNext_genie_level7_v02": "icecube86",
+    "oscNext_noise_level3_v02": "icecube86",
+    "upgrade_genie_step4_140028_000998": "icecube_upgrade",
+}
+STATUS = {"OK": 0, "FailedToConverge": 30, "MissingSeed": 40, None: None}
+PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
+FITS = {  # seed and settings of each of IceTray's fits
+    "SPEFitSingle": ("LineFit", "spe", 0),
+    "SPEFit2": ("SPEFitSingle", "spe", 2),
+    "MPEFit": ("SPEFit2", "mpe", 0),
+}
+
+
+def truth_frames(shared_data):
+    """Yield file, pulses (time, charge, omkey) and IceTray's fits of each series of each event."""
+    for name in FILES:
+        folder = shared_data / "truth" / "icetray" / name
+        with np.load(folder / "pulses.npz") as arrays:
+            stored = dict(arrays)
+        physics = sorted({k[:5] for k in stored if "|Split" in k})
+        for frame in json.loads((folder / "fits.json").read_text())["frames"]:
+            index, key = physics[frame["p_index"]], frame["key"]
+            p = stored.get(f"{index}|{key}", stored.get(f"{int(index) - 1:05}|{key}"))
+            if p is not None and frame["fits"]:
+                yield name, p["time"], p["charge"], omkey(p["string"], p["om"], p["pmt"]), frame["fits"]
+
+
+def number(value):
+    return math.nan if value is None else float(value)
+
+
+@pytest.fixture(scope="module")
+def fits(shared_data):
+    """Return our fits and IceTray's, [(ours, theirs)] for each of `FITS`, from the seeds that IceTray had."""
+    found = {name: [] for name in FITS}
+    for file, g in FILES.items():
+        pulses = Pulses("P", Geometry.read_parquet(shared_data / "geometry" / f"{g}.parquet"))
+        events = [e[1:] for e in truth_frames(shared_data) if e[0] == file]
+        columns = {
+            "P.time": pl.Series([e[0].tolist() for e in events], dtype=pl.List(pl.Float64)),
+            "P.charge": pl.Series([e[1].tolist() for e in events], dtype=pl.List(pl.Float32)),
+            "P.omkey": pl.Series([e[2].tolist() for e in events], dtype=pl.List(pl.Int32)),
+        }
+        for key in ("LineFit", *FITS):
+            for m in PARTICLE:
+                columns[f"{key}.{m}"] = pl.Series([number(e[3][key][m]) for e in events], dtype=pl.Float64)
+            columns[f"{key}.fit_status"] = pl.Series(
+                [STATUS[e[3][key]["fit_status"]] for e in events], dtype=pl.Int32
+            )
+        features = {
+            f"Our{name}": (reco.spe_fit if kind == "spe" else reco.mpe_fit)(pulses, seed, iterations=n)
+            for name, (seed, kind, n) in FITS.items()
+        }
+        features |= {
+            f"L{name}": reco.track_likelihood(pulses, name, form="MPE" if name == "MPEFit" else "SPE1st")
+            for name in FITS
+        }
+        rows = reco.with_features(pl.DataFrame(columns), **features).collect().to_dicts()
+        for row, event in zip(rows, events, strict=True):
+            for name in FITS:
+                ours = {
+                    m: row[f"Our{name}.{m}"]
+                    for m in (*PARTICLE, "fit_status", "logl", "rlogl", "ndof", "nmini")
+                }
+                found[name].append((ours | {"at_theirs": row[f"L{name}.logl"]}, event[3][name]))
+    return found
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_status_and_failed_fits_are_those_of_icetray(fits, name):
+    assert {0, 40 if name != "SPEFitSingle" else 30} == {ours["fit_status"] for ours, _ in fits[name]}
+    for ours, theirs in fits[name]:
+        assert ours["fit_status"] == STATUS[theirs["fit_status"]]
+        assert (ours["ndof"], ours["nmini"] < 0) == (theirs["ndof"], theirs["nmini"] < 0)
+        if ours["fit_status"]:
+            for m in PARTICLE:  # the seed, moved, or nothing
+                assert ours[m] == pytest.approx(number(theirs[m]), rel=1e-14, nan_ok=True)
+            assert math.isnan(ours["logl"])
+            assert math.isnan(ours["rlogl"])
+
+
+def converged(fits, name):
+    return [(ours, theirs) for ours, theirs in fits[name] if theirs["logl"] is not None]
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_likelihood_of_the_track_that_icetray_found_is_icetrays(fits, name):
+    pairs = converged(fits, name)
+    assert len(pairs) == 29
+    same = 0
+    for ours, theirs in pairs:
+        same += ours["at_theirs"] == pytest.approx(theirs["logl"], rel=1e-11)
+        # where the track passes a sensor at centimetres the distance has lost digits of the direction
+        assert ours["at_theirs"] == pytest.approx(theirs["logl"], rel=1e-8)
+    assert same >= 25
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_simplex_takes_the_path_that_icetray_takes(fits, name):
+    pairs = converged(fits, name)
+    same_path = [ours["nmini"] == theirs["nmini"] for ours, theirs in pairs]
+    assert np.mean(same_path) > 0.9
+    for ours, theirs in pairs:
+        assert ours["time"] == pytest.approx(theirs["time"], abs=1e-4)
+        assert ours["logl"] <= theirs["logl"] + 5e-3
+        assert ours["rlogl"] == pytest.approx(ours["logl"] / ours["ndof"])
+        if ours["nmini"] == theirs["nmini"]:
+            assert ours["logl"] == pytest.approx(theirs["logl"], abs=2e-6)
+            for m in ("zenith", "azimuth"):
+                assert ours[m] == pytest.approx(theirs[m], abs=1e-3)
+    better = [ours["logl"] <= theirs["logl"] + 1e-3 for ours, theirs in pairs]
+    assert np.mean(better) > 0.95
+
+
+STORED = {
+    "SPEFitSingle": "SPE1st",
+    "SPEFitSingle_DC": "SPE1st",
+    "SPEFit2": "SPE1st",
+    "SPEFit2_DC": "SPE1st",
+    "MPEFit": "MPE",
+    "L5_SPEFit11": "SPE1st",
+}
+
+
+def test_stored_fits_are_found_again(shared_data):
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    n, n_same, n_path = 0, 0, 0
+    for file in FILES:
+        if file.startswith("upgrade"):  # stores none
+            continue
+        frame = scan_i3(shared_data / "i3" / "real" / f"{file}_first_5_frames.i3.gz").collect()
+        pulses = Pulses("SRTInIcePulses", geometry)
+        features = {
+            f"At{key}": reco.track_likelihood(pulses, key, form=form)
+            for key, form in STORED.items()
+            if f"{key}.x" in frame.columns
+        }
+        features["New"] = reco.spe_fit(pulses)
+        features["New2"] = reco.spe_fit(pulses, "SPEFitSingle", iterations=2)
+        features["NewM"] = reco.mpe_fit(pulses, "SPEFit2")
+        rows = reco.with_features(frame, **features).collect().to_dicts()
+        for row in rows:
+            for key in features:
+                stored = {"New": "SPEFitSingle", "New2": "SPEFit2", "NewM": "MPEFit"}.get(
+                    key, key.removeprefix("At")
+                )
+                logl = row[f"{stored}FitParams.logl"]
+                if key.startswith("New"):
+                    assert row[f"{key}.fit_status"] == row[f"{stored}.fit_status"]
+                if logl is None or math.isnan(logl):
+                    continue
+                n += 1
+                n_same += row[f"{key}.logl"] == pytest.approx(logl, rel=1e-10)
+                if key.startswith("New"):
+                    n_path += row[f"{key}.nmini"] == row[f"{stored}FitParams.nmini"]
+                    assert row[f"{key}.logl"] <= logl + 1e-3
+                else:
+                    assert row[f"{key}.logl"] == pytest.approx(logl, rel=2e-5 if "SPE" in stored else 1e-9)
+    assert n == 69
+    assert n_same >= 54
+    assert n_path >= 20  # of 24
+
+
+NOMINAL = Geometry.nominal()
+PULSES = Pulses("P", NOMINAL)
+SENSORS = {r["omkey"]: r for r in NOMINAL.table().to_dicts()}
+KEYS = [omkey(36, om) for om in (20, 21, 30, 40)] + [omkey(s, 30) for s in (26, 27, 35, 37, 45)]
+EVENT = st.lists(
+    st.tuples(
+        st.one_of(st.floats(9500, 12000), st.sampled_from([9800.0, 1e6, -1e3])),
+        st.sampled_from([0.5, 1.0, 1.5, 2.25, 4.0, -1.0]),
+        st.sampled_from([*KEYS, omkey(90, 1)]),
+    ),
+    max_size=16,
+)
+EVENTS = st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=5)
+TRACK = {"x": 20.0, "y": -30.0, "z": -50.0, "time": 9700.0, "zenith": 1.1, "azimuth": 4.0, "fit_status": 0}
+
+
+def frame(events, track=TRACK):
+    types = {"P.time": pl.Float64, "P.charge": pl.Float32, "P.omkey": pl.Int32}
+    lists = {
+        name: pl.Series([None if e is None else [p[k] for p in e] for e in events], dtype=pl.List(t))
+        for k, (name, t) in enumerate(types.items())
+    }
+    return pl.DataFrame(lists).with_columns(pl.lit(v).alias(f"T.{m}") for m, v in track.items())
+
+
+def naive_logl(event, form, jitter):
+    """Return -ln L of `TRACK` by the textbook: where the light leaves the track and how far it goes."""
+    rho, scattering, p1, *p0 = H2
+    n_phase, n_group, c, sin = 1.3195, 1.35634, 0.2997924, 0.65241392973
+    zenith, azimuth = TRACK["zenith"], TRACK["azimuth"]
+    e = -np.array(
+        [math.sin(zenith) * math.cos(azimuth), math.sin(zenith) * math.sin(azimuth), math.cos(zenith)]
+    )
+    logl, n_doms = 0.0, 0
+    doms = {}
+    for t, q, key in sorted(event, key=lambda p: p[2]):
+        if key in SENSORS:
+            doms.setdefault(key, []).append((t, q))
+    for key, pulses in doms.items():
+        n_doms += 1
+        r = np.array([SENSORS[key][a] - TRACK[a] for a in "xyz"])
+        along = r @ e
+        d = math.sqrt(r @ r - along**2)
+        ray = r - (along - d / sin / n_phase) * e
+        cos = ray[2] / (d / sin)
+        xi = (p1 * d + p0[0] + p0[1] * cos + p0[2] * cos**2) / scattering
+        t0 = TRACK["time"] + (along + d * (n_phase * n_group - 1) / (sin * n_phase)) / c
+        q = sum(max(q, 0) for _, q in pulses)
+        n = int(q + 0.5) if q >= 1.5 else 1
+        p = [convoluted(t - t0, xi, timing(rho, jitter), EXACT) for t, _ in pulses]
+        if form == "SPE1st":
+            value = p[0]
+        elif form == "SPEAll":
+            value = math.prod(p)
+        elif form == "SPEqAll":
+            value = math.prod(a**w for a, (_, w) in zip(p, pulses, strict=True))
+        else:
+            t = pulses[0][0] - t0
+            f = fast_integral(t, xi, rho, jitter) if form == "MPE" else integral(t, xi, rho)
+            value = p[0] if n == 1 else n * p[0] * (1 - f) ** (n - 1)
+        logl -= math.log(1e-8 + value)
+    return logl, n_doms - 5
+
+
+@pytest.mark.parametrize("form", ["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain"])
+@settings(max_examples=40)
+@given(EVENTS)
+def test_likelihood_equals_its_slow_twin(form, events):
+    if form == "SPEqAll":
+        events = [e and [(t, abs(q), k) for t, q, k in e] for e in events]
+    found = frame(events).select(reco.track_likelihood(PULSES, "T", form=form).struct.unnest()).to_dicts()
+    for row, event in zip(found, events, strict=True):
+        if event is None:
+            assert set(row.values()) == {None}
+            continue
+        logl, ndof = naive_logl(event, form, 4.0 if form.startswith("MPE") else 15.0)
+        assert row["ndof"] == ndof
+        assert row["logl"] == pytest.approx(logl, rel=1e-9, abs=1e-9)
+        assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
+
+
+SPE = reco.spe_fit(PULSES, "T", max_calls=300)
+
+
+@settings(max_examples=15)
+@given(EVENTS)
+def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(events):
+    fits = {
+        "A": SPE,
+        "B": reco.spe_fit(PULSES, "T", minimizer="BFGS", time_shift="TNone"),
+        "C": reco.mpe_fit(PULSES, "T", tables=True, iterations=1, max_calls=300),
+    }
+    at = {"AtA": ("A", "SPE1st"), "AtB": ("B", "SPE1st"), "AtC": ("C", "MPE"), "Seed": ("T", "SPE1st")}
+    features = {n: reco.track_likelihood(PULSES, track, form=form) for n, (track, form) in at.items()}
+    for row, event in zip(
+        reco.with_features(frame(events), **fits, **features).collect().to_dicts(), events, strict=True
+    ):
+        for name in fits:
+            if event is None:
+                assert row[f"{name}.fit_status"] is None
+            elif row[f"At{name}.ndof"] <= 0:
+                assert row[f"{name}.fit_status"] == (20 if name == "C" else 30)
+                assert (row[f"{name}.ndof"], row[f"{name}.nmini"]) == (-1, -1)
+            elif row[f"{name}.fit_status"] == 0:
+                assert row[f"{name}.logl"] == pytest.approx(row[f"At{name}.logl"], rel=1e-6)
+        if event is not None and row["B.fit_status"] == 0:
+            assert (
+                row["B.logl"] <= row["Seed.logl"] + 1e-2
+            )  # the seed is moved along its track: the light is the same
+
+
+@settings(max_examples=5)
+@given(EVENTS)
+def test_a_row_does_not_know_how_its_frame_is_stored(events):
+    check_feature(SPE, frame(events))
+    check_feature(reco.track_likelihood(PULSES, "T"), frame(events))
+
+
+@pytest.mark.parametrize(
+    "change", [{"fit_status": 30}, {"fit_status": None}, {"x": math.nan}, {"zenith": None}]
+)
+def test_without_a_seed_there_is_no_fit(change):
+    event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
+    found = frame([event], TRACK | change).select(SPE.struct.unnest()).to_dicts()[0]
+    assert (found["fit_status"], found["ndof"], found["nmini"]) == (40, -1, -1)
+    assert all(math.isnan(found[m]) for m in (*PARTICLE, "logl", "rlogl"))
+
+
+def test_a_track_is_found_again():
+    """Light a little later than without scattering, at all sensors within 60 m of a track through the detector."""
+    e = -np.array([math.sin(1.1) * math.cos(4.0), math.sin(1.1) * math.sin(4.0), math.cos(1.1)])
+    r = NOMINAL.xyz - [TRACK[a] for a in "xyz"]
+    along = r @ e
+    d = np.sqrt((r * r).sum(axis=1) - along**2)
+    times = TRACK["time"] + (along + 0.917327398903 * d) / 0.299792458 + 0.5 * d
+    event = [(float(times[i]), 1.0, int(NOMINAL.omkey[i])) for i in np.flatnonzero(d < 60)]
+    assert len(event) > 20
+    seed = TRACK | {"zenith": 1.2, "azimuth": 3.9, "x": 30.0, "z": -40.0}
+    fits = {
+        "A": reco.spe_fit(PULSES, "T"),
+        "B": reco.spe_fit(PULSES, "T", tables=True),
+        "C": reco.spe_fit(PULSES, "T", minimizer="BFGS", iterations=4),
+        "D": reco.mpe_fit(PULSES, "A"),
+    }
+    row = reco.with_features(frame([event], seed), **fits).collect().to_dicts()[0]
+    for name in fits:
+        assert row[f"{name}.fit_status"] == 0
+        assert abs(row[f"{name}.zenith"] - 1.1) < 0.03
+        assert abs(row[f"{name}.azimuth"] - 4.0) < 0.03
+    assert row["B.logl"] == pytest.approx(row["A.logl"], abs=1e-2)
+    assert row["C.logl"] <= row["A.logl"] + 1e-2
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: reco.spe_fit(PULSES, form="SPE"), r"`form` must be one of SPE1st, .*, found 'SPE'"),
+        (
+            lambda: reco.mpe_fit(PULSES, time_shift="first"),
+            r"`time_shift` must be one of TNone, .*, found 'first'",
+        ),
+        (
+            lambda: reco.spe_fit(PULSES, minimizer="MIGRAD"),
+            r"`minimizer` must be one of simplex, BFGS, found",
+        ),
+        (lambda: reco.spe_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
+        (lambda: reco.track_likelihood(PULSES, form="PSA"), r"`form` must be one of"),
+    ],
+)
+def test_wrong_settings_say_what_there_is(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()

@@ -1,0 +1,115 @@
+"""The distribution of arrival times is IceTray's, and what it claims to be: a Gamma density folded with a Gaussian."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icecol.reco.kernels.pandel import (
+    H2,
+    SMALLEST,
+    convoluted,
+    fast_integral,
+    integral,
+    pandel,
+    slopes,
+    timing,
+)
+from icecol.reco.kernels.pandel_table import EXACT, LEAST_XI, pandel_table
+
+RHO, SCATTERING, P1, A0, A1, A2 = H2
+XI = st.floats(0.02, 12)
+
+
+def folded(t, xi, sigma):
+    """Fold the Gamma density with a Gaussian by the trapezoid rule in log y, in which both ends fade."""
+    low, high = -34 / xi, math.log(max(t, 0.0) + 9 * sigma)
+    s = np.linspace(low, high, int((high - low) * max(t / sigma, 1.0) * 5))
+    y = np.exp(s)
+    f = np.exp(xi * s - RHO * y - 0.5 * ((t - y) / sigma) ** 2).sum() * (s[1] - s[0])
+    return f * RHO**xi / math.gamma(xi) / (math.sqrt(2 * math.pi) * sigma)
+
+
+@pytest.fixture(scope="module")
+def table(shared_data):
+    """Yield distance, time residual and three values of IceTray's; the light comes from a vertical track."""
+    found = json.loads((shared_data / "truth" / "icetray" / "pandel_pdf_table.json").read_text())
+    cos = 1 / 1.3195
+    return [((P1 * d + A0 + A1 * cos + A2 * cos * cos) / SCATTERING, *row) for d, *row in found["rows"]]
+
+
+def test_values_are_those_of_icetray(table):
+    assert len(table) == 378
+    for xi, t, gauss, fast, plain in table:
+        assert convoluted(t, xi, timing(RHO, 15.0), EXACT) == pytest.approx(gauss, rel=1e-10)
+        assert fast_integral(t, xi, RHO, 15.0) == pytest.approx(fast, rel=2e-11, abs=1e-15)
+        assert pandel(t, xi, RHO) == pytest.approx(plain, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "times", "accuracy"),
+    [
+        pytest.param(0.05, 5.0, (-5, 30), 1e-9, id="near"),
+        pytest.param(1.01, 5.0, (30, 200), 2e-5, id="late"),
+        pytest.param(5.01, 12.0, (-5, 200), 3e-5, id="far"),
+        pytest.param(0.05, 1.0, (30, 200), 4e-3, id="close, late"),
+        pytest.param(0.05, 1.0, (-8, -5), 4e-2, id="close, early"),
+    ],
+)
+@pytest.mark.parametrize("sigma", [4.0, 15.0])
+def test_each_region_is_as_accurate_as_it_says(low, high, times, accuracy, sigma):
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        xi, t = rng.uniform(low, high), rng.uniform(*times) * sigma
+        assert convoluted(t, xi, timing(RHO, sigma), EXACT) == pytest.approx(
+            folded(t, xi, sigma), rel=accuracy
+        )
+
+
+@given(st.floats(-2000, 10000), XI, st.sampled_from([4.0, 15.0]))
+def test_integrals_rise_from_0_to_1(t, xi, sigma):
+    for f in (lambda t: integral(t, xi, RHO), lambda t: fast_integral(t, xi, RHO, sigma)):
+        assert 0 <= f(t) <= 1
+        assert f(-3000.0) == 0
+        assert f(1e6) == pytest.approx(1, abs=1e-12)
+
+
+@given(st.floats(1.0, 5000), XI)
+def test_the_density_is_the_slope_of_its_integral(t, xi):
+    h = 1e-4 * t
+    slope = (integral(t + h, xi, RHO) - integral(t - h, xi, RHO)) / (2 * h)
+    assert pandel(t, xi, RHO) == pytest.approx(slope, rel=1e-4, abs=1e-12 / h)
+
+
+@given(st.floats(-1e5, 1e5), st.floats(-1, 30))
+def test_a_density_with_jitter_has_a_logarithm(t, xi):
+    assert convoluted(t, xi, timing(RHO, 15.0), EXACT) >= SMALLEST
+    assert convoluted(0.0, 0.0, timing(RHO, 15.0), EXACT) == pytest.approx(
+        1 / (math.sqrt(2 * math.pi) * 15.0)
+    )
+
+
+def test_nan_is_as_unlikely_as_can_be():
+    assert convoluted(math.nan, 1.0, timing(RHO, 15.0), EXACT) == SMALLEST
+
+
+@given(st.floats(-10, 60), st.floats(LEAST_XI, 8), st.sampled_from([4.0, 15.0]))
+def test_the_table_is_good_to_5e_9_and_so_are_its_slopes(u, xi, sigma):
+    t, blur, table = u * sigma, timing(RHO, sigma), pandel_table()
+    p, in_t, in_xi = slopes(t, xi, blur, table)
+    assert p == convoluted(t, xi, blur, table) == pytest.approx(convoluted(t, xi, blur, EXACT), rel=5e-9)
+    h, k = 1e-3 * sigma, 1e-3 * xi
+    at = [(t + h, xi), (t - h, xi), (t, xi + k), (t, xi - k)]
+    edges = {
+        (-5 <= a / sigma <= 30, b <= 1, b <= 5, a > 0, b >= LEAST_XI, a / sigma < blur[0] * sigma)
+        for a, b in at
+    }
+    if len(edges) == 1 and p > 10 * SMALLEST:  # no jump between them
+        p1, p2, p3, p4 = (math.log(convoluted(a, b, blur, EXACT)) for a, b in at)
+        assert in_t == pytest.approx((p1 - p2) / (2 * h), rel=1e-4, abs=1e-4 / sigma)
+        assert in_xi == pytest.approx((p3 - p4) / (2 * k), rel=1e-4, abs=1e-4)

@@ -1,0 +1,85 @@
+"""The minimisers find what scipy's find, and say when they did not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numba import njit
+
+from icecol.reco.kernels.bfgs import quasi_newton
+from icecol.reco.kernels.simplex import minimiser
+
+optimize = pytest.importorskip("scipy.optimize")
+
+
+@njit
+def valley(x, data):
+    """Rosenbrock's function, its minimum at 1."""
+    y = 0.0
+    for i in range(x.size - 1):
+        y += data * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2
+    return y
+
+
+@njit
+def valley_slope(x, data, gradient):
+    gradient[:] = 0.0
+    for i in range(x.size - 1):
+        a = x[i + 1] - x[i] ** 2
+        gradient[i] += -4 * data * a * x[i] - 2 * (1 - x[i])
+        gradient[i + 1] += 2 * data * a
+    return valley(x, data)
+
+
+simplex = minimiser(valley)
+bfgs = quasi_newton(valley_slope)
+START = np.array([-1.2, 1.0, 0.5])
+STEPS = np.full(3, 0.3)
+FREE = np.zeros(3)
+
+
+def test_the_simplex_finds_the_minimum_that_scipy_finds():
+    scipy = optimize.minimize(valley.py_func, START, 10.0, method="Nelder-Mead", tol=1e-10)
+    x, y, calls, converged = simplex(10.0, START, STEPS, FREE, FREE, 1e-10, 5000)
+    assert converged
+    assert y == pytest.approx(scipy.fun, abs=1e-8)
+    assert x == pytest.approx(scipy.x, abs=1e-3)
+    assert calls < 2 * scipy.nfev
+
+
+def test_bfgs_finds_the_minimum_that_scipy_finds():
+    scipy = optimize.minimize(valley.py_func, START, 10.0, method="BFGS")
+    x, y, calls, converged = bfgs(10.0, START, STEPS, 1e-8, 1000)
+    assert converged
+    assert y == pytest.approx(scipy.fun, abs=1e-8)
+    assert x == pytest.approx(scipy.x, abs=1e-3)
+    assert calls < scipy.nfev
+
+
+def test_a_limited_parameter_stays_inside_and_ends_at_its_limit():
+    low, high = np.array([-2.0, -2.0, -2.0]), np.array([0.5, 2.0, 2.0])
+    scipy = optimize.minimize(valley.py_func, START, 10.0, bounds=list(zip(low, high, strict=True)))
+    x, y, _, converged = simplex(10.0, START, STEPS, low, high, 1e-10, 5000)
+    assert converged
+    assert (x >= low).all()
+    assert (x <= high).all()
+    assert y == pytest.approx(scipy.fun, abs=1e-6)
+    assert x == pytest.approx(scipy.x, abs=1e-3)
+
+
+def test_too_few_calls_are_no_convergence():
+    *_, calls, converged = simplex(10.0, START, STEPS, FREE, FREE, 1e-10, 30)
+    assert not converged
+    assert calls <= 30 + 20
+    *_, calls, converged = bfgs(10.0, START, STEPS, 1e-8, 5)
+    assert not converged
+    assert calls <= 5 + 12
+
+
+def test_nan_everywhere_ends():
+    x, y, _, _ = simplex(math.nan, START, STEPS, FREE, FREE, 1e-4, 200)
+    assert math.isnan(y)
+    assert x.shape == (3,)
+    assert math.isnan(bfgs(math.nan, START, STEPS, 1e-4, 200)[1])
