@@ -96,6 +96,6 @@ def _direction(om: Any) -> tuple[float, float, float]:
     """Return where a sensor looks: the turned z axis; I3OMGeo version 0 says up, down, or nothing."""
     turned = getattr(om, "orientation", None)
     if turned is None:
-        return (0.0, 0.0, {1: 1.0, 2: -1.0}.get(int(om.old_orientation), np.nan))
+        return (0.0, 0.0, {1: 1.0, -1: -1.0}.get(int(om.old_orientation), np.nan))
     q = turned.quaternion
     return (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x * q.x + q.y * q.y))
