@@ -54,6 +54,10 @@ class Maker:
                 return self.rng.choice(TEXTS)
             case str() if of in DTYPES:
                 return self.number(of)
+            case "OMKey" | "ModuleKey":
+                numbers = self.rng.randint(-3, 90), self.rng.randint(0, 70), self.rng.randint(0, 30)
+                version = self.versions.get(of, CLASSES[of].version)
+                return KEYS[of](*numbers[: 3 if of == "OMKey" and version else 2])
             case str():
                 return self.object(of)
             case Enum(values=values):
@@ -99,7 +103,11 @@ class Maker:
                 return [self.value(of.of) for _ in range(self.size())]
             case "superdst_triggers":
                 rows = [
-                    (self.rng.randrange(16), self.rng.randrange(1 << 40), self.rng.randrange(1 << 60))
+                    (
+                        self.rng.randrange(16),
+                        self.rng.choice((3, 300, 1 << 40)),
+                        self.rng.choice((0, 250, 70_000)),
+                    )
                     for _ in range(self.size())
                 ]
                 return np.array(rows, TRIGGERS)
@@ -120,7 +128,7 @@ class Maker:
     def object(self, name: str) -> Any:
         if kind(name) == "tree":
             depths: list[int] = []
-            for _ in range(self.size() * 2):
+            for _ in range(self.rng.choice((0, 1, 5, 90))):
                 depths.append(self.rng.randrange(0, depths[-1] + 2) if depths else 0)
             inner = next(f.type for f in CLASSES[name].fields if not is_base(f))
             return Tree(name, [self.object(inner.of) for _ in depths], depths)
