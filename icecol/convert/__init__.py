@@ -1,8 +1,9 @@
-"""Conversion of foreign files into datasets: `icecol.convert.i3(...)` for .i3 files."""
+"""Conversion of .i3 files into datasets (`icecol.convert.i3`), and of selected events back (`icecol.convert.to_i3`)."""
 
 from __future__ import annotations
 
 from icecol.convert.geometry import read_geometry
 from icecol.convert.i3 import i3
+from icecol.convert.to_i3 import to_i3
 
-__all__ = ["i3", "read_geometry"]
+__all__ = ["i3", "read_geometry", "to_i3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from icecol.dataset.geometry import Geometry
 from icecol.errors import GeometryError, close_names
 from icecol.i3 import archive
-from icecol.i3.container import RawFrame, raw_frames
+from icecol.i3.container import raw_frames
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, the first found counts."""
@@ -30,19 +31,38 @@ def read_geometry(path: str | Path) -> Geometry:
     """
     if Path(path).suffix == ".parquet":
         return Geometry.read_parquet(path)
+    return from_objects(read_objects(path, WANTED))
+
+
+WANTED = ("I3Geometry", "I3Calibration", *BAD_DOMS)
+"""Keys that a geometry is made from."""
+
+
+def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
+    """Decode objects of the geometry, calibration and status frames of a file, of each key the first.
+
+    Reading ends with the first other frame after an I3Geometry.
+
+    Raises
+    ------
+    GeometryError
+        The file has no I3Geometry.
+    """
     found: dict[str, Any] = {}
     keys: set[str] = set()
     for frame in raw_frames(path):
         if frame.stop not in "GCD":
-            if "I3Geometry" in found:
+            if "I3Geometry" in keys:
                 break
             continue
         keys |= {span.key for span in frame.objects}
-        _collect(frame, found)
-    if "I3Geometry" not in found:
+        for span in frame.objects:
+            if span.key in wanted and span.key not in found:
+                found[span.key] = archive.decode(span.blob)
+    if "I3Geometry" not in keys:
         msg = f"{path} has no I3Geometry (keys of its geometry, calibration and status frames: {close_names('', keys)})"
         raise GeometryError(msg)
-    return from_objects(found["I3Geometry"], found.get("I3Calibration"), found.get("bad"))
+    return found
 
 
 @lru_cache(maxsize=2)
@@ -55,16 +75,10 @@ def gcd_objects(path: str) -> dict[str, bytes]:
     }
 
 
-def _collect(frame: RawFrame, found: dict[str, Any]) -> None:
-    for span in frame.objects:
-        if span.key in {"I3Geometry", "I3Calibration"} and span.key not in found:
-            found[span.key] = archive.decode(span.blob)
-        elif span.key in BAD_DOMS and (span.key == BAD_DOMS[0] or "bad" not in found):
-            found["bad"] = archive.decode(span.blob)
-
-
-def from_objects(geometry: Any, calibration: Any = None, bad: Any = None) -> Geometry:
-    """Make the geometry of decoded I3Geometry, I3Calibration and list of bad sensors."""
+def from_objects(objects: Mapping[str, Any]) -> Geometry:
+    """Make the geometry of decoded I3Geometry, I3Calibration and list of bad sensors, by their keys."""
+    geometry, calibration = objects["I3Geometry"], objects.get("I3Calibration")
+    bad = next((objects[key] for key in BAD_DOMS if key in objects), None)
     items = sorted(geometry.omgeo.items())
     keys = [key for key, _ in items]
     columns: dict[str, Any] = {
@@ -96,6 +110,6 @@ def _direction(om: Any) -> tuple[float, float, float]:
     """Return where a sensor looks: the turned z axis; I3OMGeo version 0 says up, down, or nothing."""
     turned = getattr(om, "orientation", None)
     if turned is None:
-        return (0.0, 0.0, {1: 1.0, 2: -1.0}.get(int(om.old_orientation), np.nan))
+        return (0.0, 0.0, {1: 1.0, -1: -1.0}.get(int(om.old_orientation), np.nan))
     q = turned.quaternion
     return (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x * q.x + q.y * q.y))

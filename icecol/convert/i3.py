@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.behind import Behind
-from icecol.convert.geometry import read_geometry
+from icecol.convert.gcd import read_gcd
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
@@ -171,7 +171,7 @@ def i3(
         raise ValueError(msg)
     gcd_path = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
     conversion = Conversion(_names(keys), _names(pulses), _names(streams), stop, verify, gcd_path)
-    geometry = gcd if isinstance(gcd, Geometry) else read_geometry(gcd) if gcd is not None else None
+    geometry, tables = (gcd, {}) if gcd is None or isinstance(gcd, Geometry) else read_gcd(gcd)
     new = not Path(dataset).exists()
     folder = writers.start(dataset, overwrite=overwrite)
     chosen = conversion.settings()
@@ -183,8 +183,8 @@ def i3(
             shutil.rmtree(folder)
         raise
     if geometry is None:
-        geometry = _own_geometry(outcomes)
-    manifest = writers.finish(folder, chosen, files, geometry)
+        geometry, tables = _own_geometry(outcomes)
+    manifest = writers.finish(folder, chosen, files, geometry, tables)
     if settings:
         manifests.write(
             replace(manifest, settings={**manifest.settings, **settings}), folder / manifests.NAME
@@ -237,14 +237,15 @@ def check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
         raise UnknownStreamError(msg)
 
 
-def _own_geometry(outcomes: Sequence[Outcome]) -> Geometry:
+def _own_geometry(outcomes: Sequence[Outcome]) -> tuple[Geometry, dict[str, pa.Table]]:
+    """Return the sensors, calibration and settings of the first file that has its own, or the nominal sensors."""
     for outcome in outcomes:
         if outcome.has_geometry:
             try:
-                return read_geometry(outcome.path)
+                return read_gcd(outcome.path)
             except (GeometryError, DamagedFileError):
                 continue
-    return Geometry.nominal()
+    return Geometry.nominal(), {}
 
 
 # -- many files -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pyarrow.types as pt
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest
-from icecol.dataset.writer import EVENTS, GEOMETRY, PROGRESS, SIMULATION
+from icecol.dataset.writer import CALIBRATION, DETECTOR_STATUS, EVENTS, GEOMETRY, PROGRESS, SIMULATION
 from icecol.errors import DatasetError, MissingColumnError, close_names
 
 if TYPE_CHECKING:
@@ -72,6 +72,32 @@ class Dataset:
 
         path = self.path / GEOMETRY
         return Geometry.read_parquet(path) if path.exists() else None
+
+    @property
+    def calibration(self) -> pl.LazyFrame | None:
+        """The calibration of the sensors, one row each, or None if no file had an I3Calibration.
+
+        Columns are `omkey`, `string`, `om`, `pmt`, the members of I3DOMCalibration and those of I3VEMCalibration.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ds = ic.open_dataset("level2.icecol")  # doctest: +SKIP
+        >>> ds.calibration.select("string", "om", "relative_dom_eff").collect()  # doctest: +SKIP
+        """
+        return self._sensors(CALIBRATION)
+
+    @property
+    def detector_status(self) -> pl.LazyFrame | None:
+        """The settings of the sensors, one row each, or None if no file had an I3DetectorStatus.
+
+        Columns are `omkey`, `string`, `om`, `pmt` and the members of I3DOMStatus.
+        """
+        return self._sensors(DETECTOR_STATUS)
+
+    def _sensors(self, name: str) -> pl.LazyFrame | None:
+        path = self.path / name
+        return pl.scan_parquet(path, glob=False) if path.exists() else None
 
     @property
     def simulation(self) -> pl.DataFrame | None:

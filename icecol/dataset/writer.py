@@ -37,6 +37,10 @@ SIMULATION: Final = "simulation.parquet"
 """Table of the S frames, one row a source file."""
 GEOMETRY: Final = "geometry.parquet"
 """Table of the sensors."""
+CALIBRATION: Final = "calibration.parquet"
+"""Table of the calibration, one row a sensor."""
+DETECTOR_STATUS: Final = "detector_status.parquet"
+"""Table of the settings, one row a sensor."""
 RUN: Final = "I3EventHeader.run_id"
 ROW_GROUP_EVENTS: Final = 8192
 """Events of a row group: fewer make files larger, more make looking up single events slower."""
@@ -310,7 +314,7 @@ def start(dataset: str | Path, *, overwrite: bool = False) -> Path:
             raise DatasetError(msg)
         (path / manifests.NAME).unlink()
         _remove_progress(path)
-        for name in (SIMULATION, GEOMETRY):
+        for name in (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS):
             (path / name).unlink(missing_ok=True)
         _remove_strays(path, keep=())
     (path / PROGRESS).mkdir(parents=True, exist_ok=True)  # first: it says what the folder is to a job beside
@@ -397,6 +401,7 @@ def finish(
     settings: Mapping[str, Any],
     sources: Sequence[str | Path] | None = None,
     geometry: WritesParquet | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> Manifest:
     """Unite the records of all sources into a manifest: from then on the folder is a dataset.
 
@@ -408,6 +413,8 @@ def finish(
         The source files that must be done; None takes all that have a record. Records of others are dropped.
     geometry
         The sensors, written beside the events.
+    tables
+        Further tables to write beside the events, under their names: `calibration`, `detector_status`.
 
     Raises
     ------
@@ -429,7 +436,7 @@ def finish(
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{more}"
         raise DatasetError(msg)
-    return complete(path, records, settings, geometry)
+    return complete(path, records, settings, geometry, tables)
 
 
 def complete(
@@ -437,8 +444,9 @@ def complete(
     records: Iterable[Record],
     settings: Mapping[str, Any],
     geometry: WritesParquet | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> Manifest:
-    """Write the manifest of a dataset of which these are all sources.
+    """Write the manifest of a dataset of which these are all sources; the rest is as for `finish`.
 
     Raises
     ------
@@ -462,6 +470,8 @@ def complete(
         temp = manifests.temporary(path / GEOMETRY)
         geometry.write_parquet(temp)
         manifests.commit(temp, path / GEOMETRY)
+    for name, table in (tables or {}).items():
+        _write_table(path / f"{name}.parquet", table)
     manifests.write(result, path / manifests.NAME)
     _remove_progress(path)
     _remove_strays(path, keep=(part.path for part in result.parts))
@@ -562,9 +572,13 @@ def _write_simulation(dataset: Path, records: Iterable[Record]) -> None:
     schema = schemas.unite((name, table.schema) for name, table in named)
     names = pa.array([name for name, table in named for _ in range(table.num_rows)], pa.string())
     rows = pa.concat_tables([schemas.align(table, schema) for _, table in named]).add_column(0, column, names)
-    temp = manifests.temporary(dataset / SIMULATION)
-    pq.write_table(rows, temp, compression="zstd")
-    manifests.commit(temp, dataset / SIMULATION)
+    _write_table(dataset / SIMULATION, rows)
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    temp = manifests.temporary(path)
+    pq.write_table(table, temp, compression="zstd")
+    manifests.commit(temp, path)
 
 
 def _remove_progress(dataset: Path) -> None:

@@ -2,12 +2,15 @@
 
 Raw, gzip (many members), bzip2 (many streams), Zstandard (many frames) and xz are read; each is written by the
 ending of the file name. A stream that is cut or damaged gives all bytes before the damage and then one error.
+Inside may be a tar archive: the members whose names end in `.i3` are then read as one stream, in their order.
 """
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -15,6 +18,9 @@ from typing import Any, BinaryIO, Final, Protocol
 from icecol.errors import FormatError
 
 _READ: Final = 1 << 17
+_BLOCK: Final = tarfile.BLOCKSIZE
+_PAX: Final = re.compile(rb"^\d+ (path|size)=([^\n]*)\n", re.MULTILINE)
+"""A record of an extended tar header: its length, a name, a value."""
 
 MAGIC: Final = {
     b"\x1f\x8b": "gzip",
@@ -218,6 +224,139 @@ class _ZstdSource:
                 yield (4, False)
 
 
+class Ahead:
+    """A stream whose first block was looked at; `head` is what it begins with."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._failed: FormatError | None = None
+        self.head = b""
+        block = memoryview(bytearray(_BLOCK))
+        while len(self.head) < _BLOCK:
+            try:
+                n = stream.readinto(block[: _BLOCK - len(self.head)])
+            except FormatError as err:
+                self._failed = err
+                break
+            if n == 0:
+                break
+            self.head += block[:n]
+        self._left = self.head
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        if self._left:
+            n = min(len(self._left), len(buffer))
+            buffer[:n], self._left = self._left[:n], self._left[n:]
+            return n
+        if self._failed is not None:
+            raise self._failed
+        return self._stream.readinto(buffer)
+
+
+def is_tar(head: bytes) -> bool:
+    """Tell whether bytes begin as a tar archive does: with the header of a member, which has a checksum."""
+    if len(head) < _BLOCK or head.startswith(b"[i3]"):
+        return False
+    try:
+        tarfile.TarInfo.frombuf(head[:_BLOCK], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+class Tar:
+    """The members of a tar archive whose names end in `.i3`, one after another.
+
+    All bytes before a cut are given, which the library's own reader does not do.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._left = 0  # bytes of the member that is read
+        self._padding = 0  # bytes behind it
+        self._others: list[str] = []
+        self._found = False
+        self._failed: FormatError | None = None
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            while not self._left and self._next():
+                pass
+            if not self._left:
+                return 0
+            n = self._some(buffer[: self._left])
+        except FormatError as err:
+            self._failed = err
+            raise
+        self._left -= n
+        return n
+
+    def _next(self) -> bool:
+        """Go to the next member that is read; tell whether there is one."""
+        self._take(self._padding)
+        name, size = "", -1  # those of extended headers count
+        while any(header := self._take(_BLOCK, may_end=True)):  # a block of zeros ends the archive
+            try:
+                info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+            except tarfile.HeaderError as err:
+                msg = f"damaged tar archive: {err}"
+                raise FormatError(msg) from None
+            if info.type in {tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE}:
+                data = self._take(info.size)
+                self._take(-info.size % _BLOCK)
+                if info.type == tarfile.XHDTYPE:
+                    records = dict(_PAX.findall(data))
+                    name = records.get(b"path", b"").decode("utf-8", "surrogateescape") or name
+                    size = int(records[b"size"]) if records.get(b"size", b"").isdigit() else size
+                else:
+                    name = data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+                continue
+            name, size = name or info.name, info.size if size < 0 else size
+            padding = -size % _BLOCK
+            if info.isreg() and name.endswith(".i3"):
+                self._found, self._left, self._padding = True, size, padding
+                return True
+            if info.isreg() or info.type not in tarfile.SUPPORTED_TYPES:
+                self._skip(size + padding)
+            self._others.append(name)
+            name, size = "", -1
+        self._padding = 0
+        if not self._found:
+            msg = f"a tar archive without a member that ends in '.i3'; members: {self._others[:5]}"
+            raise FormatError(msg)
+        return False
+
+    def _some(self, buffer: memoryview) -> int:
+        n = self._stream.readinto(buffer)
+        if n == 0:
+            msg = "tar archive ends in the middle of a member: the file was cut"
+            raise FormatError(msg)
+        return n
+
+    def _take(self, n: int, *, may_end: bool = False) -> bytes:
+        """Return the next n bytes; none at all where the archive may end."""
+        if n > 1 << 20:
+            msg = f"a header of {n} bytes in a tar archive"
+            raise FormatError(msg)
+        block = memoryview(bytearray(n))
+        at = 0
+        while at < n:
+            more = self._stream.readinto(block[at:]) if may_end and at == 0 else self._some(block[at:])
+            if more == 0:
+                return b""
+            at += more
+        return bytes(block)
+
+    def _skip(self, n: int) -> None:
+        block = memoryview(bytearray(min(n, _READ)))
+        while n:
+            n -= self._some(block[:n])
+
+
 def open_stream(path: str | Path) -> tuple[ByteStream, BinaryIO, str]:
     """Open a file for reading whatever its compression.
 
@@ -228,7 +367,8 @@ def open_stream(path: str | Path) -> tuple[ByteStream, BinaryIO, str]:
     """
     file = Path(path).open("rb")  # noqa: SIM115
     codec = sniff(file.peek(6)[:6])
-    return decompress(file, codec), file, codec
+    stream = Ahead(decompress(file, codec))
+    return Tar(stream) if is_tar(stream.head) else stream, file, codec
 
 
 def decompress(file: BinaryIO, codec: str) -> ByteStream:

@@ -100,9 +100,7 @@ class Frame(MutableMapping[str, Any]):
         return entry.obj
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not key or any(c in key for c in " \t\n"):
-            msg = f"frame key {key!r} is empty or has white space"
-            raise ValueError(msg)
+        _check_key(key)
         obj = as_object(value)
         blob = encode(obj)
         entry = self._own[key] = _Entry(self.stop, type_name(class_name(blob)), blob)
@@ -112,6 +110,25 @@ class Frame(MutableMapping[str, Any]):
         self._entry(key)
         self._own.pop(key, None)
         self._inherited.pop(key, None)
+
+    def rename(self, key: str, to: str) -> None:
+        """Give one of its own objects another key; its bytes stay as they are.
+
+        Raises
+        ------
+        MissingColumnError
+            The frame itself has no such object.
+        ValueError
+            There is an object under the other key, or it is no key.
+        """
+        _check_key(to)
+        if key not in self._own:
+            msg = f"no object {key!r} of this {self.stop} frame itself; it has {close_names(key, self._own)}"
+            raise MissingColumnError(msg)
+        if to in self:
+            msg = f"there is an object {to!r} in this {self.stop} frame: take it out first"
+            raise ValueError(msg)
+        self._own[to] = self._own.pop(key)
 
     def __contains__(self, key: object) -> bool:
         return key in self._own or key in self._inherited
@@ -164,6 +181,12 @@ class Frame(MutableMapping[str, Any]):
     def encoded(self) -> bytes:
         """Return the frame as bytes: its own objects, in container version 6."""
         return encode_frame(self.stop, [(key, e.type_name, e.blob) for key, e in self._own.items()])
+
+
+def _check_key(key: str) -> None:
+    if not key or any(c in key for c in " \t\n"):
+        msg = f"frame key {key!r} is empty or has white space"
+        raise ValueError(msg)
 
 
 def _stop_name(stop: str) -> str:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from icecol.convert.geometry import read_geometry
+import pyarrow as pa
+
+from icecol.convert import gcd as gcd_tables
+from icecol.convert.geometry import from_objects
 from icecol.convert.i3 import ROW_GROUP_BYTES, Conversion, Outcome, Tables, check_streams, tell
 from icecol.dataset import writer as writers
 from icecol.dataset.geometry import Geometry
@@ -16,7 +19,6 @@ from icecol.dataset.manifest import Source
 from icecol.dataset.scan import open_dataset
 from icecol.i3.container import Batch, Names, scan
 from icecol.i3.frame import Frame
-from icecol.tray.features import sensors
 
 BATCH_BYTES: Final = 8 << 20
 """Bytes of frames that become columns together."""
@@ -30,7 +32,7 @@ class Book:
 
     path: Path
     conversion: Conversion
-    geometry: Geometry | None
+    detector: tuple[Geometry, Mapping[str, pa.Table]] | None
     overwrite: bool
     settings: Mapping[str, Any]
 
@@ -47,8 +49,7 @@ class Book:
 
     def _booked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         tables = Tables(self.conversion)
-        geometry_of = sensors(self.geometry)
-        geometry = self.geometry
+        detector = self.detector
         waiting = _Batches()
         events = self.path / writers.EVENTS
         with writers.PartWriter(events, "part-tray", name=SOURCE, row_group_bytes=ROW_GROUP_BYTES) as writer:
@@ -56,8 +57,9 @@ class Book:
                 waiting.add(frame)
                 if waiting.size >= BATCH_BYTES:
                     tables.take(waiting.batch(), writer.append)
-                if geometry is None and frame.stop in "QP":
-                    geometry = geometry_of(frame)
+                if detector is None and frame.stop in "QP" and "I3Geometry" in frame:
+                    objects = {key: frame[key] for key in gcd_tables.KEYS if key in frame}
+                    detector = from_objects(objects), gcd_tables.tables_of(objects)
                 yield frame
             tables.take(waiting.batch(), writer.append)
         outcome = Outcome(SOURCE, tables.events, tables.streams, tables.stops, (), has_geometry=False)
@@ -75,7 +77,7 @@ class Book:
         )
         record = writers.Record(source, parts, writer.schema, tables.simulated())
         settings = {**self.conversion.settings(), **self.settings}
-        writers.complete(self.path, [record], settings, geometry or Geometry.nominal())
+        writers.complete(self.path, [record], settings, *(detector or (Geometry.nominal(), {})))
         tell(open_dataset(self.path))
 
 
@@ -146,9 +148,11 @@ def book(
     16
     """
     at = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
-    geometry = gcd if isinstance(gcd, Geometry) else read_geometry(gcd) if gcd is not None else None
+    detector = (
+        (gcd, {}) if isinstance(gcd, Geometry) else gcd_tables.read_gcd(gcd) if gcd is not None else None
+    )
     conversion = Conversion(_tuple(keys), _tuple(pulses), _tuple(streams), stop, verify=True, gcd=at)
-    return Book(Path(dataset), conversion, geometry, overwrite, dict(settings or {}))
+    return Book(Path(dataset), conversion, detector, overwrite, dict(settings or {}))
 
 
 def _tuple(names: str | Iterable[str] | None) -> tuple[str, ...] | None:

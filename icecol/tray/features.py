@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from icecol.convert.geometry import BAD_DOMS, from_objects, read_geometry
+from icecol.convert.geometry import WANTED, from_objects, read_geometry
 from icecol.convert.tables import TableMaker
 from icecol.dataset import schema as schemas
 from icecol.dataset.geometry import Geometry
@@ -178,18 +178,17 @@ def sensors(given: Geometry | str | Path | None) -> Callable[[Frame], Geometry |
         return lambda _frame: fixed
 
     def in_force(frame: Frame) -> Geometry | None:
-        bad = next((key for key in BAD_DOMS if key in frame), "")
-        keys = ("I3Geometry", "I3Calibration", bad)
-        geometry, *more = (frame.raw(key) if key in frame else None for key in keys)
-        return None if geometry is None else _decoded(geometry, *more)
+        if "I3Geometry" not in frame:
+            return None
+        return _decoded(tuple((key, frame.raw(key)) for key in WANTED if key in frame))
 
     return in_force
 
 
 @lru_cache(maxsize=4)
-def _decoded(*blobs: bytes | None) -> Geometry:
+def _decoded(blobs: tuple[tuple[str, bytes], ...]) -> Geometry:
     """Make the geometry of serialised objects; to decode them takes seconds, to find them here nothing."""
-    return from_objects(*(None if blob is None else decode(blob) for blob in blobs))
+    return from_objects({key: decode(blob) for key, blob in blobs})
 
 
 def _no_geometry(what: str) -> GeometryError:

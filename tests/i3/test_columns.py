@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated import Maker
 
 from icecol.errors import FormatError
 from icecol.i3 import archive
@@ -20,7 +21,7 @@ from icecol.i3.classes import CLASSES
 from icecol.i3.columns import Columns, class_of
 from icecol.i3.columns import decode as columns_of
 from icecol.i3.container import Names, raw_frames, text
-from icecol.i3.objects import DTYPES, KEYS, TRIGGERS, Alternative, is_base, kind, pair_dtype, record
+from icecol.i3.objects import KEYS, is_base, kind, record
 from icecol.i3.program import NP_TYPES, flattens
 from icecol.i3.schema import ARITHMETIC, Custom, Enum, Field, Map, Pair, RawPairs, Variant, Vector
 
@@ -228,99 +229,6 @@ def check(blobs: list[bytes]) -> tuple[int, int]:
 # -- random objects ---------------------------------------------------------------------------------------------------
 
 
-def random_value(of: Any, rng: random.Random, versions: dict[str, int], depth: int = 0) -> Any:
-    """Make a value of a type, with members of certain class versions."""
-    n = rng.choice([0, 1, 1, 2, 3]) if depth < 6 else 0
-    if isinstance(of, str) and of in DTYPES:
-        dtype = np.dtype(DTYPES[of])
-        if dtype.kind == "f":
-            return rng.choice(
-                [rng.uniform(-1e6, 1e6), rng.gauss(0, 1), float("nan"), float("inf"), -0.0, 0.0]
-            )
-        if dtype.kind == "b":
-            return rng.random() < 0.5
-        info = np.iinfo(dtype)
-        return rng.choice([rng.randint(info.min, info.max), 0, 1, info.max, info.min])
-    if of == "str":
-        return "".join(rng.choice("abcXYZ_ é\udcff") for _ in range(rng.randint(0, 9)))
-    if isinstance(of, Enum):
-        return rng.choice([v for _, v in of.values] + [-7])
-    if isinstance(of, Vector):
-        if isinstance(of.of, str) and of.of in DTYPES:
-            values = [random_value(of.of, rng, versions) for _ in range(n * 3)]
-            with np.errstate(all="ignore"):
-                return np.array(values, np.dtype(DTYPES[of.of]))
-        return [random_value(of.of, rng, versions, depth + 1) for _ in range(n)]
-    if isinstance(of, RawPairs):
-        values = [
-            (random_value(of.first, rng, versions), random_value(of.second, rng, versions)) for _ in range(n)
-        ]
-        return np.array(values, pair_dtype(of))
-    if isinstance(of, Map):
-        items = {
-            random_value(of.key, rng, versions): random_value(of.value, rng, versions, depth + 1)
-            for _ in range(n)
-        }
-        order = (lambda t: t.encode("utf-8", "surrogateescape")) if of.key == "str" else None
-        if of.key == "TriggerKey":
-            order = lambda k: (*k[:3], k[3] is not None, k[3] or 0)  # noqa: E731
-        return {k: items[k] for k in sorted(items, key=order)}
-    if isinstance(of, Pair):
-        return random_value(of.first, rng, versions), random_value(of.second, rng, versions)
-    if isinstance(of, Variant):
-        which = rng.randrange(len(of.of))
-        return Alternative(which, random_value(of.of[which], rng, versions))
-    if isinstance(of, Custom):
-        if of.codec == "optional":
-            return rng.choice([None, random_value("i32", rng, versions)])
-        if of.codec == "superdst_triggers":
-            rows = [
-                (rng.randrange(16), rng.choice([3, 300, 1 << 40]), rng.choice([0, 250, 70_000]))
-                for _ in range(n)
-            ]
-            return np.array(rows, TRIGGERS)
-        assert of.codec.startswith("tree"), of
-        nodes = [random_value(of.of, rng, versions, depth + 2) for _ in range(rng.choice([0, 1, 5, 90]))]
-        depths: list[int] = []
-        for _ in nodes:
-            depths.append(rng.randint(0, depths[-1] + 1) if depths else 0)
-        return nodes, depths
-    if of in {"OMKey", "ModuleKey"}:
-        return KEYS[of](
-            *[rng.randint(-3, 90), rng.randint(0, 70), rng.randint(0, 30)][: len(KEYS[of]._fields)]
-        )
-    return random_object(of, rng, versions, depth + 1)
-
-
-def random_object(name: str, rng: random.Random, versions: dict[str, int], depth: int = 0) -> Any:
-    version = versions.get(name, CLASSES[name].version)
-    own = [f for f in CLASSES[name].at(version) if not is_base(f)]
-    if kind(name) == "value":
-        return random_value(own[0].type, rng, versions, depth)
-    if kind(name) == "map":
-        return FrameMap(name, random_value(own[0].type, rng, versions, depth))
-    if kind(name) == "tree":
-        return Tree(name, *random_value(own[0].type, rng, versions, depth))
-    values: dict[str, Any] = {}
-
-    def members(of: str, at: int) -> None:
-        for f in CLASSES[of].at(at):
-            if not is_base(f):
-                values[f.name or "value"] = random_value(f.type, rng, versions, depth)
-            elif f.type != "I3FrameObject":
-                members(f.type, versions.get(f.type, CLASSES[f.type].version))
-
-    members(name, version)
-    if name in KEYS:
-        return KEYS[name](**values)
-    cls = record(name)
-    obj = cls.__new__(cls)
-    for member, value in values.items():
-        if value is not None:
-            setattr(obj, member, value)
-    return obj
-
-
 def inner_classes(of: Any, found: set[str] | None = None) -> set[str]:
     """Return the classes inside a type."""
     found = set() if found is None else found
@@ -341,7 +249,7 @@ def inner_classes(of: Any, found: set[str] | None = None) -> set[str]:
 
 
 def random_blob(name: str, rng: random.Random, versions: dict[str, int]) -> bytes:
-    obj = random_object(name, rng, versions)
+    obj = Maker(rng, versions).object(name)
     obj.versions = {
         of: (int(CLASSES[of].tracked), v) for of, v in versions.items() if v != CLASSES[of].version
     }

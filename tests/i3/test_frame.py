@@ -66,6 +66,26 @@ def test_putting_one_object_leaves_the_bytes_of_the_others():
     assert f.own_keys() == ("b", "c")
 
 
+def test_a_renamed_object_keeps_its_bytes_and_keys_stay_sorted():
+    f = frame("P", a=1.0, b=2.0)
+    before = f.raw("a")
+    f.rename("a", "c")
+    assert f.raw("c") == before
+    assert f.own_keys() == ("b", "c")
+    assert f.encoded() == frame("P", b=2.0, c=1.0).encoded()
+    for key, to, error in (("x", "y", MissingColumnError), ("b", "c", ValueError), ("b", "c d", ValueError)):
+        with pytest.raises(error):
+            f.rename(key, to)
+
+
+def test_only_a_frames_own_objects_can_be_renamed():
+    mixer = Mixer()
+    mixer.mix(frame("Q", a=1.0))
+    f = mixer.mix(frame("P", b=2.0))
+    with pytest.raises(MissingColumnError, match="'a' of this P frame itself"):
+        f.rename("a", "c")
+
+
 def test_keys_with_white_space_are_refused():
     for key in ("", "a b", "a\tb"):
         with pytest.raises(ValueError, match="frame key"):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import lzma
+import tarfile
 
 import pytest
 
@@ -72,6 +74,72 @@ def test_file_and_number_of_the_latest_frame_are_known(tmp_path):
     frames = open_i3([tmp_path / "a.i3", tmp_path / "b.i3"])
     places = [(frames.path.name, frames.index, frames.orphan) for _ in frames]
     assert places == [("a.i3", 0, False), ("a.i3", 1, False), ("b.i3", 0, False), ("b.i3", 1, False)]
+
+
+FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
+
+
+def tar(members, mode="w", form="pax"):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode, format=FORMATS[form]) as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+def part(first, n):
+    return b"".join(f.encoded() for i in range(first, first + n) for f in (frame("Q", event=i), frame("P")))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_members_of_a_tar_archive_are_one_stream_whatever_its_name(tmp_path, mode, form):
+    long = "a/" * 40 + "long/" * 8 + "b.i3"
+    members = [("readme.txt", b"x" * 700), ("a.i3", part(0, 30)), ("notes.i3.txt", b""), (long, part(30, 2))]
+    path = tmp_path / "events.i3.gz"
+    path.write_bytes(tar(members, mode, form))
+    assert [f["event"].value for f in open_i3(path) if f.stop == "P"] == list(range(32))
+
+
+def test_a_member_may_hold_part_of_a_frame(tmp_path):
+    data = part(0, 3)
+    path = tmp_path / "events.tar"
+    path.write_bytes(tar([("a.i3", data[:100]), ("b.i3", data[100:])]))
+    assert len(list(open_i3(path))) == 6
+
+
+def test_a_cut_tar_archive_gives_all_frames_before_the_cut(tmp_path):
+    data = tar([("a.i3", part(0, 30)), ("b.i3", part(30, 30))])
+    path = tmp_path / "events.tar"
+    size = len(part(0, 1))
+    for cut in (1000, 512 + 10 * size, 512 + 10 * size + 40):
+        path.write_bytes(data[:cut])
+        frames = open_i3(path)
+        seen = []
+        with pytest.raises(DamagedFileError, match="in the middle of a member"):
+            seen.extend(f.stop for f in frames)
+        assert len(seen) in {2 * ((cut - 512) // size), 2 * ((cut - 512) // size) + 1}
+
+
+def test_a_tar_archive_without_frames_is_told(tmp_path):
+    path = tmp_path / "events.tar"
+    path.write_bytes(tar([("readme.txt", b"text")]))
+    with pytest.raises(DamagedFileError, match=r"readme\.txt"):
+        list(open_i3(path))
+
+
+def test_a_damaged_tar_header_is_told_after_the_frames_before_it(tmp_path):
+    data = bytearray(tar([("a.i3", part(0, 2)), ("b.i3", part(2, 2))], form="ustar"))
+    second = data.index(b"b.i3")
+    data[second + 150] ^= 1  # its checksum
+    path = tmp_path / "events.tar"
+    path.write_bytes(bytes(data))
+    seen = []
+    with pytest.raises(DamagedFileError, match="damaged tar archive: bad checksum"):
+        seen.extend(f.stop for f in open_i3(path))
+    assert seen == ["Q", "P", "Q", "P"]
 
 
 def test_missing_files_are_told(tmp_path):

@@ -11,12 +11,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from icecol.i3.classes import basic, detector, header, particle, pulses, reco, simulation, trigger
+from icecol.i3.classes import (
+    basic,
+    detector,
+    header,
+    particle,
+    pulses,
+    reco,
+    simulation,
+    surface,
+    trigger,
+    upgrade,
+)
 from icecol.i3.schema import Class
 
 FAMILIES: Final = {
     module.__name__.rpartition(".")[2]: module.CLASSES
-    for module in (basic, header, particle, pulses, trigger, detector, reco, simulation)
+    for module in (basic, header, particle, pulses, trigger, detector, upgrade, surface, reco, simulation)
 }
 """The layouts of each family."""
 
@@ -45,6 +56,7 @@ _SPELLING = {
     "I3VectorString": "I3Vector<__cxx11::string >",
     "I3VectorOMKey": "I3Vector<OMKey>",
     "I3VectorTankKey": "I3Vector<TankKey>",
+    "I3VectorModuleKey": "I3Vector<ModuleKey>",
     "I3VectorI3Position": "I3Vector<I3Position>",
     "I3VectorI3ShieldHitRecord": "I3Vector<I3ShieldHitRecord>",
     "I3ParticleVect": "I3Vector<I3Particle>",
@@ -93,6 +105,58 @@ _SPELLING = {
     "I3MCPulseSeriesMap": "I3Map<OMKey, vector<I3MCPulse> >",
     "I3CompressedPhotonSeriesMap": "I3Map<ModuleKey, I3Vector<I3CompressedPhoton> >",
     "I3PhotonSeriesMap": "I3Map<OMKey, vector<I3Photon> >",
+    "I3DEggLaunchSeriesMap": "I3Map<OMKey, vector<I3DEggLaunch> >",
+    "I3mDOMLaunchSeriesMap": "I3Map<OMKey, vector<I3mDOMLaunch> >",
+    "I3LOMLaunchSeriesMap": "I3Map<OMKey, vector<I3LOMLaunch> >",
+    "I3XDOMHitSeriesMap": "I3Map<OMKey, vector<I3XDOMHit> >",
+    "I3NoiseSuppressionRecordSeriesMap": "I3Map<OMKey, vector<I3NoiseSuppressionRecord> >",
+    "I3PMTCalMap": "I3Map<OMKey, I3PMTCal>",
+    "I3DEggCalMap": "I3Map<OMKey, I3DEggCal>",
+    "I3mDOMCalMap": "I3Map<OMKey, I3mDOMCal>",
+    "I3DEggStatusMap": "I3Map<OMKey, I3DEggStatus>",
+    "I3mDOMStatusMap": "I3Map<OMKey, I3mDOMStatus>",
+    "I3ScintGeoMap": "I3Map<ScintKey, I3ScintGeo>",
+    "I3AntennaGeoMap": "I3Map<AntennaKey, I3AntennaGeo>",
+    "I3IceActGeoMap": "I3Map<IceActKey, I3IceActGeo>",
+    "I3IceActPixelPositionMap": "I3Map<unsigned int, I3Position>",
+    "I3IceTopSLCCalibrationMap": "I3Map<OMKey, I3IceTopSLCCalibration>",
+    "AntennaTimeSeries": "I3AntennaWaveform<double>",
+    "AntennaSpectrum": "I3AntennaWaveform<complex<double> >",
+    "EFieldTimeSeries": "I3AntennaWaveform<I3Position>",
+    "EFieldSpectrum": "I3AntennaWaveform<I3ComplexVector>",
+    "AntennaTimeSeriesMap": "I3Map<AntennaKey, I3AntennaWaveform<double> >",
+    "AntennaSpectrumMap": "I3Map<AntennaKey, I3AntennaWaveform<complex<double> > >",
+    "EFieldTimeSeriesMap": "I3Map<AntennaKey, I3AntennaWaveform<I3Position> >",
+    "EFieldSpectrumMap": "I3Map<AntennaKey, I3AntennaWaveform<I3ComplexVector> >",
+    "FFTData": "FFTDataContainer<double, complex<double> >",
+    "FFTData3D": "FFTDataContainer<I3Position, I3ComplexVector>",
+    "FFTDataMap": "I3Map<AntennaKey, FFTDataContainer<double, complex<double> > >",
+    "FFTData3DMap": "I3Map<AntennaKey, FFTDataContainer<I3Position, I3ComplexVector> >",
+    "I3AntennaChannelMap": "I3Map<int, I3AntennaChannel>",
+    "I3AntennaDataMap": "I3Map<AntennaKey, I3Map<int, I3AntennaChannel> >",
+    "I3AntennaCalMap": "I3Map<AntennaKey, I3AntennaCal>",
+    "I3ScintRecoPulseSeriesMap": "I3Map<ScintKey, vector<I3RecoPulse> >",
+    "I3IceActWaveform": "I3Map<unsigned int, vector<I3Waveform> >",
+    "I3IceActRecoPulseSeries": "I3Map<unsigned int, vector<I3RecoPulse> >",
+    "I3IceActBoolMap": "I3Map<IceActKey, bool>",
+    "I3IceActIntMap": "I3Map<IceActKey, int>",
+    "I3IceActUnsignedMap": "I3Map<IceActKey, unsigned int>",
+    "I3IceActDoubleMap": "I3Map<IceActKey, double>",
+    "I3IceActStringMap": "I3Map<IceActKey, I3PODHolder<__cxx11::string > >",
+    "I3IceActTelescopePixelUnsignedMap": "I3Map<IceActKey, I3Map<unsigned int, unsigned int> >",
+    "I3IceActTelescopePixelDoubleMap": "I3Map<IceActKey, I3Map<unsigned int, double> >",
+    "I3IceActTelescopePixelVectorIntMap": "I3Map<IceActKey, I3Map<int, vector<int> > >",
+    "I3IceActTelescopeStringDoubleMap": "I3Map<IceActKey, I3Map<__cxx11::string, double> >",
+    "I3IceActTriggerMap": "I3Map<IceActKey, I3Trigger>",
+    "I3IceActWaveformMap": "I3Map<IceActKey, I3Map<unsigned int, vector<I3Waveform> > >",
+    "I3IceActRecoPulseSeriesMap": "I3Map<IceActKey, I3Map<unsigned int, vector<I3RecoPulse> > >",
+    "I3PortiaPulseMap": "I3Map<OMKey, I3PortiaPulse>",
+    "I3ParticleIntersectionsSeries": "I3Vector<I3ParticleIntersections>",
+    "I3VectorOMKeyPair": "I3Vector<OMKeyPair>",
+    "I3ShowerBiasMap": "I3Map<I3ParticleID, I3ShowerBias>",
+    "I3MCNKGInfoList": "I3Vector<I3MCNKGPoint>",
+    "I3ParticleIDMap": "I3Map<OMKey, map<I3ParticleID, vector<unsigned int> > >",
+    "I3CylinderMap": "I3Map<OMKey, I3ExtraGeometryItemCylinder>",
 }
 
 

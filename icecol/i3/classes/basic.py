@@ -169,6 +169,7 @@ VECTORS: Final = (
     vector("I3VectorString", "str", "Texts."),
     vector("I3VectorOMKey", "OMKey", "Photomultipliers."),
     vector("I3VectorTankKey", "TankKey", "IceTop tanks."),
+    vector("I3VectorModuleKey", "ModuleKey", "Modules."),
     vector("I3VectorI3Position", "I3Position", "Points."),
     frame_object(
         "I3VectorDoubleDouble",
@@ -202,7 +203,7 @@ MAPS: Final = (
     mapping("I3MapModuleKeyString", "ModuleKey", "str", "Texts by module: the subdetector it belongs to."),
     mapping("I3MapI3ParticleIDDouble", "I3ParticleID", "f64", "Numbers by particle."),
     mapping("I3TimeWindowSeriesMap", "OMKey", "I3TimeWindowSeries", "Windows in time by photomultiplier."),
-    mapping("I3MapUnsignedI3Position", "u32", "I3Position", "Points by integer."),
+    mapping("I3IceActPixelPositionMap", "u32", "I3Position", "Points by pixel of an IceAct telescope."),
 )
 
 MATRIX: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from icecol.i3.classes.basic import mapping, opaque, vector
+from icecol.i3.classes.basic import fields, mapping, vector
 from icecol.i3.schema import CArray, Class, Enum, Field, Map, Pointer, Vector, frame_object
 
 OM_TYPE: Final = Enum(
@@ -47,8 +47,12 @@ PMT_TYPE: Final = Enum(
         ("LOMPMT2", 31),
     ),
 )
-OLD_ORIENTATION: Final = Enum("OMOrientation", (("Unspecified", 0), ("Up", 1), ("Down", 2)))
+OLD_ORIENTATION: Final = Enum("OMOrientation", (("Unspecified", 0), ("Up", 1), ("Down", -1)))
 TANK_TYPE: Final = Enum("I3TankGeo::TankType", (("NotSet", 0), ("Tyvek_Lined", 1), ("Zirconium_Lined", 2)))
+ICEACT_TYPE: Final = Enum(
+    "I3IceActGeo::IceActType",
+    (("Unknown", 0), ("drs_2019", 1), ("target_C", 2), ("drs_2019_64", 3), ("simulation", 4)),
+)
 PLAIN: Final = Enum("enum", ())
 """An enumeration whose names are not known here."""
 
@@ -114,7 +118,7 @@ I3AntennaGeo = Class(
         Field("antenna_type", "i32", doc="kind of antenna", until=1),
         Field("height_above_snow", "f64", "m", "height above the snow"),
         Field("antenna_name", "str", doc="name"),
-        Field("cable_delay", "f64", "ns", "name unknown", until=1),
+        Field("cable_length", "f64", "m", "length of the cable", until=1),
     ),
     doc="A radio antenna.",
 )
@@ -124,12 +128,12 @@ I3IceActGeo = Class(
     (
         Field("position", "I3Position", doc="position", flat=""),
         Field("orientation", "I3Orientation", doc="how it is turned"),
-        Field("camera_type", PLAIN, doc="kind of camera"),
-        Field("name", "str", doc="name"),
-        Field("n_pixels", "i32", doc="number of pixels"),
+        Field("iceact_type", ICEACT_TYPE, doc="kind of camera"),
+        Field("iceact_name", "str", doc="name"),
+        Field("numberof_pixels", "i32", doc="number of pixels"),
         Field("pixel_size", "f32", "rad", "size of a pixel"),
-        Field("pixel_ids", "I3MapUnsignedUnsigned", doc="pixel numbers"),
-        Field("pixel_positions", "I3MapUnsignedI3Position", doc="pixel positions"),
+        Field("pixelsto_channels", "I3MapUnsignedUnsigned", doc="channel of each pixel"),
+        Field("pixel_positions", "I3IceActPixelPositionMap", doc="position of each pixel"),
     ),
     doc="An IceAct telescope.",
 )
@@ -202,27 +206,27 @@ SPEChargeDistribution = Class(
     4,
     (
         *(
-            Field(name, "f64", doc=doc, since=1, until=2)
-            for name, doc in (
-                ("exp_amp", "amplitude of the exponential"),
-                ("exp_width", "decay constant of the exponential"),
-                ("gaus_amp", "amplitude of the Gaussian"),
-                ("gaus_mean", "mean of the Gaussian"),
-                ("gaus_width", "standard deviation of the Gaussian"),
+            Field(name, "f64", unit, doc, since=1, until=2)
+            for name, unit, doc in (
+                ("exp_amp", "", "amplitude of the exponential"),
+                ("exp_width", "PE", "decay constant of the exponential"),
+                ("gaus_amp", "", "amplitude of the Gaussian"),
+                ("gaus_mean", "PE", "mean of the Gaussian"),
+                ("gaus_width", "PE", "standard deviation of the Gaussian"),
             )
         ),
         *(
-            Field(name, "f64", doc=doc, since=2, until=3)
-            for name, doc in (
-                ("exp1_amp", "amplitude of the first exponential"),
-                ("exp1_width", "decay constant of the first exponential"),
-                ("exp2_amp", "amplitude of the second exponential"),
-                ("exp2_width", "decay constant of the second exponential"),
-                ("gaus_amp", "amplitude of the Gaussian"),
-                ("gaus_mean", "mean of the Gaussian"),
-                ("gaus_width", "standard deviation of the Gaussian"),
-                ("compensation_factor", "compensation factor"),
-                ("slc_gaus_mean", "mean of the Gaussian without local coincidence"),
+            Field(name, "f64", unit, doc, since=2, until=3)
+            for name, unit, doc in (
+                ("exp2_amp", "", "amplitude of the second exponential"),
+                ("exp2_width", "PE", "decay constant of the second exponential"),
+                ("exp1_amp", "", "amplitude of the first exponential"),
+                ("exp1_width", "PE", "decay constant of the first exponential"),
+                ("compensation_factor", "", "compensation factor"),
+                ("slc_gaus_mean", "PE", "mean of the Gaussian without local coincidence"),
+                ("gaus_amp", "", "amplitude of the Gaussian"),
+                ("gaus_mean", "PE", "mean of the Gaussian"),
+                ("gaus_width", "PE", "standard deviation of the Gaussian"),
             )
         ),
         Field(
@@ -343,10 +347,104 @@ I3VEMCalibration = Class(
 
 
 TANK_CALIBRATION: Final = Class(
-    "I3TankCalibration",
+    "I3TankCalibrationBackwardsCompat",
     0,
-    tuple(Field(f"f64_{i}", "f64", doc="name unknown") for i in range(3)),
+    fields(
+        "f64",
+        ("avg_muon_pe", "PE", "mean charge of a muon"),
+        ("avg_muon_risetime", "ns", "mean rise time of a muon"),
+        ("avg_muon_width", "ns", "mean width of a muon"),
+    ),
     doc="Calibration of an IceTop tank, of an early era.",
+)
+AMANDA: Final = (
+    Class(
+        "I3AMANDAOM_XTalk",
+        0,
+        (
+            Field("receiver", "OMKey", doc="module that is disturbed"),
+            *fields(
+                "f64",
+                ("timehigh", "ns", "end of the disturbance"),
+                ("timelow", "ns", "start of the disturbance"),
+                ("width", "ns", "width"),
+                ("threshold", "", "threshold"),
+            ),
+        ),
+        doc="Crosstalk between AMANDA modules.",
+    ),
+    Class(
+        "I3AMANDAOMCalibration",
+        0,
+        (
+            *fields(
+                "f64",
+                ("adc_a0", "", "amplitude: offset"),
+                ("adc_beta", "", "amplitude: slope"),
+                ("tdc_alpha", "", "time: slewing"),
+                ("tdc_beta", "", "time: slope"),
+                ("tdc_t0", "ns", "time: offset"),
+            ),
+            Field("tdc_pol", "i32", doc="time: sign"),
+            Field("tot_beta", "f64", doc="time over threshold: slope"),
+            Field("tot_tot0", "f64", "ns", "time over threshold: offset"),
+            Field("tot_pol", "i32", doc="time over threshold: sign"),
+            *fields(
+                "f64",
+                *((f"omo_{i}", "", f"optical amplitude: coefficient {i}") for i in "abcde"),
+                ("omo_lowlim", "", "optical amplitude: lower end"),
+                ("omo_highlim", "", "optical amplitude: upper end"),
+                ("pe_area", "", "area of a photo-electron"),
+            ),
+            Field("xtalk_receivers", Vector("I3AMANDAOM_XTalk"), doc="modules that it disturbs"),
+        ),
+        doc="Calibration of an AMANDA module.",
+    ),
+    Class(
+        "TWRXTCal",
+        0,
+        (
+            Field("spe_net_charge_cut", "f64", doc="cut on the charge"),
+            Field("charge_vs_ampl_cut", "LinearFit", doc="cut on charge against amplitude"),
+            *fields(
+                "f64",
+                ("start_bin_cut", "", "cut on the first bin"),
+                ("end_bin_cut", "", "cut on the last bin"),
+                ("amplitude_cut", "", "cut on the amplitude"),
+                ("inv_amplitude_cut", "", "cut on the inverse amplitude"),
+            ),
+        ),
+        doc="Cuts against crosstalk of an AMANDA module.",
+    ),
+    Class(
+        "TWRCalibration",
+        0,
+        (
+            Field("pe_area", "f64", doc="area of a photo-electron"),
+            Field("twr_t0", "f64", "ns", "time offset"),
+            Field("xtcal", "TWRXTCal", doc="cuts against crosstalk"),
+        ),
+        doc="Calibration of the digital readout of an AMANDA module.",
+    ),
+    Class(
+        "TWRAOMStatus",
+        0,
+        (
+            Field("bin_size", "f64", "ns", "width of a bin"),
+            *fields(
+                "u32",
+                ("stop_delay", "", "delay of the stop"),
+                ("baseline", "counts", "baseline"),
+                ("threshold", "counts", "threshold"),
+            ),
+            Field(
+                "cable_type",
+                Enum("TWRAOMStatus::CableType", (("ELECTRICAL", 0), ("OPTICAL", 10))),
+                doc="kind of cable",
+            ),
+        ),
+        doc="Settings of the digital readout of an AMANDA module.",
+    ),
 )
 I3Calibration = frame_object(
     "I3Calibration",
@@ -357,9 +455,9 @@ I3Calibration = frame_object(
         "tank_cal", Map("TankKey", TANK_CALIBRATION.name), doc="calibration of IceTop tanks", since=1, until=2
     ),
     Field("vem_cal", Map("OMKey", "I3VEMCalibration"), doc="calibration of IceTop DOMs", since=2),
-    Field("twr_cal", Map("OMKey", "I3TWRCalibration"), doc="calibration of AMANDA modules", since=3, until=4),
-    Field("f64_0", "f64", doc="name unknown", since=3, until=4),
-    Field("f64_1", "f64", doc="name unknown", since=3, until=4),
+    Field("twr_cal", Map("OMKey", "TWRCalibration"), doc="calibration of AMANDA modules", since=3, until=4),
+    Field("twr_global_t0", "f64", "ns", "time offset of AMANDA's digital readout", since=3, until=4),
+    Field("twr_i3_time_offset", "f64", "ns", "its offset to IceCube", since=3, until=4),
     Field("start_time", "I3Time", doc="valid from"),
     Field("end_time", "I3Time", doc="valid until"),
     doc="How digits become physical quantities.",
@@ -457,7 +555,7 @@ I3DetectorStatus = frame_object(
     "I3DetectorStatus",
     4,
     Field("dom_status", Map("OMKey", "I3DOMStatus"), doc="settings of each DOM"),
-    Field("aom_status", Map("OMKey", "I3TWRStatus"), doc="settings of AMANDA modules", since=1, until=4),
+    Field("aom_status", Map("OMKey", "TWRAOMStatus"), doc="settings of AMANDA modules", since=1, until=4),
     Field("trigger_status", Map("TriggerKey", "I3TriggerStatus"), doc="settings of each trigger"),
     Field(
         "amanda_trigger_status",
@@ -508,9 +606,7 @@ CLASSES: Final = (
     I3DOMCalibration,
     I3VEMCalibration,
     TANK_CALIBRATION,
-    opaque("I3AMANDAOMCalibration"),
-    opaque("I3TWRCalibration"),
-    opaque("I3TWRStatus"),
+    *AMANDA,
     I3Calibration,
     I3DOMStatus,
     I3TriggerReadoutConfig,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import vector
-from icecol.i3.schema import Class, Custom, Enum, Field, Pair, Vector, frame_object
+from icecol.i3.schema import Class, Custom, Enum, Field, Pair, RawPairs, Vector, frame_object
 
 SHAPE: Final = Enum(
     "I3Particle::ParticleShape",
@@ -90,7 +90,13 @@ I3LinearizedMCTree = frame_object(
     1,
     Field("tree", "I3MCTree", doc="the particles without their energy losses", flat=""),
     Field(
-        "leaves", Vector(Pair("I3ParticleID", "u32")), doc="how many energy losses belong to which particle"
+        "ranges", RawPairs("u32", "u32"), doc="places of particles, and how many losses they have", until=1
+    ),
+    Field(
+        "leaves",
+        Vector(Pair("I3ParticleID", "u32")),
+        doc="how many energy losses belong to which particle",
+        since=1,
     ),
     Field("stochastics", Vector("I3Stochastic"), doc="the energy losses"),
     doc="A particle tree with its energy losses in short form.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from icecol.i3.classes.basic import fields
-from icecol.i3.schema import Class, Enum, Field, Vector, frame_object
+from icecol.i3.classes.basic import fields, mapping, vector
+from icecol.i3.classes.particle import FIT_STATUS
+from icecol.i3.schema import Class, Enum, Field, Pointer, Vector, frame_object
 
 I3LogLikelihoodFitParams = frame_object(
     "I3LogLikelihoodFitParams",
@@ -465,6 +466,193 @@ I3ShieldHitRecord = frame_object(
     doc="A hit of IceTop near a track.",
 )
 
+I3CutValuesBase = frame_object("I3CutValuesBase", 0, doc="Base of counts of hits.")
+I3CutValues = Class(
+    "I3CutValues",
+    2,
+    (
+        Field("", "I3FrameObject", until=2),
+        Field("", "I3CutValuesBase", since=2),
+        *fields(
+            "i32",
+            ("Nchan", "", "modules with hits"),
+            ("Nhit", "", "hits"),
+            ("Nstring", "", "strings with hits", 1),
+            ("Ndir", "", "direct hits"),
+        ),
+        *fields(
+            "f64",
+            ("Ldir", "m", "length of direct hits along the track"),
+            ("Sdir", "", "smoothness of direct hits"),
+            ("Sall", "", "smoothness of all hits", 1),
+        ),
+        Field("cog", "I3Position", doc="centre of gravity of the hits"),
+    ),
+    doc="Counts of the hits near a track.",
+)
+I3CascadeCutValues = Class(
+    "I3CascadeCutValues",
+    1,
+    (
+        Field("", "I3FrameObject", until=1),
+        Field("", "I3CutValuesBase", since=1),
+        *fields(
+            "i32",
+            ("Nchan", "", "modules with hits"),
+            ("Nhit", "", "hits"),
+            ("N_1hit", "", "modules with just one hit"),
+            ("Nstring", "", "strings with hits"),
+            ("Ndir", "", "direct hits"),
+            ("Nearly", "", "early hits"),
+            ("Nlate", "", "late hits"),
+        ),
+        Field("cog", "I3Position", doc="centre of gravity of the hits"),
+    ),
+    doc="Counts of the hits near a cascade.",
+)
+
+I3LikelihoodEllipse = frame_object(
+    "I3LikelihoodEllipse",
+    0,
+    Field("center", Vector("f64"), doc="centre"),
+    Field("inverse_covariance", Vector(Vector("f64")), doc="inverse of the covariance matrix"),
+    Field("nllh", "f64", doc="negative logarithm of the likelihood"),
+    Field("axis_names", Vector("str"), doc="what the axes are"),
+    doc="An ellipse of equal likelihood.",
+)
+I3MuonEnergyParams = frame_object(
+    "I3MuonEnergyParams",
+    0,
+    *fields(
+        "f64",
+        ("N", "", "normalisation"),
+        ("N_err", "", "its error"),
+        ("b", "1/m", "slope"),
+        ("b_err", "1/m", "its error"),
+        ("gamma", "", "exponent"),
+        ("gamma_err", "", "its error"),
+        ("nDOMs", "", "modules used"),
+        ("rllh", "", "likelihood by degree of freedom"),
+        ("chi2", "", "quality of the fit"),
+        ("chi2ndof", "", "the same by degree of freedom"),
+        ("peak_energy", "GeV", "energy at the peak"),
+        ("peak_sigma", "GeV", "its error"),
+        ("mean", "GeV", "mean energy loss"),
+        ("median", "GeV", "median energy loss"),
+        ("bin_width", "m", "width of a bin along the track"),
+    ),
+    Field("status", FIT_STATUS, doc="outcome"),
+    doc="Fit of the energy losses along a muon.",
+)
+I3PortiaPulse = frame_object(
+    "I3PortiaPulse",
+    2,
+    Field("reco_pulse", "I3RecoPulse", doc="the pulse"),
+    *fields(
+        "f64",
+        ("BaseLine", "", "baseline"),
+        ("LaunchTime", "ns", "start of the readout"),
+        ("PeakBinTime", "ns", "time of the peak"),
+        ("Time50", "ns", "time of half of the charge"),
+        ("Time80", "ns", "time of 80 % of the charge"),
+        ("TOT", "ns", "time over threshold"),
+        ("LETime", "ns", "leading edge"),
+        ("NPE", "PE", "charge"),
+        ("IntegratedCharge", "", "charge as integrated"),
+        ("Amplitude", "", "amplitude"),
+    ),
+    Field("LCBit", "bool", doc="local coincidence"),
+    *fields(
+        "f64",
+        ("PMTGain", "", "gain of the photomultiplier"),
+        ("PositionX", "m", "x of the module"),
+        ("PositionY", "m", "y of the module"),
+        ("PositionZ", "m", "z of the module"),
+    ),
+    Field("BinNumber", "i32", doc="number of bins", since=1),
+    Field("BinSize", "f64", "ns", "width of a bin", since=1),
+    Field("StartTime", "f64", "ns", "time of the first bin", since=2),
+    doc="A pulse of an event of extremely high energy.",
+)
+OPHELIA: Final = Pointer("I3OpheliaParticle", derived=("I3OpheliaParticle", "I3OpheliaFirstGuessTrack"))
+I3OpheliaParticle = frame_object(
+    "I3OpheliaParticle",
+    1,
+    Field("i3particle", "I3Particle", doc="the particle", until=1),
+    Field("daughters", Vector(OPHELIA), doc="particles that come from it"),
+    Field("i3particle", "I3Particle", doc="the particle", since=1),
+    doc="A particle of an event of extremely high energy.",
+)
+I3OpheliaFirstGuessTrack = Class(
+    "I3OpheliaFirstGuessTrack",
+    2,
+    (
+        Field("", "I3OpheliaParticle", flat=""),
+        *fields(
+            "f64",
+            *((f"Velocity_{x}", "m/ns", f"{x} of the speed") for x in "xyz"),
+            *((f"CenterOfBrightness_{x}", "m", f"{x} of the charges' centre") for x in "xyz"),
+        ),
+        Field("FitSuccess", "bool", doc="whether the fit succeeded"),
+        Field("FitQuality", "f64", doc="quality of the fit"),
+        *fields("f64", *((f"BrightestDOM_{x}", "m", f"{x} of the brightest module", 2) for x in "xyz")),
+    ),
+    doc="First guess of the track of an event of extremely high energy.",
+)
+I3ParticleIntersections = frame_object(
+    "I3ParticleIntersections",
+    0,
+    Field("particle", "I3Particle", doc="the particle"),
+    Field("intersections", Vector("I3Position"), doc="where it crosses the surface of the detector"),
+    doc="Where a particle enters and leaves the detector.",
+)
+OMKeyPair = frame_object(
+    "OMKeyPair",
+    0,
+    Field("key1", "OMKey", doc="first photomultiplier"),
+    Field("key2", "OMKey", doc="second photomultiplier"),
+    doc="Two photomultipliers.",
+)
+DSTReco = Class(
+    "DSTReco",
+    1,
+    (
+        Field("direction", "i16", doc="direction, packed"),
+        Field("distance", "u8", doc="distance to the detector's centre, binned", until=1),
+        Field("position", "DSTPosition", doc="a point on the track", until=1),
+    ),
+    doc="A track in two bytes.",
+)
+I3DST = frame_object(
+    "I3DST",
+    4,
+    Field("triggertag", "u16", doc="triggers, as bits"),
+    Field("coord_reco1", "i16", doc="first direction, packed", until=3),
+    Field("coord_reco2", "i16", doc="second direction, packed", until=3),
+    Field("distance", "u8", doc="distance to the detector's centre, binned", until=3),
+    Field("twr_ndom", "u16", doc="AMANDA modules with hits", until=3),
+    Field("nchannel", "u16", doc="modules with hits", until=3),
+    Field("twr_nhit0", "u8", doc="upper part of AMANDA's number of hits", until=3),
+    Field("twr_nhit1", "u16", doc="lower part of AMANDA's number of hits", until=3),
+    Field("nhit0", "u8", doc="upper part of the number of hits", until=3),
+    Field("nhit1", "u16", doc="lower part of the number of hits", until=3),
+    Field("time", "u32", "0.1 ms", "time since the first event", until=3),
+    Field("reco1", "DSTReco", doc="first reconstruction", since=3),
+    Field("reco2", "DSTReco", doc="second reconstruction", since=3),
+    Field("nchannel", "u16", doc="modules with hits", since=3),
+    Field("nstring", "u8", doc="strings with hits", since=3),
+    Field("nhit0", "u8", doc="upper part of the number of hits", since=3),
+    Field("nhit1", "u16", doc="lower part of the number of hits", since=3),
+    Field("cog", "DSTPosition", doc="centre of gravity", since=3),
+    Field("time", "u32", "0.1 ms", "time since the first event", since=3),
+    Field("ndir", "u8", doc="direct hits", since=3),
+    Field("ldir", "u8", doc="length of direct hits, binned", since=4),
+    Field("rlogl", "u8", doc="likelihood, binned", since=4),
+    Field("log_e", "u8", doc="logarithm of the energy, binned", since=4),
+    Field("reco_label", "u8", doc="which reconstructions were stored"),
+    doc="An event in some 38 bytes.",
+)
+
 CLASSES: Final = (
     I3LogLikelihoodFitParams,
     I3DirectHitsValues,
@@ -484,9 +672,25 @@ CLASSES: Final = (
     I3ParaboloidFitParams,
     MillipedeFitParams,
     I3PortiaEvent,
+    I3PortiaPulse,
+    mapping("I3PortiaPulseMap", "OMKey", "I3PortiaPulse", "Pulses of an event of extremely high energy."),
+    I3OpheliaParticle,
+    I3OpheliaFirstGuessTrack,
+    I3CutValuesBase,
+    I3CutValues,
+    I3CascadeCutValues,
+    I3LikelihoodEllipse,
+    vector("I3LikelihoodEllipseCollection", "I3LikelihoodEllipse", "Ellipses of equal likelihood."),
+    I3MuonEnergyParams,
+    I3ParticleIntersections,
+    vector("I3ParticleIntersectionsSeries", "I3ParticleIntersections", "Where particles cross the detector."),
+    OMKeyPair,
+    vector("I3VectorOMKeyPair", "OMKeyPair", "Pairs of photomultipliers."),
     I3Veto,
     frame_object("I3VetoShort", 0, *VETO_SHORT, doc="Where a cascade lies in the detector, in short."),
     DSTPosition,
+    DSTReco,
+    I3DST,
     I3DST16,
     I3DSTHeader16,
     frame_object("I3SantaFitParams", 4, *SANTA, doc="Result of the single-string fit."),

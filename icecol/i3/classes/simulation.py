@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import fields, mapping, vector
-from icecol.i3.schema import Class, Enum, Field, Pair, Vector, frame_object
+from icecol.i3.schema import Class, Enum, Field, Map, Pair, Vector, frame_object
 
 HIT_SOURCE: Final = Enum(
     "I3MCHit::HitSource",
@@ -350,6 +350,152 @@ GENIE: Final = (
     ),
 )
 
+I3ShowerBias = frame_object(
+    "I3ShowerBias",
+    0,
+    Field(
+        "type",
+        Enum("I3ShowerBias::BiasParticleType", (("Mu", 0), ("NuMu", 1), ("NuE", 2))),
+        doc="particles that make a shower more likely to be kept",
+    ),
+    Field("target", "f64", doc="number that is aimed at"),
+    doc="How air showers were selected.",
+)
+I3CorsikaWeight = frame_object(
+    "I3CorsikaWeight",
+    0,
+    Field("primary", "I3Particle", doc="the primary particle"),
+    Field("bias", "I3ShowerBias", doc="how the shower was selected"),
+    Field("weight", "f64", doc="weight of the shower"),
+    Field("max_x", "f64", doc="largest fraction of the energy"),
+    doc="Weight of an air shower that was selected.",
+)
+I3WimpParams = frame_object(
+    "I3WimpParams",
+    0,
+    Field(
+        "source",
+        Enum("WimpSim::SourceType", (("UNKNOWN", 0), ("SUN", 1), ("EARTH", 2))),
+        doc="where the dark matter annihilates",
+    ),
+    Field("mass", "f64", "GeV", "mass of the dark matter particle"),
+    Field(
+        "channel",
+        Enum(
+            "WimpSim::DecayChannel",
+            (
+                *(
+                    (name, i)
+                    for i, name in enumerate(
+                        (
+                            "unknown",
+                            "down",
+                            "up",
+                            "strange",
+                            "charm",
+                            "bottom",
+                            "top",
+                            "gluon",
+                            "w",
+                            "z",
+                            "muon",
+                            "tau",
+                            "nue",
+                            "numu",
+                            "nutau",
+                        )
+                    )
+                ),
+                ("KKDM", 100),
+            ),
+        ),
+        doc="what it annihilates into",
+    ),
+    *fields(
+        "f64",
+        ("nu_weight", "", "weight of the neutrino"),
+        ("lep_weight", "", "weight of the lepton"),
+        ("had_weight", "", "weight of the hadrons"),
+        ("vgen", "m^3", "volume of generation"),
+        ("aproj", "m^2", "area of generation"),
+    ),
+    Field("time", "I3Time", doc="time of the event"),
+    doc="An event of dark matter.",
+)
+I3MCNKGPoint = Class(
+    "I3MCNKGPoint",
+    0,
+    (
+        Field("position", "I3Position", flat="", doc="where"),
+        Field("LD1", "f64", "1/m^2", "density at the first observation level"),
+        Field("LD2", "f64", "1/m^2", "density at the second observation level"),
+    ),
+    doc="Density of electrons of an air shower at a point.",
+)
+CYLINDER: Final = (
+    frame_object("I3ExtraGeometryItem", 0, doc="Base of things in the detector."),
+    Class(
+        "I3ExtraGeometryItemCylinder",
+        0,
+        (
+            Field("", "I3ExtraGeometryItem"),
+            Field("from", "I3Position", doc="centre of one end"),
+            Field("to", "I3Position", doc="centre of the other end"),
+            Field("radius", "f64", "m", "radius"),
+        ),
+        doc="A cylinder in the detector: a cable.",
+    ),
+    mapping("I3CylinderMap", "OMKey", "I3ExtraGeometryItemCylinder", "Cables by photomultiplier."),
+)
+SURFACES: Final = (
+    Class("I3Surfaces::Surface", 1, (Field("", "I3FrameObject", since=1),), doc="Base of surfaces."),
+    Class(
+        "I3Surfaces::SamplingSurface",
+        0,
+        (Field("", "I3Surfaces::Surface"),),
+        doc="Base of surfaces that events are generated on.",
+    ),
+    Class(
+        "I3Surfaces::CylinderBase",
+        0,
+        (
+            Field("", "I3Surfaces::SamplingSurface"),
+            Field("length", "f64", "m", "height"),
+            Field("radius", "f64", "m", "radius"),
+            Field("center", "I3Position", doc="centre"),
+        ),
+        tracked=False,
+        doc="An upright cylinder.",
+    ),
+    Class(
+        "I3Surfaces::Cylinder",
+        0,
+        (Field("", "I3Surfaces::CylinderBase", flat=""),),
+        doc="An upright cylinder.",
+    ),
+    Class(
+        "I3Surfaces::AxialCylinder",
+        0,
+        (
+            Field("", "I3Surfaces::SamplingSurface"),
+            Field("length", Pair("f64", "f64"), "m", "length before and after the centre"),
+            Field("radius", "f64", "m", "radius"),
+            Field("center", "I3Position", doc="centre"),
+        ),
+        doc="A cylinder that turns with the particle.",
+    ),
+    Class(
+        "I3Surfaces::Sphere",
+        0,
+        (
+            Field("", "I3Surfaces::Surface"),
+            Field("origin_depth", "f64", "m", "depth of the detector's centre"),
+            Field("radius", "f64", "m", "radius"),
+        ),
+        doc="A sphere: the Earth.",
+    ),
+)
+
 CLASSES: Final = (
     I3MCHit,
     mapping("I3MCHitSeriesMap", "OMKey", Vector("I3MCHit"), "Simulated hits by photomultiplier."),
@@ -374,6 +520,20 @@ CLASSES: Final = (
     I3Photon,
     mapping("I3PhotonSeriesMap", "OMKey", Vector("I3Photon"), "Simulated photons with their ways by module."),
     I3CorsikaInfo,
+    I3ShowerBias,
+    mapping("I3ShowerBiasMap", "I3ParticleID", "I3ShowerBias", "How air showers were selected, by primary."),
+    I3CorsikaWeight,
+    I3WimpParams,
+    I3MCNKGPoint,
+    vector("I3MCNKGInfoList", "I3MCNKGPoint", "Densities of electrons of an air shower."),
+    mapping(
+        "I3ParticleIDMap",
+        "OMKey",
+        Map("I3ParticleID", Vector("u32")),
+        "Which simulated pulses come from which particle, by photomultiplier.",
+    ),
+    *CYLINDER,
+    *SURFACES,
     CorsikaLongStep,
     I3CorsikaShowerInfo,
     I3NuGenInfo,

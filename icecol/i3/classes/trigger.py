@@ -142,6 +142,59 @@ I3FlasherInfo = frame_object(
     doc="A flash of a DOM's light-emitting diodes.",
 )
 
+AMANDA: Final = (
+    Class(
+        "I3TWRFrag",
+        1,
+        (
+            Field("id", "i32", doc="identifier", until=1),
+            Field("parent_id", "i32", doc="identifier of what it belongs to", until=1),
+            Field("frag_start_time", "f64", "ns", "time of the first sample", until=1),
+            Field("start_bin", "i32", doc="number of the first sample", until=1),
+            Field("waveform", Vector("f64"), "counts", "samples", until=1),
+            Field("start_bin", "u32", doc="number of the first sample", since=1),
+            Field("waveform", Vector("u32"), "counts", "samples", since=1),
+        ),
+        doc="A part of the digital readout of an AMANDA module.",
+    ),
+    Class(
+        "I3Vector<I3TWRFrag>",
+        0,
+        vector("", "I3TWRFrag", "").fields,
+        tracked=False,
+        doc="Parts of the digital readout of an AMANDA module.",
+    ),
+    Class(
+        "I3TWRLaunch",
+        1,
+        (
+            Field("fragments", "I3Vector<I3TWRFrag>", doc="its parts", until=1),
+            Field("id", "i32", doc="identifier", until=1),
+            Field("bin_size", "f64", "ns", "width of a bin", until=1),
+            Field("baseline", "f64", "counts", "baseline", until=1),
+            Field("stop_delay", "i32", doc="delay of the stop", until=1),
+            Field("threshold", "i32", "counts", "threshold", until=1),
+            Field("optical", "bool", doc="whether it is read out by optical fibre", until=1),
+            Field("baseline", "u32", "counts", "baseline", since=1),
+            Field("fragments", Vector("I3TWRFrag"), doc="its parts", since=1),
+        ),
+        doc="A digital readout of an AMANDA module.",
+    ),
+    Class(
+        "I3AMANDAAnalogReadout",
+        0,
+        (
+            Field("LEs", Vector("f64"), "ns", "leading edges"),
+            Field("TEs", Vector("f64"), "ns", "trailing edges"),
+            Field("hit_numbers", Vector("i32"), doc="numbers of the hits"),
+            Field("parent_ids", Vector("i32"), doc="what the hits belong to"),
+            Field("adc", "f64", doc="largest amplitude"),
+            Field("overflow", "bool", doc="whether edges were lost"),
+            Field("calibrated", "bool", doc="whether it is calibrated"),
+        ),
+        doc="An analog readout of an AMANDA module.",
+    ),
+)
 
 CLASSES: Final = (
     TriggerKey,
@@ -163,9 +216,8 @@ CLASSES: Final = (
     mapping("I3DOMLaunchSeriesMap", "OMKey", Vector("I3DOMLaunch"), "Digital readouts by DOM."),
     I3FlasherInfo,
     vector("I3FlasherInfoVect", "I3FlasherInfo", "Flashes."),
-    opaque("I3TWRLaunch"),
+    *AMANDA,
     mapping("I3TWRLaunchSeriesMap", "OMKey", Vector("I3TWRLaunch"), "Readouts of AMANDA modules."),
-    opaque("I3AMANDAAnalogReadout"),
     mapping("I3AMANDAAnalogReadoutMap", "OMKey", "I3AMANDAAnalogReadout", "Readouts of AMANDA modules."),
     opaque("I3StationHit"),
     mapping("I3StationHitMap", "i32", "I3StationHit", "Hits of IceTop stations, of an early era."),
