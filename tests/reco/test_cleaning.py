@@ -14,6 +14,7 @@ from icecol import reco
 from icecol.convert.live import scan_i3
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 
 PLACES = [
@@ -257,7 +258,7 @@ def test_a_name_stands_for_a_set_of_sensors():
     assert kept(reco.select_doms(PULSES, "DeepCore"), event) == {
         i for i, k in enumerate(SENSORS) if k >> 16 >= 79
     }
-    with pytest.raises(ValueError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
+    with pytest.raises(GeometryError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
         reco.select_doms(PULSES, "Deepcore")
 
 
