@@ -102,6 +102,14 @@ def spe_fit(
     References
     ----------
     Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> events = ic.with_features(ic.sim.toy(3), LineFit=ic.reco.improved_linefit(p), SPEFit=spe_fit(p))
+    >>> events.select("SPEFit.fit_status", "SPEFit.ndof").collect().rows()
+    [(0, 19), (0, 13), (0, 46)]
     """
     return _fit(
         pulses,
@@ -138,6 +146,14 @@ def mpe_fit(
 
     The density of the earliest of n photons, n the charge of the sensor, is n p(t) (1 - P(t))^(n - 1). Parameters
     and fields are those of `spe_fit`; with the seed "SPEFit2" this is the MPEFit of level 2.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> fits = {"LineFit": ic.reco.improved_linefit(p), "SPEFit": ic.reco.spe_fit(p), "MPEFit": mpe_fit(p)}
+    >>> ic.with_features(ic.sim.toy(3), **fits).select("MPEFit.fit_status").collect().to_series().to_list()
+    [0, 0, 0]
     """
     return _fit(
         pulses,
@@ -167,6 +183,14 @@ def track_likelihood(
 
     Fields: logl, rlogl, ndof, as `spe_fit` has them; rlogl is NaN without degrees of freedom, and logl too where the
     track is missing. `jitter` is 15 ns unless given, 4 ns with the MPE forms.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, "MCPrimary", form="SPE1st"))
+    >>> truth.select("L.ndof").collect().to_series().to_list()
+    [19, 13, 46]
     """
     kind = _choice("form", form, FORMS)
     if jitter is None:
