@@ -50,6 +50,9 @@ PARENT: Final = 7
 REST: Final = 8
 CALIBRATION: Final = 9
 
+MOST_CLASSES: Final = 64
+"""How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
+
 REASONS: Final = {
     CUT: "a size reaches beyond the object's bytes",
     OPENING: "the object does not begin as its neighbours do",
@@ -582,10 +585,16 @@ def _sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Byte
                 break
         if rising:
             continue
+        nan = False
+        for k in range(a, b):
+            nan |= np.isnan(time[k])
         for k in range(n):
             idx[k] = k
             t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
-        std_sort(idx, t, 0, n)
+        if nan:  # where std::sort promises nothing: stable, NaN last
+            idx[:n] = np.argsort(t[:n], kind="mergesort")
+        else:
+            std_sort(idx, t, 0, n)
         for k in range(n):
             j = idx[k]
             time[a + k], charge[a + k], width[a + k], flags[a + k] = t[j], q[j], w[j], f[j]
@@ -961,25 +970,29 @@ class PulseResolver:
         self._outside = outside or (lambda _: None)
         self._done: dict[str, PulseBatch] = {}
         self._busy: set[str] = set()
-        self._classes: dict[int, str] = {}
 
     def class_names(self, key: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
         """Return the classes under a key, each with the rows where it is."""
         batch = self.events.batch
         objects = self.events.objects(key)
         rows = np.flatnonzero(objects >= 0)
-        pairs = batch.pair[objects[rows]]
-        found: dict[str, list[npt.NDArray[np.int64]]] = {}
-        alone = pairs.size > 0 and bool((pairs == pairs[0]).all())
-        for pair in pairs[:1] if alone else np.unique(pairs):
-            mine = rows if alone else rows[pairs == pair]
-            if int(pair) not in self._classes:
-                j = int(objects[mine[0]])
-                try:
-                    self._classes[int(pair)] = class_of(batch.buf, int(batch.at[j]), int(batch.size[j]))[0]
-                except FormatError:
-                    self._classes[int(pair)] = ""
-            found.setdefault(self._classes[int(pair)], []).append(mine)
+        at, size = batch.at[objects[rows]], batch.size[objects[rows]]
+        found: dict[str, list[Ints]] = {}
+        left = np.arange(rows.size)
+        for _ in range(MOST_CLASSES):
+            if not left.size:
+                break
+            i = int(left[0])
+            try:
+                name = class_of(batch.buf, int(at[i]), int(size[i]))[0]
+                n_head = 8 + int.from_bytes(batch.buf[at[i] + 4 : at[i] + 8].tobytes(), "little")
+                length = np.minimum(size, n_head)
+            except FormatError:
+                name, length = "", size
+            one = batch.buf[at[i] : at[i] + length[i]].copy()
+            alike = _same_text(batch.buf, at, length, left, one)
+            found.setdefault(name, []).append(rows[left[alike]])
+            left = left[~alike]
         return [(n, np.sort(np.concatenate(p)) if len(p) > 1 else p[0]) for n, p in found.items()]
 
     def series(self, key: str) -> PulseBatch:
