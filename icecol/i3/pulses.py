@@ -21,6 +21,7 @@ from icecol.i3.bits import load_f32, load_f64, load_i32, load_u16, load_u32, sam
 from icecol.i3.columns import _short_size, _size, class_of, opening
 from icecol.i3.container import text
 from icecol.i3.events import Events
+from icecol.i3.resolve import DEEPEST, MOST_PULSES
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -49,6 +50,7 @@ COUNT: Final = 6
 PARENT: Final = 7
 REST: Final = 8
 CALIBRATION: Final = 9
+MANY: Final = 10
 
 MOST_CLASSES: Final = 64
 """How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
@@ -63,6 +65,7 @@ REASONS: Final = {
     PARENT: "its source is absent or damaged",
     REST: "bytes are left over after the last member",
     CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
+    MANY: "a union lists more pulses than can be meant",
 }
 
 
@@ -113,6 +116,10 @@ class PulseBatch:
             else np.full(index.size, ABSENT)
         )
         return _filled(status, *_take(index, self.rows, self.om, self.sensors, *self.leaves()))
+
+    def listed(self, index: Ints) -> Ints:
+        """Return how many sensors and pulses there are in some rows."""
+        return np.diff(self.rows)[index] + np.diff(self.sensors[self.rows])[index]
 
     def leaves(self) -> tuple[F64, F32, F32, Bytes]:
         """Return time, charge, width and flags."""
@@ -1000,7 +1007,7 @@ class PulseResolver:
         if key in self._done:
             return self._done[key]
         n = self.events.n
-        if key in self._busy:  # a mask over itself
+        if key in self._busy or len(self._busy) > DEEPEST:  # a mask over itself, or over too many others
             return _filled(np.full(n, PARENT), np.zeros(n + 1, np.int64), *_nothing())
         self._busy.add(key)
         parts: list[tuple[Ints, PulseBatch]] = []
@@ -1064,9 +1071,15 @@ class PulseResolver:
                 sources = _strings(blob, "I3RecoPulseSeriesMapUnion", vector=True)
             except FormatError:
                 continue
-            united = unite([self.series(s).take(rows[mine]) for s in sources]) if sources else None
-            if united is not None:
-                parts.append((mine, united))
+            if not sources:
+                continue
+            n = sum(self.series(s).listed(rows[mine]) for s in sources)
+            few = n <= MOST_PULSES
+            if few.any():
+                parts.append((mine[few], unite([self.series(s).take(rows[mine[few]]) for s in sources])))
+            if not few.all():
+                none = np.zeros(np.count_nonzero(~few) + 1, np.int64)
+                parts.append((mine[~few], _filled(np.full(none.size - 1, MANY), none, *_nothing())))
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def modules(self, key: str, rows: Ints) -> PulseBatch:

@@ -135,7 +135,9 @@ def small_file(rng: Random) -> bytes:
     version = rng.choice((6, 6, 6, 5, 4, 3, 2, 1))
     for stop in "IGQPPQP"[rng.randrange(3) :]:
         names = rng.sample(KINDS, rng.randint(0, 3))
-        blobs = [(f"Key{i}", n, encode(generate(n, v, rng.randrange(1 << 30)))) for i, (n, v) in enumerate(names)]
+        blobs = [
+            (f"Key{i}", n, encode(generate(n, v, rng.randrange(1 << 30)))) for i, (n, v) in enumerate(names)
+        ]
         data += FRAMES[rng.choice((version,) * 5 + (6,))](stop, blobs)
     return data
 
@@ -176,7 +178,9 @@ def damaged_file(rng: Random, data: bytes) -> bytes:
                 out[begin + 4 : begin + 8] = struct.pack("<I", rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 1 << 31)))
             case 1:
                 at = rng.randrange(begin, len(out) + 1)
-                out[at : at + 4] = struct.pack("<IQ", 0xFFFFFFFF, rng.choice((0, 5, 1 << 40, 1 << 63, (1 << 64) - 9)))
+                out[at : at + 4] = struct.pack(
+                    "<IQ", 0xFFFFFFFF, rng.choice((0, 5, 1 << 40, 1 << 63, (1 << 64) - 9))
+                )
             case 2:
                 at = rng.randrange(begin, len(out) + 1)
                 out[at : at + 4] = struct.pack("<I", rng.choice(SIZES))
@@ -195,7 +199,9 @@ def one_file(data: bytes, told: Counter[str]) -> None:
     """Read a file in all ways, which must agree, and decode all that its frames have."""
     PATH.write_bytes(data)
     damages: list[Damage] = []
-    raw = [(f.index, f.stop, f.orphan, [tuple(s) for s in f.objects]) for f in raw_frames(PATH, damages=damages)]
+    raw = [
+        (f.index, f.stop, f.orphan, [tuple(s) for s in f.objects]) for f in raw_frames(PATH, damages=damages)
+    ]
     told["frames"] += len(raw)
     told["damages"] += len(damages)
     with open_i3(PATH, on_damage="skip") as frames:
@@ -271,14 +277,23 @@ def tar(rng: Random, data: bytes, *, hostile: bool) -> bytes:
         if hostile and rng.random() < 0.7:
             at = rng.randrange(0, len(blob), tarfile.BLOCKSIZE)
             blob[at + 124 : at + 136] = rng.choice(
-                (b"\xff" * 12, b"\xff" * 11 + b"\x00", b"\x80" + b"\x7f" * 11, b"77777777777\0", b"\0" * 12, b"-1".ljust(12))
+                (
+                    b"\xff" * 12,
+                    b"\xff" * 11 + b"\x00",
+                    b"\x80" + b"\x7f" * 11,
+                    b"77777777777\0",
+                    b"\0" * 12,
+                    b"-1".ljust(12),
+                )
             )
             if rng.random() < 0.3:
                 blob[at + 156 : at + 157] = rng.choice((b"0", b"5", b"L", b"x", b"g", b"S", b"?"))
             blob[at + 148 : at + 156] = b" " * 8
             blob[at + 148 : at + 156] = b"%06o\0 " % sum(blob[at : at + 512])
         if hostile and rng.random() < 0.3:
-            blob = blob.replace(b"size=", rng.choice((b"size=9999999999", b"path=" + b"9" * 300 + b"\n", b"size=-")))
+            blob = blob.replace(
+                b"size=", rng.choice((b"size=9999999999", b"path=" + b"9" * 300 + b"\n", b"size=-"))
+            )
         parts.append(bytes(blob) + member + bytes(-len(member) % tarfile.BLOCKSIZE))
     out = b"".join(parts) + bytes(2 * tarfile.BLOCKSIZE)
     return damaged(rng, out) if hostile and rng.random() < 0.3 else out
