@@ -12,12 +12,15 @@ import lzma
 import re
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from icecol.errors import FormatError
 
 _READ: Final = 1 << 17
+_XZ_MEMORY: Final = 256 << 20
+"""Bytes that reading an xz stream may take: more than any of xz's own levels asks for (65 MiB)."""
 _BLOCK: Final = tarfile.BLOCKSIZE
 _PAX: Final = re.compile(rb"^\d+ (path|size)=([^\n]*)\n", re.MULTILINE)
 """A record of an extended tar header: its length, a name, a value."""
@@ -90,7 +93,8 @@ class Members:
                 if not self._pending:
                     self._fail(f"{self._codec} stream ends in the middle: the file was cut")
             try:
-                data = self._decompressor.decompress(self._pending, len(buffer))
+                # in small steps, since a step that meets damage gives nothing
+                data = self._decompressor.decompress(self._pending, min(len(buffer), _READ))
             except self._errors as err:
                 self._fail(f"damaged {self._codec} stream: {err}")
             self._pending = b""
@@ -305,13 +309,16 @@ class Tar:
             except tarfile.HeaderError as err:
                 msg = f"damaged tar archive: {err}"
                 raise FormatError(msg) from None
+            if info.size < 0:
+                msg = f"a member of {info.size} bytes in a tar archive"
+                raise FormatError(msg)
             if info.type in {tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE}:
                 data = self._take(info.size)
                 self._take(-info.size % _BLOCK)
                 if info.type == tarfile.XHDTYPE:
                     records = dict(_PAX.findall(data))
                     name = records.get(b"path", b"").decode("utf-8", "surrogateescape") or name
-                    size = int(records[b"size"]) if records.get(b"size", b"").isdigit() else size
+                    size = int(records[b"size"][:20]) if records.get(b"size", b"").isdigit() else size
                 else:
                     name = data.rstrip(b"\0").decode("utf-8", "surrogateescape")
                 continue
@@ -385,7 +392,8 @@ def decompress(file: BinaryIO, codec: str) -> ByteStream:
     if codec == "bzip2":
         return Members(file, codec, bz2.BZ2Decompressor, (OSError, ValueError, EOFError))
     if codec == "xz":
-        return Members(file, codec, lzma.LZMADecompressor, (lzma.LZMAError, EOFError))
+        xz = partial(lzma.LZMADecompressor, memlimit=_XZ_MEMORY)
+        return Members(file, codec, xz, (lzma.LZMAError, EOFError))
     if codec == "zstd":
         return Zstd(file)
     return Raw(file)

@@ -21,6 +21,7 @@ from icecol.i3.bits import load_f32, load_f64, load_i32, load_u16, load_u32, sam
 from icecol.i3.columns import _short_size, _size, class_of, opening
 from icecol.i3.container import text
 from icecol.i3.events import Events
+from icecol.i3.resolve import DEEPEST, MOST_PULSES
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -49,6 +50,10 @@ COUNT: Final = 6
 PARENT: Final = 7
 REST: Final = 8
 CALIBRATION: Final = 9
+MANY: Final = 10
+
+MOST_CLASSES: Final = 64
+"""How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
 
 REASONS: Final = {
     CUT: "a size reaches beyond the object's bytes",
@@ -60,6 +65,7 @@ REASONS: Final = {
     PARENT: "its source is absent or damaged",
     REST: "bytes are left over after the last member",
     CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
+    MANY: "a union lists more pulses than can be meant",
 }
 
 
@@ -110,6 +116,10 @@ class PulseBatch:
             else np.full(index.size, ABSENT)
         )
         return _filled(status, *_take(index, self.rows, self.om, self.sensors, *self.leaves()))
+
+    def listed(self, index: Ints) -> Ints:
+        """Return how many sensors and pulses there are in some rows."""
+        return np.diff(self.rows)[index] + np.diff(self.sensors[self.rows])[index]
 
     def leaves(self) -> tuple[F64, F32, F32, Bytes]:
         """Return time, charge, width and flags."""
@@ -582,10 +592,16 @@ def _sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Byte
                 break
         if rising:
             continue
+        nan = False
+        for k in range(a, b):
+            nan |= np.isnan(time[k])
         for k in range(n):
             idx[k] = k
             t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
-        std_sort(idx, t, 0, n)
+        if nan:  # where std::sort promises nothing: stable, NaN last
+            idx[:n] = np.argsort(t[:n], kind="mergesort")
+        else:
+            std_sort(idx, t, 0, n)
         for k in range(n):
             j = idx[k]
             time[a + k], charge[a + k], width[a + k], flags[a + k] = t[j], q[j], w[j], f[j]
@@ -961,25 +977,29 @@ class PulseResolver:
         self._outside = outside or (lambda _: None)
         self._done: dict[str, PulseBatch] = {}
         self._busy: set[str] = set()
-        self._classes: dict[int, str] = {}
 
     def class_names(self, key: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
         """Return the classes under a key, each with the rows where it is."""
         batch = self.events.batch
         objects = self.events.objects(key)
         rows = np.flatnonzero(objects >= 0)
-        pairs = batch.pair[objects[rows]]
-        found: dict[str, list[npt.NDArray[np.int64]]] = {}
-        alone = pairs.size > 0 and bool((pairs == pairs[0]).all())
-        for pair in pairs[:1] if alone else np.unique(pairs):
-            mine = rows if alone else rows[pairs == pair]
-            if int(pair) not in self._classes:
-                j = int(objects[mine[0]])
-                try:
-                    self._classes[int(pair)] = class_of(batch.buf, int(batch.at[j]), int(batch.size[j]))[0]
-                except FormatError:
-                    self._classes[int(pair)] = ""
-            found.setdefault(self._classes[int(pair)], []).append(mine)
+        at, size = batch.at[objects[rows]], batch.size[objects[rows]]
+        found: dict[str, list[Ints]] = {}
+        left = np.arange(rows.size)
+        for _ in range(MOST_CLASSES):
+            if not left.size:
+                break
+            i = int(left[0])
+            try:
+                name = class_of(batch.buf, int(at[i]), int(size[i]))[0]
+                n_head = 8 + int.from_bytes(batch.buf[at[i] + 4 : at[i] + 8].tobytes(), "little")
+                length = np.minimum(size, n_head)
+            except FormatError:
+                name, length = "", size
+            one = batch.buf[at[i] : at[i] + length[i]].copy()
+            alike = _same_text(batch.buf, at, length, left, one)
+            found.setdefault(name, []).append(rows[left[alike]])
+            left = left[~alike]
         return [(n, np.sort(np.concatenate(p)) if len(p) > 1 else p[0]) for n, p in found.items()]
 
     def series(self, key: str) -> PulseBatch:
@@ -987,7 +1007,7 @@ class PulseResolver:
         if key in self._done:
             return self._done[key]
         n = self.events.n
-        if key in self._busy:  # a mask over itself
+        if key in self._busy or len(self._busy) > DEEPEST:  # a mask over itself, or over too many others
             return _filled(np.full(n, PARENT), np.zeros(n + 1, np.int64), *_nothing())
         self._busy.add(key)
         parts: list[tuple[Ints, PulseBatch]] = []
@@ -1051,9 +1071,15 @@ class PulseResolver:
                 sources = _strings(blob, "I3RecoPulseSeriesMapUnion", vector=True)
             except FormatError:
                 continue
-            united = unite([self.series(s).take(rows[mine]) for s in sources]) if sources else None
-            if united is not None:
-                parts.append((mine, united))
+            if not sources:
+                continue
+            n = sum(self.series(s).listed(rows[mine]) for s in sources)
+            few = n <= MOST_PULSES
+            if few.any():
+                parts.append((mine[few], unite([self.series(s).take(rows[mine[few]]) for s in sources])))
+            if not few.all():
+                none = np.zeros(np.count_nonzero(~few) + 1, np.int64)
+                parts.append((mine[~few], _filled(np.full(none.size - 1, MANY), none, *_nothing())))
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def modules(self, key: str, rows: Ints) -> PulseBatch:

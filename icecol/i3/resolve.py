@@ -23,6 +23,9 @@ PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), (
 DEEPEST: Final = 100
 """How many masks over masks are followed."""
 
+MOST_PULSES: Final = 1 << 22
+"""How many pulses and photomultipliers a union may list: unions of unions could stand for any number in few bytes."""
+
 HIT_WIDTH: Final = np.float32(3.3)
 """Width given to hits that have no charge [ns]."""
 
@@ -81,7 +84,12 @@ def flat(pulses: PulseMap) -> PulseSeries:
     )
 
 
-def resolve(frame: Mapping[str, Any], key: str, _asked: tuple[str, ...] = ()) -> PulseMap:
+def resolve(
+    frame: Mapping[str, Any],
+    key: str,
+    _asked: tuple[str, ...] = (),
+    _known: dict[str, PulseMap] | None = None,
+) -> PulseMap:
     """Return the pulses that a key stands for, photomultipliers without pulses included.
 
     Parameters
@@ -98,6 +106,9 @@ def resolve(frame: Mapping[str, Any], key: str, _asked: tuple[str, ...] = ()) ->
     FormatError
         It is no pulse series, a mask does not fit to what it masks, or objects refer to each other in a circle.
     """
+    known = {} if _known is None else _known
+    if key in known:
+        return known[key]
     if key in _asked:
         msg = f"pulse series {key!r} refers to itself: {' -> '.join((*_asked, key))}"
         raise FormatError(msg)
@@ -117,10 +128,11 @@ def resolve(frame: Mapping[str, Any], key: str, _asked: tuple[str, ...] = ()) ->
         msg = f"{key!r} is a {name} of version {obj.version}, which is not known"
         raise FormatError(msg)
     try:
-        return _RESOLVERS[name](obj, lambda other: resolve(frame, other, (*_asked, key)), frame)
+        known[key] = _RESOLVERS[name](obj, lambda other: resolve(frame, other, (*_asked, key), known), frame)
     except _MismatchError as err:
         msg = f"mask {key!r} does not fit to {obj.source!r}: {err}"
         raise FormatError(msg) from None
+    return known[key]
 
 
 class _MismatchError(Exception):
@@ -182,8 +194,14 @@ def _mask(obj: Record, lookup: Lookup, _frame: Mapping[str, Any]) -> PulseMap:
 
 def _union(obj: Record, lookup: Lookup, _frame: Mapping[str, Any]) -> PulseMap:
     parts: dict[OMKey, list[Pulses]] = {}
+    n = 0
     for source in obj.sources:
-        for key, pulses in lookup(source).items():
+        found = lookup(source)
+        n += len(found) + sum(map(len, found.values()))
+        if n > MOST_PULSES:
+            msg = f"a union of {len(obj.sources)} series has more than {MOST_PULSES} pulses"
+            raise FormatError(msg)
+        for key, pulses in found.items():
             parts.setdefault(key, []).append(pulses)
     return _merged(parts)
 

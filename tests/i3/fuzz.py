@@ -1,25 +1,53 @@
-"""Objects of every class, damaged at random: `python tests/i3/fuzz.py 100000 [seed]`."""
+"""Objects, files and pulses damaged at random: `python tests/i3/fuzz.py objects 100000 [seed]`, or another target."""
 
 from __future__ import annotations
 
+import re
+import resource
+import struct
 import sys
+import tarfile
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from itertools import cycle, zip_longest
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from generated import VERSIONS, generate
+from test_compression import PACK
+from test_container import frame_of_version_3, frame_of_version_4
+from test_pulses import compare, events_of, random_file
 
-from icecol.errors import FormatError
+from icecol.errors import DamagedFileError, FormatError
 from icecol.i3 import columns
 from icecol.i3.archive import decode, encode
-from icecol.i3.container import Names
+from icecol.i3.compression import open_stream
+from icecol.i3.container import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
+from icecol.i3.old_frames import TAG
+from icecol.i3.stream import open_i3
+from icecol.i3.survey import survey
+
+Inputs = Iterator[tuple[bytes, Callable[[Counter[str]], None]]]
 
 SIZES = (0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 KINDS = [(name, version) for name, version in VERSIONS if name != "I3StationHitMap"]
 """All but the one whose elements have no layout."""
-SLOW = 5.0
-"""Seconds that no single object may take."""
+SLOW = 2.0
+"""Seconds that no single input may take."""
+SPARE, TIMES = 16 << 20, 64
+"""Bytes by which an input may raise the peak of the memory in use: some, and so many of each of its own."""
+WARM = 300
+"""Inputs that are not held to time and memory: something is compiled and loaded meanwhile."""
+ROWS = 20
+"""Damaged frames in one batch of pulses."""
+PATH = Path(tempfile.mkdtemp()) / "damaged.i3"
+ROOM = 4 << 30
+"""Bytes of address space of a long run: what asks for more is told."""
 
 
 def damaged(rng: Random, blob: bytes) -> bytes:
@@ -41,29 +69,275 @@ def damaged(rng: Random, blob: bytes) -> bytes:
     return bytes(data)
 
 
-def run(n: int, seed: int = 0) -> Counter[str]:
-    """Decode `n` damaged objects, one by one and as columns: each is an object or a told error, in bounded time."""
+@contextmanager
+def watched(*about: object, n_bytes: int) -> Iterator[None]:
+    """Hold an input to its time and to its memory; whatever else it raises is told with the input itself."""
+    began, peak = time.perf_counter(), _peak()
+    try:
+        yield
+    except Exception as err:
+        err.add_note(f"input: {about}")
+        raise
+    took, grown = time.perf_counter() - began, _peak() - peak
+    assert took < SLOW, (f"{took:.1f} s", *about)
+    assert grown < SPARE + TIMES * n_bytes, (f"{grown >> 20} MiB", *about)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def run(n: int, seed: int = 0, target: str = "objects") -> Counter[str]:
+    """Read `n` damaged inputs: each is taken or refused with an error of icecol's own, in bounded time and memory."""
     rng = Random(seed)
     told: Counter[str] = Counter()
-    for i in range(n):
-        name, version = KINDS[i % len(KINDS)]
-        blob = damaged(rng, encode(generate(name, version, rng.randrange(1 << 30))))
-        began = time.perf_counter()
-        try:
-            obj = decode(blob)
-        except FormatError:
-            told["refused"] += 1
-        else:
-            told["decoded"] += 1
-            try:
-                encode(obj)
-            except FormatError:
-                told["not written"] += 1
-        buf = np.frombuffer(bytearray(blob), np.uint8)  # writable, as of a file
-        columns.decode(buf, np.zeros(1, np.int64), np.array([len(blob)]), Names())
-        assert time.perf_counter() - began < SLOW or i < len(KINDS), (name, version, blob)
+    for i, (data, read) in zip(range(n), TARGETS[target](rng), strict=False):
+        with watched(target, data.hex(), n_bytes=len(data)) if i >= WARM else nullcontext():
+            read(told)
+        if i % 1000 == 999:
+            sys.stdout.write(f"{target} {i + 1} {dict(told)}\n")
+            sys.stdout.flush()
     return told
 
 
+# -- objects ----------------------------------------------------------------------------------------------------------
+
+
+def objects(rng: Random) -> Inputs:
+    """Yield damaged objects of every class in every version."""
+    for name, version in cycle(KINDS):
+        blob = damaged(rng, encode(generate(name, version, rng.randrange(1 << 30))))
+        yield blob, partial(one_object, blob)
+
+
+def one_object(blob: bytes, told: Counter[str]) -> None:
+    """Decode one object, write it again, and read it as a column."""
+    try:
+        obj = decode(blob)
+    except FormatError:
+        told["refused"] += 1
+    else:
+        told["decoded"] += 1
+        try:
+            encode(obj)
+        except FormatError:
+            told["not written"] += 1
+    buf = np.frombuffer(bytearray(blob), np.uint8)  # writable, as of a file
+    columns.decode(buf, np.zeros(1, np.int64), np.array([len(blob)]), Names())
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def small_file(rng: Random) -> bytes:
+    """Make a few frames of the container versions 1 to 6, mostly of one version and of the newest."""
+    data = b""
+    version = rng.choice((6, 6, 6, 5, 4, 3, 2, 1))
+    for stop in "IGQPPQP"[rng.randrange(3) :]:
+        names = rng.sample(KINDS, rng.randint(0, 3))
+        blobs = [
+            (f"Key{i}", n, encode(generate(n, v, rng.randrange(1 << 30)))) for i, (n, v) in enumerate(names)
+        ]
+        data += FRAMES[rng.choice((version,) * 5 + (6,))](stop, blobs)
+    return data
+
+
+def frame_of_version_5(stop: str, blobs: list[tuple[str, str, bytes]]) -> bytes:
+    body = encode_frame(stop, blobs)[10:-4]
+    return TAG + struct.pack("<IBB", 5, 0, 0) + body + struct.pack("<I", checksum16(body))
+
+
+def frame_of_version_2(stop: str, blobs: list[tuple[str, str, bytes]]) -> bytes:
+    return struct.pack("<I", 2) + frame_of_version_3(stop, blobs)[4:-12]
+
+
+def frame_of_version_1(stop: str, blobs: list[tuple[str, str, bytes]]) -> bytes:
+    return struct.pack("<I", 1) + frame_of_version_3(stop, blobs, 0)[10:-12]
+
+
+FRAMES = {
+    1: frame_of_version_1,
+    2: frame_of_version_2,
+    3: frame_of_version_3,
+    4: frame_of_version_4,
+    5: frame_of_version_5,
+    6: encode_frame,
+}
+
+
+def damaged_file(rng: Random, data: bytes) -> bytes:
+    """Damage bytes, or the sizes of a frame, with the frame's checksum made right again or not."""
+    if rng.random() < 0.6:
+        return damaged(rng, data)
+    out = bytearray(data)
+    starts = [m.start() for m in re.finditer(re.escape(TAG), data)] or [0]
+    for _ in range(rng.choice((1, 2))):
+        begin = rng.choice(starts)
+        match rng.randrange(4):
+            case 0:
+                out[begin + 4 : begin + 8] = struct.pack("<I", rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 1 << 31)))
+            case 1:
+                at = rng.randrange(begin, len(out) + 1)
+                out[at : at + 4] = struct.pack(
+                    "<IQ", 0xFFFFFFFF, rng.choice((0, 5, 1 << 40, 1 << 63, (1 << 64) - 9))
+                )
+            case 2:
+                at = rng.randrange(begin, len(out) + 1)
+                out[at : at + 4] = struct.pack("<I", rng.choice(SIZES))
+            case _:
+                end = next((s for s in starts if s > begin), len(out))
+                out[begin + 10 : begin + 10] = out[begin:end]
+    if rng.random() < 0.5:
+        begin = rng.choice(starts)
+        end = next((s for s in starts if s > begin), len(out))
+        if end - begin > 14:
+            out[end - 4 : end] = struct.pack("<I", checksum(bytes(out[begin + 10 : end - 4])))
+    return bytes(out)
+
+
+def one_file(data: bytes, told: Counter[str]) -> None:
+    """Read a file in all ways, which must agree, and decode all that its frames have."""
+    PATH.write_bytes(data)
+    damages: list[Damage] = []
+    raw = [
+        (f.index, f.stop, f.orphan, [tuple(s) for s in f.objects]) for f in raw_frames(PATH, damages=damages)
+    ]
+    told["frames"] += len(raw)
+    told["damages"] += len(damages)
+    with open_i3(PATH, on_damage="skip") as frames:
+        for (index, stop, orphan, spans), frame in zip_longest(raw, frames):
+            assert (index, stop, orphan) == (frames.index, frame.stop, frames.orphan)
+            assert {k: (t, b) for k, t, b in spans} == {
+                k: (frame.type_name(k), frame.raw(k)) for k in frame.own_keys()
+            }
+            for key in frame:
+                try:
+                    frame[key]
+                except FormatError:
+                    told["objects refused"] += 1
+                else:
+                    told["objects decoded"] += 1
+            repr(frame)
+            try:
+                frame.encoded()
+            except FormatError:
+                told["frames not written"] += 1
+    assert [d for _, d in frames.damages] == damages
+    stream, file, _ = open_stream(PATH)
+    with file:
+        scanner = Scanner(stream, tray=True, batch_bytes=1000)
+        small = [
+            (int(b.index[i]), chr(b.stop[i]), bool(b.orphan[i]), int(b.first[i + 1] - b.first[i]))
+            for b in scanner.batches()
+            for i in range(b.fresh, b.stop.size)
+        ]
+    if not any(" stream: " in d.message for d in damages + scanner.damages):  # what is given before differs
+        assert small == [(i, stop, orphan, len(spans)) for i, stop, orphan, spans in raw]
+        assert scanner.damages == damages
+    survey(PATH)
+    try:
+        n = len(list(open_i3(PATH)))
+        assert not damages
+        assert n == len(raw)
+    except DamagedFileError:
+        assert damages
+
+
+def files(rng: Random) -> Inputs:
+    """Yield damaged files of a few frames."""
+    while True:
+        whole = small_file(rng)
+        for _ in range(20):
+            data = damaged_file(rng, whole)
+            yield data, partial(one_file, data)
+
+
+def compressed(rng: Random) -> Inputs:
+    """Yield damaged compressed files and tar archives."""
+    while True:
+        whole = small_file(rng)
+        packed = [pack(whole[:900]) + pack(whole[900:]) for pack in PACK.values()]
+        archive = tar(rng, whole, hostile=False)
+        packed += [archive, PACK["gzip"](archive)]
+        for _ in range(20):
+            data = damaged(rng, rng.choice(packed)) if rng.random() < 0.7 else tar(rng, whole, hostile=True)
+            yield data, partial(one_file, data)
+
+
+def tar(rng: Random, data: bytes, *, hostile: bool) -> bytes:
+    """Make a tar archive, with sizes that cannot be if it is to be hostile (the checksums of the headers are right)."""
+    parts = []
+    for begin, name in ((0, "a.i3"), (500, "read.me"), (1000, "b.i3")):
+        info = tarfile.TarInfo(name if rng.random() < 0.7 else "long" * 40 + name)
+        member = data[begin : begin + 500]
+        info.size = len(member)
+        if rng.random() < 0.3:
+            info.pax_headers = {"path": f"x/{name}", "size": str(len(member))}
+        blob = bytearray(info.tobuf(rng.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))))
+        if hostile and rng.random() < 0.7:
+            at = rng.randrange(0, len(blob), tarfile.BLOCKSIZE)
+            blob[at + 124 : at + 136] = rng.choice(
+                (
+                    b"\xff" * 12,
+                    b"\xff" * 11 + b"\x00",
+                    b"\x80" + b"\x7f" * 11,
+                    b"77777777777\0",
+                    b"\0" * 12,
+                    b"-1".ljust(12),
+                )
+            )
+            if rng.random() < 0.3:
+                blob[at + 156 : at + 157] = rng.choice((b"0", b"5", b"L", b"x", b"g", b"S", b"?"))
+            blob[at + 148 : at + 156] = b" " * 8
+            blob[at + 148 : at + 156] = b"%06o\0 " % sum(blob[at : at + 512])
+        if hostile and rng.random() < 0.3:
+            blob = blob.replace(
+                b"size=", rng.choice((b"size=9999999999", b"path=" + b"9" * 300 + b"\n", b"size=-"))
+            )
+        parts.append(bytes(blob) + member + bytes(-len(member) % tarfile.BLOCKSIZE))
+    out = b"".join(parts) + bytes(2 * tarfile.BLOCKSIZE)
+    return damaged(rng, out) if hostile and rng.random() < 0.3 else out
+
+
+# -- pulses -----------------------------------------------------------------------------------------------------------
+
+
+def pulses(rng: Random) -> Inputs:
+    """Yield batches of frames whose objects that stand for pulses are damaged, or stand under another key."""
+    while True:
+        whole, keys = random_file(rng.randrange(1 << 30), 2)
+        for _, frames in events_of(whole, "Q"):
+            frame = frames[0]
+            blobs = {key: frame.raw(key) for key in frame}
+            sound = encode_frame("Q", [(key, "t", blob) for key, blob in blobs.items()])
+            names = [key for key in blobs if key != "I3Calibration"]
+            for _ in range(10):
+                data = sound
+                for _ in range(ROWS):
+                    bad = {key: damaged(rng, blobs[key]) for key in rng.sample(names, rng.choice((1, 1, 2)))}
+                    if rng.random() < 0.2:
+                        bad[rng.choice(names)] = blobs[rng.choice(names)]
+                    data += encode_frame("P", [(key, "t", blob) for key, blob in bad.items() if blob])
+                yield data, partial(one_batch, data, keys)
+
+
+def one_batch(data: bytes, keys: list[str], told: Counter[str]) -> None:
+    """Resolve all series in both ways; the compiled one may refuse more, not less."""
+    for resolver, frames in events_of(data):
+        told["rows"] += len(frames)
+        told.update(compare(resolver, frames, keys, strict=False))
+    assert told["lenient"] == 0
+
+
+TARGETS: dict[str, Callable[[Random], Inputs]] = {
+    "objects": objects,
+    "files": files,
+    "compressed": compressed,
+    "pulses": pulses,
+}
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{dict(run(int(sys.argv[1]), int((sys.argv[2:] or ['0'])[0])))}\n")
+    resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
+    kind, how_many, *seeds = sys.argv[1:]
+    sys.stdout.write(f"{dict(run(int(how_many), int((seeds or ['0'])[0]), kind))}\n")
