@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from icecol.errors import FormatError, MissingColumnError, close_names
 from icecol.i3.archive import (
@@ -17,8 +20,10 @@ from icecol.i3.archive import (
     encode,
     new,
 )
+from icecol.i3.batch_pulses import BatchPulses
 from icecol.i3.classes import type_name
 from icecol.i3.container import encode_frame
+from icecol.i3.old_frames import TAG
 from icecol.i3.resolve import PulseSeries, flat, resolve
 
 STOPS: Final = {
@@ -44,6 +49,104 @@ class _Entry:
         self.type_name = type_name
         self.blob = blob
         self.obj: FrameObject | None = None
+
+
+class Layout:
+    """Keys and type names of all frames that hold the same ones in the same order.
+
+    Parameters
+    ----------
+    pairs : sequence of (key, type name)
+        One for each object, in file order.
+    """
+
+    __slots__ = ("canonical", "names_size", "numbers", "pairs", "unique")
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self.pairs = tuple(pairs)
+        self.numbers: dict[str, int | _Entry] = {key: i for i, (key, _) in enumerate(pairs)}
+        self.unique = len(self.numbers) == len(pairs)
+        encoded = [[text.encode("utf-8", "surrogateescape") for text in pair] for pair in pairs]
+        self.names_size = sum(12 + len(key) + len(name) for key, name in encoded)
+        keys = [key for key, _ in encoded]
+        self.canonical = (
+            self.unique and keys == sorted(keys) and not any(c in key for key in keys for c in b" \t\n")
+        )
+
+
+class Stored:
+    """A frame as it is in a file, with entries for those of its objects that were asked for.
+
+    Parameters
+    ----------
+    stop : str
+    layout : Layout
+    span : bytes
+        All of the frame.
+    places : array of i64
+        Begin and end of each object in the span.
+    checked : bool
+        Whether its checksum is known to be right.
+    """
+
+    __slots__ = ("checked", "entries", "layout", "places", "span", "stop")
+
+    def __init__(
+        self, stop: str, layout: Layout, span: bytes, places: npt.NDArray[np.int64], *, checked: bool
+    ) -> None:
+        self.stop, self.layout, self.span, self.places, self.checked = stop, layout, span, places, checked
+        self.entries: dict[int, _Entry] = {}
+
+    def entry(self, number: int) -> _Entry:
+        """Return an object by its number."""
+        found = self.entries.get(number)
+        if found is None:
+            begin, end = self.places[number].tolist()
+            found = _Entry(self.stop, self.layout.pairs[number][1], self.span[begin:end])
+            self.entries[number] = found
+        return found
+
+    def as_written(self) -> bool:
+        """Tell whether the frame in the file is what `encode_frame` makes of its objects, byte by byte."""
+        sizes = int((self.places[:, 1] - self.places[:, 0]).sum())
+        return (
+            self.checked
+            and self.layout.canonical
+            and self.span.startswith(_HEAD)
+            and len(self.span) == len(_HEAD) + 9 + self.layout.names_size + sizes
+        )
+
+
+_HEAD: Final = TAG + b"\6\0\0\0\0\0"
+
+
+class _Own:
+    """Own objects of a frame by key, entries or numbers in `stored`; never changed, so that frames may share it."""
+
+    __slots__ = ("entries", "stored")
+
+    def __init__(self, entries: Mapping[str, int | _Entry], stored: Stored | None = None) -> None:
+        self.entries = entries
+        self.stored = stored
+
+    def put(self, key: str, entry: int | _Entry) -> _Own:
+        return _Own({**self.entries, key: entry}, self.stored)
+
+    def without(self, key: str) -> _Own:
+        return _Own({k: entry for k, entry in self.entries.items() if k != key}, self.stored)
+
+
+_Place = tuple[_Own, int | _Entry]
+_NOTHING: Final = _Own({})
+
+
+def _place(key: str, holders: Iterable[_Own]) -> _Place | None:
+    """Find the first that holds a key."""
+    for own in holders:
+        entry = own.entries.get(key)
+        if entry is not None:
+            return own, entry
+    return None
 
 
 class Frame(MutableMapping[str, Any]):
@@ -72,22 +175,59 @@ class Frame(MutableMapping[str, Any]):
     ]
     """
 
-    __slots__ = ("_inherited", "_own", "stop")
+    __slots__ = ("_hidden", "_lenders", "_mixed", "_own", "_read", "stop")
 
     def __init__(self, stop: str, objects: Iterable[tuple[str, str, bytes]] = ()) -> None:
         if len(stop) != 1:
             msg = f"a stop is one letter, not {stop!r}"
             raise ValueError(msg)
+        self._begin(stop, _Own({key: _Entry(stop, name, blob) for key, name, blob in objects}))
+
+    def _begin(self, stop: str, own: _Own) -> None:
         self.stop = stop
-        self._own = {key: _Entry(stop, name, blob) for key, name, blob in objects}
-        self._inherited: dict[str, _Entry] = {}
+        self._own = own
+        self._mixed = _NOTHING  # its own objects when it was mixed: what they covered then stays covered
+        self._lenders: tuple[_Own, ...] = ()
+        self._hidden: frozenset[str] = frozenset()  # taken out, though a lender has it
+        self._read: tuple[BatchPulses, int, _Own, tuple[_Own, ...]] | None = None
+
+    @classmethod
+    def of(cls, stored: Stored) -> Self:
+        """Make the frame of what is stored in a file."""
+        frame = cls.__new__(cls)
+        frame._begin(stored.stop, _Own(stored.layout.numbers, stored))
+        return frame
+
+    def share(self, pulses: BatchPulses, i: int) -> None:
+        """Say that the frame, as it is now, is frame `i` of a batch whose pulses are resolved together."""
+        self._read = pulses, i, self._own, self._lenders
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        return None, {name: getattr(self, name) for name in Frame.__slots__} | {"_read": None}
+
+    def _find(self, key: str) -> _Place | None:
+        entry = self._own.entries.get(key)
+        if entry is not None:
+            return self._own, entry
+        return None if key in self._mixed.entries or key in self._hidden else _place(key, self._lenders)
 
     def _entry(self, key: str) -> _Entry:
-        entry = self._own.get(key) or self._inherited.get(key)
-        if entry is None:
+        found = self._find(key)
+        if found is None:
             msg = f"no object {key!r} in this {self.stop} frame; there are {close_names(key, self)}"
             raise MissingColumnError(msg)
-        return entry
+        own, entry = found
+        if isinstance(entry, _Entry):
+            return entry
+        assert own.stored is not None
+        return own.stored.entry(entry)
+
+    def _keys(self) -> set[str]:
+        keys = {key for own in self._lenders for key in own.entries}
+        keys -= self._mixed.entries.keys()
+        keys -= self._hidden
+        keys |= self._own.entries.keys()
+        return keys
 
     def __getitem__(self, key: str) -> Any:
         entry = self._entry(key)
@@ -103,13 +243,14 @@ class Frame(MutableMapping[str, Any]):
         _check_key(key)
         obj = as_object(value)
         blob = encode(obj)
-        entry = self._own[key] = _Entry(self.stop, type_name(class_name(blob)), blob)
+        entry = _Entry(self.stop, type_name(class_name(blob)), blob)
         entry.obj = obj
+        self._own = self._own.put(key, entry)
 
     def __delitem__(self, key: str) -> None:
         self._entry(key)
-        self._own.pop(key, None)
-        self._inherited.pop(key, None)
+        self._own = self._own.without(key)
+        self._hidden |= {key}
 
     def rename(self, key: str, to: str) -> None:
         """Give one of its own objects another key; its bytes stay as they are.
@@ -122,22 +263,22 @@ class Frame(MutableMapping[str, Any]):
             There is an object under the other key, or it is no key.
         """
         _check_key(to)
-        if key not in self._own:
-            msg = f"no object {key!r} of this {self.stop} frame itself; it has {close_names(key, self._own)}"
+        if key not in self._own.entries:
+            msg = f"no object {key!r} of this {self.stop} frame itself; it has {close_names(key, self.own_keys())}"
             raise MissingColumnError(msg)
         if to in self:
             msg = f"there is an object {to!r} in this {self.stop} frame: take it out first"
             raise ValueError(msg)
-        self._own[to] = self._own.pop(key)
+        self._own = self._own.without(key).put(to, self._own.entries[key])
 
     def __contains__(self, key: object) -> bool:
-        return key in self._own or key in self._inherited
+        return isinstance(key, str) and self._find(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._own, *self._inherited}))
+        return iter(sorted(self._keys()))
 
     def __len__(self) -> int:
-        return len({*self._own, *self._inherited})
+        return len(self._keys())
 
     def __repr__(self) -> str:
         lines = [f"[ I3Frame ({_stop_name(self.stop)}):"]
@@ -148,7 +289,7 @@ class Frame(MutableMapping[str, Any]):
 
     def own_keys(self) -> tuple[str, ...]:
         """Return the keys of the frame's own objects, which are written with it, in file order."""
-        return tuple(self._own)
+        return tuple(self._own.entries)
 
     def stop_of(self, key: str) -> str:
         """Return the stop letter of the frame that an object comes from."""
@@ -169,6 +310,8 @@ class Frame(MutableMapping[str, Any]):
     def pulses(self, key: str) -> PulseSeries:
         """Return the pulses under a key, with masks and unions applied, as arrays.
 
+        While a file is read they are resolved for many frames at once, once a second frame asks for the key.
+
         Raises
         ------
         MissingColumnError
@@ -176,11 +319,40 @@ class Frame(MutableMapping[str, Any]):
         FormatError
             It is no pulse series, or a mask does not fit to what it masks.
         """
-        return flat(resolve(self, key))
+        found = None
+        if self._read is not None:
+            shared, i, own, lenders = self._read
+            found = shared.series(i, key)
+            if found is not None and not (
+                self._own is own and self._lenders == lenders and not self._hidden and not shared.foreign
+            ):
+                # whatever the series refers to must still be what the frame was read with, from this very file
+                holders = (own, *lenders)
+                if not all(
+                    _is_same(_place(k, holders), self._find(k), shared.foreign) for k in shared.asked(i)
+                ):
+                    found = None
+        return flat(resolve(self, key)) if found is None else found
 
     def encoded(self) -> bytes:
         """Return the frame as bytes: its own objects, in container version 6."""
-        return encode_frame(self.stop, [(key, e.type_name, e.blob) for key, e in self._own.items()])
+        own, stored = self._own, self._own.stored
+        if (
+            stored is not None
+            and own.entries is stored.layout.numbers
+            and self.stop == stored.stop
+            and stored.as_written()
+        ):
+            return stored.span
+        entries = [(key, self._entry(key)) for key in own.entries]
+        return encode_frame(self.stop, [(key, e.type_name, e.blob) for key, e in entries])
+
+
+def _is_same(was: _Place | None, now: _Place | None, foreign: Collection[object]) -> bool:
+    """Tell whether a key still has the object that it was read with, and that from this file."""
+    if was is None or now is None:
+        return was is now
+    return was[0] not in foreign and was[0].stored is now[0].stored and was[1] == now[1]
 
 
 def _check_key(key: str) -> None:
@@ -226,25 +398,21 @@ class Mixer:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, Frame] = {}
+        self._kept: dict[str, _Own] = {}
 
     def mix(self, frame: Frame) -> Frame:
         """Give a frame what it inherits, and keep it in force for those after it."""
-        inherited: dict[str, _Entry] = {}
-        for stop, kept in self._kept.items():
-            if stop != frame.stop:
-                for key, entry in kept._own.items():
-                    inherited.setdefault(key, entry)
-        for key in frame.own_keys():
-            inherited.pop(key, None)
-        frame._inherited = inherited
+        frame._lenders = tuple([own for stop, own in self._kept.items() if stop != frame.stop])
+        frame._mixed, frame._hidden = frame._own, frozenset()
         if frame.stop not in {"P", "I"}:
-            snapshot = Frame(frame.stop)
-            snapshot._own = dict(frame._own)
-            self._kept[frame.stop] = snapshot
+            self._kept[frame.stop] = frame._own
         return frame
 
     def forget(self, stop: str) -> None:
         """Take the frame of a stop out of force: after damage it is not known whether it still is."""
         if stop in self._kept:
-            self._kept[stop] = Frame(stop)  # the order of the stops stays
+            self._kept[stop] = _NOTHING  # the order of the stops stays
+
+    def in_force(self) -> dict[str, _Own]:
+        """Return what is lent, by stop, in the order in which the stops appeared."""
+        return dict(self._kept)

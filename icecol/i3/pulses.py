@@ -975,13 +975,18 @@ class PulseResolver:
     def __init__(self, events: Events, outside: Callable[[str], bytes | None] | None = None) -> None:
         self.events = events
         self._outside = outside or (lambda _: None)
+        self.asked: set[str] = set()  # keys looked up so far
         self._done: dict[str, PulseBatch] = {}
         self._busy: set[str] = set()
+
+    def _objects(self, key: str) -> I32:
+        self.asked.add(key)
+        return self.events.objects(key)
 
     def class_names(self, key: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
         """Return the classes under a key, each with the rows where it is."""
         batch = self.events.batch
-        objects = self.events.objects(key)
+        objects = self._objects(key)
         rows = np.flatnonzero(objects >= 0)
         at, size = batch.at[objects[rows]], batch.size[objects[rows]]
         found: dict[str, list[Ints]] = {}
@@ -1024,7 +1029,7 @@ class PulseResolver:
     def _unique(self, key: str, rows: Ints, read: Callable[[Bytes, Ints, Ints], PulseBatch]) -> PulseBatch:
         """Read each blob once, also where several rows share it."""
         batch = self.events.batch
-        objects = self.events.objects(key)[rows]
+        objects = self._objects(key)[rows]
         if objects.size < 2 or bool((np.diff(objects) > 0).all()):
             return read(batch.buf, batch.at[objects], batch.size[objects])
         unique, index = np.unique(objects, return_inverse=True)
@@ -1045,7 +1050,7 @@ class PulseResolver:
     def masks(self, key: str, rows: Ints) -> PulseBatch:
         """Apply masks to the series they refer to."""
         batch = self.events.batch
-        objects = self.events.objects(key)[rows]
+        objects = self._objects(key)[rows]
         at, size = batch.at[objects], batch.size[objects]
         parts: list[tuple[Ints, PulseBatch]] = []
         for version in (2, 1, 0):
@@ -1105,7 +1110,7 @@ class PulseResolver:
             status = np.where(series.status == OK, OK, PARENT)
             charge = series.charge.copy()
             groups = self._alike(calibration, rows[mine])
-            without = self.events.objects(calibration)[rows[mine]] < 0
+            without = self._objects(calibration)[rows[mine]] < 0
             if without.any() and (from_elsewhere := self._outside(calibration)) is not None:
                 groups.append((from_elsewhere, np.flatnonzero(without)))
                 without[:] = False
@@ -1141,7 +1146,7 @@ class PulseResolver:
     def _alike(self, key: str, rows: Ints) -> list[tuple[bytes, Ints]]:
         """Group rows by the bytes of their object."""
         batch = self.events.batch
-        objects = self.events.objects(key)[rows]
+        objects = self._objects(key)[rows]
         groups: dict[bytes, list[int]] = {}
         by_object: dict[int, bytes] = {}
         for i, j in enumerate(objects.tolist()):

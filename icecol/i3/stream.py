@@ -9,12 +9,18 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+import numpy as np
 
 from icecol.errors import DamagedFileError
+from icecol.i3.batch_pulses import BatchPulses
 from icecol.i3.compression import codec_of, compressor, open_stream
-from icecol.i3.container import Damage, Scanner
-from icecol.i3.frame import Frame, Mixer
+from icecol.i3.container import Batch, Damage, Scanner
+from icecol.i3.frame import Frame, Layout, Mixer, Stored
+
+MOST_LAYOUTS: Final = 1000
+"""How many sets of keys are remembered."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -64,6 +70,7 @@ class I3File(Iterator[Frame]):
         self.orphan = False
         self._skip = on_damage == "skip"
         self._verify = verify
+        self._wanted: set[str] = set()
         self._frames = self._read()
 
     def __next__(self) -> Frame:
@@ -88,25 +95,56 @@ class I3File(Iterator[Frame]):
 
     def _read_file(self, path: Path, mixer: Mixer) -> Generator[Frame, None, None]:
         stream, file, _ = open_stream(path)
+        foreign = frozenset(mixer.in_force().values())
+        layouts: dict[bytes, Layout] = {}
+        lost = False  # the DAQ frame in force is not known
         with file:
             scanner = Scanner(stream, verify=self._verify, tray=True)
             for batch in scanner.batches():
-                pairs = batch.names.pairs()
-                for i in range(batch.fresh, batch.stop.size):
-                    if not self._skip and scanner.damages and scanner.damages[0].frame < batch.index[i]:
-                        break
-                    if batch.orphan[i]:
-                        mixer.forget("Q")
-                    span = range(int(batch.first[i]), int(batch.first[i + 1]))
-                    blobs = (batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes() for j in span)
-                    objects = [(*pairs[batch.pair[j]], blob) for j, blob in zip(span, blobs, strict=True)]
-                    self.path, self.index, self.orphan = path, int(batch.index[i]), bool(batch.orphan[i])
-                    yield mixer.mix(Frame(chr(batch.stop[i]), objects))
+                order = [ord(stop) for stop in mixer.in_force()]
+                pulses = BatchPulses(batch, order, foreign, self._wanted)
+                try:
+                    for i, stored in _stored(batch, layouts, checked=self._verify):
+                        if not self._skip and scanner.damages and scanner.damages[0].frame < batch.index[i]:
+                            break
+                        orphan = bool(batch.orphan[i])
+                        if orphan:
+                            mixer.forget("Q")
+                        lost = orphan or (lost and stored.stop != "Q")
+                        if not stored.layout.unique:
+                            pulses.close()
+                        frame = mixer.mix(Frame.of(stored))
+                        if not lost:
+                            frame.share(pulses, i)
+                        self.path, self.index, self.orphan = path, int(batch.index[i]), orphan
+                        yield frame
+                finally:
+                    pulses.close()  # the bytes of the batch are about to be overwritten
                 if scanner.damages and not self._skip:
                     break
             if scanner.damages and not self._skip:
                 raise DamagedFileError(scanner.damages[0].describe(path))
             self.damages += [(path, damage) for damage in scanner.damages]
+
+
+def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Iterator[tuple[int, Stored]]:
+    """Copy the fresh frames of a batch out of its buffer, each with its number."""
+    pairs = batch.names.pairs()
+    buf = memoryview(batch.buf)  # type: ignore[arg-type]
+    first, begin, end = batch.first.tolist(), batch.begin.tolist(), batch.end.tolist()
+    at = batch.at - np.repeat(batch.begin, np.diff(batch.first))
+    places = np.stack([at, at + batch.size], axis=1)
+    for i, stop in enumerate(map(chr, batch.stop.tolist())):
+        if i < batch.fresh:
+            continue
+        objects = batch.pair[first[i] : first[i + 1]]
+        layout = layouts.get(name := objects.tobytes())
+        if layout is None:
+            if len(layouts) > MOST_LAYOUTS:
+                layouts.clear()
+            layout = layouts[name] = Layout([pairs[j] for j in objects.tolist()])
+        span = bytes(buf[begin[i] : end[i]])
+        yield i, Stored(stop, layout, span, places[first[i] : first[i + 1]].copy(), checked=checked)
 
 
 def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I3File:
