@@ -75,7 +75,14 @@ class BatchPulses:
             return None
         mine = slice(found.offsets[row], found.offsets[row + 1])
         # copies: a frame may change its arrays, or keep them when the batch is gone
-        return PulseSeries(found.omkey[mine].copy(), *(leaf[mine].copy() for leaf in found.pulses.leaves()))
+        time, charge, width, flags = found.pulses.leaves()
+        return PulseSeries(
+            found.omkey[mine].copy(),
+            time[mine].copy(),
+            charge[mine].copy(),
+            width[mine].copy(),
+            flags[mine].copy(),
+        )
 
     def asked(self, i: int) -> Collection[str]:
         """Return all keys that the series of frames like frame i may refer to; some more can be among them."""
