@@ -29,7 +29,8 @@ from conversion import (
 
 import icecol as ic
 from icecol.errors import FormatError, MissingColumnError
-from icecol.i3.container import raw_frames
+from icecol.i3.compression import open_stream
+from icecol.i3.container import encode_frame, raw_frames
 from icecol.i3.frame import Frame, Mixer
 from icecol.i3.resolve import flat, resolve
 
@@ -48,8 +49,8 @@ SAMPLE = 20
 """Frames that the slow ways do: their times are scaled up to the whole load."""
 
 ICETRAY = (
-    "For orientation, IceTray's own Python reading, elsewhere: walking and one pulse series as arrays about 1900 events/s "
-    "of 100 kB and 7800 events/s of 35 kB."
+    "For orientation, IceTray's own reading in Python, on another machine: frames walked with one pulse series "
+    "as arrays, about 1900 events/s of 100 kB and 7800 events/s of 35 kB."
 )
 
 
@@ -110,17 +111,14 @@ def written(load: Load, path: Path) -> Path:
 
 def same_bytes(load: Load, path: Path) -> bool:
     """Tell whether a written file holds the bytes of the load."""
-    block = b"".join(bytes(frame.encoded()) for frame in plain_frames(load))
-    found = Load(load.name, path, path, 1, load.raw, load.events, load.series, load.real)
-    buffer = memoryview(bytearray(load.raw + 1))
-    from icecol.i3.compression import open_stream
-
-    stream, file, _ = open_stream(found.file)
-    at = 0
+    block = b"".join(encode_frame(raw.stop, raw.objects) for raw in raw_frames(load.block))
+    found = bytearray(load.raw + 1)
+    stream, file, _ = open_stream(path)
+    at, view = 0, memoryview(found)
     with file:
-        while n := stream.readinto(buffer[at:]):
+        while n := stream.readinto(view[at:]):
             at += n
-    return bytes(buffer[:at]) == block * load.repeats
+    return found[:at] == block * load.repeats
 
 
 def frames_of(report: Report, load: Load, folder: Path, repeat: int) -> None:
