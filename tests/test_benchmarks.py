@@ -24,6 +24,7 @@ def load(monkeypatch):
 
 CONVERSION = ["--mb", "0.1", "--events", "2", "--pulses", "300", "--repeat", "1", "--no-memory"]
 KERNELS = ["--events", "20", "--pulses", "30", "--distinct", "10", "--sample", "4", "--repeat", "1"]
+FRAMES = ["--mb", "0.1", "--events", "3", "--pulses", "200", "--repeat", "1"]
 SELECT = ["--events", "5000", "--repeat", "1"]
 
 
@@ -68,6 +69,23 @@ def test_conversion_in_a_fresh_process_tells_its_memory(load, tmp_path):
     before, after, rows = module.peak_memory(made, tmp_path, every=False)
     assert rows == made.events
     assert 10 < before <= after < 4000
+
+
+def test_frames_agree_with_plain_frames(load, tmp_path):
+    out = tmp_path / "frames.json"
+    assert load("frames").main([*FRAMES, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert not found["problems"]
+    for what in ("sum of charge", "number of objects", "frames written, raw: bytes"):
+        assert any(what in check for check in found["checks"])
+
+
+def test_frames_tell_a_wrong_answer(load, monkeypatch, capsys):
+    module = load("frames")
+    right = module.series
+    monkeypatch.setattr(module, "series", lambda file: (right(file)[0] + 1, right(file)[1]))
+    assert module.main(FRAMES) == 1
+    assert "WRONG ANSWER: bright-200: number of pulses" in capsys.readouterr().out
 
 
 def test_kernels_agree_with_all_other_ways(load):

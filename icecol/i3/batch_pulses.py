@@ -73,15 +73,15 @@ class BatchPulses:
             self._found[stop, key] = found
         if found.status[row] != OK:
             return None
-        mine = slice(found.offsets[row], found.offsets[row + 1])
         # copies: a frame may change its arrays, or keep them when the batch is gone
-        time, charge, width, flags = found.pulses.leaves()
+        a, b = found.offsets[row], found.offsets[row + 1]
+        all_of = found.pulses
         return PulseSeries(
-            found.omkey[mine].copy(),
-            time[mine].copy(),
-            charge[mine].copy(),
-            width[mine].copy(),
-            flags[mine].copy(),
+            found.omkey[a:b].copy(),
+            all_of.time[a:b].copy(),
+            all_of.charge[a:b].copy(),
+            all_of.width[a:b].copy(),
+            all_of.flags[a:b].copy(),
         )
 
     def asked(self, i: int) -> Collection[str]:

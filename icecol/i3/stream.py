@@ -104,19 +104,19 @@ class I3File(Iterator[Frame]):
                 order = [ord(stop) for stop in mixer.in_force()]
                 pulses = BatchPulses(batch, order, foreign, self._wanted)
                 try:
+                    index, orphans = batch.index.tolist(), batch.orphan.tolist()
                     for i, stored in _stored(batch, layouts, checked=self._verify):
-                        if not self._skip and scanner.damages and scanner.damages[0].frame < batch.index[i]:
+                        if scanner.damages and not self._skip and scanner.damages[0].frame < index[i]:
                             break
-                        orphan = bool(batch.orphan[i])
-                        if orphan:
+                        if orphans[i]:
                             mixer.forget("Q")
-                        lost = orphan or (lost and stored.stop != "Q")
+                        lost = orphans[i] or (lost and stored.stop != "Q")
                         if not stored.layout.unique:
                             pulses.close()
                         frame = mixer.mix(Frame.of(stored))
                         if not lost:
                             frame.share(pulses, i)
-                        self.path, self.index, self.orphan = path, int(batch.index[i]), orphan
+                        self.path, self.index, self.orphan = path, index[i], orphans[i]
                         yield frame
                 finally:
                     pulses.close()  # the bytes of the batch are about to be overwritten
