@@ -22,7 +22,6 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 
-from icecol.convert.behind import Behind
 from icecol.convert.gcd import read_gcd
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
@@ -335,14 +334,11 @@ def convert_file(
     with file, _returning_memory():
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         try:
-            with (
-                writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer,
-                Behind(writer.append) as append,
-            ):
+            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
 
                 def write(table: pa.Table) -> None:
                     scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))
-                    append(table)
+                    writer.append(table)
 
                 read = before = 0
                 for batch in scanner.batches():
