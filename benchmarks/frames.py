@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from common import Goal, Report, Table, parser, race
 from conversion import (
-    BATCH_BYTES,
     Answer,
     Load,
     batches,
@@ -28,6 +27,7 @@ from conversion import (
 )
 
 import icecol as ic
+from icecol.convert.i3 import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
 from icecol.i3.compression import open_stream
 from icecol.i3.container import encode_frame, raw_frames

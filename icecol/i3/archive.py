@@ -379,6 +379,7 @@ def _vector_reader(of: Vector) -> Read:
     slot = _slot(of)
     element = of.of
     simple = element if isinstance(element, str) and element in CLASSES else ""
+    masks = bool(simple) and [field.type for field in CLASSES[simple].at(0)] == [Custom("bits")]
 
     def read(r: Reader) -> Any:
         _begin(r, slot)
@@ -387,6 +388,8 @@ def _vector_reader(of: Vector) -> Read:
             values = _read_block(r, simple, n)
             if values is not None:
                 return values
+        if n and masks and r.headers.get(_slot(element)) == (0, 0):
+            return _read_bits(r, n)
         each = _reader(element)
         return [each(r) for _ in range(n)]
 
@@ -457,18 +460,102 @@ def _pair_slot(of: Map) -> int:
 
 def _map_reader(of: Map) -> Read:
     slot, pair = _slot(of), _pair_slot(of)
+    element = of.value.of if isinstance(of.value, Vector) and isinstance(of.value.of, str) else ""
+    blocks = (
+        isinstance(of.key, str)
+        and of.key in KEYS
+        and element in CLASSES
+        and plain(element, 0) is not None
+        and plain(element, CLASSES[element].version) is not None
+    )
+    key_name, element_slot = str(of.key), _slot(element) if blocks else -1
 
     def read(r: Reader) -> dict[Any, Any]:
         _begin(r, slot)
         key, value = _reader(of.key), _reader(of.value)
-        out = {}
-        for _ in range(r.size()):
+        out: dict[Any, Any] = {}
+        n, tried = r.size(), not blocks
+        for i in range(n):
+            if not tried and i and element_slot in r.headers:
+                tried = True  # all headers are behind: what is left has one form
+                found = _read_map_of_blocks(r, of, key_name, element, n - i)
+                if found is not None:
+                    out.update(found)
+                    break
             _begin(r, pair)
             k = key(r)
             out[k] = value(r)
         return out
 
     return read
+
+
+def _read_map_of_blocks(r: Reader, of: Map, key_name: str, name: str, n: int) -> dict[Any, Any] | None:
+    """Read n keys, each with structs of numbers, at once; None, and nothing read, if any is not in the usual form.
+
+    All headers are known. The arrays of the keys are parts of one.
+    """
+    slot = _slot(key_name)
+    tracked, version = r.headers.get(slot, (0, 0))
+    plan = _plan(key_name, version) if version <= CLASSES[key_name].version else ()
+    struct_tracked, struct_version = r.headers[_slot(name)]
+    block = _block(name, struct_version, struct_tracked)
+    if not (
+        tracked == 1
+        and block is not None
+        and (block[2] <= struct_tracked or r.headers.get(_slot("I3FrameObject")) == (1, 0))
+        and r.headers.get(_pair_slot(of), (1, 0))[0] == r.headers.get(_slot(of.value), (1, 0))[0] == 0
+        and len(plan) == 1
+        and plan[0][0] is not None
+        and plan[0][2] is None
+    ):
+        return None
+    stored, dtype, ids = block
+    head = struct.Struct(f"<I{plan[0][0].format[1:]}I")
+    make, unpack, data, size, end = KEYS[key_name]._make, head.unpack_from, r.data, head.size, r.end
+    at, first, stride = r.at, len(r.objects), stored.itemsize
+    number = first
+    keys, begins, counts = [], [], []
+    for _ in range(n):
+        if at + size > end:
+            return None
+        found = unpack(data, at)
+        count = found[-1]
+        at += size
+        if found[0] != number or count * stride > end - at:
+            return None
+        keys.append(make(found[1:-1]))
+        begins.append(at)
+        counts.append(count)
+        at += count * stride
+        number += 1 + count * ids
+    many = np.array(counts)
+    stops = np.cumsum(many)
+    inside = np.arange(int(stops[-1])) - np.repeat(stops - many, many)  # which of its key each struct is
+    places = np.repeat(np.array(begins), many) + inside * stride
+    rows = (
+        np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), stride)[places]
+        if places.size
+        else (np.empty((0, stride), np.uint8))
+    )
+    values = rows.view(stored)[:, 0]
+    before = first + 1 + np.arange(n) + (stops - many) * ids  # objects before the structs of each key
+    for i in range(ids):
+        if not (values[f"#{i}"] == np.repeat(before, many) + inside * ids + i).all():
+            return None
+    out = np.empty(values.size, dtype)
+    for member in dtype.names or ():
+        out[member] = values[member]
+    whole = table(out)
+    r.at = at
+    for key, count in zip(keys, counts, strict=True):
+        r.objects.append((slot, key))
+        r.objects += [None] * (count * ids)
+    part = np.ndarray.__getitem__
+    return {
+        key: part(whole, slice(stop - count, stop))
+        for key, count, stop in zip(keys, counts, stops.tolist(), strict=True)
+    }
 
 
 def _pair_reader(of: Pair) -> Read:
@@ -911,21 +998,33 @@ class _SpareByte(np.ndarray[Any, Any]):
     """A mask without bits that is stored as one unused byte."""
 
 
+_BITS_HEAD: Final = struct.Struct("<HB")
+
+
+def _read_bits(r: Reader, n: int) -> list[npt.NDArray[np.bool_]]:
+    """Read n masks after each other; they are parts of one array."""
+    begin, spans = r.at, []
+    for _ in range(n):
+        size, padding = _BITS_HEAD.unpack(r.take(3))
+        if padding > 8 or padding > 8 * size:
+            msg = f"{padding} unused bits in a mask of {size} bytes"
+            raise FormatError(msg)
+        first = 8 * (r.at - begin)
+        r.take(size)
+        spans.append((first, first + 8 * size - padding, padding))
+    packed = np.frombuffer(r.data, np.uint8, r.at - begin, begin)
+    bits = np.unpackbits(packed, bitorder="little").view(np.bool_)
+    return [bits[a:b] if padding < 8 else bits[a:b].view(_SpareByte) for a, b, padding in spans]
+
+
 def _bits(_: Custom) -> Codec:
     """Make the codec of bits: number of bytes, number of unused bits in the last, the bytes (lowest bit first).
 
     No bits at all are either no bytes, or one byte with 8 unused bits: both are found in files.
     """
-    head = struct.Struct("<HB")
 
     def read(r: Reader) -> npt.NDArray[np.bool_]:
-        n, padding = head.unpack(r.take(3))
-        if padding > 8 or padding > 8 * n:
-            msg = f"{padding} unused bits in a mask of {n} bytes"
-            raise FormatError(msg)
-        packed = np.frombuffer(r.take(n), np.uint8)
-        found = np.unpackbits(packed, count=8 * n - padding, bitorder="little").view(np.bool_)
-        return found.view(_SpareByte) if padding == 8 else found
+        return _read_bits(r, 1)[0]
 
     def write(w: Writer, value: Any) -> None:
         bits = np.asarray(value, np.bool_)
@@ -935,7 +1034,7 @@ def _bits(_: Custom) -> Codec:
         if packed.size > 0xFFFF:
             msg = f"a mask of {bits.size} bits; at most {8 * 0xFFFF} are possible"
             raise FormatError(msg)
-        w.put(head.pack(packed.size, 8 * packed.size - bits.size))
+        w.put(_BITS_HEAD.pack(packed.size, 8 * packed.size - bits.size))
         w.put(packed.tobytes())
 
     return read, write

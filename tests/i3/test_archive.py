@@ -455,3 +455,80 @@ def test_an_id_that_stands_for_an_object_of_another_class_is_told():
     )
     with pytest.raises(FormatError, match=r"object id 0|stands for"):
         decode(blob)
+
+
+# -- many keys read at once -----------------------------------------------------------------------------------------
+
+
+def pulse_map(counts, version=3):
+    """A map of pulses as bytes; version 2 of the pulses has times of 4 bytes."""
+    dtype = np.dtype(
+        [("time", "<f8" if version == 3 else "<f4"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")]
+    )
+    rng = np.random.default_rng(sum(counts))
+    pulses = {}
+    for i, n in enumerate(counts):
+        pulses[OMKey(i // 3 - 1, i + 1, i % 3)] = series = np.zeros(n, dtype)
+        for name in ("time", "charge", "width", "flags"):
+            series[name] = rng.integers(0, 100, n)
+    made = new("I3RecoPulseSeriesMap", pulses)
+    made.versions = {"I3RecoPulse": (1, version)} if version != 3 else {}
+    return encode(made)
+
+
+def outcome(blob):
+    try:
+        found = decode(blob)
+    except FormatError as err:
+        return str(err)
+    if not isinstance(found, FrameMap):
+        return repr(found)
+    parts = {
+        key: (type(v), getattr(v, "dtype", None), v.tobytes() if isinstance(v, np.ndarray) else repr(v))
+        for key, v in found.items()
+    }
+    return list(parts.items()), repr(found.versions)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Give what comes out when every key is read by itself."""
+    from icecol.i3 import archive
+
+    def read(blob):
+        with monkeypatch.context() as patch:
+            patch.setattr(archive, "_read_map_of_blocks", lambda *_: None)
+            return outcome(blob)
+
+    return read
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    "counts", [[], [0], [2], [0, 0, 0], [0, 1, 0, 5, 2], [3, 0, 1, 1], [1, 0, 0], [40] * 30]
+)
+def test_a_map_read_at_once_is_the_map_read_key_by_key(counts, version, one_by_one):
+    blob = pulse_map(counts, version)
+    assert outcome(blob) == one_by_one(blob)
+    assert encode(decode(blob)) == blob
+    assert pickle.loads(pickle.dumps(decode(blob))) is not None
+
+
+def test_damaged_maps_are_refused_as_key_by_key(one_by_one):
+    blob = pulse_map([1, 0, 2, 1])
+    assert isinstance(outcome(blob), tuple)
+    for at in range(40, len(blob)):
+        for flip in (1, 0x80, 0xFF):
+            wrong = bytearray(blob)
+            wrong[at] ^= flip
+            assert outcome(bytes(wrong)) == one_by_one(bytes(wrong)), (at, flip)
+    for end in range(40, len(blob)):
+        assert outcome(blob[:end]) == one_by_one(blob[:end]), end
+
+
+def test_arrays_of_one_map_do_not_share_values():
+    found = decode(pulse_map([2, 3, 1]))
+    before = [series["charge"].tolist() for series in found.values()]
+    series = list(found.values())
+    series[1]["charge"][:] = -1
+    assert [s["charge"].tolist() for s in (series[0], series[2])] == [before[0], before[2]]
