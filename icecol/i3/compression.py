@@ -77,12 +77,12 @@ class Members:
         self._decompressor: Any = None
         self._pending = b""
         self._begun = False
-        self._failed: FormatError | None = None
+        self._failed: str | None = None  # no exception: its traceback holds whoever reads, and his buffers
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the buffer and return how many bytes were put there."""
         if self._failed is not None:
-            raise self._failed
+            raise FormatError(self._failed)
         while True:
             if self._decompressor is None:
                 if not self._next_member():
@@ -116,8 +116,8 @@ class Members:
                 return False
 
     def _fail(self, msg: str) -> None:
-        self._failed = FormatError(msg)
-        raise self._failed
+        self._failed = msg
+        raise FormatError(msg)
 
 
 class Zstd:
@@ -233,14 +233,14 @@ class Ahead:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._failed: FormatError | None = None
+        self._failed: str | None = None
         self.head = b""
         block = memoryview(bytearray(_BLOCK))
         while len(self.head) < _BLOCK:
             try:
                 n = stream.readinto(block[: _BLOCK - len(self.head)])
             except FormatError as err:
-                self._failed = err
+                self._failed = str(err)
                 break
             if n == 0:
                 break
@@ -254,7 +254,7 @@ class Ahead:
             buffer[:n], self._left = self._left[:n], self._left[n:]
             return n
         if self._failed is not None:
-            raise self._failed
+            raise FormatError(self._failed)
         return self._stream.readinto(buffer)
 
 
@@ -281,12 +281,12 @@ class Tar:
         self._padding = 0  # bytes behind it
         self._others: list[str] = []
         self._found = False
-        self._failed: FormatError | None = None
+        self._failed: str | None = None
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the buffer and return how many bytes were put there."""
         if self._failed is not None:
-            raise self._failed
+            raise FormatError(self._failed)
         try:
             while not self._left and self._next():
                 pass
@@ -294,7 +294,7 @@ class Tar:
                 return 0
             n = self._some(buffer[: self._left])
         except FormatError as err:
-            self._failed = err
+            self._failed = str(err)
             raise
         self._left -= n
         return n

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import lzma
 import random
+import weakref
 
 import pytest
 import zstandard
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from icecol.errors import FormatError
 from icecol.i3.compression import SUFFIXES, codec_of, compressor, decompress, open_stream, sniff
+from icecol.i3.container import Scanner
 
 PACK = {
     "gzip": lambda data: gzip.compress(data, 6),
@@ -156,6 +159,24 @@ def test_noise_after_a_stream_is_an_error(codec: str) -> None:
     got, error = read_all(PACK[codec](data) + b"no stream")
     assert got == data
     assert error is not None
+
+
+@pytest.mark.parametrize("codec", PACK)
+def test_a_reader_of_a_damaged_stream_is_gone_as_soon_as_it_is_done(tmp_path, codec: str) -> None:
+    path = tmp_path / "cut.i3"
+    path.write_bytes(PACK[codec](content(50_000))[:-20])
+    gc.disable()  # its buffers are too large to wait for the garbage to be collected
+    try:
+        stream, file, _ = open_stream(path)
+        with file:
+            scanner = Scanner(stream)
+            assert not list(scanner.batches())
+        assert scanner.damages
+        gone = weakref.ref(scanner)
+        del scanner, stream
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_raw_stream_is_passed_on() -> None:
