@@ -1073,7 +1073,7 @@ class PulseResolver:
                 continue
             if not sources:
                 continue
-            n = sum(self.series(s).listed(rows[mine]) for s in sources)
+            n = np.sum([self.series(s).listed(rows[mine]) for s in sources], axis=0)
             few = n <= MOST_PULSES
             if few.any():
                 parts.append((mine[few], unite([self.series(s).take(rows[mine[few]]) for s in sources])))
