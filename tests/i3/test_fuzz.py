@@ -13,6 +13,8 @@ import pytest
 from test_pulses import compare, events_of
 
 from icecol.errors import FormatError
+from icecol.i3 import pulses as compiled
+from icecol.i3 import resolve as plain
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.container import Damage, encode_frame, raw_frames
 from icecol.i3.frame import Frame
@@ -130,7 +132,9 @@ def test_long_chains_of_series_are_refused() -> None:
     assert resolved(frame, keys=[f"S{DEEPEST + 500}"]) == Counter(refused=1)
 
 
-def test_unions_of_unions_take_no_memory() -> None:
+def test_unions_of_unions_take_no_memory(monkeypatch) -> None:
+    for module in (plain, compiled):
+        monkeypatch.setattr(module, "MOST_PULSES", 1000)
     frame = {"S0": pulse_map(1.0, 2.0)} | {f"S{i + 1}": union(f"S{i}", f"S{i}") for i in range(60)}
     frame |= {"E0": encode(new("I3RecoPulseSeriesMap", {}))}
     frame |= {f"E{i + 1}": union(f"E{i}", f"E{i}") for i in range(60)}
