@@ -9,6 +9,7 @@ from rich.console import Console
 import icecol as ic
 from icecol import demo
 from icecol.errors import DatasetError, MissingDependencyError
+from icecol.reco import line_fits
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,4 @@ def test_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
 def test_helpers_compile_what_the_steps_use():
     demo.compile_conversion()
     demo.compile_features()
+    assert line_fits._IMPROVED.loop().signatures

@@ -10,19 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.geometry import WANTED, from_objects, read_objects
+from icecol.convert.tables import ARROW
 from icecol.dataset import schema as schemas
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
 from icecol.i3.objects import Record
 from icecol.i3.schema import CArray, Enum, Field, Map, Pointer, Type, Vector
-
-ARROW: Final = {
-    "bool": pa.bool_(), "u8": pa.uint8(), "i8": pa.int8(), "u16": pa.uint16(), "i16": pa.int16(),
-    "u32": pa.uint32(), "i32": pa.int32(), "u64": pa.uint64(), "i64": pa.int64(), "f32": pa.float32(),
-    "f64": pa.float64(),
-}  # fmt: skip
-"""Arrow type of each arithmetic type."""
 
 Versions = Mapping[str, int]
 """Versions of the classes inside, where they are not the newest."""

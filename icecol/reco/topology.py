@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import polars as pl
@@ -103,15 +102,15 @@ def fill_ratio(
     pulses
         The series, with a geometry; sensors that it calls bad do not count as places that could be hit.
     vertex
-        Key with columns `.x`, `.y`, `.z`: a particle or a fit.
+        Key with columns `.x`, `.y`, `.z`, `.energy` (GeV) and `.fit_status`: a particle or a fit.
     mean, rms, mean_plus_rms, nch, energy
         Radii of the spheres: times the mean and the width (and their sum) of the distances of hit sensors, and the
         reach of light as expected from the number of sensors and from the energy of the vertex.
     amplitude_weighting_power
         Weigh a distance with the charge of its sensor to this power.
     vertex_energy, vertex_status
-        Energy (GeV) and fit status of the vertex where it has them: `pl.col("Vertex.energy")`. Without an energy its
-        distance is 1 m, as for IceTray where it is NaN; a status other than 0 has no answer.
+        What stands for the energy and the status of a vertex without these columns: `pl.lit(None)`, `pl.lit(0)`. Where
+        the energy is NaN or null its distance is 1 m, as for IceTray; a status other than 0 has no answer.
 
     Returns
     -------
@@ -131,8 +130,8 @@ def fill_ratio(
     return _FILL(
         pulses,
         **{f"vertex_{c}": pl.col(f"{vertex}.{c}") for c in ("x", "y", "z")},
-        vertex_energy=pl.lit(math.nan) if vertex_energy is None else vertex_energy,
-        vertex_status=pl.lit(0.0) if vertex_status is None else vertex_status,
+        vertex_energy=pl.col(f"{vertex}.energy") if vertex_energy is None else vertex_energy,
+        vertex_status=pl.col(f"{vertex}.fit_status") if vertex_status is None else vertex_status,
         scale_mean=float(mean),
         scale_rms=float(rms),
         scale_mean_plus_rms=float(mean_plus_rms),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from icecol.sim.clean import seeded_rt
 from icecol.sim.files import frames, write, write_gcd
 from icecol.sim.sample import Events, Hits, Truth, bright, events, toy
-from icecol.sim.trigger import majority
 
 __all__ = [
     "Events",
@@ -14,7 +13,6 @@ __all__ = [
     "bright",
     "events",
     "frames",
-    "majority",
     "seeded_rt",
     "toy",
     "write",

@@ -11,6 +11,7 @@ from numba import njit
 
 from icecol import units
 from icecol.reco.kernels.order import order
+from icecol.reco.kernels.smt import majority
 from icecol.sim import light, sensor
 from icecol.sim.light import (
     acceptance,
@@ -25,7 +26,6 @@ from icecol.sim.light import (
     track_shape,
 )
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
-from icecol.sim.trigger import majority
 
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
@@ -243,7 +243,7 @@ def event(
         begin, end = np.nan, np.nan
         zero, last = 0.0, 0.0
     else:
-        begin, end = majority(select(start_of, hlc, order(start_of)), majority_hits, majority_window)
+        _, begin, end = majority(select(start_of, hlc, order(start_of)), majority_hits, majority_window)
         zero, last = begin, end
 
     # what is read out, as it is stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two

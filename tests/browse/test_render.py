@@ -164,8 +164,7 @@ def test_bytes_of_unknown_classes_are_dumped(frames):
 
 
 def test_every_object_can_be_looked_at_in_every_way(frames):
-    for frame in frames[3:]:
-        look_at_everything(frame)
+    assert sum(len(look_at_everything(frame)) for frame in frames[3:]) > 10
 
 
 def test_every_object_of_real_files_can_be_looked_at(shared_data):

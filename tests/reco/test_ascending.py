@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icecol.i3.pulses import std_sort
+from icecol.i3.std_sort import std_sort
 from icecol.reco.kernels.ascending import ascending
 
 FEW = st.one_of(st.floats(), st.sampled_from([1.0, 2.0, math.nan, math.inf, -math.inf]))

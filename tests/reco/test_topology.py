@@ -53,7 +53,7 @@ def test_a_track_that_is_not_there_has_no_ends():
 @given(CALM, st.floats(-300, 300), st.floats(1.5, 1e5))
 def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy):
     vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}
-    feature = reco.fill_ratio(P, vertex="V", vertex_energy=pl.lit(energy))
+    feature = reco.fill_ratio(P, vertex="V", vertex_energy=pl.lit(energy), vertex_status=pl.lit(0))
     table = frame(events).with_columns(pl.lit(v).alias(k) for k, v in vertex.items())
     for row, event in zip(table.select(feature.struct.unnest()).to_dicts(), events, strict=True):
         if event is None:
@@ -68,7 +68,8 @@ def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy):
 def test_a_vertex_that_failed_fills_nothing():
     event = [[(1e4, 1.0, key) for key in sorted(FEW)[:5]]]
     table = frame(event).with_columns(pl.lit(0.0).alias(f"V.{c}") for c in "xyz")
-    row = table.select(reco.fill_ratio(P, vertex="V", vertex_status=pl.lit(10)).struct.unnest()).row(0)
+    table = table.with_columns(pl.lit(10).alias("V.fit_status"))
+    row = table.select(reco.fill_ratio(P, vertex="V", vertex_energy=pl.lit(None)).struct.unnest()).row(0)
     assert all(v is None or math.isnan(v) for v in row)
 
 
@@ -88,7 +89,7 @@ def test_a_row_depends_on_itself_alone():
         for m, v in {"x": 5.0, "y": 1.0, "z": -9.0, "time": 1e4, "zenith": 1.2, "azimuth": 0.3}.items()
     )
     check_feature(reco.finite_reco(P, track="T"), table)
-    check_feature(reco.fill_ratio(P, vertex="T"), table)
+    check_feature(reco.fill_ratio(P, vertex="T", vertex_energy=pl.lit(None), vertex_status=pl.lit(0)), table)
 
 
 def stored(shared_data, name: str, ours: dict[str, pl.Expr]) -> pl.DataFrame:
@@ -133,5 +134,6 @@ def test_stored_fill_ratios_are_made_again(shared_data):
 def test_the_whole_detector_counts_where_no_sensor_is_bad():
     key = min(SENSORS)
     table = frame([[(1e4, 1.0, key)]]).with_columns(pl.lit(SENSORS[key][c]).alias(f"V.{c}") for c in "xyz")
+    table = table.with_columns(pl.lit(None).alias("V.energy"), pl.lit(0).alias("V.fit_status"))
     row = table.select(reco.fill_ratio(PULSES, vertex="V", nch=1e4).struct.unnest()).to_dicts()[0]
     assert (row["fillratio_from_nch"], row["hit_count"]) == (1 / 5160, 1)

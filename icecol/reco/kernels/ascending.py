@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.i3.pulses import std_sort
+from icecol.i3.std_sort import std_sort
 
 _LANES = 16
 _FEW = 256

@@ -21,8 +21,22 @@ def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
     it, and goes on until the next hit is more than time_window late. Returns their number, and the first one's start
     and length (ns), NaN if there is none. (IceTray's trigger-sim.)
     """
-    hits = np.sort(launches(time, flags, omkey, dead_time, doms))
-    triggers, start, length = 0, math.nan, math.nan
+    triggers, start, end = majority(
+        np.sort(launches(time, flags, omkey, dead_time, doms)), threshold, time_window
+    )
+    return triggers, start, end - start
+
+
+@njit(nogil=True, error_model="numpy")
+def majority(hits, threshold, time_window):
+    """Return the number of triggers among times that rise, and start and end (ns) of the first; NaN if there is none.
+
+    Examples
+    --------
+    >>> majority(np.array([0.0, 50.0, 100.0, 180.0, 900.0, 950.0]), 3, 100.0)
+    (1, 0.0, 180.0)
+    """
+    triggers, start, end = 0, math.nan, math.nan
     i = 0
     while i < hits.size:
         j = i + 1
@@ -33,10 +47,10 @@ def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
             k += 1
         if k + threshold <= j:
             if triggers == 0:
-                start, length = hits[k], hits[j - 1] - hits[k]
+                start, end = hits[k], hits[j - 1]
             triggers += 1
         i = j
-    return triggers, start, length
+    return triggers, start, end
 
 
 @njit(nogil=True, error_model="numpy")
