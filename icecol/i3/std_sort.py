@@ -1,0 +1,125 @@
+"""The order in which libstdc++'s std::sort leaves equal keys, compiled.
+
+IceTray sorts pulses with it, and which of two pulses at one time comes first decides which of them a mask selects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)
+def _insert(idx: Ints, t: F64, i: int, lo: int) -> None:
+    value = idx[i]
+    k = i
+    while k > lo and t[value] < t[idx[k - 1]]:
+        idx[k] = idx[k - 1]
+        k -= 1
+    idx[k] = value
+
+
+@njit(cache=True, nogil=True)
+def _insertion_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
+    for i in range(lo + 1, hi):
+        if t[idx[i]] < t[idx[lo]]:
+            value = idx[i]
+            for k in range(i, lo, -1):
+                idx[k] = idx[k - 1]
+            idx[lo] = value
+        else:
+            _insert(idx, t, i, lo)
+
+
+@njit(cache=True, nogil=True)
+def _adjust_heap(idx: Ints, t: F64, lo: int, hole: int, n: int, value: int) -> None:
+    top = hole
+    child = hole
+    while child < (n - 1) // 2:
+        child = 2 * (child + 1)
+        if t[idx[lo + child]] < t[idx[lo + child - 1]]:
+            child -= 1
+        idx[lo + hole] = idx[lo + child]
+        hole = child
+    if n & 1 == 0 and child == (n - 2) // 2:
+        child = 2 * (child + 1)
+        idx[lo + hole] = idx[lo + child - 1]
+        hole = child - 1
+    parent = (hole - 1) // 2
+    while hole > top and t[idx[lo + parent]] < t[value]:
+        idx[lo + hole] = idx[lo + parent]
+        hole = parent
+        parent = (hole - 1) // 2
+    idx[lo + hole] = value
+
+
+@njit(cache=True, nogil=True)
+def _heap_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
+    n = hi - lo
+    for parent in range((n - 2) // 2, -1, -1):
+        _adjust_heap(idx, t, lo, parent, n, idx[lo + parent])
+    while n > 1:
+        n -= 1
+        value = idx[lo + n]
+        idx[lo + n] = idx[lo]
+        _adjust_heap(idx, t, lo, 0, n, value)
+
+
+@njit(cache=True, nogil=True)
+def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
+    """Sort idx[lo:hi] by t exactly as libstdc++'s std::sort does, ties included.
+
+    Introsort: median of three, Hoare partition, heap sort when too deep, one insertion sort at the end. Bounds
+    are guarded where the original relies on a strict order, which NaN breaks.
+    """
+    n = hi - lo
+    if n < 2:
+        return
+    depth = 0
+    while n >> (depth + 1):
+        depth += 1
+    stack = np.empty((128, 3), np.int64)
+    stack[0] = (lo, hi, 2 * depth)
+    sp = 1
+    while sp > 0:
+        sp -= 1
+        first, last, limit = stack[sp, 0], stack[sp, 1], stack[sp, 2]
+        while last - first > 16:
+            if limit == 0:
+                _heap_sort(idx, t, first, last)
+                break
+            limit -= 1
+            a, b, c = first + 1, first + (last - first) // 2, last - 1
+            ta, tb, tc = t[idx[a]], t[idx[b]], t[idx[c]]
+            if ta < tb:  # noqa: SIM108
+                m = b if tb < tc else (c if ta < tc else a)
+            else:
+                m = a if ta < tc else (c if tb < tc else b)
+            idx[first], idx[m] = idx[m], idx[first]
+            pivot = t[idx[first]]
+            i, j = first + 1, last
+            while True:
+                while i < last and t[idx[i]] < pivot:
+                    i += 1
+                j -= 1
+                while j > first and pivot < t[idx[j]]:
+                    j -= 1
+                if i >= j:
+                    break
+                idx[i], idx[j] = idx[j], idx[i]
+                i += 1
+            # The order in which the two parts are sorted does not matter: they do not touch each other.
+            if sp < stack.shape[0]:
+                stack[sp] = (i, last, limit)
+                sp += 1
+            last = i
+    if n > 16:
+        _insertion_sort(idx, t, lo, lo + 16)
+        for i in range(lo + 16, hi):
+            _insert(idx, t, i, lo)
+    else:
+        _insertion_sort(idx, t, lo, hi)
