@@ -497,11 +497,8 @@ def test_reading_stays_inside_under_checked_bounds(tmp_path: Path) -> None:
     names += ["I3SuperDSTTriggerSeries", "I3FilterResultMap", "I3MapKeyVectorDouble", "I3VectorDoubleDouble"]
     names += ["I3DOMLaunchSeriesMap", "I3MapTriggerUInt", "I3VectorString"]
     script = (
-        "import importlib.util as u, sys\n"
-        f"spec = u.spec_from_file_location('test_columns', {__file__!r})\n"
-        "module = u.module_from_spec(spec)\n"
-        "sys.modules['test_columns'] = module\n"
-        "spec.loader.exec_module(module)\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_columns as module\n"
         "from icecol.i3 import bits\n"
         "assert bits.CHECKED\n"
         f"print([module.check_damaged(name, 150) for name in {names!r}])\n"
