@@ -19,6 +19,7 @@ from icecol.reco.cleaning import (
     time_window,
 )
 from icecol.reco.common_variables import (
+    common_variables,
     direct_hits,
     hit_multiplicity,
     hit_statistics,
@@ -47,6 +48,7 @@ __all__ = [
     "cherenkov",
     "classic_rt",
     "clast",
+    "common_variables",
     "containment",
     "deepcore_veto",
     "delay_cleaning",
