@@ -26,6 +26,7 @@ from icecol.reco.common_variables import (
     track_characteristics,
 )
 from icecol.reco.dom_sets import dom_set
+from icecol.reco.dom_summary import dom_summary
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
@@ -53,6 +54,7 @@ __all__ = [
     "dipole_fit",
     "direct_hits",
     "dom_set",
+    "dom_summary",
     "dynamic_time_window",
     "event_expr",
     "explode_subevents",
