@@ -27,6 +27,7 @@ from icecol.reco.common_variables import (
 )
 from icecol.reco.dom_sets import dom_set
 from icecol.reco.dom_summary import dom_summary
+from icecol.reco.energies import muon_energy, truncated_energy
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
@@ -74,6 +75,7 @@ __all__ = [
     "layer_veto",
     "linefit",
     "mpe_fit",
+    "muon_energy",
     "opening_angle",
     "seeded_rt",
     "select_doms",
@@ -88,5 +90,6 @@ __all__ = [
     "topological_split",
     "track_characteristics",
     "track_likelihood",
+    "truncated_energy",
     "with_features",
 ]
