@@ -320,7 +320,7 @@ def _muon_report(
     tables["angles of muons / ° by true zenith / °"] = distribution(frame, fits, "zenith", _closed(ZENITH))
     tables["angles of muons / ° by charge / PE"] = distribution(frame, fits, "charge", CHARGE)
     tables["log10 energy of muons by true energy / GeV"] = energies(frame, found, _closed(ENERGY))
-    angle, ratio = "opening angle to the true direction / °", "log10(energy / true energy)"
+    angle = "opening angle to the true direction / °"
     draw["angles"] = lambda: ic.plot.resolution({f: frame[f].to_numpy() for f in fits}, stop=10.0)
     draw["angles_by_zenith"] = lambda: ic.plot.quantiles(
         ZENITH,
@@ -337,15 +337,7 @@ def _muon_report(
         log_x=True,
         log_y=True,
     )
-    drawn = ("ORIG", "AllBINS", "DOMS", "likelihood")
-    draw["muon_energy"] = lambda: ic.plot.quantiles(
-        ENERGY,
-        {n: split(ratios(frame, found[n]), found[n], "energy", _closed(ENERGY)) for n in drawn},
-        band=(0.16, 0.84),
-        x_label="true energy / GeV",
-        y_label=ratio,
-        log_x=True,
-    )
+    draw["muon_energy"] = lambda: energy_plot(frame, found)
 
 
 def _cascade_report(
@@ -371,14 +363,7 @@ def _cascade_report(
     draw["cascade_vertex"] = lambda: by_charge("distance", "distance of the vertex / m", log_y=True)
     draw["cascade_time"] = lambda: by_charge("delay", "delay of the time / ns", log_y=False)
     draw["cascade_angle"] = lambda: by_charge("angle", "opening angle to the true direction / °", log_y=False)
-    draw["cascade_energy"] = lambda: ic.plot.quantiles(
-        ENERGY,
-        {n: split(ratios(frame, c), c, "energy", _closed(ENERGY)) for n, c in found.items()},
-        band=(0.16, 0.84),
-        x_label="true energy / GeV",
-        y_label="log10(energy / true energy)",
-        log_x=True,
-    )
+    draw["cascade_energy"] = lambda: energy_plot(frame, found)
 
 
 def _closed(edges: Sequence[float]) -> list[float]:
@@ -396,9 +381,17 @@ def split(
     ]
 
 
-def ratios(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Replace an energy by log10 of its ratio to the true one."""
-    return frame.with_columns((pl.col(column) / pl.col("energy")).log10().alias(column))
+def energy_plot(frame: pl.DataFrame, columns: Mapping[str, str]) -> Axes:
+    """Draw median and 16 to 84 % of log10(energy / true energy) over the true energy, for each name."""
+    ratio = frame.with_columns((pl.col(c) / pl.col("energy")).log10().alias(c) for c in columns.values())
+    return ic.plot.quantiles(
+        ENERGY,
+        {name: split(ratio, column, "energy", _closed(ENERGY)) for name, column in columns.items()},
+        band=(0.16, 0.84),
+        x_label="true energy / GeV",
+        y_label="log10(energy / true energy)",
+        log_x=True,
+    )
 
 
 def shown(title: str, table: pl.DataFrame) -> Table:

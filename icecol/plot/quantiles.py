@@ -99,5 +99,6 @@ def quantiles(
         ax.set_xscale("log")
     if log_y:
         ax.set_yscale("log")
-    ax.legend(frameon=False, ncols=max(n, 1), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    # above, where it hides no bar
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small")
     return ax

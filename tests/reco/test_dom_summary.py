@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from naive import NAN, by_dom
 from test_features import events
 from test_kernels import EVENTS, frame
@@ -70,6 +70,7 @@ def naive(pulses):
     return row
 
 
+@settings(max_examples=50)
 @given(EVENTS)
 def test_the_summary_agrees_with_its_slow_twin(made):
     found = frame(made).select(FEATURE.struct.unnest()).to_dicts()
@@ -88,6 +89,7 @@ def test_the_summary_agrees_with_its_slow_twin(made):
             assert values == pytest.approx(expected, rel=1e-9, abs=slack, nan_ok=True), name
 
 
+@settings(max_examples=50)
 @given(EVENTS)
 def test_times_of_shares_are_those_of_the_slow_twin(made):
     # eighths add up exactly, so that no rounding decides which pulse passes a share
