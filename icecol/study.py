@@ -354,15 +354,13 @@ def _cascade_report(
     found = {name: f"energy_{name}" for name in CASCADE_FITS}
     tables["log10 energy of cascades by true energy / GeV"] = energies(frame, found, _closed(ENERGY))
 
-    def by_charge(column: str, y_label: str, *, log_y: bool) -> Axes:
+    def by_charge(column: str, y_label: str) -> Axes:
         parts = {name: split(frame, f"{column}_{name}", "charge", CHARGE) for name in CASCADE_FITS}
-        return ic.plot.quantiles(
-            CHARGE, parts, x_label="charge / PE", y_label=y_label, log_x=True, log_y=log_y
-        )
+        return ic.plot.quantiles(CHARGE, parts, x_label="charge / PE", y_label=y_label, log_x=True)
 
-    draw["cascade_vertex"] = lambda: by_charge("distance", "distance of the vertex / m", log_y=True)
-    draw["cascade_time"] = lambda: by_charge("delay", "delay of the time / ns", log_y=False)
-    draw["cascade_angle"] = lambda: by_charge("angle", "opening angle to the true direction / °", log_y=False)
+    draw["cascade_vertex"] = lambda: by_charge("distance", "distance of the vertex / m")
+    draw["cascade_time"] = lambda: by_charge("delay", "delay of the time / ns")
+    draw["cascade_angle"] = lambda: by_charge("angle", "opening angle to the true direction / °")
     draw["cascade_energy"] = lambda: energy_plot(frame, found)
 
 
