@@ -6,6 +6,7 @@ columns, write row groups. Memory does not depend on the size of the files.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import warnings
@@ -152,7 +153,7 @@ def i3(
     -----
     UserWarning
         Objects of a class that is not known, or damaged in themselves: null in the columns, named here and in the
-        manifest.
+        manifest. Or a pattern of `keys` or `pulses` that fits no object.
 
     Examples
     --------
@@ -202,11 +203,21 @@ _LEFT_OUT: Final = ": not converted in "
 
 
 def tell(dataset: Dataset) -> None:
-    """Warn once about all objects that did not become columns."""
+    """Warn once about all objects that did not become columns, and once about names that fit none."""
     told = sorted({m for source in dataset.manifest.sources for m in source.messages if _LEFT_OUT in m})
     if told:
         more = f"; and {len(told) - 5} more, see the manifest" if len(told) > 5 else ""
         msg = f"{dataset.path}: {'; '.join(told[:5])}{more}"
+        warnings.warn(msg, stacklevel=3)
+    columns = dataset.manifest.schema.names
+    unused = [
+        f"{name}={pattern!r}"
+        for name in ("keys", "pulses")
+        for pattern in dataset.manifest.settings.get(name) or ()
+        if not fnmatch.filter(columns, f"{pattern}.*")
+    ]
+    if unused and dataset.rows:
+        msg = f"{dataset.path}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
         warnings.warn(msg, stacklevel=3)
 
 
