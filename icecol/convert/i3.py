@@ -241,7 +241,9 @@ def check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
         raise UnknownStreamError(msg)
     if not stops[conversion.stop] and not any(outcome.damages for outcome in outcomes):
         letters = ", ".join(f"{name!r} ({n} frames)" for name, n in stops.most_common()) or "none"
-        msg = f"no {conversion.stop!r} frame in {len(outcomes)} files; stops seen: {letters}"
+        msg = (
+            f"no {conversion.stop!r} frame in {len(outcomes)} files; stops seen: {letters} (choose by `stop`)"
+        )
         raise UnknownStreamError(msg)
 
 
