@@ -109,7 +109,7 @@ def spe_fit(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> events = ic.with_features(ic.sim.toy(3), LineFit=ic.reco.improved_linefit(p), SPEFit=spe_fit(p))
     >>> events.select("SPEFit.fit_status", "SPEFit.ndof").collect().rows()
-    [(0, 19), (0, 13), (0, 46)]
+    [(0, 10), (0, 10), (0, 35)]
     """
     return _fit(
         pulses,
@@ -190,7 +190,7 @@ def track_likelihood(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, "MCPrimary", form="SPE1st"))
     >>> truth.select("L.ndof").collect().to_series().to_list()
-    [19, 13, 46]
+    [10, 10, 35]
     """
     kind = _choice("form", form, FORMS)
     if jitter is None:
