@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from icecol.reco.angles import opening_angle
+from icecol.reco.angular_errors import cramer_rao, paraboloid
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.cherenkov import cherenkov
 from icecol.reco.cleaning import (
@@ -48,6 +49,7 @@ __all__ = [
     "classic_rt",
     "clast",
     "containment",
+    "cramer_rao",
     "deepcore_veto",
     "delay_cleaning",
     "dipole_fit",
@@ -73,6 +75,7 @@ __all__ = [
     "linefit",
     "mpe_fit",
     "opening_angle",
+    "paraboloid",
     "seeded_rt",
     "select_doms",
     "slc_pulses",

@@ -192,7 +192,7 @@ def track_likelihood(
     >>> truth.select("L.ndof").collect().to_series().to_list()
     [19, 13, 46]
     """
-    kind = _choice("form", form, FORMS)
+    kind = choice("form", form, FORMS)
     if jitter is None:
         jitter = 4.0 if kind >= MPE else 15.0
     columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
@@ -212,21 +212,21 @@ def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
     return _FIT(
         pulses,
         **columns,
-        form=_choice("form", settings["form"], FORMS),
+        form=choice("form", settings["form"], FORMS),
         jitter=float(settings["jitter"]),
         noise=float(settings["noise"]),
         ice=H2,
-        shift=_choice("time_shift", settings["time_shift"], TIME_SHIFTS),
+        shift=choice("time_shift", settings["time_shift"], TIME_SHIFTS),
         max_mean_residual=float(settings["max_mean_time_residual"]),
         iterations=int(settings["iterations"]),
-        gradient=_choice("minimizer", settings["minimizer"], MINIMIZERS) == 1,
+        gradient=choice("minimizer", settings["minimizer"], MINIMIZERS) == 1,
         table=frozen(pandel_table() if settings["tables"] or settings["minimizer"] == "BFGS" else EXACT),
         tolerance=float(settings["tolerance"]),
         max_calls=int(settings["max_calls"]),
     )
 
 
-def _choice(argument: str, name: str, choices: dict[str, int]) -> int:
+def choice(argument: str, name: str, choices: dict[str, int]) -> int:
     if name not in choices:
         msg = f"`{argument}` must be one of {', '.join(choices)}, found {name!r}"
         raise ValueError(msg)
