@@ -43,8 +43,6 @@ COLUMN_BYTES: Final = 10 << 10
 """Bytes of frames for each column they become: where columns are many, their fixed cost calls for larger batches."""
 MOST_BYTES: Final = 16 << 20
 """Bytes of frames that are decoded together, at most (or one frame)."""
-ROW_GROUP_BYTES: Final = 24 << 20
-"""Bytes of columns in memory after which a row group is written, however few its events."""
 
 Progress = Callable[[str, int, int, int], None]
 """Called with a file, and the events, bytes (decompressed) and files done since the last call."""
@@ -334,7 +332,7 @@ def convert_file(
     with file, _returning_memory():
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
         try:
-            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
+            with writers.part_writer(folder, path, settings) as writer:
 
                 def write(table: pa.Table) -> None:
                     scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))

@@ -44,16 +44,15 @@ DETECTOR_STATUS: Final = "detector_status.parquet"
 RUN: Final = "I3EventHeader.run_id"
 ROW_GROUP_EVENTS: Final = 8192
 """Events of a row group: fewer make files larger, more make looking up single events slower."""
-ROW_GROUP_BYTES: Final = 128 << 20
-"""Bytes in memory after which a row group is written however few its events; below about two thousand
-events a row group, the fixed cost of each column chunk outweighs that of its values."""
-CHUNK_BYTES: Final = 16 << 10
-"""Least bytes of a column chunk on average: its fixed cost is then well below that of its values."""
-CHUNKS_BYTES: Final = 8 << 20
-"""Bytes in memory after which events of few, large columns get a row group of their own: writing one takes twice its
-bytes."""
+CHUNK_BYTES: Final = 10 << 10
+"""Bytes in memory of a column chunk, on average, after which a row group is written however few its events: its
+fixed cost is then well below that of its values."""
+ROW_GROUP_BYTES: Final = 8 << 20
+"""Least bytes in memory of a row group of few columns. Twice its bytes are needed while it is written."""
 PART_CHUNKS: Final = 1 << 13
 """Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
+SMALL_BYTES: Final = 16 << 20
+"""Bytes on disk below which compaction takes a part for small."""
 PART_ROW_GROUPS: Final = 16
 """Row groups of a part that compaction makes."""
 
@@ -84,7 +83,8 @@ class PartWriter:
     schema
         Columns that every file has, if they are known beforehand.
     row_group_events, row_group_bytes
-        A row group is written when it has so many events, or as soon as what is buffered takes so much memory.
+        A row group is written when it has so many events, or as soon as what is buffered takes so much memory;
+        None is 10 KiB a column, and 8 MiB at least.
 
     Raises
     ------
@@ -111,9 +111,9 @@ class PartWriter:
         name: str | None = None,
         schema: pa.Schema | None = None,
         row_group_events: int = ROW_GROUP_EVENTS,
-        row_group_bytes: int = ROW_GROUP_BYTES,
+        row_group_bytes: int | None = None,
     ) -> None:
-        if row_group_events < 1 or row_group_bytes < 1:
+        if row_group_events < 1 or (row_group_bytes is not None and row_group_bytes < 1):
             msg = f"a row group must hold something, not {row_group_events} events or {row_group_bytes} bytes"
             raise ValueError(msg)
         self.folder = Path(folder)
@@ -146,7 +146,7 @@ class PartWriter:
         if not table.schema.equals(self.schema):
             self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
         self._push(table, _memory(table) if table.num_rows else 0)
-        while self._rows >= self._events or self._bytes >= self._limit:
+        while self._rows >= self._events or self._bytes >= self._most():
             self._flush()
 
     def close(self) -> None:
@@ -166,19 +166,23 @@ class PartWriter:
         self._buffer.clear()
         self._rows = self._bytes = 0
 
+    def _most(self) -> int:
+        return self._limit or max(ROW_GROUP_BYTES, CHUNK_BYTES * len(self.schema))
+
     def _flush(self) -> None:
         """Write one row group from the front of what is buffered."""
         tables = []
         rows = self._events
-        held = 0
-        while self._buffer and rows > 0:
+        # equal shares of all that is buffered: a rest would be a slice that keeps its whole table in memory
+        room = -(-self._bytes // max(1, self._bytes // self._most()))
+        while self._buffer and rows > 0 and room > 0:
             table, size = self._buffer.popleft()
             self._rows -= table.num_rows
             self._bytes -= size
-            n = min(table.num_rows, rows)
-            held += size * n // table.num_rows
+            n = min(table.num_rows, rows, -(-table.num_rows * room // max(size, 1)))
             tables.append(schemas.align(table.slice(0, n), self.schema))
             rows -= n
+            room -= size * n // table.num_rows
             if n < table.num_rows:
                 self._push(table.slice(n), size - size * n // table.num_rows, front=True)
         group = pa.concat_tables(tables)
@@ -189,8 +193,7 @@ class PartWriter:
                 self._finish_file()
             if self._file is None:
                 self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
-            most = max(CHUNKS_BYTES, CHUNK_BYTES * group.num_columns)
-            self._file.write(group, -(-group.num_rows // -(-max(held, 1) // most)))
+            self._file.write(group)
             if self._file.chunks >= PART_CHUNKS:
                 self._finish_file()
         except OSError as err:
@@ -239,11 +242,11 @@ class _File:
             self.temp.unlink(missing_ok=True)
             raise
 
-    def write(self, group: pa.Table, rows: int) -> None:
-        """Write row groups of so many rows."""
-        self.writer.write_table(group, row_group_size=rows)
+    def write(self, group: pa.Table) -> None:
+        """Write one row group."""
+        self.writer.write_table(group, row_group_size=group.num_rows)
         self.rows += group.num_rows
-        self.chunks += group.num_columns * -(-group.num_rows // rows)
+        self.chunks += group.num_columns
         if RUN in group.schema.names:
             extremes = pc.min_max(group.column(RUN)).as_py()
             if extremes["min"] is not None:
@@ -339,7 +342,7 @@ def part_writer(
     settings: Mapping[str, Any],
     *,
     row_group_events: int = ROW_GROUP_EVENTS,
-    row_group_bytes: int = ROW_GROUP_BYTES,
+    row_group_bytes: int | None = None,
 ) -> PartWriter:
     """Open the writer of one source's parts; what a killed run left of them is removed first."""
     key = source_key(source, settings)
@@ -482,18 +485,17 @@ def compact(
     dataset: str | Path,
     *,
     row_group_events: int = ROW_GROUP_EVENTS,
-    row_group_bytes: int = ROW_GROUP_BYTES,
 ) -> Manifest:
     """Merge neighbouring small parts into parts of up to 16 full row groups.
 
     The manifest says which parts count, and it is replaced when the new ones are whole: a crash at any time
     loses and doubles nothing. A query that is still running on the old parts fails.
-    A part is small if it has fewer rows than a row group and is well below a row group in bytes.
+    A part is small if it has fewer rows than a row group and takes less than 16 MiB on disk.
     """
     path = Path(dataset)
     before = manifests.read(path / manifests.NAME)
     parts: list[Part] = []
-    for run in _small_runs(before.parts, row_group_events, row_group_bytes // 8):
+    for run in _small_runs(before.parts, row_group_events):
         if len(run) == 1:
             parts += run
             continue
@@ -506,7 +508,6 @@ def compact(
             stem,
             schema=schema,
             row_group_events=row_group_events,
-            row_group_bytes=row_group_bytes,
         ) as writer:
             for part in run:
                 with pq.ParquetFile(path / part.path) as file:
@@ -522,12 +523,12 @@ def compact(
     return after
 
 
-def _small_runs(parts: Iterable[Part], row_group_events: int, small_bytes: int) -> list[list[Part]]:
+def _small_runs(parts: Iterable[Part], row_group_events: int) -> list[list[Part]]:
     """Group neighbouring small parts, up to the size of a compacted part; a large part is a group of one."""
     runs: list[list[Part]] = []
     rows = 0
     for part in parts:
-        small = part.rows < row_group_events and part.bytes < small_bytes
+        small = part.rows < row_group_events and part.bytes < SMALL_BYTES
         if small and rows and rows + part.rows <= PART_ROW_GROUPS * row_group_events:
             runs[-1].append(part)
             rows += part.rows

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from icecol.convert import gcd as gcd_tables
 from icecol.convert.geometry import from_objects
-from icecol.convert.i3 import ROW_GROUP_BYTES, Conversion, Outcome, Tables, check_streams, tell
+from icecol.convert.i3 import Conversion, Outcome, Tables, check_streams, tell
 from icecol.dataset import writer as writers
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
@@ -52,7 +52,7 @@ class Book:
         detector = self.detector
         waiting = _Batches()
         events = self.path / writers.EVENTS
-        with writers.PartWriter(events, "part-tray", name=SOURCE, row_group_bytes=ROW_GROUP_BYTES) as writer:
+        with writers.PartWriter(events, "part-tray", name=SOURCE) as writer:
             for frame in frames:
                 waiting.add(frame)
                 if waiting.size >= BATCH_BYTES:

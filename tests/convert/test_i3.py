@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
+from icecol.dataset import writer
 from icecol.dataset.scan import Dataset
 from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownStreamError
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
@@ -354,7 +355,7 @@ def test_the_size_of_batches_changes_no_row(tmp_path: Path, monkeypatch, stop: s
     path = write(tmp_path / "a.i3", frames)
     large = convert(path, tmp_path / "large", stop=stop)
     monkeypatch.setattr(module, "BATCH_BYTES", 1 << 16)
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 1 << 20)
     small = convert(path, tmp_path / "small", stop=stop)
     same_rows(large, small)
 
