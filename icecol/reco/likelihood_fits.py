@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.features import Kernel
 from icecol.reco.jagged import frozen
+from icecol.reco.kernels import gradient_track_fit as gradient
 from icecol.reco.kernels import track_fit as kernels
 from icecol.reco.kernels.pandel import H2
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import MPE, MPE_PLAIN, SPE_1ST, SPE_ALL, SPEQ_ALL
 from icecol.reco.kernels.track_seed import T_FIRST, T_MEAN, T_NONE
+
+T = TypeVar("T")
 
 FORMS: Final = {
     "SPE1st": SPE_1ST,
@@ -23,7 +27,7 @@ FORMS: Final = {
     "MPEPlain": MPE_PLAIN,
 }
 """What of the pulses of a sensor a likelihood takes."""
-MINIMIZERS: Final = {"simplex": 0, "BFGS": 1}
+MINIMIZERS: Final = {"simplex": kernels.track_fit, "BFGS": gradient.gradient_track_fit}
 """Minuit's simplex, or the quasi-Newton method with the gradient."""
 TIME_SHIFTS: Final = {"TNone": T_NONE, "TMean": T_MEAN, "TFirst": T_FIRST}
 """How the time of a seed is set."""
@@ -31,11 +35,8 @@ TIME_SHIFTS: Final = {"TNone": T_NONE, "TMean": T_MEAN, "TFirst": T_FIRST}
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _PARAMS = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
 _SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
-_FIT = Kernel(
-    kernels.track_fit,
-    {**dict.fromkeys(_PARTICLE, pl.Float64), "fit_status": pl.Int32, **_PARAMS},
-    events=_SEED,
-)
+_FIELDS = {**dict.fromkeys(_PARTICLE, pl.Float64), "fit_status": pl.Int32, **_PARAMS}
+_FITS = {name: Kernel(fit, _FIELDS, events=_SEED) for name, fit in MINIMIZERS.items()}
 _LIKELIHOOD = Kernel(
     kernels.event_likelihood,
     {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32},
@@ -209,7 +210,8 @@ def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
             f"found {settings['iterations']} and {settings['max_calls']}"
         )
         raise ValueError(msg)
-    return _FIT(
+    minimizer = choice("minimizer", settings["minimizer"], _FITS)
+    return minimizer(
         pulses,
         **columns,
         form=choice("form", settings["form"], FORMS),
@@ -219,14 +221,17 @@ def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
         shift=choice("time_shift", settings["time_shift"], TIME_SHIFTS),
         max_mean_residual=float(settings["max_mean_time_residual"]),
         iterations=int(settings["iterations"]),
-        gradient=choice("minimizer", settings["minimizer"], MINIMIZERS) == 1,
         table=frozen(pandel_table() if settings["tables"] or settings["minimizer"] == "BFGS" else EXACT),
         tolerance=float(settings["tolerance"]),
         max_calls=int(settings["max_calls"]),
     )
 
 
+<<<<<<< HEAD
 def choice(argument: str, name: str, choices: dict[str, int]) -> int:
+=======
+def choice(argument: str, name: str, choices: Mapping[str, T]) -> T:
+>>>>>>> f1d3da3
     if name not in choices:
         msg = f"`{argument}` must be one of {', '.join(choices)}, found {name!r}"
         raise ValueError(msg)
