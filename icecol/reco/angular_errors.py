@@ -12,10 +12,8 @@ from icecol.reco.features import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cramer_rao as cramer_rao_kernels
 from icecol.reco.kernels import paraboloid as paraboloid_kernels
-from icecol.reco.kernels.pandel import H2
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
-from icecol.reco.kernels.track_likelihood import MPE
-from icecol.reco.likelihood_fits import FORMS, TIME_SHIFTS, choice
+from icecol.reco.likelihood_fits import likelihood, moved
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
@@ -25,7 +23,7 @@ _PARABOLOID = Kernel(
     {
         **dict.fromkeys(_PARTICLE, pl.Float64),
         "fit_status": pl.Int32,
-        **{"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32},
+        "logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32,
         **dict.fromkeys(
             (
                 "pbfZen", "pbfAzi", "pbfErr1", "pbfErr2", "pbfRotAng", "pbfCenterLlh", "pbfLlh", "pbfZenOff",
@@ -57,6 +55,8 @@ def paraboloid(
     form: str = "SPE1st",
     jitter: float | None = None,
     noise: float = 1e-8,
+    timing_error: float = 0.0,
+    energy: float = 1000.0,
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
     vertex_step: float = 5.0,
@@ -82,7 +82,7 @@ def paraboloid(
         The series, with a geometry; pulses of sensors that it lacks are left out.
     track
         Key of the fit: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`.
-    form, jitter, noise, time_shift, max_mean_time_residual
+    form, jitter, noise, timing_error, energy, time_shift, max_mean_time_residual
         The likelihood, and how the vertex is moved before a fit: see `spe_fit`. `jitter` is 15 ns unless given, 4 ns
         with the MPE forms.
     vertex_step
@@ -131,21 +131,14 @@ def paraboloid(
             f"found {number_of_sampling_points} and {number_of_steps}"
         )
         raise ValueError(msg)
-    kind = choice("form", form, FORMS)
-    if jitter is None:
-        jitter = 4.0 if kind >= MPE else 15.0
     columns = dict(zip(_SEED, (f"{track}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True))
     angles = [pl.lit(math.nan) if truth is None else pl.col(f"{truth}.{m}") for m in ("zenith", "azimuth")]
     return _PARABOLOID(
         pulses,
         **columns,
         **dict(zip(_TRUE, angles, strict=True)),
-        form=kind,
-        jitter=float(jitter),
-        noise=float(noise),
-        ice=H2,
-        shift=choice("time_shift", time_shift, TIME_SHIFTS),
-        max_mean_residual=float(max_mean_time_residual),
+        **likelihood(form, jitter, noise, timing_error, energy),
+        **moved(time_shift, max_mean_time_residual),
         vertex_step=float(vertex_step),
         zenith_reach=float(zenith_reach),
         azimuth_reach=float(azimuth_reach),

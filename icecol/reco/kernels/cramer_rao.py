@@ -110,7 +110,9 @@ def cramer_rao(
         one_string &= omkey[a] >> 16 == omkey[0] >> 16
         rx, ry, rz = x[a] - track_x, y[a] - track_y, z[a] - track_z
         along = st * cp * rx + st * sp * ry + ct * rz
-        dd = (rx * sp * st - ry * cp * st) ** 2 + (ry * ct - rz * sp * st) ** 2 + (rz * cp * st - rx * ct) ** 2
+        dd = (
+            (rx * sp * st - ry * cp * st) ** 2 + (ry * ct - rz * sp * st) ** 2 + (rz * cp * st - rx * ct) ** 2
+        )
         d = math.sqrt(dd)
         slope[0] = -along * (ct * cp * rx + ct * sp * ry - st * rz)
         slope[1] = -along * st * (cp * ry - sp * rx)

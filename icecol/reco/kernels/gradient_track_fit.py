@@ -13,10 +13,10 @@ from icecol.reco.kernels.track_likelihood import track_slope
 @njit(nogil=True, error_model="numpy", inline="always")
 def objective_slope(parameters, data, gradient):
     """Return -ln L at x, y, z, zenith, azimuth, and set its gradient."""
-    event, form, time, jitter, noise, ice, table = data
+    event, form, time, response, noise, ice, table = data
     vertex = (parameters[0], parameters[1], parameters[2])
     zenith, azimuth = parameters[3], parameters[4]
-    return track_slope(event, form, vertex, time, zenith, azimuth, jitter, noise, ice, table, gradient)
+    return track_slope(event, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient)
 
 
 _bfgs = quasi_newton(objective_slope)
@@ -47,7 +47,7 @@ def gradient_track_fit(
     seed_azimuth,
     seed_status,
     form,
-    jitter,
+    response,
     noise,
     ice,
     shift,
@@ -76,7 +76,7 @@ def gradient_track_fit(
         seed_azimuth,
         seed_status,
         form,
-        jitter,
+        response,
         noise,
         ice,
         shift,

@@ -22,7 +22,13 @@ from icecol.reco.kernels.track_fit import MISSING_SEED, centre, tweak
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 
 NO_SEED, INCOMPLETE_GRID, FAILED_PARABOLOID_FIT, SINGULAR_CURVATURE_MATRIX = -100.0, -80.0, -50.0, -20.0
-SUCCESS, NON_POSITIVE_ERRS, NON_POSITIVE_ERR_1, NON_POSITIVE_ERR_2, TOO_SMALL_ERRS = 0.0, 20.0, 21.0, 22.0, 30.0
+SUCCESS, NON_POSITIVE_ERRS, NON_POSITIVE_ERR_1, NON_POSITIVE_ERR_2, TOO_SMALL_ERRS = (
+    0.0,
+    20.0,
+    21.0,
+    22.0,
+    30.0,
+)
 """I3ParaboloidFitParams.ParaboloidFitStatus."""
 
 _SMALLEST = 1e-5
@@ -31,9 +37,9 @@ _SMALLEST = 1e-5
 @njit(nogil=True, error_model="numpy", inline="always")
 def _objective(parameters, data):
     """Return -ln L at x, y, z of a track whose direction is fixed."""
-    event, form, time, zenith, azimuth, jitter, noise, ice, table = data
+    event, form, time, zenith, azimuth, response, noise, ice, table = data
     vertex = (parameters[0], parameters[1], parameters[2])
-    return track_likelihood(event, form, vertex, time, zenith, azimuth, jitter, noise, ice, table)
+    return track_likelihood(event, form, vertex, time, zenith, azimuth, response, noise, ice, table)
 
 
 _simplex = minimiser(_objective)
@@ -136,7 +142,7 @@ def ellipse(c11, c12, c22):
 def paraboloid(
     time, charge, omkey, x, y, z,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_status, true_zenith, true_azimuth,
-    form, jitter, noise, ice, shift, max_mean_residual,
+    form, response, noise, ice, shift, max_mean_residual,
     vertex_step, zenith_reach, azimuth_reach, steps, points, max_missing, correct,
     tolerance, max_calls, table,
 ):  # fmt: skip
@@ -166,7 +172,7 @@ def paraboloid(
         out[6], out[32] = INSUFFICIENT_HITS, FAILED_PARABOLOID_FIT
         return out
     zen, azi, llh = np.zeros(steps * points + 1), np.zeros(steps * points + 1), np.empty(steps * points + 1)
-    data = (event, form, t, seed_zenith, seed_azimuth, jitter, noise, ice, table)
+    data = (event, form, t, seed_zenith, seed_azimuth, response, noise, ice, table)
     middle, llh[0], _, good = best_vertex(data, vertex, vertex_step, tolerance, max_calls)
     missing = 0 if good else max_missing + 1
     for i in range(steps * points):
@@ -179,11 +185,11 @@ def paraboloid(
         start, t_start = middle, t
         if correct:
             start, t_start = tweak(event, cog, middle, t, zenith, azimuth, shift, max_mean_residual)
-        data = (event, form, t_start, zenith, azimuth, jitter, noise, ice, table)
+        data = (event, form, t_start, zenith, azimuth, response, noise, ice, table)
         _, llh[i + 1], _, good = best_vertex(data, start, vertex_step, tolerance, max_calls)
         if not good:  # the better of the two that it began with
             missing += 1
-            data_before = (event, form, t, zenith, azimuth, jitter, noise, ice, table)
+            data_before = (event, form, t, zenith, azimuth, response, noise, ice, table)
             _, before, _, _ = best_vertex(data_before, middle, 0.0, tolerance, max_calls)
             _, after, _, _ = best_vertex(data, start, 0.0, tolerance, max_calls)
             llh[i + 1] = min(before, after)
@@ -216,11 +222,11 @@ def paraboloid(
     if correct:
         start, t_start = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
     if not vertex_step > 0.0:  # nothing is fitted, and the particle stays
-        data = (event, form, t, seed_zenith, seed_azimuth, jitter, noise, ice, table)
+        data = (event, form, t, seed_zenith, seed_azimuth, response, noise, ice, table)
         _, out[7], _, _ = best_vertex(data, vertex, 0.0, tolerance, max_calls)
         out[8], out[9], out[10] = out[7] / (n - 5.0), n - 5.0, 0.0
         return out
-    data = (event, form, t_start, zenith, azimuth, jitter, noise, ice, table)
+    data = (event, form, t_start, zenith, azimuth, response, noise, ice, table)
     found, out[7], calls, good = best_vertex(data, start, vertex_step, tolerance, max_calls)
     out[9], out[10] = n - 3.0, calls
     if good:
@@ -228,7 +234,7 @@ def paraboloid(
         out[8] = out[7] / (n - 3.0)
         return out
     place(out, vertex, t, zenith, azimuth)
-    data = (event, form, t, zenith, azimuth, jitter, noise, ice, table)
+    data = (event, form, t, zenith, azimuth, response, noise, ice, table)
     _, out[7], _, _ = best_vertex(data, vertex, 0.0, tolerance, max_calls)
     out[8] = out[7] / (n - 5.0)
     return out
