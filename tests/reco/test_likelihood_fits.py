@@ -214,7 +214,7 @@ def frame(events, track=TRACK):
 FORM = st.sampled_from(["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain", "MPEAll", "PSA"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=80)
 @given(EVENTS, FORM, st.sampled_from([0.0, 3.0]), st.sampled_from([30.0, 1000.0, 1e5]))
 def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy):
     if form == "SPEqAll":
