@@ -192,6 +192,7 @@ def test_a_vertex_is_found_again():
     assert 0 <= gain < 8  # of four parameters half a chi square is 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", ["charge", "hits"])
 def test_direction_and_energy_are_found_again_where_light_is_as_the_model_says(light):
     event = lit(np.random.default_rng(5))
