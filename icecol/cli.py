@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,14 @@ app = typer.Typer(
 )
 
 
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    _err.print("icecol: warning:", style="bold yellow", end=" ")
+    _err.print(str(message), markup=False)
+
+
 def main() -> None:
     """Run the command line."""
+    warnings.showwarning = _warn
     app()
 
 
@@ -126,7 +133,8 @@ def convert(
     files: Annotated[list[str] | None, typer.Argument(help="Files or patterns, of any compression.")] = None,
     gcd: Annotated[Path | None, typer.Option(help="GCD file with the sensors.")] = None,
     keys: Annotated[
-        list[str] | None, typer.Option(help="Frame keys to take, as patterns; all by default.")
+        list[str] | None,
+        typer.Option("--keys", "-k", help="Frame keys to take, as patterns; all by default."),
     ] = None,
     pulses: Annotated[
         list[str] | None, typer.Option("--pulses", "-p", help="Pulse series to take; all by default.")
