@@ -1,4 +1,4 @@
-"""Resolution of the reconstructions of muons on simulated events: angles over zenith and charge, energies.
+"""Resolution of reconstructions on simulated events: angles and energies of muons, vertices of cascades.
 
 Not a race: it shows what each further step of the chain LineFit, improved LineFit, SPE, SPE with further directions,
 MPE buys, and each way to the energy. The ice of the simulation is homogeneous, as the fits believe it to be, so that
@@ -26,7 +26,12 @@ ENERGETIC = 1e4
 FITS = study.TRACK_FITS
 
 
-def rows(frame: pl.DataFrame, column: str, edges: list[float], unit: str) -> list[list[str]]:
+CASCADES = tuple(study.CASCADE_FITS)
+
+
+def rows(
+    frame: pl.DataFrame, column: str, edges: list[float], unit: str, fits: tuple[str, ...] = FITS
+) -> list[list[str]]:
     """Make a line for each range of a column: events, then median and 16 and 84 % quantiles of each fit."""
     made = []
     for low, high in itertools.pairwise(edges):
@@ -35,10 +40,25 @@ def rows(frame: pl.DataFrame, column: str, edges: list[float], unit: str) -> lis
             f"{part[fit].median():.2f} ({part[fit].quantile(0.16):.2f} to {part[fit].quantile(0.84):.2f})"
             if part[fit].count()
             else "-"
-            for fit in FITS
+            for fit in fits
         ]
         made.append([f"{low:g} to {high:g} {unit}", str(part.height), *cells])
     return made
+
+
+def cascade_tables(report: Report, frame: pl.DataFrame) -> None:
+    """Add the tables and goals of cascade fits to a report."""
+    note = "{} of fit and true vertex: median, and 16 to 84 % of the events."
+    edges = [0.0, 30.0, 100.0, 300.0, np.inf]
+    columns = ["", "events", *CASCADES]
+    for what, column in (("Distance in m", "distance"), ("Difference in ns, either sign,", "delay")):
+        part = frame.select("charge", **{name: pl.col(f"{column}_{name}").abs() for name in CASCADES})
+        lines = rows(part, "charge", [0.0, np.inf], "PE", CASCADES)
+        lines += rows(part, "charge", edges, "PE", CASCADES)
+        title = f"Cascades: {what.split()[0].lower()} by charge"
+        report.tables.append(Table(title, columns, lines, note.format(what)))
+    ratio = frame["distance_SPE"].median() / frame["distance_CLast"].median()
+    report.goals.append(Goal("cascade fit: median distance", ratio, 1.0, "x CLast"))
 
 
 def energy_rows(table: pl.DataFrame) -> list[list[str]]:
@@ -55,7 +75,9 @@ def energy_rows(table: pl.DataFrame) -> list[list[str]]:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parser(__doc__, repeat=1)
-    arguments.add_argument("--events", type=int, default=1000, help="simulated muons (%(default)s)")
+    arguments.add_argument(
+        "--events", type=int, default=1000, help="simulated events of each kind (%(default)s)"
+    )
     arguments.add_argument("--png", type=Path, metavar="FILE", help="draw the distributions of the angles")
     arguments.add_argument(
         "--energy-png", type=Path, metavar="FILE", help="draw energies over the true energy"
@@ -117,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
         ),
         Goal(f"largest bias of an energy {from_}", max(map(abs, bias.values())), 0.15, "in log10"),
     ]
+    cascade_tables(report, study.cascades(args.events, seed=2, energy=(3e2, 1e5), index=2.0))
     if args.png is not None:
         drawn = {fit: frame[fit].drop_nulls().to_numpy() for fit in FITS}
         ic.plot.save(ic.plot.resolution(drawn, stop=10.0), args.png)

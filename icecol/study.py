@@ -7,6 +7,7 @@ is homogeneous, as the fits believe it to be, so that real resolutions are worse
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -42,8 +43,16 @@ MUON_ENERGIES: Final = {
 }
 """Energies of muons along the MPE fit: those of `truncated_energy` by the names of their ways, and `muon_energy`."""
 
-CASCADE_FITS: Final[Mapping[str, Callable[[ic.Pulses], pl.Expr]]] = {"CLast": ic.reco.clast}
-"""Reconstructions of cascades: each gives x, y, z, time, energy, zenith and azimuth. A new one is a line here."""
+CASCADE_FITS: Final[Mapping[str, Callable[[ic.Pulses], pl.Expr]]] = {
+    "CLast": ic.reco.clast,
+    "SPE": ic.reco.cascade_fit,
+    "MPE": functools.partial(ic.reco.cascade_fit, form="MPE", jitter=4.0),
+    "UPandel": functools.partial(ic.reco.cascade_fit, form="UPandel"),
+}
+"""Vertices and times of cascades; CLast is the seed of the others. A new one is a line here."""
+
+CASCADE_SHAPES: Final = ("CLast",)
+"""Those of them that say direction and energy, too, and not just those of their seed."""
 
 QUANTILES: Final = (0.2, 0.5, 0.8, 0.9)
 
@@ -112,9 +121,9 @@ def cascades(
     Returns
     -------
     pl.DataFrame
-        For each of `CASCADE_FITS`, null without an answer: distance_<name> (m) of the vertex to the true one,
-        delay_<name> (ns) of its time, angle_<name> (degrees) and energy_<name> (GeV); true zenith (degrees) and energy
-        (GeV); charge (PE).
+        Null without an answer: for each of `CASCADE_FITS` distance_<name> (m) of the vertex to the true one and
+        delay_<name> (ns) of its time; for each of `CASCADE_SHAPES` angle_<name> (degrees) and energy_<name> (GeV); true
+        zenith (degrees) and energy (GeV); charge (PE).
 
     Examples
     --------
@@ -128,8 +137,10 @@ def cascades(
     columns: dict[str, pl.Expr | str] = {}
     for name in CASCADE_FITS:
         apart = [pl.col(f"{name}.{c}") - pl.col(f"{TRUTH}.{c}") for c in ("x", "y", "z", "time")]
-        columns[f"distance_{name}"] = pl.sum_horizontal(a**2 for a in apart[:3]).sqrt().fill_nan(None)
-        columns[f"delay_{name}"] = apart[3].fill_nan(None)
+        good = pl.when(pl.col(f"{name}.fit_status") == 0)  # a fit that failed has the vertex of its seed
+        columns[f"distance_{name}"] = good.then(pl.sum_horizontal(a**2 for a in apart[:3]).sqrt())
+        columns[f"delay_{name}"] = good.then(apart[3])
+    for name in CASCADE_SHAPES:
         columns[f"angle_{name}"] = ic.reco.opening_angle(name, TRUTH).degrees().fill_nan(None)
         columns[f"energy_{name}"] = _positive(f"{name}.energy")
     zenith = pl.col(f"{TRUTH}.zenith").degrees()
@@ -349,13 +360,14 @@ def _cascade_report(
         "angle": "angles of cascades / °",
     }
     for column, title in what.items():
-        fits = {name: f"{column}_{name}" for name in CASCADE_FITS}
+        fits = {name: f"{column}_{name}" for name in (CASCADE_SHAPES if column == "angle" else CASCADE_FITS)}
         tables[f"{title} by charge / PE"] = distribution(frame, fits, "charge", CHARGE)
-    found = {name: f"energy_{name}" for name in CASCADE_FITS}
+    found = {name: f"energy_{name}" for name in CASCADE_SHAPES}
     tables["log10 energy of cascades by true energy / GeV"] = energies(frame, found, _closed(ENERGY))
 
     def by_charge(column: str, y_label: str) -> Axes:
-        parts = {name: split(frame, f"{column}_{name}", "charge", CHARGE) for name in CASCADE_FITS}
+        names = [name for name in CASCADE_FITS if f"{column}_{name}" in frame.columns]
+        parts = {name: split(frame, f"{column}_{name}", "charge", CHARGE) for name in names}
         return ic.plot.quantiles(CHARGE, parts, x_label="charge / PE", y_label=y_label, log_x=True)
 
     draw["cascade_vertex"] = lambda: by_charge("distance", "distance of the vertex / m")

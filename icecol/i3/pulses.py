@@ -497,7 +497,8 @@ def _sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Byte
             idx[k] = k
             t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
         if nan:  # where std::sort promises nothing: stable, NaN last
-            idx[:n] = np.argsort(t[:n], kind="mergesort")
+            for k, j in enumerate(np.argsort(t[:n], kind="mergesort")):
+                idx[k] = j
         else:
             std_sort(idx, t, 0, n)
         for k in range(n):
