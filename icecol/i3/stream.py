@@ -21,6 +21,9 @@ from icecol.i3.frame import Frame, Layout, Mixer, Stored
 MOST_LAYOUTS: Final = 1000
 """How many sets of keys are remembered."""
 
+BATCH_BYTES: Final = 8 << 20
+"""How much is read before frames are given: larger pieces cost page faults, smaller ones more calls."""
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -98,7 +101,7 @@ class I3File(Iterator[Frame]):
         layouts: dict[bytes, Layout] = {}
         lost = False  # the DAQ frame in force is not known
         with file:
-            scanner = Scanner(stream, verify=self._verify, tray=True)
+            scanner = Scanner(stream, verify=self._verify, tray=True, batch_bytes=BATCH_BYTES)
             for batch in scanner.batches():
                 order = [ord(stop) for stop in mixer.in_force()]
                 pulses = BatchPulses(batch, order, foreign, self._wanted)
