@@ -120,7 +120,9 @@ class Stored:
                 begin = int(at[first + number])
                 end = begin + int(size[first + number])
             found = bytes(buf[begin:end])
-            if self._place is place:  # else another thread reads on, and these may be the bytes of a later frame
+            if (
+                self._place is place
+            ):  # else another thread reads on, and these may be the bytes of a later frame
                 return found
 
     def entry(self, number: int) -> _Entry:

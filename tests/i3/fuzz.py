@@ -16,6 +16,7 @@ from functools import partial
 from itertools import cycle, zip_longest
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from generated import VERSIONS, generate
@@ -24,8 +25,8 @@ from test_container import frame_of_version_3, frame_of_version_4
 from test_pulses import compare, events_of, random_file
 
 from icecol.errors import DamagedFileError, FormatError
-from icecol.i3 import columns
-from icecol.i3.archive import decode, encode
+from icecol.i3 import archive, columns
+from icecol.i3.archive import FrameMap, Record, Tree, decode, encode
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
 from icecol.i3.old_frames import TAG
@@ -103,6 +104,40 @@ def run(n: int, seed: int = 0, target: str = "objects") -> Counter[str]:
 # -- objects ----------------------------------------------------------------------------------------------------------
 
 
+def outcome(ask: Callable[[], Any]) -> Any:
+    """Return what comes out, or the words of a refusal."""
+    try:
+        return ask()
+    except FormatError as err:
+        return str(err)
+
+
+def assert_alike(a: Any, b: Any) -> None:
+    """Hold two values to each other, with the types of all that is in them."""
+    assert type(a) is type(b), (a, b)
+    if isinstance(a, np.ndarray):
+        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    elif isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            assert_alike(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            assert_alike(one, other)
+    elif isinstance(a, Record):
+        for name in a.names:
+            assert_alike(getattr(a, name), getattr(b, name))
+    elif isinstance(a, float):
+        assert struct.pack("<d", a) == struct.pack("<d", b)
+    else:
+        assert a == b
+    if isinstance(a, Tree):
+        assert (a.depth, a.parent) == (b.depth, b.parent)
+    if isinstance(a, Record | FrameMap | Tree):
+        assert (a.i3class, a.versions) == (b.i3class, b.versions)
+
+
 def objects(rng: Random) -> Inputs:
     """Yield damaged objects of every class in every version."""
     for name, version in cycle(KINDS):
@@ -111,7 +146,8 @@ def objects(rng: Random) -> Inputs:
 
 
 def one_object(blob: bytes, told: Counter[str]) -> None:
-    """Decode one object, write it again, and read it as a column."""
+    """Decode one object in both ways, write it again, and read it as a column."""
+    assert_alike(outcome(lambda: decode(blob)), outcome(lambda: archive._decode(blob)))
     try:
         obj = decode(blob)
     except FormatError:
