@@ -157,7 +157,8 @@ def _read_plan(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
 class Reader:
     """A place in a blob, with the class headers and objects met so far.
 
-    `quick` readers read some values at once. They may refuse what is in order, and then all is read anew without.
+    `quick` readers read some values at once, and do not remember these: an id that stands for one of them is refused.
+    They may refuse what is in order, and then all is read anew without.
     """
 
     __slots__ = ("at", "data", "end", "headers", "objects", "quick", "shapes", "types")
@@ -370,27 +371,21 @@ def _reader_of_shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Read
     made = _shape(name, headers)
     if made is None:
         return None
+    unknown: list[tuple[int, Any] | None] = [None] * made.ids
     unpack, size, n, numbering, numbers, build = (
         made.code.unpack_from, made.code.size, made.ids, made.numbering, made.numbers, made.build,
     )  # fmt: skip
-    slot, tracked = _slot(name), dict(headers)[name][0]
-    rest: list[tuple[int, Any] | None] = [None] * (n - tracked)
 
     def read(r: Reader) -> Any:
         parts = unpack(r.data, r.at)
         r.at += size
-        if not n:
-            return build(numbers(parts))
-        objects = r.objects
-        first = len(objects)
-        if numbering(parts) != tuple(range(first, first + n)):
-            msg = f"a {name} with other object ids than usual"
-            raise FormatError(msg)
-        value = build(numbers(parts))
-        if tracked:
-            objects.append((slot, value))
-        objects += rest
-        return value
+        if n:
+            first = len(r.objects)
+            if numbering(parts) != tuple(range(first, first + n)):
+                msg = f"a {name} with other object ids than usual"
+                raise FormatError(msg)
+            r.objects += unknown
+        return build(numbers(parts))
 
     return read
 
@@ -517,7 +512,7 @@ def _read_keys(r: Reader, name: str, n: int) -> list[Any]:
         if [row[0] for row in rows] != list(range(first, first + n)):
             msg = f"{name} with other object ids than usual"
             raise FormatError(msg)
-        r.objects += zip(repeat(_slot(name)), keys)
+        r.objects += [None] * n
     r.at = end
     return keys
 
@@ -651,23 +646,20 @@ def _read_shapes_by_name(r: Reader, name: str, made: Shape, n: int, out: dict[st
     data, at, end, objects = r.data, r.at, r.end, r.objects
     length, value, width, ids = _U32.unpack_from, made.code.unpack_from, made.code.size, made.ids
     numbering, numbers, build = made.numbering, made.numbers, made.build
-    first, slot, tracked = len(objects), _slot(name), r.headers[_slot(name)][0]
-    rest: list[tuple[int, Any] | None] = [None] * (ids - tracked)
+    first = len(objects)
     for _ in range(n):
         stop = at + 4 + length(data, at)[0]
         if stop > end:
             msg = "a text that reaches beyond the object"
             raise FormatError(msg)
         parts = value(data, stop)
-        if numbering(parts) != tuple(range(first, first + ids)):
+        if ids and numbering(parts) != tuple(range(first, first + ids)):
             msg = f"a {name} with other object ids than usual"
             raise FormatError(msg)
-        out[data[at + 4 : stop].decode("utf-8", "surrogateescape")] = found = build(numbers(parts))
-        if tracked:
-            objects.append((slot, found))
-        objects += rest
+        out[data[at + 4 : stop].decode("utf-8", "surrogateescape")] = build(numbers(parts))
         first += ids
         at = stop + width
+    objects += [None] * (n * ids)
     r.at = at
 
 
@@ -754,7 +746,7 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
         tuple.__new__, head.unpack_from, head.size, r.data, r.end, stored.itemsize,
     )  # fmt: skip
     number = first = len(r.objects)
-    keys, counts, pieces, key_ids, gaps = [first_key], [count], [], [], []
+    keys, counts, pieces, gaps = [first_key], [count], [], []
     at = r.at
     for _ in range(n):
         stop = at + count * stride
@@ -765,7 +757,7 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
             if found[0] != number:
                 msg = f"a {key_name} with another object id than usual"
                 raise FormatError(msg)
-            key_ids.append(number - first)
+            gaps.append(number - first)
             number += 1
         for i in range(of_value):
             if found[last + i] != number:
@@ -787,8 +779,8 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
     values = np.frombuffer(b"".join(pieces), stored)
     if ids:
         expected = np.arange(first, number, dtype=np.uint32)
-        if key_ids or gaps:
-            expected = np.delete(expected, key_ids + gaps)
+        if gaps:
+            expected = np.delete(expected, gaps)
         for i in range(ids):
             if not np.array_equal(values[f"#{i}"], expected[i::ids]):
                 msg = f"{name} with other object ids than usual"
@@ -801,11 +793,7 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
         for member in dtype.names:
             copied[member] = values[member]
         whole = table(copied)
-    objects: list[tuple[int, Any] | None] = [None] * (number - first)
-    key_slot = _slot(key_name)
-    for place, k in zip(key_ids, keys[1:], strict=False):
-        objects[place] = key_slot, k
-    r.objects += objects
+    r.objects += [None] * (number - first)
     part, begin = np.ndarray.__getitem__, 0
     make: Any = record(whole_class) if whole_class else None
     for k, size in zip(keys, counts, strict=True):
