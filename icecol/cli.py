@@ -714,7 +714,7 @@ def to_i3(
     Features that are computed go into the frames under their names: a fit becomes an I3Particle, numbers an
     I3MapStringDouble. All other objects keep their bytes. IceTray reads the files.
 
-    [dim]icecol to-i3 level2.icecol Level2_*.i3.zst -p SRTPulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
+    [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
     """
     import warnings
 
