@@ -66,7 +66,7 @@ REASONS: Final = {
     PARENT: "its source is absent or damaged",
     REST: "bytes are left over after the last member",
     CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
-    MANY: "a union lists more pulses than can be meant",
+    MANY: "a union, or rows that share a source, list more pulses than can be meant",
 }
 
 
@@ -920,7 +920,19 @@ class PulseResolver:
         if objects.size < 2 or bool((np.diff(objects) > 0).all()):
             return read(batch.buf, batch.at[objects], batch.size[objects])
         unique, index = np.unique(objects, return_inverse=True)
-        return read(batch.buf, batch.at[unique], batch.size[unique]).take(index.astype(np.int64))
+        once = read(batch.buf, batch.at[unique], batch.size[unique])
+        few = self._few(once.listed(index))
+        taken = once.take(np.where(few, index, -1).astype(np.int64))
+        return PulseBatch(np.where(few, taken.status, MANY), *_parts(taken))
+
+    def _few(self, listed: Ints) -> npt.NDArray[np.bool_]:
+        """Tell which rows, from the first on, have together no more sensors and pulses than the batch has bytes.
+
+        A pulse takes two bytes at least; that every row has one series, and a union of two, is within that. What
+        is not may be of any size: rows that share a source and unions of unions stand for it in few bytes.
+        """
+        batch = self.events.batch
+        return np.cumsum(listed) <= max(MOST_PULSES, int((batch.end - batch.begin).sum()))
 
     def maps(self, key: str, rows: Ints) -> PulseBatch:
         """Read explicit pulse maps."""
@@ -967,6 +979,7 @@ class PulseResolver:
                 continue
             n = np.sum([self.series(s).listed(rows[mine]) for s in sources], axis=0)
             few = np.asarray(n <= MOST_PULSES)
+            few &= self._few(np.where(few, n, 0))
             if few.any():
                 parts.append((mine[few], unite([self.series(s).take(rows[mine[few]]) for s in sources])))
             if not few.all():

@@ -21,6 +21,7 @@ from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownSt
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.container import encode_frame
+from icecol.i3.events import parts
 from icecol.i3.objects import Alternative
 from icecol.i3.resolve import PULSE
 
@@ -357,6 +358,23 @@ def test_the_size_of_batches_changes_no_row(tmp_path: Path, monkeypatch, stop: s
     monkeypatch.setattr(module, "ROW_GROUP_BYTES", 1 << 20)
     small = convert(path, tmp_path / "small", stop=stop)
     same_rows(large, small)
+
+
+def test_many_physics_frames_on_one_large_readout_are_made_into_rows_in_pieces(
+    tmp_path: Path, monkeypatch
+) -> None:
+    frames = [frame("Q", I3EventHeader=header(0), Large=pulses(*map(float, range(5000))))]
+    frames += [frame("P", I3EventHeader=header(0, sub=i), Fit=double(float(i))) for i in range(60)]
+    asked = []
+    monkeypatch.setattr(
+        module, "parts", lambda events: [asked.append(part.n) or part for part in parts(events)]
+    )
+    dataset = convert(write(tmp_path / "a.i3", frames), tmp_path / "a", jobs=1)
+    assert sum(asked) == 60
+    assert max(asked) <= 4
+    found = rows(dataset)
+    assert found["Fit.value"].to_list() == list(map(float, range(60)))
+    assert found["Large.time"].to_list() == [list(map(float, range(5000)))] * 60
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:

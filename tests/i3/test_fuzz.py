@@ -141,3 +141,25 @@ def test_unions_of_unions_take_no_memory(monkeypatch) -> None:
     assert resolved(frame, keys=["S60", "E60", "S3"]) == Counter(refused=1, series=2, pulses=16)
     with pytest.raises(FormatError, match="more than"):
         Frame("P", [(key, "t", blob) for key, blob in frame.items()]).pulses("S60")
+
+
+def test_rows_that_share_a_large_series_do_not_multiply_it(tmp_path, monkeypatch) -> None:
+    """They are refused where a batch is resolved at once, and resolved frame by frame."""
+    from icecol.i3.stream import open_i3
+
+    monkeypatch.setattr(compiled, "MOST_PULSES", 1000)
+    many = pulse_map(*map(float, range(300)))
+    data = encode_frame("Q", [("A", "t", many), ("U", "t", union("A", "A"))])
+    data += b"".join(encode_frame("P", [("B", "t", pulse_map(1.0))]) for _ in range(100))
+    for resolver, frames in events_of(data):
+        assert compare(resolver, frames, ["A", "B", "U"], strict=False)["lenient"] == 0
+        for key in "AU":
+            status = resolver.series(key).status
+            assert 5 < np.count_nonzero(status == 0) < 90
+            assert set(status.tolist()) <= {0, compiled.MANY, compiled.PARENT}
+            assert resolver.series(key).time.size <= len(data) * 2
+        assert not resolver.series("B").status.any()
+    (tmp_path / "a.i3").write_bytes(data)
+    for frame in open_i3(tmp_path / "a.i3"):
+        assert len(frame.pulses("A")) == 300
+        assert len(frame.pulses("U")) == 600
