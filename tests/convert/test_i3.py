@@ -210,6 +210,26 @@ def test_objects_that_are_damaged_inside_a_sound_frame_are_null_and_told(tmp_pat
     assert sorted(m.split(":")[0] for m in told) == ["A", "Fit"]
 
 
+@pytest.mark.parametrize("wrong", [b"\0\1\2\0", b"\0\1\2\0\x02\0\0\0ab" + bytes(20)])
+def test_a_first_object_that_is_damaged_costs_no_object_behind_it(tmp_path: Path, wrong: bytes) -> None:
+    """The class of a key was that of its first object, and a mask then no series of pulses."""
+    good = {"I3EventHeader": header(1), "Fit": double(2.5), "Series": pulses(1.0, 2.0)}
+    good["Mask"] = new(
+        "I3RecoPulseSeriesMapMask",
+        source="Series",
+        key_mask=np.ones(1, bool),
+        element_masks=[np.array([True, False])],
+    )
+    objects = [(k, type_name(v.i3class), encode(v)) for k, v in good.items()]
+    bad = encode_frame("P", [objects[0], *((k, t, wrong) for k, t, _ in objects[1:])])
+    path = write(tmp_path / "a.i3", [bad, encode_frame("P", objects)])
+    with pytest.warns(UserWarning, match="not converted"):
+        found = rows(convert(path, tmp_path / "a", jobs=1))
+    assert found["Fit.value"].to_list() == [None, 2.5]
+    assert found["Series.time"].to_list() == [None, [1.0, 2.0]]
+    assert found["Mask.time"].to_list() == [None, [1.0]]
+
+
 def test_streams_are_chosen_by_name_and_unknown_ones_are_told(tmp_path: Path) -> None:
     frames = []
     for i in range(6):
