@@ -174,6 +174,8 @@ def lists_of(columns: Columns, i: int) -> list[Any]:
     elif leaf.kind == "name":
         start, size, arena = columns.names.start, columns.names.size, columns.names.arena
         values = [text(arena[start[k] : start[k] + size[k]].tobytes()) for k in values]
+    elif leaf.kind == "bool":
+        values = (values != 0).tolist()  # as a table has them; damaged bytes are any number
     else:
         values = values.tolist()
     while group:
