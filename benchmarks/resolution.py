@@ -1,4 +1,4 @@
-"""Angular resolution of the track fits on simulated through-going muons, over zenith and charge.
+"""Angular resolution of the track fits on simulated through-going muons, and of the vertices of cascade fits.
 
 Not a race: it shows what each further step of the chain LineFit, improved LineFit, SPE, SPE with further directions,
 MPE buys. The ice of the simulation is homogeneous, as the fits believe it to be, so that real resolutions are worse.
@@ -20,6 +20,7 @@ import icecol as ic
 
 BRIGHT = 100.0
 FITS = ("LineFit", "Improved", "SPE", "SPE2", "MPE")
+CASCADES = ("CLast", "SPE", "MPE", "UPandel")
 
 
 def reconstruct(n: int, seed: int) -> pl.DataFrame:
@@ -39,7 +40,9 @@ def reconstruct(n: int, seed: int) -> pl.DataFrame:
     return fitted.select(**angles, zenith=pl.col("MCPrimary.zenith").degrees(), charge="Q.total").collect()
 
 
-def rows(frame: pl.DataFrame, column: str, edges: list[float], unit: str) -> list[list[str]]:
+def rows(
+    frame: pl.DataFrame, column: str, edges: list[float], unit: str, fits: tuple[str, ...] = FITS
+) -> list[list[str]]:
     """Make a line for each range of a column: events, then median and 16 and 84 % quantiles of each fit."""
     made = []
     for low, high in itertools.pairwise(edges):
@@ -48,10 +51,49 @@ def rows(frame: pl.DataFrame, column: str, edges: list[float], unit: str) -> lis
             f"{part[fit].median():.2f} ({part[fit].quantile(0.16):.2f} to {part[fit].quantile(0.84):.2f})"
             if part[fit].count()
             else "-"
-            for fit in FITS
+            for fit in fits
         ]
         made.append([f"{low:g} to {high:g} {unit}", str(part.height), *cells])
     return made
+
+
+def vertices(n: int, seed: int) -> pl.DataFrame:
+    """Return how far (m, ns) first guess and fits are from the vertices of n simulated cascades, and charges (PE)."""
+    truth = ic.sim.events(n, seed=seed, muons=0.0, cascades=1.0, noise=0.0)
+    pulses = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    fitted = ic.with_features(
+        truth.to_polars(),
+        Q=ic.reco.charge(pulses),
+        CLast=ic.reco.clast(pulses),
+        SPE=ic.reco.cascade_fit(pulses),
+        MPE=ic.reco.cascade_fit(pulses, form="MPE", jitter=4.0),
+        UPandel=ic.reco.cascade_fit(pulses, form="UPandel"),
+    )
+    columns = {"charge": pl.col("Q.total")}
+    for name in CASCADES:
+        away = [(pl.col(f"{name}.{m}") - pl.col(f"MCPrimary.{m}")) ** 2 for m in ("x", "y", "z")]
+        late = pl.col(f"{name}.time") - pl.col("MCPrimary.time")
+        good = pl.col(f"{name}.fit_status") == 0
+        columns[name] = pl.when(good).then(sum(away, pl.lit(0.0)).sqrt())
+        columns[f"{name}.time"] = pl.when(good).then(late.abs())
+    return fitted.select(**columns).collect()
+
+
+def cascade_tables(report: Report, frame: pl.DataFrame) -> None:
+    """Add the tables and goals of cascade fits to a report."""
+    note = "{} of fit and true vertex: median, and 16 to 84 % of the events."
+    edges = [0.0, 30.0, 100.0, 300.0, np.inf]
+    columns = ["", "events", *CASCADES]
+    for what, suffix in (("Distance in m", ""), ("Difference in ns, either sign,", ".time")):
+        part = frame.select("charge", **{name: pl.col(f"{name}{suffix}") for name in CASCADES})
+        lines = rows(part, "charge", [0.0, np.inf], "PE", CASCADES) + rows(
+            part, "charge", edges, "PE", CASCADES
+        )
+        report.tables.append(
+            Table(f"Cascades: {what.split()[0].lower()} by charge", columns, lines, note.format(what))
+        )
+    median = {name: float(frame[name].median()) for name in CASCADES}
+    report.goals.append(Goal("cascade fit: median distance", median["SPE"] / median["CLast"], 1.0, "x CLast"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,6 +126,7 @@ def main(argv: list[str] | None = None) -> int:
             "x SPE fit",
         ),
     ]
+    cascade_tables(report, vertices(args.events, seed=2))
     if args.png is not None:
         drawn = {fit: frame[fit].drop_nulls().to_numpy() for fit in FITS}
         ic.plot.save(ic.plot.resolution(drawn, stop=10.0), args.png)

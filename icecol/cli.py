@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,14 @@ app = typer.Typer(
 )
 
 
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    _err.print("icecol: warning:", style="bold yellow", end=" ")
+    _err.print(str(message), markup=False)
+
+
 def main() -> None:
     """Run the command line."""
+    warnings.showwarning = _warn
     app()
 
 
@@ -126,7 +133,8 @@ def convert(
     files: Annotated[list[str] | None, typer.Argument(help="Files or patterns, of any compression.")] = None,
     gcd: Annotated[Path | None, typer.Option(help="GCD file with the sensors.")] = None,
     keys: Annotated[
-        list[str] | None, typer.Option(help="Frame keys to take, as patterns; all by default.")
+        list[str] | None,
+        typer.Option("--keys", "-k", help="Frame keys to take, as patterns; all by default."),
     ] = None,
     pulses: Annotated[
         list[str] | None, typer.Option("--pulses", "-p", help="Pulse series to take; all by default.")
@@ -716,8 +724,6 @@ def to_i3(
 
     [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
     """
-    import warnings
-
     import icecol as ic
 
     ds = ic.open_dataset(dataset)
@@ -726,20 +732,16 @@ def to_i3(
         events = _cuts(cut, names).apply(events)
     made = [_FEATURE.fullmatch(text.strip()) for text in feature or ()]
     computed = [match[1] or match[2].rpartition(":")[2] for match in made if match]
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", UserWarning)
-        written = ic.convert.to_i3(
-            events,
-            files or [source.path for source in ds.manifest.sources],
-            out,
-            features=[*computed, *(_listed(key) or ())],
-            replace=replace,
-            drop=drop,
-            skip_damaged=skip_damaged,
-            level=level,
-        )
-    for warning in told:
-        _err.print(f"icecol: warning: {warning.message}", style="yellow", markup=False)
+    written = ic.convert.to_i3(
+        events,
+        files or [source.path for source in ds.manifest.sources],
+        out,
+        features=[*computed, *(_listed(key) or ())],
+        replace=replace,
+        drop=drop,
+        skip_damaged=skip_damaged,
+        level=level,
+    )
     for path, n in written.items():
         _out.print(f"{path}: {n:,} events", markup=False, soft_wrap=True)
 

@@ -369,3 +369,15 @@ def test_interrupted_conversion_says_how_to_go_on(folder, tmp_path):
     again = subprocess.run(command, check=False, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert ic.open_dataset(tmp_path / "d").rows == 20 * 30
+
+
+def test_warnings_are_one_line_without_code(folder, tmp_path):
+    command = [
+        *(sys.executable, "-c", "from icecol.cli import main; main()", "convert", folder / "run1.i3.zst"),
+        *("-k", "LineFitt", "-o", tmp_path / "d"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("icecol: warning: ")
+    assert first.endswith("keys='LineFitt' asks for; `icecol inspect FILE` lists the keys")
+    assert "cli.py" not in done.stderr

@@ -473,7 +473,7 @@ def _timestamps(year: npt.NDArray[Any], daq: npt.NDArray[Any]) -> pa.Array:
     stamp = start[index] + daq // 10
     leaps = np.isin(years, list(_JUNE_LEAPS))
     if leaps.any():
-        july = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
+        july = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.timedelta64(6, "M")
         after = july.astype("datetime64[ns]").astype(np.int64) + 10**9
         stamp -= np.where(leaps[index] & (stamp >= after[index]), 10**9, 0)
     return _numbers(np.where(valid, stamp, 0), pa.timestamp("ns", tz="UTC"), valid)

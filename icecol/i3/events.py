@@ -126,7 +126,7 @@ def _row_sizes(table: Matrix, size: Ints) -> Ints:
     return out
 
 
-def parts(events: Events, times: float = 4.0) -> Iterator[Events]:
+def pieces(events: Events, times: float = 4.0) -> Iterator[Events]:
     """Cut events into runs of rows that have objects of at most `times` the size of the batch, or into single rows.
 
     Many rows may inherit one large object, and each row of a table has values of its own. Objects of geometry,

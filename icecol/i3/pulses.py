@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +53,7 @@ PARENT: Final = 7
 REST: Final = 8
 CALIBRATION: Final = 9
 MANY: Final = 10
+ORDER: Final = 11
 
 MOST_CLASSES: Final = 64
 """How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
@@ -67,6 +69,7 @@ REASONS: Final = {
     REST: "bytes are left over after the last member",
     CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
     MANY: "a union, or rows that share a source, list more pulses than can be meant",
+    ORDER: "its sensors are not in order",
 }
 
 
@@ -203,6 +206,7 @@ def _map(
         om_version = np.int64(-1)
         version = np.int64(-1)
         stride = np.int64(0)
+        last = np.int64(0)
         for key in range(n):
             first = key == 0
             if bad != OK:
@@ -238,6 +242,11 @@ def _map(
             if string < -32768 or string > 32767 or number > 255:
                 bad = KEY
                 break
+            packed = string << 16 | number << 8 | pmt
+            if not first and packed <= last:
+                bad = ORDER
+                break
+            last = packed
             if first:
                 if pos + 2 > end:
                     bad = CUT
@@ -263,7 +272,7 @@ def _map(
             if m > 0 and m > (end - pos) // stride:
                 bad = CUT
                 break
-            om[n_om] = np.int32(string << 16 | number << 8 | pmt)
+            om[n_om] = np.int32(packed)
             sensors[n_om] = n_pulse
             n_om += 1
             for _ in range(m):
@@ -490,7 +499,8 @@ def _sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Byte
             idx[k] = k
             t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
         if nan:  # where std::sort promises nothing: stable, NaN last
-            idx[:n] = np.argsort(t[:n], kind="mergesort")
+            for k, j in enumerate(np.argsort(t[:n], kind="mergesort")):
+                idx[k] = j
         else:
             std_sort(idx, t, 0, n)
         for k in range(n):
@@ -1180,7 +1190,9 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
         except FormatError:
             found = None
         keys = [k.string << 16 | k.om << 8 | k.pmt for k in found] if isinstance(found, FrameMap) else None
-        if keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
+        if keys is not None and not all(a < b for a, b in pairwise(keys)):
+            status[i] = ORDER
+        elif keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
             om.append(np.array(keys, np.int32))
             counts.append(np.array([len(hits) for hits in found.values()], np.int64))
             times += [np.asarray(hits["time"], np.float64) for hits in found.values()]

@@ -83,7 +83,8 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
     while n >> (depth + 1):
         depth += 1
     stack = np.empty((128, 3), np.int64)
-    stack[0] = (lo, hi, 2 * depth)
+    # one number at a time: numba takes seconds to compile the assignment of a row
+    stack[0, 0], stack[0, 1], stack[0, 2] = lo, hi, 2 * depth
     sp = 1
     while sp > 0:
         sp -= 1
@@ -114,7 +115,7 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
                 i += 1
             # The order in which the two parts are sorted does not matter: they do not touch each other.
             if sp < stack.shape[0]:
-                stack[sp] = (i, last, limit)
+                stack[sp, 0], stack[sp, 1], stack[sp, 2] = i, last, limit
                 sp += 1
             last = i
     if n > 16:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from icecol.reco.angles import opening_angle
+from icecol.reco.angular_errors import cramer_rao, paraboloid
+from icecol.reco.cascade_fits import cascade_fit, cascade_likelihood
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.cherenkov import cherenkov
 from icecol.reco.cleaning import (
@@ -41,6 +43,8 @@ from icecol.reco.vetoes import containment, deepcore_veto, hese_veto, i3_veto, l
 __all__ = [
     "Kernel",
     "Selection",
+    "cascade_fit",
+    "cascade_likelihood",
     "causal_qtot",
     "charge",
     "charge_range",
@@ -48,6 +52,7 @@ __all__ = [
     "classic_rt",
     "clast",
     "containment",
+    "cramer_rao",
     "deepcore_veto",
     "delay_cleaning",
     "dipole_fit",
@@ -73,6 +78,7 @@ __all__ = [
     "linefit",
     "mpe_fit",
     "opening_angle",
+    "paraboloid",
     "seeded_rt",
     "select_doms",
     "slc_pulses",

@@ -22,6 +22,7 @@ from icecol import __version__
 from icecol.dataset.geometry import COLUMNS
 from icecol.dataset.pulses import MEMBERS
 from icecol.reco.kernels.locate import arrange, locate, longest, rises
+from icecol.reco.kernels.order import order
 
 _KERNELS = Path(__file__).parent / "kernels"
 
@@ -66,6 +67,7 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int | Non
         "np": np,
         "kernel": kernel,
         "arrange": arrange,
+        "sorting": order,
         "locate": locate,
         "longest": longest,
         "rises": rises,
@@ -133,7 +135,7 @@ def loop_source(
     elif "omkey" in read:
         lines += [
             "        if not rises(omkey_):",
-            "            order = np.argsort(omkey_, kind='mergesort')",
+            "            order = sorting(omkey_)",
             *sort,
         ]
         lines += ["            moved = True"] if place else []

@@ -10,7 +10,7 @@ import pytest
 
 from icecol.i3.compression import Raw
 from icecol.i3.container import Scanner, encode_frame
-from icecol.i3.events import mix, new_order, parts
+from icecol.i3.events import mix, new_order, pieces
 from icecol.i3.frame import Frame, Mixer
 
 
@@ -110,7 +110,7 @@ def test_parts_are_all_rows_in_order_and_have_no_more_than_they_may(seed: int, t
     data = stream(seed, 300, size=30)
     for batch in Scanner(Raw(io.BufferedReader(io.BytesIO(data)))).batches():
         events = mix(batch, "P", new_order())
-        cut = list(parts(events, times))
+        cut = list(pieces(events, times))
         assert np.concatenate([part.frames for part in cut]).tolist() == events.frames.tolist()
         assert np.array_equal(np.concatenate([part.table for part in cut]), events.table)
         stop_of = np.repeat(batch.stop, np.diff(batch.first))
@@ -124,4 +124,4 @@ def test_parts_are_all_rows_in_order_and_have_no_more_than_they_may(seed: int, t
 
 def test_there_are_no_parts_of_no_events() -> None:
     (batch,) = Scanner(Raw(io.BufferedReader(io.BytesIO(encode_frame("Q", []))))).batches()
-    assert list(parts(mix(batch, "P", new_order()))) == []
+    assert list(pieces(mix(batch, "P", new_order()))) == []

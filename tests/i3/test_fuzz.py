@@ -135,6 +135,17 @@ def test_the_first_object_of_a_key_does_not_tell_the_class_of_its_neighbours(fir
         assert resolver.series("A").status.tolist()[1:] == [0, 0]
 
 
+@pytest.mark.parametrize("strings", [(2, 1), (1, 1)])
+def test_sensors_out_of_order_are_refused(strings: tuple[int, int]) -> None:
+    good = encode(new("I3RecoPulseSeriesMap", {OMKey(s, 1): np.zeros(1, PULSE) for s in (1, 2)}))
+    at = [good.index(s.to_bytes(4, "little") + (1).to_bytes(4, "little")) for s in (1, 2)]
+    bad = bytearray(good)
+    for place, string in zip(at, strings, strict=True):
+        bad[place : place + 4] = string.to_bytes(4, "little")
+    for blob, told in [(good, "series"), (bytes(bad), "refused")]:
+        assert resolved({"A": blob}, keys=["A"])[told] == 1
+
+
 def test_long_chains_of_series_are_refused() -> None:
     frame = {"S0": pulse_map(1.0)} | {f"S{i + 1}": union(f"S{i}") for i in range(2000)}
     assert resolved(frame, keys=[f"S{DEEPEST + 500}"]) == Counter(refused=1)

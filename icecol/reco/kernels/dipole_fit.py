@@ -12,6 +12,7 @@ from numba import njit
 
 from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.order import order
 
 
 @njit(nogil=True, error_model="numpy")
@@ -33,11 +34,11 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
     step = dipole_step if dipole_step > 0 else n // 2
     if n < min_hits or n < step or step == 0:
         return _failed(INSUFFICIENT_HITS)
-    order = first[:n][np.argsort(time[first[:n]], kind="mergesort")]
+    in_time = first[:n][order(time[first[:n]])]
     vx, vy, vz, px, py, pz, t, weights, largest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     pairs = 0
     for i in range(n - step):
-        a, b = order[i], order[i + step]
+        a, b = in_time[i], in_time[i + step]
         w = 1.0
         if amp_weight_power != 0.0:
             w = ((np.float64(charge[a]) + np.float64(charge[b])) / 2) ** amp_weight_power

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.order import order
 from icecol.units import c
 
 _BALLOON, _MARGIN = 0.9, 50.0
@@ -43,23 +44,23 @@ def hese_veto(
     NaN without a vertex.
     """
     usable = not_balloons(charge, omkey)
-    order = np.argsort(time, kind="mergesort")
+    in_time = order(time)
     nan = math.nan
     i = 0
     running = 0.0
-    for j in range(order.size):
-        if usable[order[j]]:
-            running += charge[order[j]]
-        while time[order[j]] - time[order[i]] > time_window:
-            if usable[order[i]]:
-                running -= charge[order[i]]
+    for j in range(in_time.size):
+        if usable[in_time[j]]:
+            running += charge[in_time[j]]
+        while time[in_time[j]] - time[in_time[i]] > time_window:
+            if usable[in_time[i]]:
+                running -= charge[in_time[i]]
             i += 1
         if running <= vertex_threshold * (
             1 - 1e-6
         ):  # the running sum is not exact: it says where to look only
             continue
         q, vx, vy, vz = 0.0, 0.0, 0.0, 0.0
-        for k in order[i : j + 1]:
+        for k in in_time[i : j + 1]:
             if usable[k]:
                 qk = float(charge[k])
                 q += qk
@@ -68,9 +69,9 @@ def hese_veto(
                 vz += qk * z[k]
         if not q > vertex_threshold:
             continue
-        vx, vy, vz, t = vx / q, vy / q, vz / q, time[order[j]]
+        vx, vy, vz, t = vx / q, vy / q, vz / q, time[in_time[j]]
         bad, n_bad = 0.0, 0
-        for k in order[i:]:
+        for k in in_time[i:]:
             if time[k] - t > _MARGIN:
                 break
             far = math.sqrt((vx - x[k]) ** 2 + (vy - y[k]) ** 2 + (vz - z[k]) ** 2) > c * time_window

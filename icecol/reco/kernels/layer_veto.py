@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.dom_set import member
+from icecol.reco.kernels.order import order
 from icecol.units import c
 
 _BALLOON = 0.9
@@ -89,7 +90,7 @@ def _stream(time, charge, omkey):
             of_dom[d] += charge[j]
         total += of_dom[d]
     pulses, m = np.empty(omkey.size, np.int64), 0
-    for d in np.argsort(-of_dom, kind="mergesort"):
+    for d in order(-of_dom):
         if of_dom[d] / total > _BALLOON:
             total -= of_dom[d]
             continue
@@ -97,4 +98,4 @@ def _stream(time, charge, omkey):
             pulses[m] = j
             m += 1
     pulses = pulses[:m]
-    return pulses[np.argsort(time[pulses], kind="mergesort")], total
+    return pulses[order(time[pulses])], total

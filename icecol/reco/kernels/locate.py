@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
+
+from icecol.reco.kernels.order import order
 
 
 @njit(nogil=True, error_model="numpy")
@@ -44,15 +45,15 @@ def rises(omkey):
 @njit(nogil=True, error_model="numpy")
 def arrange(omkey, lookup, rows):
     """Return the stable order by omkey of the pulses that are in the geometry, and fill in their rows."""
-    order = np.argsort(omkey, kind="mergesort")
+    found = order(omkey)
     n = 0
-    for j in order:
+    for j in found:
         row = row_of(omkey[j], lookup)
         if row >= 0:
-            order[n] = j
+            found[n] = j
             rows[n] = row
             n += 1
-    return order[:n]
+    return found[:n]
 
 
 @njit(nogil=True, error_model="numpy")

@@ -85,3 +85,15 @@ def tricomi(a, b, x):
         m += term
         dm += n * term
     return math.exp(x - b * math.log(x) + math.lgamma(b) - math.lgamma(a)) / (dm / x - m * slope)
+
+
+@njit(nogil=True, error_model="numpy")
+def trigamma(x):
+    """Return the second derivative of ln Gamma, x > 0."""
+    total = 0.0
+    while x < 12.0:
+        total += 1.0 / (x * x)
+        x += 1.0
+    y = 1.0 / (x * x)
+    series = 1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y * (1.0 / 30.0 - y * 5.0 / 66.0)))
+    return total + 1.0 / x + 0.5 * y + series * y / x

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.order import order
 from icecol.reco.kernels.smt import launches
 
 _OM_PER_STRING = 60
@@ -65,8 +66,8 @@ def _of_string(time, flags, omkey, dead_time, doms):
             hits[n], om[n] = t, (omkey[a] >> 8) & 0xFF
             n += 1
         a = b
-    order = np.argsort(hits[:n], kind="mergesort")
-    return hits[order], om[order]
+    in_time = order(hits[:n])
+    return hits[in_time], om[in_time]
 
 
 @njit(nogil=True, error_model="numpy")

@@ -10,103 +10,104 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.bfgs import quasi_newton
 from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.simplex import minimiser
-from icecol.reco.kernels.track_likelihood import hits, track_likelihood, track_slope
+from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 from icecol.reco.kernels.track_seed import closest_to_cog, shifted_time
 
 MISSING_SEED = 40
 """I3Particle.FitStatus, beside those of `linefit`."""
 
-_STEPS = (20.0, 20.0, 20.0, 0.1, 0.2)
-_LIMIT = 2000.0
+STEPS = (20.0, 20.0, 20.0, 0.1, 0.2)
+LIMIT = 2000.0
 
 
-@njit(nogil=True, error_model="numpy")
-def track_fit(
-    time,
-    charge,
-    omkey,
-    x,
-    y,
-    z,
-    seed_x,
-    seed_y,
-    seed_z,
-    seed_time,
-    seed_zenith,
-    seed_azimuth,
-    seed_status,
-    form,
-    jitter,
-    noise,
-    ice,
-    shift,
-    max_mean_residual,
-    iterations,
-    gradient,
-    tolerance,
-    max_calls,
-    table,
-):
-    """Fit a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions.
+def fitter(minimise):
+    """Return the fit, compiled, for minimise(data, start, tolerance, max_calls): see `track_fit`.
 
-    Returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl, rlogl, ndof, nmini: -ln L at the
-    minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the best fit was computed.
+    Each minimiser has a kernel of its own, so that only the one in use is compiled.
     """
-    nan = math.nan
-    if seed_status != OK or math.isnan(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth):
-        return nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
-    event = hits(time, charge, omkey, x, y, z, form)
-    cog = centre(charge, x, y, z)
-    vertex, t, zenith, azimuth = (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth
-    vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
-    ndof = event[0].shape[1] - 5.0
-    if ndof <= 0.0:
-        if iterations:
-            return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, -1.0, -1.0
-        status = float(FAILED_TO_CONVERGE)
-        return vertex[0], vertex[1], vertex[2], t, zenith, azimuth, status, nan, nan, -1.0, -1.0
-    best = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
-    best_t, logl, nmini, found = t, math.inf, 0, False
-    first, first_t = best, t
-    for j in range(iterations + 1):
-        if j > 0:  # the first result, turned
-            a, b = sobol(j - 1)
-            vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
-            vertex, t = tweak(event, cog, vertex, first_t, zenith, azimuth, shift, max_mean_residual)
-            zenith = math.acos(2.0 * ((0.5 * (math.cos(zenith) + 1.0) + a) % 1.0) - 1.0)
-            azimuth = 2.0 * math.pi * ((azimuth / (2.0 * math.pi) + b) % 1.0)
-            vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
-        start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
-        data = (event, form, t, jitter, noise, ice, table)
-        p, y, calls, converged = minimise(data, start, gradient, tolerance, max_calls)
-        if j == 0:
-            nmini = calls
-            first = p if converged else start
-        if converged and y < logl:
-            best, best_t, logl, nmini, found = p, t, y, calls, True
-    zenith, azimuth = folded(best[3], best[4])
-    if not found:
-        status = float(FAILED_TO_CONVERGE)
-        return best[0], best[1], best[2], best_t, zenith, azimuth, status, nan, nan, ndof, float(nmini)
-    if table.shape[0] > 0:
-        logl = objective(best, (event, form, best_t, jitter, noise, ice, table[:0]))
-        nmini += 1
-    return (
-        best[0],
-        best[1],
-        best[2],
-        best_t,
-        zenith,
-        azimuth,
-        float(OK),
-        logl,
-        logl / ndof,
-        ndof,
-        float(nmini),
-    )
+
+    @njit(nogil=True, error_model="numpy", inline="always")
+    def fit(
+        time,
+        charge,
+        omkey,
+        x,
+        y,
+        z,
+        seed_x,
+        seed_y,
+        seed_z,
+        seed_time,
+        seed_zenith,
+        seed_azimuth,
+        seed_status,
+        form,
+        response,
+        noise,
+        ice,
+        shift,
+        max_mean_residual,
+        iterations,
+        tolerance,
+        max_calls,
+        table,
+    ):
+        nan = math.nan
+        if seed_status != OK or math.isnan(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth):
+            return nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
+        event = hits(time, charge, omkey, x, y, z, form)
+        cog = centre(charge, x, y, z)
+        vertex, t, zenith, azimuth = (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth
+        vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
+        ndof = event[0].shape[1] - 5.0
+        if ndof <= 0.0:
+            if iterations:
+                return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, -1.0, -1.0
+            status = float(FAILED_TO_CONVERGE)
+            return vertex[0], vertex[1], vertex[2], t, zenith, azimuth, status, nan, nan, -1.0, -1.0
+        best = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
+        best_t, logl, nmini, found = t, math.inf, 0, False
+        first, first_t = best, t
+        for j in range(iterations + 1):
+            if j > 0:  # the first result, turned
+                a, b = sobol(j - 1)
+                vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
+                vertex, t = tweak(event, cog, vertex, first_t, zenith, azimuth, shift, max_mean_residual)
+                zenith = math.acos(2.0 * ((0.5 * (math.cos(zenith) + 1.0) + a) % 1.0) - 1.0)
+                azimuth = 2.0 * math.pi * ((azimuth / (2.0 * math.pi) + b) % 1.0)
+                vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
+            start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
+            data = (event, form, t, response, noise, ice, table)
+            p, y, calls, converged = minimise(data, start, tolerance, max_calls)
+            if j == 0:
+                nmini = calls
+                first = p if converged else start
+            if converged and y < logl:
+                best, best_t, logl, nmini, found = p, t, y, calls, True
+        zenith, azimuth = folded(best[3], best[4])
+        if not found:
+            status = float(FAILED_TO_CONVERGE)
+            return best[0], best[1], best[2], best_t, zenith, azimuth, status, nan, nan, ndof, float(nmini)
+        if table.shape[0] > 0:
+            logl = objective(best, (event, form, best_t, response, noise, ice, table[:0]))
+            nmini += 1
+        return (
+            best[0],
+            best[1],
+            best[2],
+            best_t,
+            zenith,
+            azimuth,
+            float(OK),
+            logl,
+            logl / ndof,
+            ndof,
+            float(nmini),
+        )
+
+    return fit
 
 
 @njit(nogil=True, error_model="numpy")
@@ -124,7 +125,7 @@ def event_likelihood(
     track_zenith,
     track_azimuth,
     form,
-    jitter,
+    response,
     noise,
     ice,
     table,
@@ -136,7 +137,7 @@ def event_likelihood(
     if math.isnan(track_x + track_y + track_z + track_time + track_zenith + track_azimuth):
         return math.nan, math.nan, ndof
     logl = track_likelihood(
-        event, form, vertex, track_time, track_zenith, track_azimuth, jitter, noise, ice, table
+        event, form, vertex, track_time, track_zenith, track_azimuth, response, noise, ice, table
     )
     return logl, logl / ndof if ndof > 0.0 else math.nan, ndof
 
@@ -166,35 +167,83 @@ def tweak(event, cog, vertex, time, zenith, azimuth, shift, max_mean_residual):
 @njit(nogil=True, error_model="numpy", inline="always")
 def objective(parameters, data):
     """Return -ln L at x, y, z, zenith, azimuth."""
-    event, form, time, jitter, noise, ice, table = data
+    event, form, time, response, noise, ice, table = data
     vertex = (parameters[0], parameters[1], parameters[2])
     return track_likelihood(
-        event, form, vertex, time, parameters[3], parameters[4], jitter, noise, ice, table
+        event, form, vertex, time, parameters[3], parameters[4], response, noise, ice, table
     )
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
-def objective_slope(parameters, data, gradient):
-    """Return -ln L at x, y, z, zenith, azimuth, and set its gradient."""
-    event, form, time, jitter, noise, ice, table = data
-    vertex = (parameters[0], parameters[1], parameters[2])
-    zenith, azimuth = parameters[3], parameters[4]
-    return track_slope(event, form, vertex, time, zenith, azimuth, jitter, noise, ice, table, gradient)
-
-
 _simplex = minimiser(objective)
-_bfgs = quasi_newton(objective_slope)
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
-def minimise(data, start, gradient, tolerance, max_calls):
+def by_simplex(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence."""
-    steps = np.array(_STEPS)
-    if gradient:
-        return _bfgs(data, start, steps, tolerance, max_calls)
-    high = np.array([_LIMIT, _LIMIT, _LIMIT, 0.0, 0.0])
-    p, y, calls, converged = _simplex(data, start, steps, -high, high, tolerance, max_calls)
+    high = np.array([LIMIT, LIMIT, LIMIT, 0.0, 0.0])
+    p, y, calls, converged = _simplex(data, start, np.array(STEPS), -high, high, tolerance, max_calls)
     return p, y, calls + 1, converged  # IceTray asks for the value at the end once more
+
+
+_fit = fitter(by_simplex)
+
+
+@njit(nogil=True, error_model="numpy")
+def track_fit(
+    time,
+    charge,
+    omkey,
+    x,
+    y,
+    z,
+    seed_x,
+    seed_y,
+    seed_z,
+    seed_time,
+    seed_zenith,
+    seed_azimuth,
+    seed_status,
+    form,
+    response,
+    noise,
+    ice,
+    shift,
+    max_mean_residual,
+    iterations,
+    tolerance,
+    max_calls,
+    table,
+):
+    """Fit a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions.
+
+    Returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl, rlogl, ndof, nmini: -ln L at the
+    minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the best fit was computed.
+    """
+    return _fit(
+        time,
+        charge,
+        omkey,
+        x,
+        y,
+        z,
+        seed_x,
+        seed_y,
+        seed_z,
+        seed_time,
+        seed_zenith,
+        seed_azimuth,
+        seed_status,
+        form,
+        response,
+        noise,
+        ice,
+        shift,
+        max_mean_residual,
+        iterations,
+        tolerance,
+        max_calls,
+        table,
+    )
 
 
 @njit(nogil=True, error_model="numpy")
