@@ -232,6 +232,17 @@ def test_a_first_object_that_is_damaged_costs_no_object_behind_it(tmp_path: Path
     assert found["Mask.time"].to_list() == [None, [1.0]]
 
 
+def test_names_that_are_no_text_are_taken_for_latin_1(tmp_path: Path) -> None:
+    objects = {
+        "I3EventHeader": header(1),
+        "K\udcff": double(2.5),
+        "Map": new("I3MapStringDouble", {"\udc80a": 1.5}),
+    }
+    found = rows(convert(write(tmp_path / "a.i3", [frame("P", **objects)]), tmp_path / "a", jobs=1))
+    assert found["K\xff.value"].to_list() == [2.5]
+    assert found["Map.\x80a"].to_list() == [1.5]
+
+
 def test_streams_are_chosen_by_name_and_unknown_ones_are_told(tmp_path: Path) -> None:
     frames = []
     for i in range(6):

@@ -476,6 +476,8 @@ def test_what_the_decoder_refuses_does_not_become_columns() -> None:
                 if not isinstance(obj, Record | FrameMap | Tree):
                     lenient[name] = lenient.get(name, 0) + 1
                     continue
+                if encode(obj) != bad[i]:
+                    continue  # a key twice in a map, which a dict does not show
                 for n, values in Flat(name, [obj]).out.items():
                     j = next((j for j, leaf in enumerate(columns.program.leaves) if leaf.name == n), None)
                     if j is not None and not columns.program.shape.startswith(("name", "var")):
