@@ -684,13 +684,79 @@ def _sql(text: str, names: list[str]) -> pl.Expr:
         raise typer.BadParameter(msg) from err
 
 
+# -- back into .i3 files ----------------------------------------------------------------------------------------------
+
+
+@app.command("to-i3")
+def to_i3(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.i3|FOLDER", help="One file for all, or a folder.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="The .i3 files that the events come from; those of the dataset by default."),
+    ] = None,
+    cut: _CutOption = None,
+    pulses: _PulsesOption = None,
+    feature: _FeatureOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", "-k", metavar="KEY", help="Columns KEY.* to put into the frames; may be repeated."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let them take the place of objects under their keys.")
+    ] = False,
+    drop: Annotated[
+        str, typer.Option(metavar="STOPS", help="Stop letters of frames to leave out, such as GCD.")
+    ] = "",
+    level: Annotated[int | None, typer.Option(help="Compression level; IceTray's own by default.")] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Go on behind damaged places.")
+    ] = False,
+) -> None:
+    """Write the frames of the events that pass all cuts, with features as frame objects, into .i3 files.
+
+    Features that are computed go into the frames under their names: a fit becomes an I3Particle, numbers an
+    I3MapStringDouble. All other objects keep their bytes. IceTray reads the files.
+
+    [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    events, names = _events(ds, pulses, feature)
+    if cut:
+        events = _cuts(cut, names).apply(events)
+    made = [_FEATURE.fullmatch(text.strip()) for text in feature or ()]
+    computed = [match[1] or match[2].rpartition(":")[2] for match in made if match]
+    written = ic.convert.to_i3(
+        events,
+        files or [source.path for source in ds.manifest.sources],
+        out,
+        features=[*computed, *(_listed(key) or ())],
+        replace=replace,
+        drop=drop,
+        skip_damaged=skip_damaged,
+        level=level,
+    )
+    for path, n in written.items():
+        _out.print(f"{path}: {n:,} events", markup=False, soft_wrap=True)
+
+
 # -- features by name -------------------------------------------------------------------------------------------------
+
+
+_FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
+"""A feature on the command line: its name, what it is, arguments."""
 
 
 def _features(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
     found: dict[str, pl.Expr] = {}
     for text in texts:
-        match = re.fullmatch(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?", text.strip())
+        match = _FEATURE.fullmatch(text.strip())
         if match is None:
             msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
             raise typer.BadParameter(msg, param_hint="--feature")

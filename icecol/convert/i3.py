@@ -33,7 +33,7 @@ from icecol.dataset.parts import PartWriter
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Batch, Scanner
-from icecol.i3.events import Events, mix, new_order
+from icecol.i3.events import Events, mix, new_order, pieces
 from icecol.i3.stream import files_of
 
 if TYPE_CHECKING:
@@ -436,9 +436,9 @@ class Tables:
         events = _wanted(events, self._conversion, self._maker, self.streams)
         if ord("S") in letters:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
-        if events.n:
-            self.events += events.n
-            append(self._maker.table(events))
+        self.events += events.n
+        for part in pieces(events):
+            append(self._maker.table(part))
 
     def simulated(self) -> pa.Table | None:
         """Return the table of the S frames, None if there are none."""

@@ -27,12 +27,22 @@ _SAMPLE_DISTINCT: Final = 512
 def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: str) -> pa.Field:
     """Make a column's field: `unit` and `doc` (and `more`) become its Arrow metadata.
 
+    A name whose bytes are no UTF-8 (lone surrogates stand for these) is taken for Latin-1, as texts are.
+
     Examples
     --------
     >>> import pyarrow as pa
     >>> field("LineFit.zenith", pa.float64(), unit="rad", doc="zenith angle the particle came from").metadata
     {b'unit': b'rad', b'doc': b'zenith angle the particle came from'}
     """
+    if not name.isascii():
+        raw = name.encode(
+            "utf-8", "surrogateescape"
+        )  # a name from a file may hold any bytes; a column's cannot
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            name = raw.decode("latin-1")
     return pa.field(name, dtype, metadata={"unit": unit, "doc": doc, **more})
 
 

@@ -22,6 +22,7 @@ from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownSt
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.container import encode_frame
+from icecol.i3.events import pieces
 from icecol.i3.objects import Alternative
 from icecol.i3.resolve import PULSE
 
@@ -211,6 +212,37 @@ def test_objects_that_are_damaged_inside_a_sound_frame_are_null_and_told(tmp_pat
     assert sorted(m.split(":")[0] for m in told) == ["A", "Fit"]
 
 
+@pytest.mark.parametrize("wrong", [b"\0\1\2\0", b"\0\1\2\0\x02\0\0\0ab" + bytes(20)])
+def test_a_first_object_that_is_damaged_costs_no_object_behind_it(tmp_path: Path, wrong: bytes) -> None:
+    """The class of a key was that of its first object, and a mask then no series of pulses."""
+    good = {"I3EventHeader": header(1), "Fit": double(2.5), "Series": pulses(1.0, 2.0)}
+    good["Mask"] = new(
+        "I3RecoPulseSeriesMapMask",
+        source="Series",
+        key_mask=np.ones(1, bool),
+        element_masks=[np.array([True, False])],
+    )
+    objects = [(k, type_name(v.i3class), encode(v)) for k, v in good.items()]
+    bad = encode_frame("P", [objects[0], *((k, t, wrong) for k, t, _ in objects[1:])])
+    path = write(tmp_path / "a.i3", [bad, encode_frame("P", objects)])
+    with pytest.warns(UserWarning, match="not converted"):
+        found = rows(convert(path, tmp_path / "a", jobs=1))
+    assert found["Fit.value"].to_list() == [None, 2.5]
+    assert found["Series.time"].to_list() == [None, [1.0, 2.0]]
+    assert found["Mask.time"].to_list() == [None, [1.0]]
+
+
+def test_names_that_are_no_text_are_taken_for_latin_1(tmp_path: Path) -> None:
+    objects = {
+        "I3EventHeader": header(1),
+        "K\udcff": double(2.5),
+        "Map": new("I3MapStringDouble", {"\udc80a": 1.5}),
+    }
+    found = rows(convert(write(tmp_path / "a.i3", [frame("P", **objects)]), tmp_path / "a", jobs=1))
+    assert found["K\xff.value"].to_list() == [2.5]
+    assert found["Map.\x80a"].to_list() == [1.5]
+
+
 def test_streams_are_chosen_by_name_and_unknown_ones_are_told(tmp_path: Path) -> None:
     frames = []
     for i in range(6):
@@ -359,6 +391,23 @@ def test_the_size_of_batches_changes_no_row(tmp_path: Path, monkeypatch, stop: s
     monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 1 << 20)
     small = convert(path, tmp_path / "small", stop=stop)
     same_rows(large, small)
+
+
+def test_many_physics_frames_on_one_large_readout_are_made_into_rows_in_pieces(
+    tmp_path: Path, monkeypatch
+) -> None:
+    frames = [frame("Q", I3EventHeader=header(0), Large=pulses(*map(float, range(5000))))]
+    frames += [frame("P", I3EventHeader=header(0, sub=i), Fit=double(float(i))) for i in range(60)]
+    asked = []
+    monkeypatch.setattr(
+        module, "pieces", lambda events: [asked.append(part.n) or part for part in pieces(events)]
+    )
+    dataset = convert(write(tmp_path / "a.i3", frames), tmp_path / "a", jobs=1)
+    assert sum(asked) == 60
+    assert max(asked) <= 4
+    found = rows(dataset)
+    assert found["Fit.value"].to_list() == list(map(float, range(60)))
+    assert found["Large.time"].to_list() == [list(map(float, range(5000)))] * 60
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
