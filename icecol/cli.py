@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,14 @@ app = typer.Typer(
 )
 
 
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    _err.print("icecol: warning:", style="bold yellow", end=" ")
+    _err.print(str(message), markup=False)
+
+
 def main() -> None:
     """Run the command line."""
+    warnings.showwarning = _warn
     app()
 
 
@@ -126,7 +133,8 @@ def convert(
     files: Annotated[list[str] | None, typer.Argument(help="Files or patterns, of any compression.")] = None,
     gcd: Annotated[Path | None, typer.Option(help="GCD file with the sensors.")] = None,
     keys: Annotated[
-        list[str] | None, typer.Option(help="Frame keys to take, as patterns; all by default.")
+        list[str] | None,
+        typer.Option("--keys", "-k", help="Frame keys to take, as patterns; all by default."),
     ] = None,
     pulses: Annotated[
         list[str] | None, typer.Option("--pulses", "-p", help="Pulse series to take; all by default.")
@@ -676,13 +684,79 @@ def _sql(text: str, names: list[str]) -> pl.Expr:
         raise typer.BadParameter(msg) from err
 
 
+# -- back into .i3 files ----------------------------------------------------------------------------------------------
+
+
+@app.command("to-i3")
+def to_i3(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.i3|FOLDER", help="One file for all, or a folder.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="The .i3 files that the events come from; those of the dataset by default."),
+    ] = None,
+    cut: _CutOption = None,
+    pulses: _PulsesOption = None,
+    feature: _FeatureOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", "-k", metavar="KEY", help="Columns KEY.* to put into the frames; may be repeated."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let them take the place of objects under their keys.")
+    ] = False,
+    drop: Annotated[
+        str, typer.Option(metavar="STOPS", help="Stop letters of frames to leave out, such as GCD.")
+    ] = "",
+    level: Annotated[int | None, typer.Option(help="Compression level; IceTray's own by default.")] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Go on behind damaged places.")
+    ] = False,
+) -> None:
+    """Write the frames of the events that pass all cuts, with features as frame objects, into .i3 files.
+
+    Features that are computed go into the frames under their names: a fit becomes an I3Particle, numbers an
+    I3MapStringDouble. All other objects keep their bytes. IceTray reads the files.
+
+    [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    events, names = _events(ds, pulses, feature)
+    if cut:
+        events = _cuts(cut, names).apply(events)
+    made = [_FEATURE.fullmatch(text.strip()) for text in feature or ()]
+    computed = [match[1] or match[2].rpartition(":")[2] for match in made if match]
+    written = ic.convert.to_i3(
+        events,
+        files or [source.path for source in ds.manifest.sources],
+        out,
+        features=[*computed, *(_listed(key) or ())],
+        replace=replace,
+        drop=drop,
+        skip_damaged=skip_damaged,
+        level=level,
+    )
+    for path, n in written.items():
+        _out.print(f"{path}: {n:,} events", markup=False, soft_wrap=True)
+
+
 # -- features by name -------------------------------------------------------------------------------------------------
+
+
+_FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
+"""A feature on the command line: its name, what it is, arguments."""
 
 
 def _features(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
     found: dict[str, pl.Expr] = {}
     for text in texts:
-        match = re.fullmatch(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?", text.strip())
+        match = _FEATURE.fullmatch(text.strip())
         if match is None:
             msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
             raise typer.BadParameter(msg, param_hint="--feature")
@@ -760,6 +834,37 @@ def demo(
     from icecol import demo as demonstration
 
     demonstration.run(out, events=events, seed=seed, console=_out)
+
+
+# -- study ------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for study.json and the plots.")] = Path(
+        "icecol-study"
+    ),
+    muons: Annotated[int, typer.Option("--muons", min=0, help="Simulated muons; 0 leaves them out.")] = 600,
+    cascades: Annotated[
+        int, typer.Option("--cascades", min=0, help="Simulated cascades; 0 leaves them out.")
+    ] = 600,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    losses: Annotated[
+        bool, typer.Option("--losses/--no-losses", help="Let muons shine in single losses, or evenly.")
+    ] = True,
+) -> None:
+    """Study how well reconstructions do on simulated muons and cascades: tables, plots, and one JSON file.
+
+    Angles of the track fits by zenith and charge, energies by true energy, and vertices and times of cascades.
+
+    [dim]icecol study --muons 2000 -o study[/]
+    """
+    from icecol import study as resolution
+
+    if muons + cascades == 0:
+        msg = "there is nothing to study without --muons and without --cascades"
+        raise typer.BadParameter(msg, param_hint="--muons")
+    resolution.run(out, muons=muons, cascades=cascades, seed=seed, losses=losses, console=_out)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def cut_file(folder, to):
 
 def test_version_and_help():
     assert run("--version").output == f"icecol {ic.__version__}\n"
-    for command in ("convert", "inspect", "info", "features", "cutflow", "hist", "demo", "browse"):
+    for command in ("convert", "inspect", "info", "features", "cutflow", "hist", "to-i3", "demo", "browse"):
         shown = run(command, "--help")
         assert shown.exit_code == 0
         assert f"icecol {command}" in shown.output  # an example
@@ -308,6 +308,42 @@ def test_hist_of_an_expression_with_cuts(folder):
     assert "missing" in done.output
 
 
+def test_a_selection_goes_back_into_one_file_with_its_features(folder, tmp_path):
+    out = tmp_path / "bright.i3.zst"
+    done = run(
+        "to-i3", folder / "both.icecol", folder / "run*.i3.zst", "-p", "SRTInIcePulses", "-f", "Q=charge",
+        "-f", "linefit(min_hits=9)", "-c", "bright=Q.n_hit_doms > 20", "--drop", "GCD", "-o", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    ds = ic.open_dataset(folder / "both.icecol")
+    events = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("SRTInIcePulses")))
+    wanted = events.filter(pl.col("Q.n_hit_doms") > 20).select("Q.total").collect().to_series()
+    frames = [f for f in ic.open_i3(out) if f.stop == "P"]
+    assert f"{out}: {len(wanted)} events" in done.output
+    assert [f["Q"]["total"] for f in frames] == wanted.to_list()
+    assert {f.class_name("linefit") for f in frames} == {"I3Particle"}
+    assert not {f.stop for f in ic.open_i3(out)} & set("GCD")
+
+
+def test_files_of_a_dataset_go_into_a_folder_by_default_those_it_was_made_of(folder, tmp_path):
+    done = run("to-i3", folder / "both.icecol", "-c", "one=I3EventHeader.run_id = 1", "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    counts = {p.name: sum(f.stop == "P" for f in ic.open_i3(p)) for p in (tmp_path / "out").iterdir()}
+    assert counts == {"run1.i3.zst": 30, "run2.i3.zst": 0}
+
+
+def test_what_is_not_found_or_there_already_is_told(folder, tmp_path):
+    with pytest.warns(UserWarning, match="30 events are not in the files"):
+        done = run("to-i3", folder / "both.icecol", folder / "run1.i3.zst", "-o", tmp_path / "one.i3")
+    assert done.exit_code == 0
+    again = ["to-i3", folder / "both.icecol", "-k", "MCPrimary", "-o", tmp_path / "again.i3"]
+    done = run(*again)
+    assert done.exit_code == 1
+    assert "has an object 'MCPrimary' already" in done.output
+    assert run(*again, "--replace").exit_code == 0
+    assert run("to-i3", folder / "both.icecol", "-k", "Nothing", "-o", tmp_path / "c.i3").exit_code == 1
+
+
 def test_demo_refuses_a_foreign_folder(tmp_path):
     (tmp_path / "data.txt").write_text("mine")
     done = run("demo", "-o", tmp_path)
@@ -333,3 +369,15 @@ def test_interrupted_conversion_says_how_to_go_on(folder, tmp_path):
     again = subprocess.run(command, check=False, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert ic.open_dataset(tmp_path / "d").rows == 20 * 30
+
+
+def test_warnings_are_one_line_without_code(folder, tmp_path):
+    command = [
+        *(sys.executable, "-c", "from icecol.cli import main; main()", "convert", folder / "run1.i3.zst"),
+        *("-k", "LineFitt", "-o", tmp_path / "d"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("icecol: warning: ")
+    assert first.endswith("keys='LineFitt' asks for; `icecol inspect FILE` lists the keys")
+    assert "cli.py" not in done.stderr

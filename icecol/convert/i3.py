@@ -6,6 +6,7 @@ columns, write row groups. Memory does not depend on the size of the files.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import warnings
@@ -28,10 +29,11 @@ from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
+from icecol.dataset.parts import PartWriter
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Batch, Scanner
-from icecol.i3.events import Events, mix, new_order
+from icecol.i3.events import Events, mix, new_order, pieces
 from icecol.i3.stream import files_of
 
 if TYPE_CHECKING:
@@ -43,8 +45,9 @@ COLUMN_BYTES: Final = 10 << 10
 """Bytes of frames for each column they become: where columns are many, their fixed cost calls for larger batches."""
 MOST_BYTES: Final = 16 << 20
 """Bytes of frames that are decoded together, at most (or one frame)."""
-ROW_GROUP_BYTES: Final = 24 << 20
-"""Bytes of columns in memory after which a row group is written, however few its events."""
+GROUP_FILES: Final = 100
+GROUP_BYTES: Final = 32 << 20
+"""Files, and their bytes as they are on disk, that share parts at most: a run that is killed begins a group anew."""
 
 Progress = Callable[[str, int, int, int], None]
 """Called with a file, and the events, bytes (decompressed) and files done since the last call."""
@@ -154,7 +157,7 @@ def i3(
     -----
     UserWarning
         Objects of a class that is not known, or damaged in themselves: null in the columns, named here and in the
-        manifest.
+        manifest. Or a pattern of `keys` or `pulses` that fits no object.
 
     Examples
     --------
@@ -204,11 +207,21 @@ _LEFT_OUT: Final = ": not converted in "
 
 
 def tell(dataset: Dataset) -> None:
-    """Warn once about all objects that did not become columns."""
+    """Warn once about all objects that did not become columns, and once about names that fit none."""
     told = sorted({m for source in dataset.manifest.sources for m in source.messages if _LEFT_OUT in m})
     if told:
         more = f"; and {len(told) - 5} more, see the manifest" if len(told) > 5 else ""
         msg = f"{dataset.path}: {'; '.join(told[:5])}{more}"
+        warnings.warn(msg, stacklevel=3)
+    columns = dataset.manifest.schema.names
+    unused = [
+        f"{name}={pattern!r}"
+        for name in ("keys", "pulses")
+        for pattern in dataset.manifest.settings.get(name) or ()
+        if not fnmatch.filter(columns, f"{pattern}.*")
+    ]
+    if unused and dataset.rows:
+        msg = f"{dataset.path}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
         warnings.warn(msg, stacklevel=3)
 
 
@@ -232,7 +245,9 @@ def check_streams(conversion: Conversion, outcomes: Sequence[Outcome]) -> None:
         raise UnknownStreamError(msg)
     if not stops[conversion.stop] and not any(outcome.damages for outcome in outcomes):
         letters = ", ".join(f"{name!r} ({n} frames)" for name, n in stops.most_common()) or "none"
-        msg = f"no {conversion.stop!r} frame in {len(outcomes)} files; stops seen: {letters}"
+        msg = (
+            f"no {conversion.stop!r} frame in {len(outcomes)} files; stops seen: {letters} (choose by `stop`)"
+        )
         raise UnknownStreamError(msg)
 
 
@@ -258,38 +273,54 @@ def _convert_all(
     jobs: int | None,
     progress: Progress | None,
 ) -> Iterator[Outcome]:
-    todo = []
-    for path in files:
-        record = writers.done(folder, path, settings)
-        if record is None:
-            todo.append(path)
-        else:
-            if progress is not None:
-                progress(str(path), record.source.events, 0, 1)
-            yield _outcome_of(record.source)
+    records = writers.done(folder, files, settings)
+    for source in (source for group in records for source in group.sources):
+        if progress is not None:
+            progress(source.path, source.events, 0, 1)
+        yield _outcome_of(source)
+    done = {source.path for group in records for source in group.sources}
+    todo = [path for path in files if str(path.absolute()) not in done]
     n = min(jobs or os.cpu_count() or 1, len(todo))
+    groups = list(_grouped(todo, len(todo) // (4 * max(n, 1))))
     if n <= 1:
-        for path in todo:
-            yield convert_file(path, folder, conversion, progress)
+        for group in groups:
+            yield from convert_files(group, folder, conversion, progress)
         return
     context = get_context("spawn")
     queue = context.Manager().Queue() if progress is not None else None
     with ProcessPoolExecutor(n, mp_context=context) as pool:
-        left: set[Future[Outcome]] = {pool.submit(_in_process, p, folder, conversion, queue) for p in todo}
+        left: set[Future[list[Outcome]]] = {
+            pool.submit(_in_process, g, folder, conversion, queue) for g in groups
+        }
         try:
             while left:
                 finished, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
                 while queue is not None and progress is not None and not queue.empty():
                     progress(*queue.get())
                 for future in finished:
-                    yield future.result()
+                    yield from future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _in_process(path: Path, folder: Path, conversion: Conversion, queue: Any) -> Outcome:
-    return convert_file(path, folder, conversion, None if queue is None else lambda *done: queue.put(done))
+def _grouped(paths: Iterable[Path], most: int) -> Iterator[list[Path]]:
+    """Put small files that follow one another together, at most so many; a large one stays alone."""
+    group: list[Path] = []
+    size = 0
+    for path in paths:
+        own = path.stat().st_size
+        if group and (len(group) >= min(most, GROUP_FILES) or size + own > GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += own
+    if group:
+        yield group
+
+
+def _in_process(paths: list[Path], folder: Path, conversion: Conversion, queue: Any) -> list[Outcome]:
+    return convert_files(paths, folder, conversion, None if queue is None else lambda *done: queue.put(done))
 
 
 _STREAMS: Final = "streams seen: "
@@ -318,44 +349,61 @@ def _outcome_of(source: Source) -> Outcome:
 # -- one file ---------------------------------------------------------------------------------------------------------
 
 
-def convert_file(
-    path: Path, folder: Path, conversion: Conversion, progress: Progress | None = None
-) -> Outcome:
-    """Convert one file into parts of a dataset and record it.
+def convert_files(
+    paths: Sequence[Path], folder: Path, conversion: Conversion, progress: Progress | None = None
+) -> list[Outcome]:
+    """Convert a group of files into parts of a dataset and record it.
 
     Raises
     ------
     IcecolError
-        The file cannot become columns, for example because a key changes its type; the message names the file.
+        A file cannot become columns, for example because a key changes its type; the message names the file.
     """
     settings = conversion.settings()
+    sources = []
+    simulation = {}
+    with _returning_memory(), writers.part_writer(folder, paths, settings) as writer:
+        for path in paths:
+            source, simulated = _convert_file(path, writer, conversion, progress)
+            sources.append(source)
+            if simulated is not None:
+                simulation[source.path] = simulated
+    writers.record(folder, sources, settings, writer, simulation)
+    if progress is not None:
+        for path in paths:
+            progress(str(path), 0, 0, 1)
+    return [_outcome_of(source) for source in sources]
+
+
+def _convert_file(
+    path: Path, writer: PartWriter, conversion: Conversion, progress: Progress | None
+) -> tuple[Source, pa.Table | None]:
+    """Append the events of a file; return what there is to say of it, and the table of its S frames."""
     stream, file, _ = open_stream(path)
     tables = Tables(conversion)
-    with file, _returning_memory():
+    name = str(path.absolute())
+    with file:
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
+
+        def write(table: pa.Table) -> None:
+            scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))
+            writer.append(table, name)
+
         try:
-            with writers.part_writer(folder, path, settings, row_group_bytes=ROW_GROUP_BYTES) as writer:
-
-                def write(table: pa.Table) -> None:
-                    scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))
-                    writer.append(table)
-
-                read = before = 0
-                for batch in scanner.batches():
-                    tables.take(batch, write)
-                    if progress is not None:
-                        progress(str(path), tables.events - before, scanner.n_bytes - read, 0)
-                        read, before = scanner.n_bytes, tables.events
+            read = before = 0
+            for batch in scanner.batches():
+                tables.take(batch, write)
+                if progress is not None:
+                    progress(str(path), tables.events - before, scanner.n_bytes - read, 0)
+                    read, before = scanner.n_bytes, tables.events
         except IcecolError as err:
-            if str(path) in str(err):
+            if name in str(err):
                 raise
             msg = f"{path}: {err}"
             raise type(err)(msg) from err
-    source = _source(path, scanner, tables)
-    writers.record(folder, source, settings, writer, tables.simulated())
     if progress is not None:
-        progress(str(path), 0, scanner.n_bytes - read, 1)
-    return _outcome_of(source)
+        progress(str(path), 0, scanner.n_bytes - read, 0)
+    return _source(path, scanner, tables), tables.simulated()
 
 
 class Tables:
@@ -388,9 +436,9 @@ class Tables:
         events = _wanted(events, self._conversion, self._maker, self.streams)
         if ord("S") in letters:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
-        if events.n:
-            self.events += events.n
-            append(self._maker.table(events))
+        self.events += events.n
+        for part in pieces(events):
+            append(self._maker.table(part))
 
     def simulated(self) -> pa.Table | None:
         """Return the table of the S frames, None if there are none."""
@@ -462,4 +510,4 @@ def _file_checksum(path: Path) -> int:
     return crc
 
 
-__all__ = ["Conversion", "Outcome", "Tables", "check_streams", "convert_file", "i3", "tell"]
+__all__ = ["Conversion", "Outcome", "Tables", "check_streams", "convert_files", "i3", "tell"]

@@ -17,7 +17,7 @@ from icecol.dataset import schema as schemas
 from icecol.errors import DamagedFileError, UnknownStreamError
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Scanner
-from icecol.i3.events import mix, new_order
+from icecol.i3.events import mix, new_order, pieces
 from icecol.i3.stream import files_of
 
 BATCH_BYTES: Final = 4 << 20
@@ -88,10 +88,10 @@ def scan_i3(
                     msg = f"{path}: keys that come too late to be scanned: {late}; convert the file to have them"
                     warnings.warn(msg, stacklevel=2)
                 known.update(present)
-                if events.n:
-                    made = maker.table(events, None if wanted is None else wanted.__contains__)
+                for part in pieces(events):
+                    made = maker.table(part, None if wanted is None else wanted.__contains__)
                     # a table without columns has lost its number of rows
-                    yield made if made.num_columns else pa.table({"": pa.nulls(events.n)})
+                    yield made if made.num_columns else pa.table({"": pa.nulls(part.n)})
                     if once:
                         return
                 if scanner.damages:

@@ -21,6 +21,7 @@ from numba import njit
 from icecol.convert.geometry import gcd_objects
 from icecol.dataset import schema as schemas
 from icecol.errors import FormatError, SchemaError
+from icecol.i3.classes import CLASSES
 from icecol.i3.columns import Columns, class_of, decode
 from icecol.i3.container import Names
 from icecol.i3.events import Events
@@ -50,6 +51,9 @@ PULSE_FIELDS: Final = (
     ("flags", pa.uint8(), "", "bit 0: local coincidence (HLC), bit 1: ATWD, bit 2: FADC"),
     ("omkey", pa.int32(), "", "sensor: string << 16 | om << 8 | pmt"),
 )
+
+_TRIED: Final = 100
+"""Objects of a key that are looked at for one whose class is known: damaged ones may come first."""
 
 _JUNE_LEAPS: Final = frozenset({1972, 1981, 1982, 1983, 1985, 1992, 1993, 1994, 1997, 2012, 2015})
 """Years with a leap second at the end of June, after which the time since new year is a second ahead of UTC."""
@@ -137,15 +141,21 @@ class TableMaker:
         return {key: found[key] for key in sorted(chosen, key=lambda key: (key != HEADER, key))}
 
     def _class(self, events: Events, pair: int) -> str:
-        """Return the class of a pair of key and type name, by the first of its objects."""
-        if pair not in self._classes:
-            batch = events.batch
-            j = int(np.argmax(batch.pair == pair))
+        """Return the class of a pair of key and type name, by the first of its objects whose class is known."""
+        found = self._classes.get(pair, "")
+        if found:
+            return found
+        batch = events.batch
+        for j in np.flatnonzero(batch.pair == pair)[:_TRIED].tolist():
             try:
-                self._classes[pair] = class_of(batch.buf, int(batch.at[j]), int(batch.size[j]))[0]
+                name = class_of(batch.buf, int(batch.at[j]), int(batch.size[j]))[0]
             except FormatError:
-                self._classes[pair] = ""
-        return self._classes[pair]
+                continue
+            if name in CLASSES:
+                self._classes[pair] = name
+                return name
+            found = found or name
+        return found
 
     def _chosen(self, key: str) -> bool:
         return self._chosen_objects(key) or self._chosen_pulses(key)
@@ -463,7 +473,7 @@ def _timestamps(year: npt.NDArray[Any], daq: npt.NDArray[Any]) -> pa.Array:
     stamp = start[index] + daq // 10
     leaps = np.isin(years, list(_JUNE_LEAPS))
     if leaps.any():
-        july = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
+        july = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.timedelta64(6, "M")
         after = july.astype("datetime64[ns]").astype(np.int64) + 10**9
         stamp -= np.where(leaps[index] & (stamp >= after[index]), 10**9, 0)
     return _numbers(np.where(valid, stamp, 0), pa.timestamp("ns", tz="UTC"), valid)

@@ -15,7 +15,7 @@ import pyarrow.types as pt
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest
-from icecol.dataset.writer import CALIBRATION, DETECTOR_STATUS, EVENTS, GEOMETRY, PROGRESS, SIMULATION
+from icecol.dataset.writer import CALIBRATION, DETECTOR_STATUS, EVENTS, GEOMETRY, PROGRESS, SIMULATION, n_done
 from icecol.errors import DatasetError, MissingColumnError, close_names
 
 if TYPE_CHECKING:
@@ -272,9 +272,9 @@ def _why_no_dataset(path: Path) -> str:
     if not path.is_dir():
         return f"{path} is a file; a dataset is a folder with a {manifests.NAME}"
     if (path / PROGRESS).is_dir():
-        n = sum(1 for _ in (path / PROGRESS).glob("*.json"))
         return (
-            f"the conversion into {path} has not finished ({n} source files are done): run it again to resume"
+            f"the conversion into {path} has not finished ({n_done(path)} source files are done): "
+            "run it again to resume"
         )
     found = ", ".join(repr(name) for name in sorted(p.name for p in path.iterdir())[:8]) or "nothing"
     parts = f"; {EVENTS}/ has lost its manifest" if (path / EVENTS).is_dir() else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -27,12 +27,22 @@ _SAMPLE_DISTINCT: Final = 512
 def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: str) -> pa.Field:
     """Make a column's field: `unit` and `doc` (and `more`) become its Arrow metadata.
 
+    A name whose bytes are no UTF-8 (lone surrogates stand for these) is taken for Latin-1, as texts are.
+
     Examples
     --------
     >>> import pyarrow as pa
     >>> field("LineFit.zenith", pa.float64(), unit="rad", doc="zenith angle the particle came from").metadata
     {b'unit': b'rad', b'doc': b'zenith angle the particle came from'}
     """
+    if not name.isascii():
+        raw = name.encode(
+            "utf-8", "surrogateescape"
+        )  # a name from a file may hold any bytes; a column's cannot
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            name = raw.decode("latin-1")
     return pa.field(name, dtype, metadata={"unit": unit, "doc": doc, **more})
 
 
@@ -79,25 +89,57 @@ def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schem
     >>> unite([("a.i3", a), ("b.i3", b)]).names
     ['K.x', 'N.value']
     """
-    different: list[tuple[str | PurePath, pa.Schema]] = []
+    united = United()
     for name, schema in named_schemas:
-        if len(schema) and not (different and schema.equals(different[-1][1])):
-            different.append((name, schema))
-    if len(different) == 1 and all(column.nullable for column in different[0][1]):
-        only: pa.Schema = different[0][1].remove_metadata()
-        return only
-    united: dict[str, tuple[pa.Field, str | PurePath]] = {}
-    for name, schema in different:
-        for column in schema:
-            known = united.setdefault(column.name, (column, name))
-            if known[0].type != column.type:
+        united.add(name, schema)
+    return united.schema
+
+
+class United:
+    """The union of the schemas added so far, as `unite` makes it.
+
+    >>> import pyarrow as pa
+    >>> united = United()
+    >>> united.add("a.i3", pa.schema({"K.x": pa.float64()}))
+    True
+    >>> united.add("b.i3", pa.schema({"K.x": pa.float64()}))
+    False
+    """
+
+    def __init__(self) -> None:
+        self.schema: pa.Schema = pa.schema([])
+        """The union."""
+        self._columns: dict[str, tuple[pa.Field, str | PurePath]] = {}
+        self._last: pa.Schema = self.schema
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The file that brought each column."""
+        return tuple(str(name) for _, name in self._columns.values())
+
+    def add(self, name: str | PurePath, schema: pa.Schema, origins: Sequence[str] | None = None) -> bool:
+        """Add the schema of a file, or a union and its `origins`, and tell whether it brought columns.
+
+        Raises as `unite` does.
+        """
+        if schema.equals(self._last):
+            return False
+        known = len(self._columns)
+        for i, column in enumerate(schema):
+            of = name if origins is None else origins[i]
+            first, other = self._columns.setdefault(column.name, (column, of))
+            if first.type != column.type:
                 msg = (
-                    f"column {column.name!r} (key {key_of(column.name)!r}) is {known[0].type} in {known[1]} "
-                    f"and {column.type} in {name}: one column has one type; convert these files into two "
+                    f"column {column.name!r} (key {key_of(column.name)!r}) is {first.type} in {other} "
+                    f"and {column.type} in {of}: one column has one type; convert these files into two "
                     f"datasets, or leave the key out"
                 )
                 raise SchemaError(msg)
-    return pa.schema([column.with_nullable(nullable=True) for column, _ in united.values()])
+        self._last = schema
+        if len(self._columns) == known:
+            return False
+        self.schema = pa.schema([column.with_nullable(nullable=True) for column, _ in self._columns.values()])
+        return True
 
 
 def align(table: pa.Table, schema: pa.Schema) -> pa.Table:

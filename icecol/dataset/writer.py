@@ -1,32 +1,30 @@
-"""Writing a dataset: parts with bounded memory, one record per source so that a killed run resumes, compaction.
+"""Writing a dataset: parts with bounded memory, a record of each group of sources so that a killed run resumes.
 
-While a dataset is being made, each source file is converted by one process into parts of its own
-(`part_writer`) and then recorded (`record`) in the hidden folder `.progress`. A source is done when its
-record is there (`done`); `finish` unites all records into the manifest, and from then on the folder is
-a dataset. Parts without a record are leftovers of a killed run and are overwritten or removed.
+While a dataset is being made, source files are converted in groups, each by one process into parts of its own
+(`part_writer`): a large file alone, small ones together, as many small parts would take longer to open than to
+read. A group is then recorded (`record`) in the hidden folder `.progress`, and its sources are done (`done`);
+`finish` unites all records into the manifest, and from then on the folder is a dataset. Parts without a record are
+leftovers of a killed run and are overwritten or removed.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import errno
 import hashlib
 import json
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest, Part, Source
+from icecol.dataset.parts import PartWriter
 from icecol.errors import DatasetError
 
 EVENTS: Final = "events"
@@ -41,21 +39,6 @@ CALIBRATION: Final = "calibration.parquet"
 """Table of the calibration, one row a sensor."""
 DETECTOR_STATUS: Final = "detector_status.parquet"
 """Table of the settings, one row a sensor."""
-RUN: Final = "I3EventHeader.run_id"
-ROW_GROUP_EVENTS: Final = 8192
-"""Events of a row group: fewer make files larger, more make looking up single events slower."""
-ROW_GROUP_BYTES: Final = 128 << 20
-"""Bytes in memory after which a row group is written however few its events; below about two thousand
-events a row group, the fixed cost of each column chunk outweighs that of its values."""
-CHUNK_BYTES: Final = 16 << 10
-"""Least bytes of a column chunk on average: its fixed cost is then well below that of its values."""
-CHUNKS_BYTES: Final = 8 << 20
-"""Bytes in memory after which events of few, large columns get a row group of their own: writing one takes twice its
-bytes."""
-PART_CHUNKS: Final = 1 << 13
-"""Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
-PART_ROW_GROUPS: Final = 16
-"""Row groups of a part that compaction makes."""
 
 
 class WritesParquet(Protocol):
@@ -65,224 +48,20 @@ class WritesParquet(Protocol):
         """Write to `path`."""
 
 
-class PartWriter:
-    """Write tables of events into Parquet files of one folder, holding one row group in memory.
-
-    Rows keep their order, which in files of events is that of run and event. A table may bring columns that the
-    earlier ones lacked: the file is then finished and the next one begun with the union of columns; absent
-    columns are null. A file appears under its name when it is whole; an exception within the `with` block
-    removes all files of this writer.
-
-    Parameters
-    ----------
-    folder
-        Where the files go; it must exist.
-    stem
-        Files are named `<stem>-0.parquet`, `<stem>-1.parquet` and so on, in the order written.
-    name
-        What the tables come from, for error messages.
-    schema
-        Columns that every file has, if they are known beforehand.
-    row_group_events, row_group_bytes
-        A row group is written when it has so many events, or as soon as what is buffered takes so much memory.
-
-    Raises
-    ------
-    SchemaError
-        A column changes its type from one table to another.
-    OSError
-        The files cannot be written; the message says where, and `errno` is the system's.
-
-    Examples
-    --------
-    >>> import tempfile, pyarrow as pa
-    >>> folder = tempfile.mkdtemp()
-    >>> with PartWriter(folder, "part-00000") as writer:
-    ...     writer.append(pa.table({"I3EventHeader.run_id": [2, 1]}))
-    >>> [(part.path, part.rows, part.run_range) for part in writer.parts]
-    [('part-00000-0.parquet', 2, (1, 2))]
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        stem: str,
-        *,
-        name: str | None = None,
-        schema: pa.Schema | None = None,
-        row_group_events: int = ROW_GROUP_EVENTS,
-        row_group_bytes: int = ROW_GROUP_BYTES,
-    ) -> None:
-        if row_group_events < 1 or row_group_bytes < 1:
-            msg = f"a row group must hold something, not {row_group_events} events or {row_group_bytes} bytes"
-            raise ValueError(msg)
-        self.folder = Path(folder)
-        self.stem = stem
-        self.schema: pa.Schema = schemas.unite([(stem, schema)]) if schema is not None else pa.schema([])
-        """Union of the columns so far."""
-        self.parts: list[Part] = []
-        """The finished files, paths relative to `folder`."""
-        self._name = name or stem
-        self._events = row_group_events
-        self._limit = row_group_bytes
-        self._buffer: deque[tuple[pa.Table, int]] = deque()
-        self._rows = 0
-        self._bytes = 0
-        self._file: _File | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-    def append(self, table: pa.Table) -> None:
-        """Add rows. Tables of 500 events and more are written much quicker than many small ones."""
-        if not table.schema.equals(self.schema):
-            self.schema = schemas.unite([(f"{self._name}, so far", self.schema), (self._name, table.schema)])
-        self._push(table, _memory(table) if table.num_rows else 0)
-        while self._rows >= self._events or self._bytes >= self._limit:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is left and finish the last file. Without any row there is no file."""
-        while self._rows:
-            self._flush()
-        self._finish_file()
-
-    def abort(self) -> None:
-        """Remove all files of this writer, the finished ones too."""
-        if self._file is not None:
-            self._file.discard()
-            self._file = None
-        for part in self.parts:
-            (self.folder / part.path).unlink(missing_ok=True)
-        self.parts.clear()
-        self._buffer.clear()
-        self._rows = self._bytes = 0
-
-    def _flush(self) -> None:
-        """Write one row group from the front of what is buffered."""
-        tables = []
-        rows = self._events
-        held = 0
-        while self._buffer and rows > 0:
-            table, size = self._buffer.popleft()
-            self._rows -= table.num_rows
-            self._bytes -= size
-            n = min(table.num_rows, rows)
-            held += size * n // table.num_rows
-            tables.append(schemas.align(table.slice(0, n), self.schema))
-            rows -= n
-            if n < table.num_rows:
-                self._push(table.slice(n), size - size * n // table.num_rows, front=True)
-        group = pa.concat_tables(tables)
-        del tables
-        group = pa.Table.from_arrays(group.columns, schema=self.schema)
-        try:
-            if self._file is not None and not self._file.schema.equals(self.schema):
-                self._finish_file()
-            if self._file is None:
-                self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
-            most = max(CHUNKS_BYTES, CHUNK_BYTES * group.num_columns)
-            self._file.write(group, -(-group.num_rows // -(-max(held, 1) // most)))
-            if self._file.chunks >= PART_CHUNKS:
-                self._finish_file()
-        except OSError as err:
-            self._fail(err)
-
-    def _push(self, table: pa.Table, size: int, *, front: bool = False) -> None:
-        if table.num_rows == 0:
-            return
-        (self._buffer.appendleft if front else self._buffer.append)((table, size))
-        self._rows += table.num_rows
-        self._bytes += size
-
-    def _finish_file(self) -> None:
-        if self._file is None:
-            return
-        try:
-            self.parts.append(self._file.finish())
-        except OSError as err:
-            self._fail(err)
-        self._file = None
-
-    def _fail(self, err: OSError) -> None:
-        self.abort()
-        full = err.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "the disk or your quota is full: make room" if full else f"{err}: see to it"
-        msg = (
-            f"cannot write {self.folder / self.stem}-*.parquet ({self._name}): {what} and run again to resume"
-        )
-        raise OSError(err.errno, msg) from err
-
-
-class _File:
-    """One Parquet file in the making, under a name of its own until it is whole."""
-
-    def __init__(self, path: Path, schema: pa.Schema, sample: pa.Table) -> None:
-        self.path = path
-        self.schema = schema
-        self.temp = manifests.temporary(path)
-        self.rows = 0
-        self.chunks = 0
-        self.runs: tuple[int, int] | None = None
-        try:
-            self.sink = pa.output_stream(str(self.temp), buffer_size=1 << 20)
-            self.writer = pq.ParquetWriter(self.sink, schema, **schemas.column_options(schema, sample))
-        except BaseException:
-            self.temp.unlink(missing_ok=True)
-            raise
-
-    def write(self, group: pa.Table, rows: int) -> None:
-        """Write row groups of so many rows."""
-        self.writer.write_table(group, row_group_size=rows)
-        self.rows += group.num_rows
-        self.chunks += group.num_columns * -(-group.num_rows // rows)
-        if RUN in group.schema.names:
-            extremes = pc.min_max(group.column(RUN)).as_py()
-            if extremes["min"] is not None:
-                low, high = self.runs or (extremes["min"], extremes["max"])
-                self.runs = (min(low, extremes["min"]), max(high, extremes["max"]))
-
-    def finish(self) -> Part:
-        self.writer.close()
-        self.sink.close()
-        size = self.temp.stat().st_size
-        manifests.commit(self.temp, self.path)
-        return Part(self.path.name, self.rows, size, self.runs)
-
-    def discard(self) -> None:
-        for end in (self.writer.close, self.sink.close):
-            with contextlib.suppress(OSError, ValueError):  # the disk may be full: the file goes all the same
-                end()
-        self.temp.unlink(missing_ok=True)
-
-
-def _memory(table: pa.Table) -> int:
-    """Count the bytes a table holds: exactly if it is a slice of a larger one, else quickly from its buffers."""
-    first = table.column(0) if table.num_columns else pa.chunked_array([[]])
-    whole: int = table.get_total_buffer_size()
-    return table.nbytes if first.get_total_buffer_size() > 2 * first.nbytes + 1024 else whole
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the conversion of one source file gave."""
+    """What the conversion of a group of source files gave."""
 
-    source: Source
-    """The source, with its counts."""
+    sources: tuple[Source, ...]
+    """The sources, with their counts."""
     parts: tuple[Part, ...]
-    """Its parts, paths relative to the dataset's folder."""
+    """Their parts, paths relative to the dataset's folder."""
     schema: pa.Schema
-    """Union of the columns of its parts."""
-    simulation: pa.Table | None = None
-    """Its S frame as a table of one row, if it has one."""
+    """Union of the columns of the parts."""
+    origins: tuple[str, ...]
+    """The path of the source that brought each column."""
+    simulation: Mapping[str, pa.Table] = field(default_factory=dict)
+    """The S frame of each source that has one, as a table of one row, by the path of the source."""
 
 
 def start(dataset: str | Path, *, overwrite: bool = False) -> Path:
@@ -334,66 +113,81 @@ def source_key(source: str | Path, settings: Mapping[str, Any]) -> str:
 
 
 def part_writer(
-    dataset: str | Path,
-    source: str | Path,
-    settings: Mapping[str, Any],
-    *,
-    row_group_events: int = ROW_GROUP_EVENTS,
-    row_group_bytes: int = ROW_GROUP_BYTES,
+    dataset: str | Path, sources: Iterable[str | Path], settings: Mapping[str, Any], **options: Any
 ) -> PartWriter:
-    """Open the writer of one source's parts; what a killed run left of them is removed first."""
-    key = source_key(source, settings)
+    """Open the writer of the parts of a group of sources; what a killed run left of them is removed first.
+
+    `options` are those of `PartWriter`.
+    """
+    key = _group_key([source_key(source, settings) for source in sources])
     events = Path(dataset) / EVENTS
     _record_path(dataset, key).unlink(missing_ok=True)
     for stale in (*events.glob(f"part-{key}-*.parquet"), *events.glob(f".part-{key}-*.tmp")):
         stale.unlink(missing_ok=True)
-    return PartWriter(
-        events,
-        f"part-{key}",
-        name=str(source),
-        row_group_events=row_group_events,
-        row_group_bytes=row_group_bytes,
-    )
+    return PartWriter(events, f"part-{key}", **options)
 
 
 def record(
     dataset: str | Path,
-    source: Source,
+    sources: Sequence[Source],
     settings: Mapping[str, Any],
     writer: PartWriter,
-    simulation: pa.Table | None = None,
+    simulation: Mapping[str, pa.Table] | None = None,
 ) -> Record:
-    """Record that a source is done: call it after the writer is closed, with the source's counts.
+    """Record that a group of sources is done: call it after the writer is closed, with the sources' counts.
 
     Parameters
     ----------
     settings
         The same as for `part_writer`.
     simulation
-        The source's S frame as a table of one row.
+        The S frames of the sources as tables of one row, by path.
     """
-    parts = tuple(
-        replace(part, path=f"{EVENTS}/{part.path}", sources=(source.path,)) for part in writer.parts
-    )
-    result = Record(source, parts, writer.schema, simulation)
+    parts = tuple(replace(part, path=f"{EVENTS}/{part.path}") for part in writer.parts)
+    result = Record(tuple(sources), parts, writer.schema, writer.origins, dict(simulation or {}))
+    paths = [source.path for source in sources]
+    keys = [source_key(path, settings) for path in paths]
     content = {
-        "source": asdict(source),
+        "keys": keys,
+        "sources": [asdict(source) for source in sources],
         "parts": [asdict(part) for part in parts],
-        "schema": schemas.to_text(writer.schema),
-        "simulation": None if simulation is None else _table_to_text(simulation),
+        "schema": _write_schema(dataset, writer.schema),
+        "origins": [paths.index(path) for path in writer.origins],
+        "simulation": {path: _table_to_text(table) for path, table in result.simulation.items()},
     }
-    key = source_key(source.path, settings)
-    manifests.write_atomic(_record_path(dataset, key), json.dumps(content).encode())
+    manifests.write_atomic(_record_path(dataset, _group_key(keys)), json.dumps(content).encode())
     return result
 
 
-def done(dataset: str | Path, source: str | Path, settings: Mapping[str, Any]) -> Record | None:
-    """Give the record of a source if it was converted with these settings, has not changed since, and its
-    parts are all there; None if it must be converted.
-    """  # noqa: D205
-    path = _record_path(dataset, source_key(source, settings))
-    found = _read_record(path)
-    return found if found is not None and _parts_are_whole(Path(dataset), found) else None
+def done(
+    dataset: str | Path, sources: Iterable[str | Path] | None, settings: Mapping[str, Any]
+) -> list[Record]:
+    """Give the records of groups that hold nothing but these sources, converted with these settings.
+
+    A group counts only if none of its sources has changed since and all its parts are there. None for `sources`
+    gives all groups whose parts are there.
+    """
+    wanted = None if sources is None else {source_key(source, settings) for source in sources}
+    found = []
+    for path in sorted((Path(dataset) / PROGRESS).glob("*.json")):
+        content = json.loads(path.read_bytes())
+        keys = set(content["keys"])
+        if wanted is not None:
+            if not keys <= wanted:
+                continue
+            wanted -= keys  # a source that is in two groups counts once
+        group = _record_of(dataset, content)
+        if group is not None:
+            found.append(group)
+        elif wanted is not None:
+            wanted |= keys
+    return found
+
+
+def n_done(dataset: str | Path) -> int:
+    """Count the source files of a conversion that is not finished whose groups are recorded."""
+    records = (Path(dataset) / PROGRESS).glob("*.json")
+    return sum(len(json.loads(path.read_bytes())["keys"]) for path in records)
 
 
 def finish(
@@ -410,7 +204,7 @@ def finish(
     settings
         As for `part_writer`; they become the manifest's.
     sources
-        The source files that must be done; None takes all that have a record. Records of others are dropped.
+        The source files that must be done; None takes all that have a record. Groups with others are dropped.
     geometry
         The sensors, written beside the events.
     tables
@@ -424,14 +218,9 @@ def finish(
         A column has different types in two sources.
     """
     path = Path(dataset)
-    if sources is None:
-        found = [_read_record(p) for p in sorted((path / PROGRESS).glob("*.json"))]
-        records = [r for r in found if r is not None]
-        missing = [r.source.path for r in records if not _parts_are_whole(path, r)]
-    else:
-        wanted = {str(s): done(path, s, settings) for s in sources}
-        records = [r for r in wanted.values() if r is not None]
-        missing = [name for name, r in wanted.items() if r is None]
+    records = done(path, sources, settings)
+    converted = {source.path for group in records for source in group.sources}
+    missing = [str(s) for s in sources or () if str(Path(s).absolute()) not in converted]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{more}"
@@ -454,15 +243,17 @@ def complete(
         A column has different types in two sources.
     """
     path = Path(dataset)
-    records = sorted(
-        records,
-        key=lambda r: (min((p.run_range or (-1, -1) for p in r.parts), default=(-1, -1)), r.source.path),
-    )
-    united = schemas.unite((r.source.path, r.schema) for r in records)
+    records = sorted(records, key=_place)
+    different: dict[int, Record] = {}
+    for group in records:
+        different.setdefault(id(group.schema), group)
+    united = schemas.United()
+    for group in different.values():
+        united.add("", group.schema, group.origins)
     result = Manifest(
-        schema=united,
-        parts=tuple(part for r in records for part in r.parts),
-        sources=tuple(r.source for r in records),
+        schema=united.schema,
+        parts=tuple(part for group in records for part in group.parts),
+        sources=tuple(source for group in records for source in group.sources),
         settings=dict(settings),
     )
     _write_simulation(path, records)
@@ -478,94 +269,62 @@ def complete(
     return result
 
 
-def compact(
-    dataset: str | Path,
-    *,
-    row_group_events: int = ROW_GROUP_EVENTS,
-    row_group_bytes: int = ROW_GROUP_BYTES,
-) -> Manifest:
-    """Merge neighbouring small parts into parts of up to 16 full row groups.
-
-    The manifest says which parts count, and it is replaced when the new ones are whole: a crash at any time
-    loses and doubles nothing. A query that is still running on the old parts fails.
-    A part is small if it has fewer rows than a row group and is well below a row group in bytes.
-    """
-    path = Path(dataset)
-    before = manifests.read(path / manifests.NAME)
-    parts: list[Part] = []
-    for run in _small_runs(before.parts, row_group_events, row_group_bytes // 8):
-        if len(run) == 1:
-            parts += run
-            continue
-        names = "\n".join(part.path for part in run)
-        stem = f"part-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
-        schema = schemas.unite((part.path, pq.read_schema(path / part.path)) for part in run)
-        sources = tuple(dict.fromkeys(source for part in run for source in part.sources))
-        with PartWriter(
-            path / EVENTS,
-            stem,
-            schema=schema,
-            row_group_events=row_group_events,
-            row_group_bytes=row_group_bytes,
-        ) as writer:
-            for part in run:
-                with pq.ParquetFile(path / part.path) as file:
-                    for group in range(file.num_row_groups):
-                        writer.append(file.read_row_group(group, use_threads=False))
-        parts += [replace(part, path=f"{EVENTS}/{part.path}", sources=sources) for part in writer.parts]
-    after = replace(before, parts=tuple(parts))
-    if after.rows != before.rows:
-        msg = f"{path}: compaction of {before.rows} rows gave {after.rows}; the dataset is as it was before"
-        raise DatasetError(msg)
-    manifests.write(after, path / manifests.NAME)
-    _remove_strays(path, keep=(part.path for part in parts))
-    return after
+def _place(group: Record) -> tuple[tuple[int, int], str]:
+    """Return what groups are ordered by: run, then name of the file."""
+    return min((part.run_range or (-1, -1) for part in group.parts), default=(-1, -1)), group.sources[0].path
 
 
-def _small_runs(parts: Iterable[Part], row_group_events: int, small_bytes: int) -> list[list[Part]]:
-    """Group neighbouring small parts, up to the size of a compacted part; a large part is a group of one."""
-    runs: list[list[Part]] = []
-    rows = 0
-    for part in parts:
-        small = part.rows < row_group_events and part.bytes < small_bytes
-        if small and rows and rows + part.rows <= PART_ROW_GROUPS * row_group_events:
-            runs[-1].append(part)
-            rows += part.rows
-        else:
-            runs.append([part])
-            rows = part.rows if small else 0
-    return runs
+def _group_key(keys: Sequence[str]) -> str:
+    return keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16]
 
 
 def _record_path(dataset: str | Path, key: str) -> Path:
     return Path(dataset) / PROGRESS / f"{key}.json"
 
 
-def _read_record(path: Path) -> Record | None:
-    try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
+def _record_of(dataset: str | Path, content: Mapping[str, Any]) -> Record | None:
+    """Return a record from what is stored of it, None if a part of it is not there or not whole."""
+    parts = tuple(manifests.part_from_json(part) for part in content["parts"])
+    files = [Path(dataset) / part.path for part in parts]
+    schema = Path(dataset) / PROGRESS / content["schema"]
+    if not schema.exists() or any(
+        not file.exists() or file.stat().st_size != part.bytes
+        for file, part in zip(files, parts, strict=True)
+    ):
         return None
-    simulation = found["simulation"]
+    sources = tuple(manifests.source_from_json(source) for source in content["sources"])
     return Record(
-        source=manifests.source_from_json(found["source"]),
-        parts=tuple(manifests.part_from_json(part) for part in found["parts"]),
-        schema=schemas.from_text(found["schema"]),
-        simulation=None if simulation is None else _table_from_text(simulation),
+        sources,
+        parts,
+        _read_schema(schema),
+        tuple(sources[i].path for i in content["origins"]),
+        {path: _table_from_text(text) for path, text in content["simulation"].items()},
     )
 
 
-def _parts_are_whole(dataset: Path, found: Record) -> bool:
-    files = [dataset / part.path for part in found.parts]
-    sizes = [file.stat().st_size if file.exists() else -1 for file in files]
-    return sizes == [part.bytes for part in found.parts]
+def _write_schema(dataset: str | Path, schema: pa.Schema) -> str:
+    """Write a schema under the hash of its content, and return the name: most sources have the same one."""
+    text = schemas.to_text(schema).encode()
+    name = f"{hashlib.sha256(text).hexdigest()[:32]}.schema"
+    path = Path(dataset) / PROGRESS / name
+    if not path.exists():
+        manifests.write_atomic(path, text)
+    return name
+
+
+@lru_cache(maxsize=256)
+def _read_schema(path: Path) -> pa.Schema:
+    return schemas.from_text(path.read_text())
 
 
 def _write_simulation(dataset: Path, records: Iterable[Record]) -> None:
     """Write the table of S frames, with the path of the source as its first column, if any source has one."""
     column = schemas.field("source", pa.string(), doc="path of the source file")
     named = [
-        (r.source.path, r.simulation) for r in records if r.simulation is not None and r.simulation.num_rows
+        (source.path, group.simulation[source.path])
+        for group in records
+        for source in group.sources
+        if source.path in group.simulation and group.simulation[source.path].num_rows
     ]
     if not named:
         return

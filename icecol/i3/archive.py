@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable
 from enum import IntEnum
 from functools import cache
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -61,6 +62,7 @@ from icecol.i3.schema import (
     Variant,
     Vector,
 )
+from icecol.i3.shapes import Header, Shape, fixed, inside, shape
 
 __all__ = [
     "Alternative",
@@ -91,11 +93,17 @@ def _slot(of: Any) -> int:
     return _SLOTS[of]
 
 
+@cache
 def _usual(of: Any) -> tuple[int, int]:
     """Return tracking and version that are written for a type."""
     if isinstance(of, str) and of in CLASSES:
         return int(CLASSES[of].tracked), CLASSES[of].version
     return (0, 1) if isinstance(of, Pointer) and of.shared else (0, 0)
+
+
+@cache
+def _usual_of(slot: int) -> Header:
+    return _usual(_TYPES[slot])
 
 
 ROOT: Final = Pointer("I3FrameObject", derived=("I3FrameObject",))
@@ -134,18 +142,33 @@ def _plan(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
     return tuple(steps)
 
 
+@cache
+def _read_plan(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
+    """Return the steps of a class version with readers in the place of types."""
+    return tuple(
+        (code, names, of if code is not None or names is None else _reader(of))
+        for code, names, of in _plan(name, version)
+    )
+
+
 # -- reading --------------------------------------------------------------------------------------------------------
 
 
 class Reader:
-    """A place in a blob, with the class headers and objects met so far."""
+    """A place in a blob, with the class headers and objects met so far.
 
-    __slots__ = ("at", "data", "end", "headers", "objects", "types")
+    `quick` readers read some values at once, and do not remember these: an id that stands for one of them is refused.
+    They may refuse what is in order, and then all is read anew without.
+    """
 
-    def __init__(self, data: bytes) -> None:
+    __slots__ = ("at", "data", "end", "headers", "objects", "quick", "shapes", "types")
+
+    def __init__(self, data: bytes, *, quick: bool = False) -> None:
         self.data = data
         self.at = 0
         self.end = len(data)
+        self.quick = quick
+        self.shapes: dict[int, Read | None] = {}
         self.headers: dict[int, tuple[int, int]] = {}
         self.types: dict[int, int] = {}
         self.objects: list[tuple[int, Any] | None] = []
@@ -177,9 +200,13 @@ class Reader:
 
     def string(self) -> str:
         """Return a text; bytes that are not UTF-8 become lone surrogates."""
-        n = self.size()
-        self.at += n
-        return self.data[self.at - n : self.at].decode("utf-8", "surrogateescape")
+        begin = self.at + 4
+        stop = begin + _U32.unpack_from(self.data, self.at)[0]
+        if stop > self.end:  # too long, or a length of 64 bits
+            n = self.size()
+            begin, stop = self.at, self.at + n
+        self.at = stop
+        return self.data[begin:stop].decode("utf-8", "surrogateescape")
 
     def array(self, dtype: str | np.dtype[Any], n: int) -> npt.NDArray[Any]:
         """Return n values as an array of its own; the caller has checked that they are there."""
@@ -215,7 +242,7 @@ class Reader:
 
     def versions(self) -> Versions:
         """Return the headers that are not those of the newest version."""
-        return {_TYPES[slot]: h for slot, h in self.headers.items() if h != _usual(_TYPES[slot])}
+        return {_TYPES[slot]: h for slot, h in self.headers.items() if h != _usual_of(slot)}
 
 
 Read = Callable[[Reader], Any]
@@ -226,8 +253,7 @@ def _reader(of: Type) -> Read:
     """Make the function that reads a value of a type."""
     if isinstance(of, str):
         if of in CODES:
-            code = struct.Struct("<" + CODES[of])
-            return lambda r: r.number(code)
+            return _number_reader(CODES[of])
         return Reader.string if of == "str" else _class_reader(of)
     match of:
         case Enum():
@@ -258,6 +284,18 @@ def _reader(of: Type) -> Read:
     raise TypeError(msg)
 
 
+def _number_reader(code: str) -> Read:
+    number = struct.Struct("<" + code)
+    unpack, size = number.unpack_from, number.size
+
+    def read(r: Reader) -> Any:
+        (value,) = unpack(r.data, r.at)
+        r.at += size
+        return value
+
+    return read
+
+
 def _begin(r: Reader, slot: int) -> None:
     """Read header and, if due, object id of a container."""
     if (r.headers.get(slot) or r.enter(slot))[0] and r.track() is not None:
@@ -280,8 +318,17 @@ def _class_reader(name: str) -> Read:
     build = finish[kind(name)]
     newest = CLASSES[name].version
 
+    one_size = fixed(name)
+
     def read(r: Reader) -> Any:
-        tracked, version = r.headers.get(slot) or r.enter(slot)
+        header = r.headers.get(slot)
+        if header is not None and one_size and r.quick:
+            if slot not in r.shapes:
+                r.shapes[slot] = _at_once(name, r)
+            at_once = r.shapes[slot]
+            if at_once is not None:
+                return at_once(r)
+        tracked, version = header or r.enter(slot)
         if version > newest:
             raise _OpaqueError
         if not tracked:
@@ -300,6 +347,49 @@ def _class_reader(name: str) -> Read:
     return read
 
 
+def _at_once(name: str, r: Reader) -> Read | None:
+    """Return how to read a further value of a fixed class; None if not all headers inside are known."""
+    headers = tuple((inner, h) for inner in inside(name) if (h := r.headers.get(_slot(inner))) is not None)
+    return _reader_of_shape(name, headers)
+
+
+def _shape_at(name: str, r: Reader) -> Shape | None:
+    """Return the shape of a fixed class; None if not all headers inside are known."""
+    return _shape(
+        name, tuple((inner, h) for inner in inside(name) if (h := r.headers.get(_slot(inner))) is not None)
+    )
+
+
+@cache
+def _shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Shape | None:
+    made = shape(name, dict(headers), {inner for inner, _ in headers})
+    return None if made is None or made.expected else made
+
+
+@cache
+def _reader_of_shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Read | None:
+    made = _shape(name, headers)
+    if made is None:
+        return None
+    unknown: list[tuple[int, Any] | None] = [None] * made.ids
+    unpack, size, n, numbering, numbers, build = (
+        made.code.unpack_from, made.code.size, made.ids, made.numbering, made.numbers, made.build,
+    )  # fmt: skip
+
+    def read(r: Reader) -> Any:
+        parts = unpack(r.data, r.at)
+        r.at += size
+        if n:
+            first = len(r.objects)
+            if numbering(parts) != tuple(range(first, first + n)):
+                msg = f"a {name} with other object ids than usual"
+                raise FormatError(msg)
+            r.objects += unknown
+        return build(numbers(parts))
+
+    return read
+
+
 def _read_base(r: Reader, obj: Any, name: str) -> None:
     """Read the base class of an object into it."""
     tracked, version = r.enter(_slot(name))
@@ -309,11 +399,11 @@ def _read_base(r: Reader, obj: Any, name: str) -> None:
         msg = "a base class that stands for an earlier object"
         raise FormatError(msg)
     if obj is not None:
-        _read_members(r, obj, name, version)
+        _read_members(r, obj, _read_plan(name, version))
 
 
-def _read_members(r: Reader, obj: Any, name: str, version: int) -> None:
-    for code, names, of in _plan(name, version):
+def _read_members(r: Reader, obj: Any, plan: tuple[tuple[Any, ...], ...]) -> None:
+    for code, names, of in plan:
         if code is not None:
             values = code.unpack_from(r.data, r.at)
             r.at += code.size
@@ -324,13 +414,13 @@ def _read_members(r: Reader, obj: Any, name: str, version: int) -> None:
         elif names is None:
             _read_base(r, obj, of)
         else:
-            setattr(obj, names, _reader(of)(r))
+            setattr(obj, names, of(r))
 
 
 def _read_record(r: Reader, name: str, version: int) -> Any:
     cls = record(name)
     obj = cls.__new__(cls)
-    _read_members(r, obj, name, version)
+    _read_members(r, obj, _read_plan(name, version))
     return obj
 
 
@@ -345,18 +435,21 @@ def _read_key(r: Reader, name: str, version: int) -> Any:
         r.at += code.size
         return KEYS[name](*code.unpack_from(r.data, r.at - code.size))
     members = _Members()
-    _read_members(r, members, name, version)
+    _read_members(r, members, _read_plan(name, version))
     return KEYS[name](**vars(members))
 
 
 def _read_only(r: Reader, name: str, version: int) -> Any:
     """Read the bases, which have no data, and then the one value of a class."""
     value = None
-    for _, member, of in _plan(name, version):
-        if member is None:
+    for code, member, of in _read_plan(name, version):
+        if code is not None:
+            *_, value = code.unpack_from(r.data, r.at)
+            r.at += code.size
+        elif member is None:
             _read_base(r, None, of)
         else:
-            value = _reader(of)(r)
+            value = of(r)
     return value
 
 
@@ -374,24 +467,66 @@ def _read_tree(r: Reader, name: str, version: int) -> Tree:
 
 def _vector_reader(of: Vector) -> Read:
     if isinstance(of.of, str) and of.of in DTYPES:
-        dtype = np.dtype(DTYPES[of.of])
-        return lambda r: r.array(dtype, r.size(dtype.itemsize))
+        return _numbers_reader(np.dtype(DTYPES[of.of]))
     slot = _slot(of)
     element = of.of
     simple = element if isinstance(element, str) and element in CLASSES else ""
     masks = bool(simple) and [field.type for field in CLASSES[simple].at(0)] == [Custom("bits")]
+    structs = bool(simple) and kind(simple) in {"record", "key"}
+    first_plain = structs and plain(simple, 0) is not None
+    keys = bool(simple) and kind(simple) == "key"
+    each = _reader(element)
 
     def read(r: Reader) -> Any:
-        _begin(r, slot)
+        if r.headers.get(slot) != (0, 0):
+            _begin(r, slot)
         n = r.size()
-        if simple and kind(simple) in {"record", "key"} and (not n or n > 1 or plain(simple, 0) is not None):
+        if structs and (not n or n > 1 or first_plain):
             values = _read_block(r, simple, n)
             if values is not None:
                 return values
         if n and masks and r.headers.get(_slot(element)) == (0, 0):
             return _read_bits(r, n)
-        each = _reader(element)
+        if n > 2 and keys and r.quick:
+            return [each(r), *_read_keys(r, simple, n - 1)]
         return [each(r) for _ in range(n)]
+
+    return read
+
+
+def _read_keys(r: Reader, name: str, n: int) -> list[Any]:
+    """Read n keys of a kind whose headers are known."""
+    each = _reader(name)
+    made = _shape_at(name, r)
+    cls = KEYS[name]
+    if made is None or made.ids > 1 or len(made.code.format) - 1 != made.ids + len(cls._fields):
+        return [each(r) for _ in range(n)]
+    end = r.at + n * made.code.size
+    if end > r.end:
+        msg = f"{n} {name} of {made.code.size} bytes where {r.end - r.at} are left"
+        raise FormatError(msg)
+    rows = list(made.code.iter_unpack(r.data[r.at : end]))
+    keys = list(map(tuple.__new__, repeat(cls), map(made.numbers, rows)))
+    if made.ids:
+        first = len(r.objects)
+        if [row[0] for row in rows] != list(range(first, first + n)):
+            msg = f"{name} with other object ids than usual"
+            raise FormatError(msg)
+        r.objects += [None] * n
+    r.at = end
+    return keys
+
+
+def _numbers_reader(dtype: np.dtype[Any]) -> Read:
+    width = dtype.itemsize
+
+    def read(r: Reader) -> Any:
+        n = r.size(width)
+        if n == 0:  # as most are
+            return np.empty(0, dtype)
+        values = np.frombuffer(r.data, dtype, n, r.at).copy()
+        r.at += n * width
+        return values
 
     return read
 
@@ -460,29 +595,45 @@ def _pair_slot(of: Map) -> int:
 
 def _map_reader(of: Map) -> Read:
     slot, pair = _slot(of), _pair_slot(of)
-    element = of.value.of if isinstance(of.value, Vector) and isinstance(of.value.of, str) else ""
-    blocks = (
+    key, value = _reader(of.key), _reader(of.value)
+    number = struct.Struct("<" + CODES[of.value]) if isinstance(of.value, str) and of.value in CODES else None
+    shaped = of.key == "str" and isinstance(of.value, str) and of.value in CLASSES and fixed(of.value)
+    wrap = _wrapped(of.value)
+    inner = str(wrap.of) if wrap is not None else ""
+    arrays = (
         isinstance(of.key, str)
         and of.key in KEYS
-        and element in CLASSES
-        and plain(element, 0) is not None
-        and plain(element, CLASSES[element].version) is not None
+        and (
+            inner in DTYPES
+            or (
+                inner in CLASSES
+                and plain(inner, 0) is not None
+                and plain(inner, CLASSES[inner].version) is not None
+            )
+        )
     )
-    key_name, element_slot = str(of.key), _slot(element) if blocks else -1
 
     def read(r: Reader) -> dict[Any, Any]:
         _begin(r, slot)
-        key, value = _reader(of.key), _reader(of.value)
+        n = r.size()
         out: dict[Any, Any] = {}
-        n, tried = r.size(), not blocks
+        if r.quick and arrays and n:
+            return _read_map_of_arrays(r, of, inner, n)
         for i in range(n):
-            if not tried and i and element_slot in r.headers:
-                tried = True  # all headers are behind: what is left has one form
-                found = _read_map_of_blocks(r, of, key_name, element, n - i)
-                if found is not None:
-                    out.update(found)
-                    break
+            if i == 1 and r.quick and r.headers[pair] == (0, 0):
+                break
             _begin(r, pair)
+            k = key(r)
+            out[k] = value(r)
+        else:
+            return out
+        if of.key == "str" and number is not None:
+            _read_numbers_by_name(r, number, n - 1, out)
+            return out
+        if shaped and (made := _shape_at(str(of.value), r)) is not None:
+            _read_shapes_by_name(r, str(of.value), made, n - 1, out)
+            return out
+        for _ in range(n - 1):
             k = key(r)
             out[k] = value(r)
         return out
@@ -490,80 +641,177 @@ def _map_reader(of: Map) -> Read:
     return read
 
 
-def _read_map_of_blocks(r: Reader, of: Map, key_name: str, name: str, n: int) -> dict[Any, Any] | None:
-    """Read n keys, each with structs of numbers, at once; None, and nothing read, if any is not in the usual form.
-
-    All headers are known. The arrays of the keys are parts of one.
-    """
-    slot = _slot(key_name)
-    tracked, version = r.headers.get(slot, (0, 0))
-    plan = _plan(key_name, version) if version <= CLASSES[key_name].version else ()
-    struct_tracked, struct_version = r.headers[_slot(name)]
-    block = _block(name, struct_version, struct_tracked)
-    if not (
-        tracked == 1
-        and block is not None
-        and (block[2] <= struct_tracked or r.headers.get(_slot("I3FrameObject")) == (1, 0))
-        and r.headers.get(_pair_slot(of), (1, 0))[0] == r.headers.get(_slot(of.value), (1, 0))[0] == 0
-        and len(plan) == 1
-        and plan[0][0] is not None
-        and plan[0][2] is None
-    ):
-        return None
-    stored, dtype, ids = block
-    head = struct.Struct(f"<I{plan[0][0].format[1:]}I")
-    make, unpack, data, size, end = KEYS[key_name]._make, head.unpack_from, r.data, head.size, r.end
-    at, first, stride = r.at, len(r.objects), stored.itemsize
-    number = first
-    keys, begins, counts = [], [], []
+def _read_shapes_by_name(r: Reader, name: str, made: Shape, n: int, out: dict[str, Any]) -> None:
+    """Read n names, each with a value of one size, into a dict."""
+    data, at, end, objects = r.data, r.at, r.end, r.objects
+    length, value, width, ids = _U32.unpack_from, made.code.unpack_from, made.code.size, made.ids
+    numbering, numbers, build = made.numbering, made.numbers, made.build
+    first = len(objects)
     for _ in range(n):
-        if at + size > end:
-            return None
-        found = unpack(data, at)
-        count = found[-1]
-        at += size
-        if found[0] != number or count * stride > end - at:
-            return None
-        keys.append(make(found[1:-1]))
-        begins.append(at)
-        counts.append(count)
-        at += count * stride
-        number += 1 + count * ids
-    many = np.array(counts)
-    stops = np.cumsum(many)
-    inside = np.arange(int(stops[-1])) - np.repeat(stops - many, many)  # which of its key each struct is
-    places = np.repeat(np.array(begins), many) + inside * stride
-    rows = (
-        np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), stride)[places]
-        if places.size
-        else (np.empty((0, stride), np.uint8))
-    )
-    values = rows.view(stored)[:, 0]
-    before = first + 1 + np.arange(n) + (stops - many) * ids  # objects before the structs of each key
-    for i in range(ids):
-        if not (values[f"#{i}"] == np.repeat(before, many) + inside * ids + i).all():
-            return None
-    out = np.empty(values.size, dtype)
-    for member in dtype.names or ():
-        out[member] = values[member]
-    whole = table(out)
+        stop = at + 4 + length(data, at)[0]
+        if stop > end:
+            msg = "a text that reaches beyond the object"
+            raise FormatError(msg)
+        parts = value(data, stop)
+        if ids and numbering(parts) != tuple(range(first, first + ids)):
+            msg = f"a {name} with other object ids than usual"
+            raise FormatError(msg)
+        out[data[at + 4 : stop].decode("utf-8", "surrogateescape")] = build(numbers(parts))
+        first += ids
+        at = stop + width
+    objects += [None] * (n * ids)
     r.at = at
-    for key, count in zip(keys, counts, strict=True):
-        r.objects.append((slot, key))
-        r.objects += [None] * (count * ids)
-    part = np.ndarray.__getitem__
-    return {
-        key: part(whole, slice(stop - count, stop))
-        for key, count, stop in zip(keys, counts, stops.tolist(), strict=True)
-    }
+
+
+def _wrapped(of: Type) -> Vector | None:
+    """Return the vector that a type is, bare or as a class that is nothing else."""
+    if isinstance(of, str) and of in CLASSES and kind(of) == "record" and len(CLASSES[of].fields) == 2:
+        base, only = CLASSES[of].fields
+        if base.type == "I3FrameObject" and is_base(base) and only.name == "value":
+            of = only.type
+    return of if isinstance(of, Vector) and isinstance(of.of, str) else None
+
+
+def _read_numbers_by_name(r: Reader, number: struct.Struct, n: int, out: dict[str, Any]) -> None:
+    """Read n names, each with a number, into a dict."""
+    data, at, end = r.data, r.at, r.end
+    length, value, width = _U32.unpack_from, number.unpack_from, number.size
+    for _ in range(n):
+        stop = at + 4 + length(data, at)[0]
+        if stop > end:
+            msg = "a text that reaches beyond the object"
+            raise FormatError(msg)
+        out[data[at + 4 : stop].decode("utf-8", "surrogateescape")] = value(data, stop)[0]
+        at = stop + width
+    r.at = at
+
+
+def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]:
+    """Read n keys, each with numbers or structs of numbers, whose arrays are parts of one."""
+    key_name, vector = str(of.key), _wrapped(of.value)
+    key, value_slot = _reader(of.key), _slot(vector)
+    whole_class = of.value if isinstance(of.value, str) else ""
+    whole_slot = _slot(whole_class)
+    out: dict[Any, Any] = {}
+    stored: np.dtype[Any]
+    dtype: np.dtype[Any]
+    stored = dtype = np.dtype(DTYPES.get(name, "u1"))
+    ids = count = of_value = 0
+    first_key: Any = None
+    while n:  # until all headers are behind
+        _begin(r, _pair_slot(of))
+        first_key = key(r)
+        if whole_class:
+            of_value = len(r.objects)
+            tracked, version = r.headers.get(whole_slot) or r.enter(whole_slot)
+            if version > CLASSES[whole_class].version or (tracked and r.track() is not None):
+                raise _OpaqueError
+            _read_base(r, None, "I3FrameObject")
+            of_value = len(r.objects) - of_value
+        if name not in DTYPES:
+            _begin(r, value_slot)
+        count = r.size()
+        n -= 1
+        if name in DTYPES:
+            break
+        if count:
+            tracked, version = r.headers.get(_slot(name)) or r.enter(_slot(name))
+            block = _block(name, version, tracked) if version <= CLASSES[name].version else None
+            if block is None or (block[2] > tracked and r.headers.get(_slot("I3FrameObject")) != (1, 0)):
+                msg = f"{name} version {version} is not read at once"
+                raise FormatError(msg)
+            stored, dtype, ids = block
+            break
+        if whole_class:
+            msg = f"a {whole_class} without elements before all others is not read at once"
+            raise FormatError(msg)
+        out[first_key] = _read_block(r, name, 0)
+    if not count and not n and first_key in out:
+        return out
+    made = _shape_at(key_name, r)
+    headers = r.headers
+    if (
+        made is None
+        or made.ids > 1
+        or len(made.code.format) - 1 != made.ids + len(KEYS[key_name]._fields)
+        or headers[_pair_slot(of)] != (0, 0)
+        or headers.get(value_slot, (0, 0)) != (0, 0)
+        or headers.get(whole_slot, (0, 0))[0]
+    ):
+        msg = f"{key_name} in a form that is not read at once"
+        raise FormatError(msg)
+    head = struct.Struct(f"{made.code.format}{'I' * of_value}I")
+    cls, of_key, last = KEYS[key_name], made.ids, -1 - of_value
+    new, unpack, width, data, end, stride = (
+        tuple.__new__, head.unpack_from, head.size, r.data, r.end, stored.itemsize,
+    )  # fmt: skip
+    number = first = len(r.objects)
+    keys, counts, pieces, gaps = [first_key], [count], [], []
+    at = r.at
+    for _ in range(n):
+        stop = at + count * stride
+        pieces.append(data[at:stop])
+        found = unpack(data, stop)
+        number += count * ids
+        if of_key:
+            if found[0] != number:
+                msg = f"a {key_name} with another object id than usual"
+                raise FormatError(msg)
+            gaps.append(number - first)
+            number += 1
+        for i in range(of_value):
+            if found[last + i] != number:
+                msg = f"a {whole_class} with another object id than usual"
+                raise FormatError(msg)
+            gaps.append(number - first)
+            number += 1
+        count = found[-1]
+        keys.append(new(cls, found[of_key:last]))
+        counts.append(count)
+        at = stop + width
+    stop = at + count * stride
+    number += count * ids
+    if stop > end:
+        msg = f"{count} {name} where {end - at} bytes are left"
+        raise FormatError(msg)
+    pieces.append(data[at:stop])
+    r.at = stop
+    values = np.frombuffer(b"".join(pieces), stored)
+    if ids:
+        expected = np.arange(first, number, dtype=np.uint32)
+        if gaps:
+            expected = np.delete(expected, gaps)
+        for i in range(ids):
+            if not np.array_equal(values[f"#{i}"], expected[i::ids]):
+                msg = f"{name} with other object ids than usual"
+                raise FormatError(msg)
+    whole: npt.NDArray[Any]
+    if dtype.names is None:
+        whole = values.copy()
+    else:
+        copied = np.empty(values.size, dtype)
+        for member in dtype.names:
+            copied[member] = values[member]
+        whole = table(copied)
+    r.objects += [None] * (number - first)
+    part, begin = np.ndarray.__getitem__, 0
+    make: Any = record(whole_class) if whole_class else None
+    for k, size in zip(keys, counts, strict=True):
+        out[k] = array = part(whole, slice(begin, begin + size))
+        if make is not None:
+            out[k] = obj = make.__new__(make)
+            obj.value = array
+        begin += size
+    return out
 
 
 def _pair_reader(of: Pair) -> Read:
     slot = _slot(of)
+    first, second = _reader(of.first), _reader(of.second)
 
     def read(r: Reader) -> tuple[Any, Any]:
         _begin(r, slot)
-        return _reader(of.first)(r), _reader(of.second)(r)
+        return first(r), second(r)
 
     return read
 
@@ -616,14 +864,17 @@ def _pointer_reader(of: Pointer) -> Read:
 
 def _variant_reader(of: Variant) -> Read:
     slot = _slot(of)
+    readers = [_reader(alternative) for alternative in of.of]
 
     def read(r: Reader) -> Any:
-        _begin(r, slot)
-        which = r.number(_I32)
-        if not 0 <= which < len(of.of):
-            msg = f"alternative {which} of {len(of.of)}"
+        if r.headers.get(slot) != (0, 0):
+            _begin(r, slot)
+        which = _I32.unpack_from(r.data, r.at)[0]
+        r.at += 4
+        if not 0 <= which < len(readers):
+            msg = f"alternative {which} of {len(readers)}"
             raise FormatError(msg)
-        return Alternative(which, _reader(of.of[which])(r))
+        return Alternative(which, readers[which](r))
 
     return read
 
@@ -1003,15 +1254,21 @@ _BITS_HEAD: Final = struct.Struct("<HB")
 
 def _read_bits(r: Reader, n: int) -> list[npt.NDArray[np.bool_]]:
     """Read n masks after each other; they are parts of one array."""
-    begin, spans = r.at, []
+    begin = at = r.at
+    data, end, head, spans = r.data, r.end, _BITS_HEAD.unpack_from, []
     for _ in range(n):
-        size, padding = _BITS_HEAD.unpack(r.take(3))
+        size, padding = head(data, at)
         if padding > 8 or padding > 8 * size:
+            r.at = at
             msg = f"{padding} unused bits in a mask of {size} bytes"
             raise FormatError(msg)
-        first = 8 * (r.at - begin)
-        r.take(size)
+        first = 8 * (at + 3 - begin)
+        at += 3 + size
         spans.append((first, first + 8 * size - padding, padding))
+    if at > end:
+        msg = f"masks of {at - begin} bytes where {end - begin} are left"
+        raise FormatError(msg)
+    r.at = at
     packed = np.frombuffer(r.data, np.uint8, r.at - begin, begin)
     bits = np.unpackbits(packed, bitorder="little").view(np.bool_)
     return [bits[a:b] if padding < 8 else bits[a:b].view(_SpareByte) for a, b, padding in spans]
@@ -1276,15 +1533,26 @@ def decode(blob: bytes) -> FrameObject:
     >>> decode(encode(new("I3MapStringInt", {"a": 1})))
     {'a': 1}
     """
+    blob = bytes(blob)
+    known = _OPENINGS.get(blob[: 20 + blob[4]] if len(blob) > 4 else b"")
+    if known is not None:
+        obj = known.read(blob)
+        if obj is not None:
+            return obj
+    return _decode(blob)
+
+
+def _decode(blob: bytes) -> FrameObject:
+    """Make the object that a blob holds, one value after another."""
     name = class_name(blob)
     version = blob[9 + len(name.encode("utf-8", "surrogateescape"))]
     if name not in CLASSES:
-        return UnknownObject(name, version, bytes(blob))
-    reader = Reader(bytes(blob))
+        return UnknownObject(name, version, blob)
+    reader = Reader(blob)
     try:
         obj = _reader(ROOT)(reader)
     except _OpaqueError:
-        return UnknownObject(name, version, bytes(blob))
+        return UnknownObject(name, version, blob)
     except (FormatError, struct.error, RecursionError) as err:
         what = str(err) if isinstance(err, FormatError) else "its bytes end in the middle"
         what = "it is nested too deeply" if isinstance(err, RecursionError) else what
@@ -1297,7 +1565,109 @@ def decode(blob: bytes) -> FrameObject:
         msg = f"{name} version {version} cannot be in a frame by itself"
         raise FormatError(msg)
     obj.versions = reader.versions()
+    _learn(name, reader)
     return obj
+
+
+MOST_OPENINGS: Final = 1000
+"""How many ways in which blobs begin are remembered."""
+MOST_SHAPES: Final = 4
+"""How many forms of one class are remembered where its objects have one size."""
+
+
+class _Opening:
+    """How blobs go on that begin with the same class, version and base.
+
+    Attributes
+    ----------
+    at : int
+        Where the members begin.
+    headers, types
+        What is known there.
+    """
+
+    __slots__ = ("at", "headers", "read_rest", "shapes", "types")
+
+    def __init__(self, name: str, version: int, base: Header) -> None:
+        slot, base_slot = _slot(name), _slot("I3FrameObject")
+        self.at = 20 + len(name)
+        self.headers = {_ROOT_SLOT: (0, 1), slot: (1, version), base_slot: base}
+        self.types = {_ROOT_SLOT: 0, base_slot: 1, slot: 2}
+        self.shapes: list[tuple[Shape, Versions]] = []
+        plan = _read_plan(name, version)[1:]
+        self.read_rest: Read
+        if kind(name) == "record":
+            cls = record(name)
+
+            def read_record(r: Reader) -> Any:
+                obj = cls.__new__(cls)
+                _read_members(r, obj, plan)
+                return obj
+
+            self.read_rest = read_record
+        else:
+            ((_, _, only),) = plan
+            self.read_rest = (
+                (lambda r: FrameMap(name, only(r)))
+                if kind(name) == "map"
+                else (lambda r: Tree(name, *only(r)))
+            )
+
+    def read(self, blob: bytes) -> FrameObject | None:
+        """Make the object of such a blob; None where it is not as usual, or damaged."""
+        obj: Any
+        for made, versions in self.shapes:
+            obj = made.read(blob)
+            if obj is not None:
+                obj.versions = dict(versions)
+                return obj
+        r = Reader(blob, quick=True)
+        r.at = self.at
+        r.headers, r.types = self.headers.copy(), self.types.copy()
+        r.objects = [None, None]
+        try:
+            obj = self.read_rest(r)
+        except (FormatError, struct.error, RecursionError, _OpaqueError):
+            return None
+        if r.at != r.end:
+            return None
+        obj.versions = r.versions()
+        return obj
+
+
+_OPENINGS: Final[dict[bytes, _Opening]] = {}
+
+
+def _learn(name: str, r: Reader) -> None:
+    """Remember how a blob begins that was read to its end."""
+    slot, base_slot = _slot(name), _slot("I3FrameObject")
+    (tracked, version), base = r.headers[slot], r.headers.get(base_slot, (0, 0))
+    at = 20 + len(name.encode("utf-8", "surrogateescape"))
+    opening = (
+        b"\0\1\2\0" + _U32.pack(at - 20) + r.data[8 : at - 12]
+        + bytes((tracked, min(version, 255))) + _U32.pack(0) + bytes((base[0], min(base[1], 255))) + _U32.pack(1)
+    )  # fmt: skip
+    plan = _plan(name, version)
+    if (
+        (tracked, base) != (1, (1, 0))
+        or not r.data.startswith(opening)
+        or at > 275
+        or plan[0] != (None, None, "I3FrameObject")
+        or (kind(name) != "record" and len(plan) != 2)
+    ):
+        return
+    known = _OPENINGS.get(opening)
+    if known is None:
+        if len(_OPENINGS) >= MOST_OPENINGS:
+            _OPENINGS.clear()
+        known = _OPENINGS[opening] = _Opening(name, version, base)
+    if fixed(name) and kind(name) == "record" and all(made.read(r.data) is None for made, _ in known.shapes):
+        headers = {of: h for s, h in r.headers.items() if isinstance(of := _TYPES[s], str)}
+        found = shape(name, headers, {name, "I3FrameObject"}, opening=opening, first=2)
+        if found is not None and found.read(r.data) is not None:
+            if len(known.shapes) >= MOST_SHAPES:
+                known.shapes.clear()
+            known.shapes.append((found, r.versions()))
 
 
 def encode(obj: FrameObject) -> bytes:

@@ -9,18 +9,20 @@ import numpy as np
 
 from icecol.i3.container import Batch
 from icecol.i3.events import mix, new_order
-from icecol.i3.pulses import I32, OK, PulseBatch, PulseResolver
+from icecol.i3.pulses import F32, F64, I32, OK, Bytes, PulseResolver
 from icecol.i3.resolve import PulseSeries
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """One key in all frames of a stop."""
+    """One key in all frames of a stop: where the pulses of each frame begin and end, nowhere where there are none."""
 
-    status: list[int]
-    offsets: list[int]
+    places: list[tuple[int, int] | None]
     omkey: I32
-    pulses: PulseBatch
+    time: F64
+    charge: F32
+    width: F32
+    flags: Bytes
 
 
 class BatchPulses:
@@ -39,7 +41,7 @@ class BatchPulses:
         Keys that frames asked for so far; noted here.
     """
 
-    __slots__ = ("_batch", "_found", "_order", "_resolvers", "_wanted", "foreign")
+    __slots__ = ("_batch", "_found", "_order", "_resolvers", "_stops", "_wanted", "foreign")
 
     def __init__(
         self, batch: Batch, order: Sequence[int], foreign: Collection[object], wanted: set[str]
@@ -47,8 +49,9 @@ class BatchPulses:
         self._batch: Batch | None = batch
         self._order, self._wanted = order, wanted
         self.foreign = foreign
-        self._resolvers: dict[str, tuple[PulseResolver, dict[int, int]]] = {}
-        self._found: dict[tuple[str, str], _Series] = {}
+        self._stops = batch.stop.tolist()
+        self._resolvers: dict[int, PulseResolver] = {}
+        self._found: dict[tuple[int, str], _Series] = {}
 
     def close(self) -> None:
         """Let go of the batch: nothing is answered from now on."""
@@ -58,41 +61,47 @@ class BatchPulses:
 
     def series(self, i: int, key: str) -> PulseSeries | None:
         """Return the pulses of frame i; None where they cannot be given, whatever the reason."""
-        if self._batch is None:
-            return None
-        if key not in self._wanted:
-            self._wanted.add(key)
-            return None
-        stop = chr(self._batch.stop[i])
-        resolver, rows = self._resolver(self._batch, stop)
-        row = rows[i]
-        found = self._found.get((stop, key))
+        found = self._found.get((self._stops[i], key))
         if found is None:
-            made = resolver.series(key)
-            found = _Series(made.status.tolist(), made.offsets().tolist(), made.omkey(), made)
-            self._found[stop, key] = found
-        if found.status[row] != OK:
+            if self._batch is None:
+                return None
+            if key not in self._wanted:
+                self._wanted.add(key)
+                return None
+            found = self._resolved(self._batch, self._stops[i], key)
+        place = found.places[i]
+        if place is None:
             return None
         # copies: a frame may change its arrays, or keep them when the batch is gone
-        a, b = found.offsets[row], found.offsets[row + 1]
-        all_of = found.pulses
+        a, b = place
         return PulseSeries(
             found.omkey[a:b].copy(),
-            all_of.time[a:b].copy(),
-            all_of.charge[a:b].copy(),
-            all_of.width[a:b].copy(),
-            all_of.flags[a:b].copy(),
+            found.time[a:b].copy(),
+            found.charge[a:b].copy(),
+            found.width[a:b].copy(),
+            found.flags[a:b].copy(),
         )
 
     def asked(self, i: int) -> Collection[str]:
         """Return all keys that the series of frames like frame i may refer to; some more can be among them."""
-        return () if self._batch is None else self._resolver(self._batch, chr(self._batch.stop[i]))[0].asked
+        return () if self._batch is None else self._resolver(self._batch, self._stops[i]).asked
 
-    def _resolver(self, batch: Batch, stop: str) -> tuple[PulseResolver, dict[int, int]]:
+    def _resolved(self, batch: Batch, stop: int, key: str) -> _Series:
+        resolver = self._resolver(batch, stop)
+        made = resolver.series(key)
+        offsets = made.offsets().tolist()
+        places: list[tuple[int, int] | None] = [None] * len(self._stops)
+        for i, status, a, b in zip(
+            resolver.events.frames.tolist(), made.status.tolist(), offsets, offsets[1:], strict=False
+        ):
+            if status == OK:
+                places[i] = a, b
+        found = self._found[stop, key] = _Series(places, made.omkey(), *made.leaves())
+        return found
+
+    def _resolver(self, batch: Batch, stop: int) -> PulseResolver:
         if stop not in self._resolvers:
             order = new_order()
             order[: len(self._order)] = np.array(self._order, np.int64)
-            events = mix(batch, stop, order)
-            rows = {i: row for row, i in enumerate(events.frames.tolist())}
-            self._resolvers[stop] = PulseResolver(events), rows
+            self._resolvers[stop] = PulseResolver(mix(batch, chr(stop), order))
         return self._resolvers[stop]

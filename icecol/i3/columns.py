@@ -793,17 +793,20 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
         first = int(left[0])
         try:
             name, version = class_of(buf, int(at[first]), int(size[first]))
+            compile_class(name, version, {})
+        except FormatError as err:
+            alike = _opens_alike(buf, at[left], size[left])
+            failed += [(int(j), str(err)) for j in left[alike]]
+            left = left[~alike]
+            continue
+        try:
             known = _VERSIONS.get((name, version))
             if known is None or first in probed:
                 known = _versions(name, version, buf, at, size, first, names)
             program = compile_class(name, version, known)
-        except FormatError as err:
-            # the same is true of all blobs with this opening
-            head = buf[at[first] : at[first] + min(int(size[first]), 64)].tobytes()
-            n = min(len(head), 10 + int.from_bytes(head[4:8], "little")) if len(head) >= 8 else len(head)
-            alike = np.array([buf[at[j] : at[j] + n].tobytes() == head[:n] for j in left])
-            failed += [(int(j), str(err)) for j in left[alike]]
-            left = left[~alike]
+        except FormatError as err:  # of a class inside, which the others may have in another version
+            failed.append((first, str(err)))
+            left = left[1:]
             continue
         side_by_side = runs if left.size == at.size else 1
         columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
@@ -828,6 +831,21 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
         empty = Program("", 0, {})
         results.append(Columns(empty, np.zeros(0, np.int64), [], [], names, failed))
     return results
+
+
+def _opens_alike(buf: Bytes, at: Ints, size: Ints) -> npt.NDArray[np.bool_]:
+    """Tell which blobs are refused by their opening for the same reason as the first: of its class, or as short."""
+    head = buf[at[0] : at[0] + min(int(size[0]), 300)].tobytes()
+    n = int.from_bytes(head[4:8], "little")
+    if len(head) >= 10 and head[:4] != b"\x00\x01\x02\x00":
+        least, shown = 10, head[:4]
+    elif len(head) >= 10 and n > 256:
+        least, shown = 10, head[:8]
+    elif len(head) >= n + 14:
+        least, shown = n + 14, head[: n + 10]
+    else:  # cut; whole ones begin in the same way
+        return (size == size[0]) & np.array([buf[i : i + len(head)].tobytes() == head for i in at])
+    return (size >= least) & np.array([buf[i : i + len(shown)].tobytes() == shown for i in at])
 
 
 _VERSIONS: dict[tuple[str, int], dict[str, int]] = {}

@@ -9,6 +9,7 @@ keys in the same order, the pair that followed last time is tried first, as one 
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in th
 
 CHECKSUM: Final = "checksum does not match the content"
 """What is said of a frame with a wrong checksum."""
+
+_LOOKS: Final = 16
+"""How often each byte may be looked at where frames are searched for behind damage, a largest frame apart."""
+_ALWAYS: Final = 1 << 12
+"""Bytes that are looked at all the same, so that small frames are found behind whatever."""
 
 _MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
 
@@ -441,6 +447,20 @@ def _room(frames: Ints, objects: Ints, count: Ints, *, force: bool = False) -> t
     return frames, objects
 
 
+def _remove(frames: Ints, objects: Ints, count: Ints, wrong: list[int]) -> None:
+    """Take some of the walked frames out of the tables, with their objects."""
+    n, m = int(count[0]), int(count[1])
+    keep = np.ones(n, np.bool_)
+    keep[[i for i in wrong if i < n]] = False
+    sizes = np.diff(np.append(frames[:n, 3], m))
+    begin = int(frames[0, 3]) if n else 0
+    kept = objects[begin:m][np.repeat(keep, sizes)]
+    rest = frames[:n][keep]
+    rest[:, 3] = begin + np.cumsum(np.append(0, sizes[keep]))[:-1]
+    frames[: rest.shape[0]], objects[begin : begin + kept.shape[0]] = rest, kept
+    count[:] = rest.shape[0], begin + kept.shape[0]
+
+
 def _batch(
     buf: Bytes,
     frames: Ints,
@@ -502,6 +522,7 @@ class Scanner:
         self._lost_daq = False
         self._old_era = True  # versions 1 to 3 have no tag: only where one was before, or at the begin
         self._stream_error: str | None = None
+        self._looked = 0  # bytes of what looked like frames behind damage, and were none
 
     def _fill(self, upto: int) -> None:
         """Read until the buffer holds `upto` bytes or the stream ends."""
@@ -548,27 +569,37 @@ class Scanner:
             while True:
                 before = int(count[0])
                 frames, objects, (why, at, bad) = self._walk(pos, self._have, frames, objects, count, 1 << 60)
-                checked = self._check(frames, before, int(count[0]))
-                if checked > before:
-                    self._old_era = False
-                    orphan += self._orphans(frames[before:checked, 1])
-                    offsets += (base + frames[before:checked, 0]).tolist()
-                    indices += range(self.n_frames, self.n_frames + checked - before)
-                    self.n_frames += checked - before
-                if checked < count[0]:
-                    # A wrong checksum: the frame goes, and all that was walked after it is walked again.
-                    frame = frames[checked].copy()
-                    count[0], count[1] = checked, frame[3]
-                    self._damage(base + int(frame[0]), CHECKSUM)
-                    pos, dropped = self._resync(int(frame[0]), int(frame[6]))
-                    base += dropped
-                    continue
+                wrong: list[int] = []  # frames with a wrong checksum
+                begin, n = before, int(count[0])
+                for checked in itertools.chain(self._wrong(frames, before, n), (n,)):
+                    if checked > begin:
+                        self._old_era = False
+                        orphan += self._orphans(frames[begin:checked, 1])
+                        offsets += (base + frames[begin:checked, 0]).tolist()
+                        indices += range(self.n_frames, self.n_frames + checked - begin)
+                        self.n_frames += checked - begin
+                    if checked < n:
+                        self._damage(base + int(frames[checked, 0]), CHECKSUM)
+                        wrong.append(checked)
+                        if not self._follows(int(frames[checked, 6])):
+                            break
+                        begin = checked + 1
+                if wrong:
+                    frame = frames[wrong[-1]].copy()
+                    lost = not self._follows(int(frame[6]))
+                    if lost:
+                        count[0], count[1] = wrong[-1], frame[3]
+                    _remove(frames, objects, count, wrong)
+                    if lost:  # its size may be wrong as well: what was walked after it is walked again
+                        pos, dropped = self._resync(int(frame[0]))
+                        base += dropped
+                        continue
                 pos = at
                 if why == _BAD:
                     self._damage(
                         base + pos, f"no valid frame (byte {base + bad} is not what a frame has there)"
                     )
-                    pos, dropped = self._resync(pos, 0)
+                    pos, dropped = self._resync(pos)
                     base += dropped
                     continue
                 if why == _OLD:
@@ -586,7 +617,7 @@ class Scanner:
                         # step == 0: more bytes are needed
                     else:
                         self._damage(base + pos, "no frame begins here (tag '[i3]' expected)")
-                        pos, dropped = self._resync(pos, 0)
+                        pos, dropped = self._resync(pos)
                         base += dropped
                         continue
                 # more bytes are needed for the frame at pos
@@ -595,7 +626,7 @@ class Scanner:
                         why_not = self._stream_error or "the file ends in the middle of this frame"
                         self._stream_error = None
                         self._damage(base + pos, why_not)
-                        pos, dropped = self._resync(pos, 0)
+                        pos, dropped = self._resync(pos)
                         base += dropped
                         continue
                     break
@@ -603,7 +634,7 @@ class Scanner:
                     break
                 if self._have - pos > MAX_FRAME:
                     self._damage(base + pos, f"frame claims more than {MAX_FRAME} bytes")
-                    pos, dropped = self._resync(pos, 0)
+                    pos, dropped = self._resync(pos)
                     base += dropped
                     continue
                 self._fill(self._have + max(_STEP, min(self._have - pos, 1 << 28)))
@@ -631,10 +662,10 @@ class Scanner:
     ) -> tuple[Ints, Ints, tuple[int, int, int]]:
         return _walk(self._buf, self.names, self._tray, pos, end, frames, objects, count, max_frames)
 
-    def _check(self, frames: Ints, begin: int, end: int, *, always: bool = False) -> int:
-        """Return the first frame of begin..end with a wrong checksum (end: all are right)."""
+    def _wrong(self, frames: Ints, begin: int, end: int, *, always: bool = False) -> Iterator[int]:
+        """Yield the frames of begin..end with a wrong checksum."""
         if not (self._verify or always):
-            return end
+            return
         buf = self._buf
         for i, (version, body, stop) in enumerate(frames[begin:end, [2, 4, 5]].tolist(), begin):
             if version == 6:
@@ -644,8 +675,13 @@ class Scanner:
             else:
                 continue
             if _STORED.unpack_from(buf, stop)[0] != right:  # type: ignore[arg-type]
-                return i
-        return end
+                yield i
+
+    def _follows(self, end: int) -> bool:
+        """Tell whether a frame, or nothing, begins where another one ends: then its size is right."""
+        return (end + 4 <= self._have and self._buf[end : end + 4].tobytes() == TAG) or (
+            self._eof and end >= self._have
+        )
 
     def _orphans(self, stops: Ints) -> list[bool]:
         """Tell which frames are physics frames between a damage and the next DAQ frame."""
@@ -661,19 +697,14 @@ class Scanner:
         self.n_frames += 1
         self._lost_daq = True
 
-    def _resync(self, bad: int, end: int) -> tuple[int, int]:
-        """Find the next right frame after the damaged one at `bad` (that claims to end at `end`).
+    def _resync(self, bad: int) -> tuple[int, int]:
+        """Find the next right frame after the damaged one at `bad`.
 
         Returns
         -------
         pos, dropped
             Where it begins, and how many bytes of the buffer before it were thrown away.
         """
-        if end and (
-            (end + 4 <= self._have and self._buf[end : end + 4].tobytes() == TAG)
-            or (self._eof and end >= self._have)
-        ):
-            return end, 0
         at = base = bad + 1
         dropped = 0
         data = b""
@@ -699,12 +730,17 @@ class Scanner:
             at = base + found
             while True:
                 count = np.zeros(2, np.int64)
-                frames, objects, (why, _, _) = self._walk(at, self._have, frames, objects, count, 1)
+                # What looks like a frame is looked at whole, and may be made to reach over many others that look so.
+                left = MAX_FRAME + _LOOKS * self.n_bytes - self._looked
+                end = min(self._have, at + max(left, _ALWAYS))
+                frames, objects, (why, _, stopped) = self._walk(at, end, frames, objects, count, 1)
                 if count[0] > 0:
-                    if self._check(frames, 0, 1, always=True) == 1:
+                    if not any(True for _ in self._wrong(frames, 0, 1, always=True)):
                         return at, dropped
+                    self._looked += int(frames[0, 6]) - at
                     break
-                if why != _MORE or self._eof or self._have - at > MAX_FRAME:
+                self._looked += (end if why == _MORE else stopped) - at
+                if why != _MORE or self._eof or self._have - at > MAX_FRAME or end < self._have:
                     break
                 self._fill(self._have + max(1 << 16, self._have - at))
             at += 1

@@ -7,6 +7,7 @@ in the stream wins.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,3 +114,37 @@ def mix(batch: Batch, stop: str, order: Ints) -> Events:
     table = np.full((frames.size, max(len(keys), 1)), -1, np.int32)
     _mix(letters, batch.first, batch.pair, key_of, row_of, order, table)
     return Events(batch, frames, dict(keys), np.asfortranarray(table))
+
+
+@njit(cache=True, nogil=True)
+def _row_sizes(table: Matrix, size: Ints) -> Ints:
+    out = np.zeros(table.shape[0], np.int64)
+    for k in range(table.shape[1]):
+        for row in range(table.shape[0]):
+            if table[row, k] >= 0:
+                out[row] += size[table[row, k]]
+    return out
+
+
+def pieces(events: Events, times: float = 4.0) -> Iterator[Events]:
+    """Cut events into runs of rows that have objects of at most `times` the size of the batch, or into single rows.
+
+    Many rows may inherit one large object, and each row of a table has values of its own. Objects of geometry,
+    calibration, status and simulation frames are not counted, as they do not become columns of events.
+    """
+    batch = events.batch
+    counts = np.repeat(~np.isin(batch.stop, np.frombuffer(b"IGCDS", np.uint8)), np.diff(batch.first))
+    sizes = _row_sizes(events.table, np.where(counts, batch.size, 0))
+    most = times * max(int((batch.end - batch.begin).sum()), 1)
+    ends = np.cumsum(sizes)
+    begin = 0
+    while begin < events.n:
+        before = ends[begin - 1] if begin else 0
+        end = max(int(np.searchsorted(ends, before + most, side="right")), begin + 1)
+        if begin == 0 and end >= events.n:
+            yield events
+            return
+        rows = np.zeros(events.n, np.bool_)
+        rows[begin:end] = True
+        yield events.select(rows)
+        begin = end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -77,46 +77,73 @@ class Layout:
 class Stored:
     """A frame as it is in a file, with entries for those of its objects that were asked for.
 
+    It reads its bytes where the file was read to, and keeps them itself only once they are to be overwritten there:
+    most frames are gone by then.
+
     Parameters
     ----------
     stop : str
     layout : Layout
-    span : bytes
-        All of the frame.
-    places : array of i64
-        Begin and end of each object in the span.
+    place : (bytes-like, int, int, array of i64, array of i64, int)
+        A buffer, where the frame begins and ends in it; begin and size of objects in it, and which of them is the
+        frame's first.
     checked : bool
         Whether its checksum is known to be right.
     """
 
-    __slots__ = ("checked", "entries", "layout", "places", "span", "stop")
+    __slots__ = ("__weakref__", "_place", "checked", "entries", "layout", "stop")
 
-    def __init__(
-        self, stop: str, layout: Layout, span: bytes, places: npt.NDArray[np.int64], *, checked: bool
-    ) -> None:
-        self.stop, self.layout, self.span, self.places, self.checked = stop, layout, span, places, checked
+    def __init__(self, stop: str, layout: Layout, place: Place, *, checked: bool) -> None:
+        self.stop, self.layout, self.checked = stop, layout, checked
+        self._place = place
         self.entries: dict[int, _Entry] = {}
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        kept = ("stop", "layout", "checked", "entries")
+        return None, {name: getattr(self, name) for name in kept} | {"_place": self._own_place()}
+
+    def _own_place(self) -> Place:
+        buf, begin, end, at, size, first = self._place
+        mine = slice(first, first + len(self.layout.pairs))
+        return bytes(buf[begin:end]), 0, end - begin, at[mine] - begin, size[mine].copy(), 0
+
+    def keep(self) -> None:
+        """Take its bytes out of the buffer."""
+        self._place = self._own_place()
+
+    def span(self, number: int = -1) -> bytes:
+        """Return the bytes of an object by its number, of all of the frame by default."""
+        while True:
+            place = self._place
+            buf, begin, end, at, size, first = place
+            if number >= 0:
+                begin = int(at[first + number])
+                end = begin + int(size[first + number])
+            found = bytes(buf[begin:end])
+            if (
+                self._place is place
+            ):  # else another thread reads on, and these may be the bytes of a later frame
+                return found
 
     def entry(self, number: int) -> _Entry:
         """Return an object by its number."""
         found = self.entries.get(number)
         if found is None:
-            begin, end = self.places[number].tolist()
-            found = _Entry(self.stop, self.layout.pairs[number][1], self.span[begin:end])
+            found = _Entry(self.stop, self.layout.pairs[number][1], self.span(number))
             self.entries[number] = found
         return found
 
-    def as_written(self) -> bool:
-        """Tell whether the frame in the file is what `encode_frame` makes of its objects, byte by byte."""
-        sizes = int((self.places[:, 1] - self.places[:, 0]).sum())
-        return (
-            self.checked
-            and self.layout.canonical
-            and self.span.startswith(_HEAD)
-            and len(self.span) == len(_HEAD) + 9 + self.layout.names_size + sizes
-        )
+    def as_written(self) -> bytes | None:
+        """Return the frame in the file, if that is what `encode_frame` makes of its objects, byte by byte."""
+        if not (self.checked and self.layout.canonical):
+            return None
+        _, _, _, _, size, first = self._place
+        n = len(_HEAD) + 9 + self.layout.names_size + int(size[first : first + len(self.layout.pairs)].sum())
+        span = self.span()
+        return span if len(span) == n and span.startswith(_HEAD) else None
 
 
+Place = tuple["bytes | memoryview", int, int, npt.NDArray[np.int64], npt.NDArray[np.int64], int]
 _HEAD: Final = TAG + b"\6\0\0\0\0\0"
 
 
@@ -138,6 +165,7 @@ class _Own:
 
 _Place = tuple[_Own, int | _Entry]
 _NOTHING: Final = _Own({})
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 def _place(key: str, holders: Iterable[_Own]) -> _Place | None:
@@ -188,15 +216,8 @@ class Frame(MutableMapping[str, Any]):
         self._own = own
         self._mixed = _NOTHING  # its own objects when it was mixed: what they covered then stays covered
         self._lenders: tuple[_Own, ...] = ()
-        self._hidden: frozenset[str] = frozenset()  # taken out, though a lender has it
+        self._hidden = _NONE  # taken out, though a lender has it
         self._read: tuple[BatchPulses, int, _Own, tuple[_Own, ...]] | None = None
-
-    @classmethod
-    def of(cls, stored: Stored) -> Self:
-        """Make the frame of what is stored in a file."""
-        frame = cls.__new__(cls)
-        frame._begin(stored.stop, _Own(stored.layout.numbers, stored))
-        return frame
 
     def share(self, pulses: BatchPulses, i: int) -> None:
         """Say that the frame, as it is now, is frame `i` of a batch whose pulses are resolved together."""
@@ -341,9 +362,9 @@ class Frame(MutableMapping[str, Any]):
             stored is not None
             and own.entries is stored.layout.numbers
             and self.stop == stored.stop
-            and stored.as_written()
+            and (span := stored.as_written()) is not None
         ):
-            return stored.span
+            return span
         entries = [(key, self._entry(key)) for key in own.entries]
         return encode_frame(self.stop, [(key, e.type_name, e.blob) for key, e in entries])
 
@@ -403,10 +424,17 @@ class Mixer:
     def mix(self, frame: Frame) -> Frame:
         """Give a frame what it inherits, and keep it in force for those after it."""
         frame._lenders = tuple([own for stop, own in self._kept.items() if stop != frame.stop])
-        frame._mixed, frame._hidden = frame._own, frozenset()
+        frame._mixed, frame._hidden = frame._own, _NONE
         if frame.stop not in {"P", "I"}:
             self._kept[frame.stop] = frame._own
         return frame
+
+    def frame(self, stored: Stored) -> Frame:
+        """Make the frame of what is stored in a file, and mix it."""
+        frame = Frame.__new__(Frame)
+        frame.stop, frame._read = stored.stop, None
+        frame._own = _Own(stored.layout.numbers, stored)
+        return self.mix(frame)
 
     def forget(self, stop: str) -> None:
         """Take the frame of a stop out of force: after damage it is not known whether it still is."""

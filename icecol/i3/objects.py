@@ -207,7 +207,12 @@ class Table(np.ndarray[Any, np.dtype[Any]]):
 
 def table(values: npt.NDArray[Any]) -> Table:
     """Give a structured array its members as attributes."""
-    return values.view(np.dtype((Row, values.dtype))).view(Table)
+    return values.view(_rows(values.dtype)).view(Table)
+
+
+@cache
+def _rows(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype((Row, dtype))
 
 
 def pair_dtype(of: RawPairs) -> np.dtype[Any]:

@@ -289,6 +289,9 @@ class _Compiler:
     def enter(self, layout: Class) -> int:
         own = layout.name == self.layout.name  # a class inside itself: one header, so one version
         version = self.program.version if own else self.program.versions.get(layout.name, layout.version)
+        if version > layout.version:
+            msg = f"{layout.name} version {version} is newer than the newest known, {layout.version}"
+            raise FormatError(msg)
         self.header(layout.name, tracking=int(layout.tracked), version=version)
         if layout.tracked:
             self.emit(ID)

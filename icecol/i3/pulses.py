@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +53,7 @@ PARENT: Final = 7
 REST: Final = 8
 CALIBRATION: Final = 9
 MANY: Final = 10
+ORDER: Final = 11
 
 MOST_CLASSES: Final = 64
 """How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
@@ -66,7 +68,8 @@ REASONS: Final = {
     PARENT: "its source is absent or damaged",
     REST: "bytes are left over after the last member",
     CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
-    MANY: "a union lists more pulses than can be meant",
+    MANY: "a union, or rows that share a source, list more pulses than can be meant",
+    ORDER: "its sensors are not in order",
 }
 
 
@@ -175,15 +178,13 @@ def _pulse_size(version: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _map(
-    buf: Bytes, at: Ints, size: Ints, head: Bytes, write: bool, status: Ints, rows: Ints, om: I32, sensors: Ints,
+    buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
     """Read pulse maps; return the numbers of sensors and pulses."""
     n_om = n_pulse = 0
     for i in range(at.size):
         rows[i] = n_om
-        if write and status[i] != OK:
-            continue
         begin_om, begin_pulse = n_om, n_pulse
         pos, end = at[i], at[i] + size[i]
         bad = OK
@@ -205,6 +206,7 @@ def _map(
         om_version = np.int64(-1)
         version = np.int64(-1)
         stride = np.int64(0)
+        last = np.int64(0)
         for key in range(n):
             first = key == 0
             if bad != OK:
@@ -240,6 +242,11 @@ def _map(
             if string < -32768 or string > 32767 or number > 255:
                 bad = KEY
                 break
+            packed = string << 16 | number << 8 | pmt
+            if not first and packed <= last:
+                bad = ORDER
+                break
+            last = packed
             if first:
                 if pos + 2 > end:
                     bad = CUT
@@ -265,40 +272,38 @@ def _map(
             if m > 0 and m > (end - pos) // stride:
                 bad = CUT
                 break
-            if write:
-                om[n_om] = np.int32(string << 16 | number << 8 | pmt)
-                sensors[n_om] = n_pulse
+            om[n_om] = np.int32(packed)
+            sensors[n_om] = n_pulse
             n_om += 1
             for _ in range(m):
                 if np.int64(load_u32(buf, pos)) != next_id:
                     bad = ALIAS
                     break
                 next_id += 1
-                if write:
-                    p = pos + 4
-                    if version == 3:
-                        time[n_pulse] = load_f64(buf, p)
-                        charge[n_pulse] = load_f32(buf, p + 8)
-                        width[n_pulse] = load_f32(buf, p + 12)
-                        flags[n_pulse] = buf[p + 16]
-                    elif version == 2:
-                        time[n_pulse] = np.float64(load_f32(buf, p))
-                        charge[n_pulse] = load_f32(buf, p + 4)
-                        width[n_pulse] = load_f32(buf, p + 8)
-                        flags[n_pulse] = buf[p + 12]
-                    else:
-                        time[n_pulse] = load_f64(buf, p)
-                        charge[n_pulse] = np.float32(load_f64(buf, p + 12))
-                        width[n_pulse] = np.float32(load_f64(buf, p + 20))
-                        source = load_i32(buf, p + 28) if version == 1 else np.int32(-1)
-                        flag = 0
-                        if source == 0:
-                            flag = 3
-                        elif source in (1, 10):
-                            flag = 5
-                        elif source in (5, 50):
-                            flag = 4
-                        flags[n_pulse] = flag
+                p = pos + 4
+                if version == 3:
+                    time[n_pulse] = load_f64(buf, p)
+                    charge[n_pulse] = load_f32(buf, p + 8)
+                    width[n_pulse] = load_f32(buf, p + 12)
+                    flags[n_pulse] = buf[p + 16]
+                elif version == 2:
+                    time[n_pulse] = np.float64(load_f32(buf, p))
+                    charge[n_pulse] = load_f32(buf, p + 4)
+                    width[n_pulse] = load_f32(buf, p + 8)
+                    flags[n_pulse] = buf[p + 12]
+                else:
+                    time[n_pulse] = load_f64(buf, p)
+                    charge[n_pulse] = np.float32(load_f64(buf, p + 12))
+                    width[n_pulse] = np.float32(load_f64(buf, p + 20))
+                    source = load_i32(buf, p + 28) if version == 1 else np.int32(-1)
+                    flag = 0
+                    if source == 0:
+                        flag = 3
+                    elif source in (1, 10):
+                        flag = 5
+                    elif source in (5, 50):
+                        flag = 4
+                    flags[n_pulse] = flag
                 n_pulse += 1
                 pos += stride
         if bad == OK and pos != end:
@@ -307,28 +312,36 @@ def _map(
             status[i] = bad
             n_om, n_pulse = begin_om, begin_pulse
     rows[at.size] = n_om
-    if write:
-        sensors[n_om] = n_pulse
+    sensors[n_om] = n_pulse
     return n_om, n_pulse
 
 
-def _in_two_passes(
-    kernel: Any, args: tuple[Any, ...], status: Ints, source: tuple[Any, ...] = ()
+def _read(
+    kernel: Any,
+    args: tuple[Any, ...],
+    status: Ints,
+    most: tuple[int, int],
+    source: tuple[Any, ...] = (),
 ) -> PulseBatch:
-    """Run a reader once to check and count, then again to write into arrays of that size."""
+    """Run a reader on arrays for as many sensors and pulses as there can be at most.
+
+    What it does not fill of them is no memory in use: its pages are never touched.
+    """
     rows = np.zeros(status.size + 1, np.int64)
-    n_om, n = kernel(
-        *args, False, status, *source, rows, np.zeros(1, np.int32), np.zeros(1, np.int64), *_leaves(1)
-    )
-    out = (np.empty(n_om, np.int32), np.zeros(n_om + 1, np.int64), *_leaves(n))
-    kernel(*args, True, status, *source, rows, *out)
-    return PulseBatch(status, rows, *out)
+    om, sensors, leaves = np.empty(most[0], np.int32), np.empty(most[0] + 1, np.int64), _leaves(most[1])
+    n_om, n = kernel(*args, status, *source, rows, om, sensors, *leaves)
+    return PulseBatch(status, rows, om[:n_om], sensors[: n_om + 1], *(leaf[:n] for leaf in leaves))  # type: ignore[arg-type]
 
 
 def read_maps(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     """Read I3RecoPulseSeriesMap blobs, one a row."""
     head = opening("I3RecoPulseSeriesMap", 0)
-    return _in_two_passes(_map, (buf, at, size, head), np.zeros(at.size, np.int64))
+    most = int(size.sum()) // _LEAST
+    return _read(_map, (buf, at, size, head), np.zeros(at.size, np.int64), (most, most))
+
+
+_LEAST: Final = 17
+"""Bytes of the smallest sensor (object id, OMKey, size) and of the smallest pulse (object id, version 2) in a map."""
 
 
 def _leaves(n: int) -> tuple[F64, F32, F32, Bytes]:
@@ -353,7 +366,7 @@ def _bits(buf: Bytes, pos: int, end: int) -> tuple[int, int, int]:
 
 @njit(cache=True, nogil=True)
 def _mask(
-    buf: Bytes, at: Ints, size: Ints, skip: Ints, write: bool, status: Ints, p_status: Ints,
+    buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, p_status: Ints,
     p_rows: Ints, p_om: I32, p_sensors: Ints, p_time: F64, p_charge: F32, p_width: F32, p_flags: Bytes,
     rows: Ints, om: I32, sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
@@ -406,16 +419,14 @@ def _mask(
                 before = n_pulse
                 for b in range(n_bits):
                     if buf[bits + (b >> 3)] >> (b & 7) & 1:
-                        if write:
-                            time[n_pulse] = p_time[begin + b]
-                            charge[n_pulse] = p_charge[begin + b]
-                            width[n_pulse] = p_width[begin + b]
-                            flags[n_pulse] = p_flags[begin + b]
+                        time[n_pulse] = p_time[begin + b]
+                        charge[n_pulse] = p_charge[begin + b]
+                        width[n_pulse] = p_width[begin + b]
+                        flags[n_pulse] = p_flags[begin + b]
                         n_pulse += 1
                 if n_pulse > before:
-                    if write:
-                        om[n_om] = p_om[s]
-                        sensors[n_om] = before
+                    om[n_om] = p_om[s]
+                    sensors[n_om] = before
                     n_om += 1
         if bad == OK and used != n_element:
             bad = COUNT
@@ -425,8 +436,7 @@ def _mask(
             status[i] = bad
             n_om, n_pulse = begin_om, begin_pulse
     rows[at.size] = n_om
-    if write:
-        sensors[n_om] = n_pulse
+    sensors[n_om] = n_pulse
     return n_om, n_pulse
 
 
@@ -452,7 +462,8 @@ def _sources(buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, where:
 def apply_masks(buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, source: PulseBatch) -> PulseBatch:
     """Apply I3RecoPulseSeriesMapMask blobs to their source, row by row."""
     parent = (source.status, source.rows, source.om, source.sensors, *source.leaves())
-    return _in_two_passes(_mask, (buf, at, size, skip), status, parent)
+    most = source.om.size, source.time.size
+    return _read(_mask, (buf, at, size, skip), status, most, parent)
 
 
 # -- sensors in order -------------------------------------------------------------------------------------------------
@@ -645,7 +656,7 @@ def _overflow(buf: Bytes, word: int, n_words: int, base: int) -> tuple[int, int]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _superdst(
-    buf: Bytes, at: Ints, size: Ints, head: Bytes, write: bool, status: Ints, rows: Ints, om: I32, sensors: Ints,
+    buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
     """Unpack I3SuperDST blobs; return the numbers of sensors and pulses."""
@@ -654,8 +665,6 @@ def _superdst(
     stream = np.zeros((4, 4), np.int64)
     for i in range(at.size):
         rows[i] = n_om
-        if write and status[i] != OK:
-            continue
         begin_om, begin_pulse = n_om, n_pulse
         pos, end = at[i], at[i] + size[i]
         bad = OK
@@ -766,18 +775,15 @@ def _superdst(
             key = order[k] >> 32
             r = order[k] & 0xFFFFFFFF
             if key != last:
-                if write:
-                    om[n_om] = np.int32(key << 8)
-                    sensors[n_om] = n_pulse
+                om[n_om] = np.int32(key << 8)
+                sensors[n_om] = n_pulse
                 n_om += 1
                 last = key
             for p in range(readout[r], readout[r + 1]):
-                if write:
-                    time[n_pulse], charge[n_pulse], width[n_pulse], flags[n_pulse] = t[p], q[p], w[p], f[p]
+                time[n_pulse], charge[n_pulse], width[n_pulse], flags[n_pulse] = t[p], q[p], w[p], f[p]
                 n_pulse += 1
     rows[at.size] = n_om
-    if write:
-        sensors[n_om] = n_pulse
+    sensors[n_om] = n_pulse
     return n_om, n_pulse
 
 
@@ -816,7 +822,8 @@ def _separate(sensors: Ints, time: F64, width: F32) -> None:
 def read_superdst(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     """Unpack I3SuperDST blobs, one a row: sensors in key order, pulses in time order, overlaps removed."""
     head = opening("I3SuperDST", 1)
-    batch = _in_two_passes(_superdst, (buf, at, size, head), np.zeros(at.size, np.int64))
+    most = int(size.sum()) // 2  # each sensor and each pulse is a word of two bytes
+    batch = _read(_superdst, (buf, at, size, head), np.zeros(at.size, np.int64), (most, most))
     _sort_sensors(batch.sensors, *batch.leaves())
     _separate(batch.sensors, batch.time, batch.width)
     return batch
@@ -923,7 +930,19 @@ class PulseResolver:
         if objects.size < 2 or bool((np.diff(objects) > 0).all()):
             return read(batch.buf, batch.at[objects], batch.size[objects])
         unique, index = np.unique(objects, return_inverse=True)
-        return read(batch.buf, batch.at[unique], batch.size[unique]).take(index.astype(np.int64))
+        once = read(batch.buf, batch.at[unique], batch.size[unique])
+        few = self._few(once.listed(index))
+        taken = once.take(np.where(few, index, -1).astype(np.int64))
+        return PulseBatch(np.where(few, taken.status, MANY), *_parts(taken))
+
+    def _few(self, listed: Ints) -> npt.NDArray[np.bool_]:
+        """Tell which rows, from the first on, have together no more sensors and pulses than the batch has bytes.
+
+        A pulse takes two bytes at least; that every row has one series, and a union of two, is within that. What
+        is not may be of any size: rows that share a source and unions of unions stand for it in few bytes.
+        """
+        batch = self.events.batch
+        return np.cumsum(listed) <= max(MOST_PULSES, int((batch.end - batch.begin).sum()))
 
     def maps(self, key: str, rows: Ints) -> PulseBatch:
         """Read explicit pulse maps."""
@@ -970,6 +989,7 @@ class PulseResolver:
                 continue
             n = np.sum([self.series(s).listed(rows[mine]) for s in sources], axis=0)
             few = np.asarray(n <= MOST_PULSES)
+            few &= self._few(np.where(few, n, 0))
             if few.any():
                 parts.append((mine[few], unite([self.series(s).take(rows[mine[few]]) for s in sources])))
             if not few.all():
@@ -1170,7 +1190,9 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
         except FormatError:
             found = None
         keys = [k.string << 16 | k.om << 8 | k.pmt for k in found] if isinstance(found, FrameMap) else None
-        if keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
+        if keys is not None and not all(a < b for a, b in pairwise(keys)):
+            status[i] = ORDER
+        elif keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
             om.append(np.array(keys, np.int32))
             counts.append(np.array([len(hits) for hits in found.values()], np.int64))
             times += [np.asarray(hits["time"], np.float64) for hits in found.values()]

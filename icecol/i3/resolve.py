@@ -24,7 +24,11 @@ DEEPEST: Final = 100
 """How many masks over masks are followed."""
 
 MOST_PULSES: Final = 1 << 22
-"""How many pulses and photomultipliers a union may list: unions of unions could stand for any number in few bytes."""
+"""How many pulses and photomultipliers a union may list: unions of unions could stand for any number in few bytes.
+
+The pulses of one event in memory are then 90 MB, twice while they are sorted; a mask holds 2^19 pulses of a sensor, and
+the brightest events of a cubic kilometre have some 10^6 pulses in all.
+"""
 
 HIT_WIDTH: Final = np.float32(3.3)
 """Width given to hits that have no charge [ns]."""

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-
-import numpy as np
+from weakref import ReferenceType, ref
 
 from icecol.errors import DamagedFileError
 from icecol.i3.batch_pulses import BatchPulses
@@ -21,6 +20,9 @@ from icecol.i3.frame import Frame, Layout, Mixer, Stored
 
 MOST_LAYOUTS: Final = 1000
 """How many sets of keys are remembered."""
+
+BATCH_BYTES: Final = 8 << 20
+"""How much is read before frames are given: larger pieces cost page faults, smaller ones more calls."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -99,13 +101,15 @@ class I3File(Iterator[Frame]):
         layouts: dict[bytes, Layout] = {}
         lost = False  # the DAQ frame in force is not known
         with file:
-            scanner = Scanner(stream, verify=self._verify, tray=True)
+            scanner = Scanner(stream, verify=self._verify, tray=True, batch_bytes=BATCH_BYTES)
             for batch in scanner.batches():
                 order = [ord(stop) for stop in mixer.in_force()]
                 pulses = BatchPulses(batch, order, foreign, self._wanted)
+                given: list[ReferenceType[Stored]] = []
                 try:
                     index, orphans = batch.index.tolist(), batch.orphan.tolist()
                     for i, stored in _stored(batch, layouts, checked=self._verify):
+                        given.append(ref(stored))
                         if scanner.damages and not self._skip and scanner.damages[0].frame < index[i]:
                             break
                         if orphans[i]:
@@ -113,13 +117,16 @@ class I3File(Iterator[Frame]):
                         lost = orphans[i] or (lost and stored.stop != "Q")
                         if not stored.layout.unique:
                             pulses.close()
-                        frame = mixer.mix(Frame.of(stored))
+                        frame = mixer.frame(stored)
                         if not lost:
                             frame.share(pulses, i)
                         self.path, self.index, self.orphan = path, index[i], orphans[i]
                         yield frame
-                finally:
-                    pulses.close()  # the bytes of the batch are about to be overwritten
+                finally:  # the bytes of the batch are about to be overwritten
+                    pulses.close()
+                    for reference in given:
+                        if (alive := reference()) is not None:
+                            alive.keep()
                 if scanner.damages and not self._skip:
                     break
             if scanner.damages and not self._skip:
@@ -128,23 +135,20 @@ class I3File(Iterator[Frame]):
 
 
 def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Iterator[tuple[int, Stored]]:
-    """Copy the fresh frames of a batch out of its buffer, each with its number."""
+    """Give the fresh frames of a batch, each with its number."""
     pairs = batch.names.pairs()
-    buf = memoryview(batch.buf)  # type: ignore[arg-type]
+    buf: Any = memoryview(batch.buf)  # type: ignore[arg-type]
     first, begin, end = batch.first.tolist(), batch.begin.tolist(), batch.end.tolist()
-    at = batch.at - np.repeat(batch.begin, np.diff(batch.first))
-    places = np.stack([at, at + batch.size], axis=1)
-    for i, stop in enumerate(map(chr, batch.stop.tolist())):
-        if i < batch.fresh:
-            continue
-        objects = batch.pair[first[i] : first[i + 1]]
-        layout = layouts.get(name := objects.tobytes())
+    stops, names = batch.stop.tobytes().decode("latin-1"), batch.pair.tobytes()
+    at, size = batch.at, batch.size
+    for i in range(batch.fresh, len(stops)):
+        a, b = first[i], first[i + 1]
+        layout = layouts.get(name := names[8 * a : 8 * b])
         if layout is None:
             if len(layouts) > MOST_LAYOUTS:
                 layouts.clear()
-            layout = layouts[name] = Layout([pairs[j] for j in objects.tolist()])
-        span = bytes(buf[begin[i] : end[i]])
-        yield i, Stored(stop, layout, span, places[first[i] : first[i + 1]].copy(), checked=checked)
+            layout = layouts[name] = Layout([pairs[j] for j in batch.pair[a:b].tolist()])
+        yield i, Stored(stops[i], layout, (buf, begin[i], end[i], at, size, a), checked=checked)
 
 
 def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I3File:

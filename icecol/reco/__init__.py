@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from icecol.reco.angles import opening_angle
+from icecol.reco.angular_errors import cramer_rao, paraboloid
+from icecol.reco.cascade_fits import cascade_fit, cascade_likelihood
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.cherenkov import cherenkov
 from icecol.reco.cleaning import (
@@ -27,6 +29,8 @@ from icecol.reco.common_variables import (
     track_characteristics,
 )
 from icecol.reco.dom_sets import dom_set
+from icecol.reco.dom_summary import dom_summary
+from icecol.reco.energies import muon_energy, truncated_energy
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
@@ -42,6 +46,8 @@ from icecol.reco.vetoes import containment, deepcore_veto, hese_veto, i3_veto, l
 __all__ = [
     "Kernel",
     "Selection",
+    "cascade_fit",
+    "cascade_likelihood",
     "causal_qtot",
     "charge",
     "charge_range",
@@ -50,11 +56,13 @@ __all__ = [
     "clast",
     "common_variables",
     "containment",
+    "cramer_rao",
     "deepcore_veto",
     "delay_cleaning",
     "dipole_fit",
     "direct_hits",
     "dom_set",
+    "dom_summary",
     "dynamic_time_window",
     "event_expr",
     "explode_subevents",
@@ -74,7 +82,9 @@ __all__ = [
     "layer_veto",
     "linefit",
     "mpe_fit",
+    "muon_energy",
     "opening_angle",
+    "paraboloid",
     "seeded_rt",
     "select_doms",
     "slc_pulses",
@@ -88,5 +98,6 @@ __all__ = [
     "topological_split",
     "track_characteristics",
     "track_likelihood",
+    "truncated_energy",
     "with_features",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
+from icecol.errors import GeometryError
 from icecol.reco.features import Kernel
 from icecol.reco.kernels import charge as kernels
 
@@ -46,13 +48,30 @@ def homogenized_qtot(pulses: Pulses) -> pl.Expr:
 
     Field: value. A sensor counts if it is calibrated, has a relative efficiency of at most 1.1 and is not on
     string 79 or 80; one with half of the sum or more is then left out (so one sensor alone gives 0).
+
+    Raises
+    ------
+    GeometryError
+        The geometry has no relative efficiencies: it would be the charge of all sensors, DeepCore's too.
     """
+    _check_efficiencies(pulses)
     return _HOMOGENIZED(pulses)
 
 
 def causal_qtot(pulses: Pulses, vertex_time: str | pl.Expr, *, time_window: float = 5000.0) -> pl.Expr:
     """Return `homogenized_qtot` of the pulses in vertex_time <= t < vertex_time + time_window, times in ns.
 
-    Field: value. `vertex_time` is a column or an expression; where it is null or NaN, so is the value.
+    Field: value. `vertex_time` is a column or an expression; where it is null or NaN, so is the value. Raises as
+    `homogenized_qtot` does.
     """
+    _check_efficiencies(pulses)
     return _CAUSAL(pulses, vertex_time=vertex_time, time_window=float(time_window))
+
+
+def _check_efficiencies(pulses: Pulses) -> None:
+    if pulses.geometry is not None and np.isnan(pulses.geometry.relative_efficiency).all():
+        msg = (
+            "the geometry has no relative efficiencies, which tell the sensors of DeepCore from the others: give a GCD "
+            "file that has a calibration (C frame), or set the column `relative_efficiency`"
+        )
+        raise GeometryError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import polars as pl
 
@@ -11,10 +11,11 @@ from icecol.dataset.pulses import Pulses
 from icecol.reco.features import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import gradient_track_fit as gradient
+from icecol.reco.kernels import half_sphere_track_fit as half_sphere
 from icecol.reco.kernels import track_fit as kernels
 from icecol.reco.kernels.pandel import H2
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
-from icecol.reco.kernels.track_likelihood import MPE, MPE_PLAIN, SPE_1ST, SPE_ALL, SPEQ_ALL
+from icecol.reco.kernels.track_likelihood import MPE, MPE_ALL, MPE_PLAIN, PSA, SPE_1ST, SPE_ALL, SPEQ_ALL
 from icecol.reco.kernels.track_seed import T_FIRST, T_MEAN, T_NONE
 
 T = TypeVar("T")
@@ -25,10 +26,14 @@ FORMS: Final = {
     "SPEqAll": SPEQ_ALL,
     "MPE": MPE,
     "MPEPlain": MPE_PLAIN,
+    "MPEAll": MPE_ALL,
+    "PSA": PSA,
 }
 """What of the pulses of a sensor a likelihood takes."""
-MINIMIZERS: Final = {"simplex": kernels.track_fit, "BFGS": gradient.gradient_track_fit}
+MINIMIZERS: Final = ("simplex", "BFGS")
 """Minuit's simplex, or the quasi-Newton method with the gradient."""
+PARAMETRIZATIONS: Final = ("Simple", "HalfSphere")
+"""Zenith and azimuth, or two lengths across the direction of the seed."""
 TIME_SHIFTS: Final = {"TNone": T_NONE, "TMean": T_MEAN, "TFirst": T_FIRST}
 """How the time of a seed is set."""
 
@@ -36,12 +41,33 @@ _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _PARAMS = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
 _SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
 _FIELDS = {**dict.fromkeys(_PARTICLE, pl.Float64), "fit_status": pl.Int32, **_PARAMS}
-_FITS = {name: Kernel(fit, _FIELDS, events=_SEED) for name, fit in MINIMIZERS.items()}
+_FITS = {
+    ("simplex", "Simple"): Kernel(kernels.track_fit, _FIELDS, events=_SEED),
+    ("simplex", "HalfSphere"): Kernel(half_sphere.half_sphere_track_fit, _FIELDS, events=_SEED),
+    ("BFGS", "Simple"): Kernel(gradient.gradient_track_fit, _FIELDS, events=_SEED),
+}
+_WITH_GRADIENT = (SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN)
 _LIKELIHOOD = Kernel(
     kernels.event_likelihood,
     {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32},
     events=tuple(f"track_{member}" for member in _PARTICLE),
 )
+
+
+class FitSettings(TypedDict, total=False):
+    """What `mpe_fit` takes beside form and jitter: the keywords of `spe_fit`."""
+
+    iterations: int
+    noise: float
+    timing_error: float
+    energy: float
+    time_shift: str
+    max_mean_time_residual: float
+    parametrization: str
+    minimizer: str
+    tables: bool
+    tolerance: float
+    max_calls: int
 
 
 def spe_fit(
@@ -52,8 +78,11 @@ def spe_fit(
     form: str = "SPE1st",
     jitter: float = 15.0,
     noise: float = 1e-8,
+    timing_error: float = 0.0,
+    energy: float = 1000.0,
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
+    parametrization: str = "Simple",
     minimizer: str = "simplex",
     tables: bool = False,
     tolerance: float = 1e-4,
@@ -75,17 +104,27 @@ def spe_fit(
         Number of further fits, from the first result turned to directions of a Sobol sequence; the best is kept.
     form
         "SPE1st" for the first pulse of a sensor, "SPEAll" for all of them, "SPEqAll" for all to the power of their
-        charge, "MPE" for the first of as many photons as the charge says, "MPEPlain" for that with the integral of
-        the distribution without jitter.
+        charge, "MPE" for the first of as many photons as the charge of the sensor says, "MPEPlain" for that with the
+        integral of the distribution without jitter, "MPEAll" for each pulse as the first of as many as its own charge
+        says, "PSA" for the first of as many as a muon of that energy makes on average.
     jitter, noise
         Width (ns) of the Gaussian that blurs arrival times, and the density (1/ns) added for noise: 1e-8 is 10 Hz.
+    timing_error
+        By how many ns the clock of a sensor may be off, for MPE and MPEPlain: the likelihood is averaged over twice
+        that time.
+    energy
+        Energy of the muon (GeV), for PSA.
     time_shift, max_mean_time_residual
         "TFirst" sets the time of a seed so that no first pulse comes before direct light, but for those more than
         max_mean_time_residual ns below the mean; "TMean" so that the mean residual is 0; "TNone" keeps it.
+    parametrization
+        "Simple" varies zenith and azimuth, "HalfSphere" two lengths across the direction of the seed, from which a
+        result is then less than a right angle away.
     minimizer
         "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from three places and keeps the
         best. In simulated events of some 40 sensors its logl is that of the simplex, to 1e-3, or lower in 98 of 100,
         and lower by 0.1 or more in 16; it takes half of the time of the simplex (with the MPE forms as long).
+        Not for MPEAll, PSA, a timing error, or the half sphere.
     tables
         Look the density up in a table good to 5e-9 while minimising by the simplex. logl is computed at the end
         without it, with BFGS too.
@@ -111,21 +150,20 @@ def spe_fit(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> events = ic.with_features(ic.sim.toy(3), LineFit=ic.reco.improved_linefit(p), SPEFit=spe_fit(p))
     >>> events.select("SPEFit.fit_status", "SPEFit.ndof").collect().rows()
-    [(0, 19), (0, 13), (0, 46)]
+    [(0, 10), (0, 10), (0, 35)]
     """
-    return _fit(
+    if iterations < 0 or max_calls < 1:
+        msg = f"iterations must be 0 or more and max_calls 1 or more, found {iterations} and {max_calls}"
+        raise ValueError(msg)
+    return _fit(minimizer, parametrization)(
         pulses,
-        seed,
-        iterations=iterations,
-        form=form,
-        jitter=jitter,
-        noise=noise,
-        time_shift=time_shift,
-        max_mean_time_residual=max_mean_time_residual,
-        minimizer=minimizer,
-        tables=tables,
-        tolerance=tolerance,
-        max_calls=max_calls,
+        **dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
+        **likelihood(form, jitter, noise, timing_error, energy, gradient=minimizer == "BFGS"),
+        **moved(time_shift, max_mean_time_residual),
+        iterations=int(iterations),
+        tolerance=float(tolerance),
+        max_calls=int(max_calls),
+        table=frozen(pandel_table() if tables or minimizer == "BFGS" else EXACT),
     )
 
 
@@ -133,21 +171,15 @@ def mpe_fit(
     pulses: Pulses,
     seed: str = "SPEFit",
     *,
-    iterations: int = 0,
     form: str = "MPE",
     jitter: float = 4.0,
-    noise: float = 1e-8,
-    time_shift: str = "TFirst",
-    max_mean_time_residual: float = 1000.0,
-    minimizer: str = "simplex",
-    tables: bool = False,
-    tolerance: float = 1e-4,
-    max_calls: int = 1000,
+    **settings: Unpack[FitSettings],
 ) -> pl.Expr:
     """Return the track of largest likelihood for the time of the first of all photons at each sensor.
 
-    The density of the earliest of n photons, n the charge of the sensor, is n p(t) (1 - P(t))^(n - 1). Parameters
-    and fields are those of `spe_fit`; with the seed "SPEFit2" this is the MPEFit of level 2.
+    The density of the earliest of n photons, n the charge of the sensor, is n p(t) (1 - P(t))^(n - 1). This is
+    `spe_fit` with another form and jitter: further parameters and fields are as there. With the seed "SPEFit2" it is
+    the MPEFit of level 2.
 
     Examples
     --------
@@ -157,20 +189,7 @@ def mpe_fit(
     >>> ic.with_features(ic.sim.toy(3), **fits).select("MPEFit.fit_status").collect().to_series().to_list()
     [0, 0, 0]
     """
-    return _fit(
-        pulses,
-        seed,
-        iterations=iterations,
-        form=form,
-        jitter=jitter,
-        noise=noise,
-        time_shift=time_shift,
-        max_mean_time_residual=max_mean_time_residual,
-        minimizer=minimizer,
-        tables=tables,
-        tolerance=tolerance,
-        max_calls=max_calls,
-    )
+    return spe_fit(pulses, seed, form=form, jitter=jitter, **settings)
 
 
 def track_likelihood(
@@ -180,6 +199,8 @@ def track_likelihood(
     form: str = "MPE",
     jitter: float | None = None,
     noise: float = 1e-8,
+    timing_error: float = 0.0,
+    energy: float = 1000.0,
 ) -> pl.Expr:
     """Return -ln L of a given track: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`.
 
@@ -192,44 +213,69 @@ def track_likelihood(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, "MCPrimary", form="SPE1st"))
     >>> truth.select("L.ndof").collect().to_series().to_list()
-    [19, 13, 46]
+    [10, 10, 35]
     """
-    kind = _choice("form", form, FORMS)
-    if jitter is None:
-        jitter = 4.0 if kind >= MPE else 15.0
     columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
     return _LIKELIHOOD(
-        pulses, **columns, form=kind, jitter=float(jitter), noise=float(noise), ice=H2, table=frozen(EXACT)
+        pulses, **columns, **likelihood(form, jitter, noise, timing_error, energy), table=frozen(EXACT)
     )
 
 
-def _fit(pulses: Pulses, seed: str, **settings: Any) -> pl.Expr:
-    columns = dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True))
-    if settings["iterations"] < 0 or settings["max_calls"] < 1:
-        msg = (
-            f"iterations must be 0 or more and max_calls 1 or more, "
-            f"found {settings['iterations']} and {settings['max_calls']}"
-        )
+def likelihood(
+    form: str,
+    jitter: float | None,
+    noise: float,
+    timing_error: float = 0.0,
+    energy: float = 1000.0,
+    *,
+    gradient: bool = False,
+) -> dict[str, Any]:
+    """Return the arguments of a kernel that say which likelihood of a track it takes."""
+    kind = choice("form", form, FORMS)
+    if jitter is None:
+        jitter = 4.0 if form.startswith("MPE") else 15.0
+    if gradient and (timing_error > 0.0 or kind not in _WITH_GRADIENT):
+        msg = f"BFGS needs a gradient, which {form!r} {'with a timing error ' * (timing_error > 0.0)}has not"
         raise ValueError(msg)
-    minimizer = _choice("minimizer", settings["minimizer"], _FITS)
-    return minimizer(
-        pulses,
-        **columns,
-        form=_choice("form", settings["form"], FORMS),
-        jitter=float(settings["jitter"]),
-        noise=float(settings["noise"]),
-        ice=H2,
-        shift=_choice("time_shift", settings["time_shift"], TIME_SHIFTS),
-        max_mean_residual=float(settings["max_mean_time_residual"]),
-        iterations=int(settings["iterations"]),
-        table=frozen(pandel_table() if settings["tables"] or settings["minimizer"] == "BFGS" else EXACT),
-        tolerance=float(settings["tolerance"]),
-        max_calls=int(settings["max_calls"]),
-    )
+    blur = response(form, jitter, timing_error, energy)
+    return {"form": kind, "response": blur, "noise": float(noise), "ice": H2}
 
 
-def _choice(argument: str, name: str, choices: Mapping[str, T]) -> T:
+def response(form: str, jitter: float, timing_error: float, energy: float) -> tuple[float, float, float]:
+    """Return what a likelihood knows of sensors and light: jitter and error of the clock (ns), energy (GeV)."""
+    if timing_error > 0.0 and form not in {"MPE", "MPEPlain"}:
+        msg = f"a `timing_error` is for the forms MPE and MPEPlain, found {form!r}"
+        raise ValueError(msg)
+    if not energy > 0.0:
+        msg = f"`energy` must be above 0 GeV, found {energy}"
+        raise ValueError(msg)
+    return float(jitter), max(float(timing_error), 0.0), float(energy)
+
+
+def moved(time_shift: str, max_mean_time_residual: float) -> dict[str, Any]:
+    """Return the arguments of a kernel that say how a seed is moved in time."""
+    shift = choice("time_shift", time_shift, TIME_SHIFTS)
+    return {"shift": shift, "max_mean_residual": float(max_mean_time_residual)}
+
+
+def choice(argument: str, name: str, choices: Mapping[str, T]) -> T:
+    """Return what a name stands for.
+
+    Raises
+    ------
+    ValueError
+        There is no such name.
+    """
     if name not in choices:
         msg = f"`{argument}` must be one of {', '.join(choices)}, found {name!r}"
         raise ValueError(msg)
     return choices[name]
+
+
+def _fit(minimizer: str, parametrization: str) -> Kernel:
+    choice("minimizer", minimizer, dict.fromkeys(MINIMIZERS))
+    choice("parametrization", parametrization, dict.fromkeys(PARAMETRIZATIONS))
+    if (minimizer, parametrization) not in _FITS:
+        msg = f"{minimizer} knows no `parametrization` {parametrization!r}: take Simple, or the simplex"
+        raise ValueError(msg)
+    return _FITS[minimizer, parametrization]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +13,11 @@ import pyarrow as pa
 
 from icecol.convert import gcd as gcd_tables
 from icecol.convert.geometry import from_objects
-from icecol.convert.i3 import ROW_GROUP_BYTES, Conversion, Outcome, Tables, check_streams, tell
+from icecol.convert.i3 import Conversion, Outcome, Tables, check_streams, tell
 from icecol.dataset import writer as writers
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
+from icecol.dataset.parts import PartWriter
 from icecol.dataset.scan import open_dataset
 from icecol.i3.container import Batch, Names, scan
 from icecol.i3.frame import Frame
@@ -52,16 +54,17 @@ class Book:
         detector = self.detector
         waiting = _Batches()
         events = self.path / writers.EVENTS
-        with writers.PartWriter(events, "part-tray", name=SOURCE, row_group_bytes=ROW_GROUP_BYTES) as writer:
+        with PartWriter(events, "part-tray") as writer:
+            append = partial(writer.append, name=SOURCE)
             for frame in frames:
                 waiting.add(frame)
                 if waiting.size >= BATCH_BYTES:
-                    tables.take(waiting.batch(), writer.append)
+                    tables.take(waiting.batch(), append)
                 if detector is None and frame.stop in "QP" and "I3Geometry" in frame:
                     objects = {key: frame[key] for key in gcd_tables.KEYS if key in frame}
                     detector = from_objects(objects), gcd_tables.tables_of(objects)
                 yield frame
-            tables.take(waiting.batch(), writer.append)
+            tables.take(waiting.batch(), append)
         outcome = Outcome(SOURCE, tables.events, tables.streams, tables.stops, (), has_geometry=False)
         check_streams(self.conversion, [outcome])
         source = Source(
@@ -72,10 +75,10 @@ class Book:
             events=tables.events,
             messages=tuple(tables.messages()),
         )
-        parts = tuple(
-            replace(part, path=f"{writers.EVENTS}/{part.path}", sources=(SOURCE,)) for part in writer.parts
-        )
-        record = writers.Record(source, parts, writer.schema, tables.simulated())
+        parts = tuple(replace(part, path=f"{writers.EVENTS}/{part.path}") for part in writer.parts)
+        simulated = tables.simulated()
+        simulation = {} if simulated is None else {SOURCE: simulated}
+        record = writers.Record((source,), parts, writer.schema, writer.origins, simulation)
         settings = {**self.conversion.settings(), **self.settings}
         writers.complete(self.path, [record], settings, *(detector or (Geometry.nominal(), {})))
         tell(open_dataset(self.path))
@@ -145,7 +148,7 @@ def book(
     >>> tray = tray.add(lambda frame: len(frame.pulses("SRTInIcePulses")) >= 30)
     >>> summary = tray.add(ic.tray.book(path, keys="MCPrimary")).run()
     >>> ic.open_dataset(path).rows
-    16
+    14
     """
     at = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
     detector = (

@@ -52,11 +52,12 @@ def dataset(tmp_path):
     for i, table in enumerate(tables):
         path = tmp_path / f"{i}.i3"
         path.touch()
-        with writers.part_writer(tmp_path / "d", path, {}) as writer:
-            writer.append(table)
+        with writers.part_writer(tmp_path / "d", [path], {}) as writer:
+            writer.append(table, str(path))
         status = {"status": "damaged", "messages": ("frame 7 at byte 99 is cut",)} if i else {}
-        row = pa.table({"I3CorsikaInfo.n_events": [5]}) if i else None
-        writers.record(tmp_path / "d", Source(str(path), 0, events=2, **status), {}, writer, simulation=row)
+        row = {str(path): pa.table({"I3CorsikaInfo.n_events": [5]})} if i else None
+        source = Source(str(path), 0, events=2, **status)
+        writers.record(tmp_path / "d", [source], {}, writer, simulation=row)
     writers.finish(tmp_path / "d", {})
     return open_dataset(tmp_path / "d")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import struct
 import sys
 import tarfile
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,6 +18,7 @@ from functools import partial
 from itertools import cycle, zip_longest
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from generated import VERSIONS, generate
@@ -23,12 +26,16 @@ from test_compression import PACK
 from test_container import frame_of_version_3, frame_of_version_4
 from test_pulses import compare, events_of, random_file
 
-from icecol.errors import DamagedFileError, FormatError
-from icecol.i3 import columns
-from icecol.i3.archive import decode, encode
+from icecol import convert
+from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaError
+from icecol.i3 import archive, columns
+from icecol.i3.archive import FrameMap, OMKey, Record, Tree, decode, encode, new, record
+from icecol.i3.classes import type_name
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
+from icecol.i3.frame import Frame
 from icecol.i3.old_frames import TAG
+from icecol.i3.resolve import PULSE
 from icecol.i3.stream import open_i3
 from icecol.i3.survey import survey
 
@@ -103,6 +110,40 @@ def run(n: int, seed: int = 0, target: str = "objects") -> Counter[str]:
 # -- objects ----------------------------------------------------------------------------------------------------------
 
 
+def outcome(ask: Callable[[], Any]) -> Any:
+    """Return what comes out, or the words of a refusal."""
+    try:
+        return ask()
+    except FormatError as err:
+        return str(err)
+
+
+def assert_alike(a: Any, b: Any) -> None:
+    """Hold two values to each other, with the types of all that is in them."""
+    assert type(a) is type(b), (a, b)
+    if isinstance(a, np.ndarray):
+        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    elif isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            assert_alike(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            assert_alike(one, other)
+    elif isinstance(a, Record):
+        for name in a.names:
+            assert_alike(getattr(a, name), getattr(b, name))
+    elif isinstance(a, float):
+        assert struct.pack("<d", a) == struct.pack("<d", b)
+    else:
+        assert a == b
+    if isinstance(a, Tree):
+        assert (a.depth, a.parent) == (b.depth, b.parent)
+    if isinstance(a, Record | FrameMap | Tree):
+        assert (a.i3class, a.versions) == (b.i3class, b.versions)
+
+
 def objects(rng: Random) -> Inputs:
     """Yield damaged objects of every class in every version."""
     for name, version in cycle(KINDS):
@@ -111,7 +152,8 @@ def objects(rng: Random) -> Inputs:
 
 
 def one_object(blob: bytes, told: Counter[str]) -> None:
-    """Decode one object, write it again, and read it as a column."""
+    """Decode one object in both ways, write it again, and read it as a column."""
+    assert_alike(outcome(lambda: decode(blob)), outcome(lambda: archive._decode(blob)))
     try:
         obj = decode(blob)
     except FormatError:
@@ -329,11 +371,150 @@ def one_batch(data: bytes, keys: list[str], told: Counter[str]) -> None:
     assert told["lenient"] == 0
 
 
+# -- conversion -------------------------------------------------------------------------------------------------------
+
+
+def event(rng: Random, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Make the frames of one event: a readout with pulses, and one or two physics frames with a bit of everything."""
+    pulses = {
+        OMKey(s, om): np.array([(rng.uniform(0, 1e4), rng.random(), 2.0, 7) for _ in range(n)], PULSE)
+        for s, om, n in [(1, 1, rng.randrange(4)), (1, 2, 0), (2, 60, rng.randrange(9))]
+    }
+    header = new(
+        "I3EventHeader", run_id=1, event_id=i, start_time=record("I3Time")(utc_year=2020, utc_daq_time=i)
+    )
+    yield "Q", {"I3EventHeader": header, "Pulses": new("I3RecoPulseSeriesMap", pulses), "Shared": number(rng)}
+    for sub in range(rng.randint(1, 2)):
+        masks = [np.array([rng.random() < 0.5 for _ in v], bool) for v in pulses.values()]
+        mask = new(
+            "I3RecoPulseSeriesMapMask", source="Pulses", key_mask=np.ones(3, bool), element_masks=masks
+        )
+        own = {
+            "Number": number(rng), "Count": new("I3Int", value=rng.randint(-9, 9)), "Mask": mask,
+            "Passed": new("I3Bool", value=rng.random() < 0.5), "Text": new("I3String", value=rng.choice("abc")),
+            "Weights": new("I3MapStringDouble", {n: rng.random() for n in rng.sample(["a", "bb", "ccc"], 2)}),
+            "List": new("I3VectorDouble", value=np.array([rng.random() for _ in range(rng.randrange(4))])),
+            "Track": new("I3Particle", energy=rng.random(), time=1.0, minor_id=sub),
+        }  # fmt: skip
+        chosen = {key: obj for key, obj in own.items() if rng.random() < 0.8}
+        header = new("I3EventHeader", run_id=1, event_id=i, sub_event_id=sub, sub_event_stream="InIceSplit")
+        yield "P", {"I3EventHeader": header, **chosen}
+
+
+def number(rng: Random) -> Any:
+    return new("I3Double", value=rng.choice((0.0, -1.5, 1e300, float("nan"), float("inf"))))
+
+
+SCALARS = {
+    "Number": "value",
+    "Shared": "value",
+    "Count": "value",
+    "Passed": "value",
+    "Text": "value",
+    "List": "value",
+}
+PARTS = ("energy", "time", "minor_id")
+
+
+def expected(frame: Frame) -> dict[str, Any]:
+    """Return what the row of a frame has at least; of what the plain reader refuses, that it is null."""
+    row: dict[str, Any] = {}
+    for key, member in SCALARS.items():
+        obj = outcome(lambda key=key: frame[key]) if key in frame else None  # type: ignore[misc]
+        row[f"{key}.{member}"] = None if obj is None or isinstance(obj, str) else getattr(obj, member, None)
+    track = outcome(lambda: frame["Track"]) if "Track" in frame else None
+    for part in PARTS:
+        row[f"Track.{part}"] = getattr(track, part, None) if isinstance(track, Record) else None
+    weights = outcome(lambda: frame["Weights"]) if "Weights" in frame else None
+    for name in ("a", "bb", "ccc"):
+        row[f"Weights.{name}"] = weights.get(name) if isinstance(weights, dict) else None
+    for key in ("Pulses", "Mask"):
+        try:
+            series = frame.pulses(key)
+        except IcecolError:
+            row |= {f"{key}.{m}": None for m in ("time", "charge", "omkey")}
+        else:
+            row |= {f"{key}.{m}": getattr(series, m) for m in ("time", "charge", "omkey")}
+    return row
+
+
+def same_value(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, np.ndarray):
+        return isinstance(found, list) and np.array(found, wanted.dtype).tobytes() == wanted.tobytes()
+    if isinstance(wanted, float) and isinstance(found, float):
+        return struct.pack("<d", found) == struct.pack("<d", wanted)
+    return type(found) is type(wanted) and bool(found == wanted)
+
+
+def conversions(rng: Random) -> Inputs:
+    """Yield damaged files of events; some of them have objects that are damaged in sound frames."""
+    while True:
+        events = [e for i in range(rng.randint(1, 5)) for e in event(rng, i)]
+        sound = {encode(obj) for _, objects in events for obj in objects.values()}
+        for _ in range(4):
+            frames = []
+            for stop, objects in events:
+                blobs = {key: encode(obj) for key, obj in objects.items()}
+                if rng.random() < 0.2:
+                    key = rng.choice(list(blobs))
+                    blobs[key] = damaged(rng, blobs[key]) or b"x"
+                frames.append(
+                    encode_frame(
+                        stop, [(key, type_name(objects[key].i3class), b) for key, b in blobs.items()]
+                    )
+                )
+            data = b"".join(frames)
+            if rng.random() < 0.5:
+                data = damaged_file(rng, data)
+            if rng.random() < 0.3:
+                data = PACK[rng.choice(list(PACK))](data)
+            yield data, partial(one_conversion, data, sound)
+
+
+def one_conversion(data: bytes, sound: set[bytes], told: Counter[str]) -> None:
+    """Convert a file with all keys: the rows are the plain frames, with all values of sound objects.
+
+    Of objects that are damaged columns may lack values that the plain reader finds, and have no others.
+    """
+    PATH.write_bytes(data)
+    out = PATH.with_suffix(".icecol")
+    shutil.rmtree(out, ignore_errors=True)
+    with open_i3(PATH, on_damage="skip") as found:
+        plain = [f for f in found if f.stop == "P" and not found.orphan]
+        frames = [expected(f) for f in plain]
+    refused: list[type] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # tells what is damaged
+            table = convert.i3(PATH, out, jobs=1, skip_damaged=True).scan().collect()
+    except IcecolError as err:
+        refused.append(type(err))
+    if refused:
+        told[refused[0].__name__] += 1
+        assert not frames or refused[0] is SchemaError
+        return
+    assert table.height == len(frames)
+    told["rows"] += len(frames)
+    for name in frames[0] if frames else ():
+        values = table[name].to_list() if name in table.columns else [None] * len(frames)
+        for value, row, frame in zip(values, frames, plain, strict=True):
+            wanted = row[name]
+            if value is None:
+                told["stricter" if wanted is not None else "null"] += 1
+                key = name.partition(".")[0]
+                read = [key, "Pulses"] if key == "Mask" else [key]
+                assert wanted is None or not {frame.raw(k) for k in read} <= sound, (name, wanted)
+            else:
+                assert same_value(value, wanted), (name, value, wanted)
+                told["values"] += 1
+
+
 TARGETS: dict[str, Callable[[Random], Inputs]] = {
     "objects": objects,
     "files": files,
     "compressed": compressed,
     "pulses": pulses,
+    "conversions": conversions,
 }
 
 

@@ -174,6 +174,8 @@ def lists_of(columns: Columns, i: int) -> list[Any]:
     elif leaf.kind == "name":
         start, size, arena = columns.names.start, columns.names.size, columns.names.arena
         values = [text(arena[start[k] : start[k] + size[k]].tobytes()) for k in values]
+    elif leaf.kind == "bool":
+        values = (values != 0).tolist()  # as a table has them; damaged bytes are any number
     else:
         values = values.tolist()
     while group:
@@ -474,6 +476,8 @@ def test_what_the_decoder_refuses_does_not_become_columns() -> None:
                 if not isinstance(obj, Record | FrameMap | Tree):
                     lenient[name] = lenient.get(name, 0) + 1
                     continue
+                if encode(obj) != bad[i]:
+                    continue  # a key twice in a map, which a dict does not show
                 for n, values in Flat(name, [obj]).out.items():
                     j = next((j for j, leaf in enumerate(columns.program.leaves) if leaf.name == n), None)
                     if j is not None and not columns.program.shape.startswith(("name", "var")):

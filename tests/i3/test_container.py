@@ -493,6 +493,64 @@ def test_several_damaged_places_are_several_damages() -> None:
     assert index == sorted(set(index))
 
 
+@pytest.mark.parametrize("batch_bytes", [1 << 20, 3000])
+def test_any_frames_with_wrong_checksums_are_left_out_and_nothing_else(batch_bytes: int) -> None:
+    frames = sample(400, seed=3)
+    data, starts = encode(frames)
+    damaged = bytearray(data)
+    rng = random.Random(4)
+    hurt = {k for k in range(400) if rng.random() < 0.4}
+    for k in hurt:
+        damaged[starts[k + 1] - 1] ^= 1
+    found, damages, orphans = scan(bytes(damaged), batch_bytes=batch_bytes)
+    assert found == [(starts[k], f) for k, f in enumerate(frames) if k not in hurt]
+    assert [(d.frame, d.offset) for d in damages] == [(k, starts[k]) for k in sorted(hurt)]
+    lost, wanted = False, []
+    for k, (stop, _) in enumerate(frames):
+        lost = k in hurt or (lost and stop != "Q")
+        wanted += [lost and stop == "P"] if k not in hurt else []
+    assert orphans == wanted
+
+
+def test_many_frames_with_wrong_checksums_take_as_long_as_right_ones() -> None:
+    """Each of them made all behind it be walked again: minutes for half a megabyte."""
+    wrong = bytearray(encode_frame("P", [("key", "type", b"blob")]))
+    wrong[-1] ^= 1
+    found, damages, _ = scan(bytes(wrong) * 20_000)
+    assert (len(found), len(damages)) == (0, 20_000)
+
+
+def fake(rest: int, n: int = 1) -> bytes:
+    """Make the begin of a frame of n objects, the first of them as large as `rest`."""
+    head = TAG + struct.pack("<IBBcI", 6, 0, 0, b"P", n)
+    return head + b"".join(struct.pack("<I", 1) + name for name in (b"k", b"t")) + struct.pack("<I", rest)
+
+
+def nested(n: int) -> bytes:
+    """Frames that all end with the file."""
+    size = len(fake(0))
+    return b"".join(fake((n - 1 - i) * size) for i in range(n))
+
+
+def chained(n: int) -> bytes:
+    """Frames that are objects of those before them, and have as many objects themselves."""
+    inner = TAG + struct.pack("<IBBcI", 6, 0, 0, b"P", 1 << 30)
+    return (inner + fake(len(inner))[-14:]) * n
+
+
+@pytest.mark.parametrize("make", [nested, chained])
+def test_what_looks_like_frames_in_frames_is_looked_at_a_bounded_number_of_times(make, monkeypatch) -> None:
+    monkeypatch.setattr(container, "MAX_FRAME", 1 << 20)
+    good = encode_frame("P", [("key", "type", b"blob")])
+    data = b"[i3]junk" + make(6000) + b"sum." + good
+    scanner = Scanner(Raw(io.BufferedReader(io.BytesIO(data))))
+    (batch,) = scanner.batches()
+    assert batch.offset.tolist() == [len(data) - len(good)]
+    assert len(scanner.damages) == 1
+    assert scanner._looked < (1 << 20) + (16 + 4096 / 20) * len(data)
+    assert scanner._looked > 1 << 20
+
+
 def test_without_verification_only_what_breaks_the_walk_is_damage() -> None:
     good = encode_frame("P", [("key", "type", b"blob")])
     wrong = good[:-1] + bytes([good[-1] ^ 1])

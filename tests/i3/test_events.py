@@ -10,7 +10,7 @@ import pytest
 
 from icecol.i3.compression import Raw
 from icecol.i3.container import Scanner, encode_frame
-from icecol.i3.events import mix, new_order
+from icecol.i3.events import mix, new_order, pieces
 from icecol.i3.frame import Frame, Mixer
 
 
@@ -102,3 +102,26 @@ def test_orphans_are_no_events() -> None:
     events = mix(batch, "P", new_order())
     found = [tuple(batch.buf[batch.at[events.objects(k)[row]]] - 48 for k in "qp") for row in range(events.n)]
     assert found == [(i, i) for i in range(9) if i != 4]
+
+
+@pytest.mark.parametrize("times", [0.0, 0.1, 1.0, 4.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_are_all_rows_in_order_and_have_no_more_than_they_may(seed: int, times: float) -> None:
+    data = stream(seed, 300, size=30)
+    for batch in Scanner(Raw(io.BufferedReader(io.BytesIO(data)))).batches():
+        events = mix(batch, "P", new_order())
+        cut = list(pieces(events, times))
+        assert np.concatenate([part.frames for part in cut]).tolist() == events.frames.tolist()
+        assert np.array_equal(np.concatenate([part.table for part in cut]), events.table)
+        stop_of = np.repeat(batch.stop, np.diff(batch.first))
+        for part in cut:
+            objects = part.table[part.table >= 0]
+            objects = objects[~np.isin(stop_of[objects], list(b"IGCDS"))]
+            assert part.n == 1 or batch.size[objects].sum() <= times * len(data)
+        if times >= 4:
+            assert len(cut) < 10
+
+
+def test_there_are_no_parts_of_no_events() -> None:
+    (batch,) = Scanner(Raw(io.BufferedReader(io.BytesIO(encode_frame("Q", []))))).batches()
+    assert list(pieces(mix(batch, "P", new_order()))) == []

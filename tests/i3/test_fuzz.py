@@ -13,10 +13,11 @@ import pytest
 from test_pulses import compare, events_of
 
 from icecol.errors import FormatError
+from icecol.i3 import columns
 from icecol.i3 import pulses as compiled
 from icecol.i3 import resolve as plain
 from icecol.i3.archive import OMKey, encode, new
-from icecol.i3.container import Damage, encode_frame, raw_frames
+from icecol.i3.container import Damage, Names, encode_frame, raw_frames
 from icecol.i3.frame import Frame
 from icecol.i3.resolve import DEEPEST, PULSE
 
@@ -37,6 +38,13 @@ def test_all_ways_of_reading_a_damaged_file_agree(target: str) -> None:
 def test_damaged_pulses_are_those_of_the_plain_resolver_or_refused() -> None:
     told = fuzz.run(4, target="pulses")
     assert told["series"] > told["refused"] > 0
+
+
+def test_conversion_of_damaged_files_gives_what_their_frames_have() -> None:
+    told = fuzz.run(40, target="conversions")
+    assert told["values"] > 1000
+    assert told["null"] > 100
+    assert told["stricter"] < 40
 
 
 # -- what was found ---------------------------------------------------------------------------------------------------
@@ -127,6 +135,17 @@ def test_the_first_object_of_a_key_does_not_tell_the_class_of_its_neighbours(fir
         assert resolver.series("A").status.tolist()[1:] == [0, 0]
 
 
+@pytest.mark.parametrize("strings", [(2, 1), (1, 1)])
+def test_sensors_out_of_order_are_refused(strings: tuple[int, int]) -> None:
+    good = encode(new("I3RecoPulseSeriesMap", {OMKey(s, 1): np.zeros(1, PULSE) for s in (1, 2)}))
+    at = [good.index(s.to_bytes(4, "little") + (1).to_bytes(4, "little")) for s in (1, 2)]
+    bad = bytearray(good)
+    for place, string in zip(at, strings, strict=True):
+        bad[place : place + 4] = string.to_bytes(4, "little")
+    for blob, told in [(good, "series"), (bytes(bad), "refused")]:
+        assert resolved({"A": blob}, keys=["A"])[told] == 1
+
+
 def test_long_chains_of_series_are_refused() -> None:
     frame = {"S0": pulse_map(1.0)} | {f"S{i + 1}": union(f"S{i}") for i in range(2000)}
     assert resolved(frame, keys=[f"S{DEEPEST + 500}"]) == Counter(refused=1)
@@ -141,3 +160,50 @@ def test_unions_of_unions_take_no_memory(monkeypatch) -> None:
     assert resolved(frame, keys=["S60", "E60", "S3"]) == Counter(refused=1, series=2, pulses=16)
     with pytest.raises(FormatError, match="more than"):
         Frame("P", [(key, "t", blob) for key, blob in frame.items()]).pulses("S60")
+
+
+def test_rows_that_share_a_large_series_do_not_multiply_it(tmp_path, monkeypatch) -> None:
+    """They are refused where a batch is resolved at once, and resolved frame by frame."""
+    from icecol.i3.stream import open_i3
+
+    monkeypatch.setattr(compiled, "MOST_PULSES", 1000)
+    many = pulse_map(*map(float, range(300)))
+    data = encode_frame("Q", [("A", "t", many), ("U", "t", union("A", "A"))])
+    data += b"".join(encode_frame("P", [("B", "t", pulse_map(1.0))]) for _ in range(100))
+    for resolver, frames in events_of(data):
+        assert compare(resolver, frames, ["A", "B", "U"], strict=False)["lenient"] == 0
+        for key in "AU":
+            status = resolver.series(key).status
+            assert 5 < np.count_nonzero(status == 0) < 90
+            assert set(status.tolist()) <= {0, compiled.MANY, compiled.PARENT}
+            assert resolver.series(key).time.size <= len(data) * 2
+        assert not resolver.series("B").status.any()
+    (tmp_path / "a.i3").write_bytes(data)
+    for frame in open_i3(tmp_path / "a.i3"):
+        assert len(frame.pulses("A")) == 300
+        assert len(frame.pulses("U")) == 600
+
+
+def test_a_class_inside_of_a_newer_version_is_refused_and_its_neighbours_are_not() -> None:
+    """Its members were read as those of the newest known version."""
+    good = encode(new("I3Particle", energy=2.0))
+    at = good.index(b"\x01\x00" + (2).to_bytes(4, "little"), 40)  # header and id of the position
+    newer = good[: at + 1] + b"\x09" + good[at + 2 :]
+    for blobs in ([newer, good, good], [good, newer, good]):
+        *results, last = columns.decode(*blobs_in_one(blobs), Names())
+        assert [i for i, why in last.failed if "newer" in why] == [blobs.index(newer)]
+        assert sum(found.good.size for found in (*results, last)) == 2
+
+
+@pytest.mark.parametrize("n", range(0, 36, 5))
+def test_an_object_that_is_cut_does_not_take_those_that_begin_like_it_with_it(n: int) -> None:
+    blobs = [encode(new("I3Double", value=float(i))) for i in range(3)]
+    (found,) = columns.decode(*blobs_in_one([blobs[0][:n], *blobs[1:], blobs[0][:n]]), Names())
+    assert found.good.tolist() == [1, 2]
+    assert sorted(i for i, _ in found.failed) == [0, 3]
+    assert found.values[0].tolist() == [1.0, 2.0]
+
+
+def blobs_in_one(blobs: list[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    sizes = np.array([len(blob) for blob in blobs])
+    return np.frombuffer(bytearray(b"".join(blobs)), np.uint8), np.cumsum(sizes) - sizes, sizes

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from icecol import reco
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 
 NOMINAL = Geometry.nominal()
@@ -183,6 +184,13 @@ def test_linefit_is_the_least_squares_line_up_to_the_cancellation_of_its_sums(ev
         exact = float((sum(a * b for a, b in zip(r, times, strict=True)) / n - sum(r) / n * t) / spread)
         size = max(abs(float(x)) for x in r) / math.sqrt(float(spread))
         assert abs(fit[v] - exact) <= 10 * lost * (abs(exact) + size)
+
+
+def test_without_relative_efficiencies_there_is_no_homogenized_charge():
+    pulses = Pulses("P", Geometry.from_columns(GEOMETRY.table().select("omkey", "x", "y", "z")))
+    for feature in (lambda: reco.homogenized_qtot(pulses), lambda: reco.causal_qtot(pulses, pl.lit(0.0))):
+        with pytest.raises(GeometryError, match="no relative efficiencies"):
+            feature()
 
 
 @pytest.mark.parametrize("name", [*TWINS, "tensor_of_inertia", "causal_qtot"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 
@@ -10,12 +11,14 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_likelihood import track_logl
 
 from icecol import reco, scan_i3, sim
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
-from icecol.reco.kernels.pandel import H2, convoluted, fast_integral, integral, timing
-from icecol.reco.kernels.pandel_table import EXACT
+from icecol.reco.kernels.direction import towards
+from icecol.reco.kernels.half_sphere_track_fit import across
+from icecol.reco.likelihood_fits import FitSettings
 from icecol.reco.testing import check_feature
 
 FILES = {
@@ -208,57 +211,21 @@ def frame(events, track=TRACK):
     return pl.DataFrame(lists).with_columns(pl.lit(v).alias(f"T.{m}") for m, v in track.items())
 
 
-def naive_logl(event, form, jitter):
-    """Return -ln L of `TRACK` by the textbook: where the light leaves the track and how far it goes."""
-    rho, scattering, p1, *p0 = H2
-    n_phase, n_group, c, sin = 1.3195, 1.35634, 0.2997924, 0.65241392973
-    zenith, azimuth = TRACK["zenith"], TRACK["azimuth"]
-    e = -np.array(
-        [math.sin(zenith) * math.cos(azimuth), math.sin(zenith) * math.sin(azimuth), math.cos(zenith)]
-    )
-    logl, n_doms = 0.0, 0
-    doms = {}
-    for t, q, key in sorted(event, key=lambda p: p[2]):
-        if key in SENSORS:
-            doms.setdefault(key, []).append((t, q))
-    for key, pulses in doms.items():
-        n_doms += 1
-        r = np.array([SENSORS[key][a] - TRACK[a] for a in "xyz"])
-        along = r @ e
-        d = math.sqrt(r @ r - along**2)
-        ray = r - (along - d / sin / n_phase) * e
-        cos = ray[2] / (d / sin)
-        xi = (p1 * d + p0[0] + p0[1] * cos + p0[2] * cos**2) / scattering
-        t0 = TRACK["time"] + (along + d * (n_phase * n_group - 1) / (sin * n_phase)) / c
-        q = sum(max(q, 0) for _, q in pulses)
-        n = int(q + 0.5) if q >= 1.5 else 1
-        p = [convoluted(t - t0, xi, timing(rho, jitter), EXACT) for t, _ in pulses]
-        if form == "SPE1st":
-            value = p[0]
-        elif form == "SPEAll":
-            value = math.prod(p)
-        elif form == "SPEqAll":
-            value = math.prod(a**w for a, (_, w) in zip(p, pulses, strict=True))
-        else:
-            t = pulses[0][0] - t0
-            f = fast_integral(t, xi, rho, jitter) if form == "MPE" else integral(t, xi, rho)
-            value = p[0] if n == 1 else n * p[0] * (1 - f) ** (n - 1)
-        logl -= math.log(1e-8 + value)
-    return logl, n_doms - 5
+FORM = st.sampled_from(["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain", "MPEAll", "PSA"])
 
 
-@pytest.mark.parametrize("form", ["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain"])
-@settings(max_examples=40)
-@given(EVENTS)
-def test_likelihood_equals_its_slow_twin(form, events):
+@settings(max_examples=80)
+@given(EVENTS, FORM, st.sampled_from([0.0, 3.0]), st.sampled_from([30.0, 1000.0, 1e5]))
+def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy):
     if form == "SPEqAll":
         events = [e and [(t, abs(q), k) for t, q, k in e] for e in events]
-    found = frame(events).select(reco.track_likelihood(PULSES, "T", form=form).struct.unnest()).to_dicts()
-    for row, event in zip(found, events, strict=True):
+    options = {"energy": energy, "timing_error": timing_error if form in {"MPE", "MPEPlain"} else 0.0}
+    found = frame(events).select(reco.track_likelihood(PULSES, "T", form=form, **options).struct.unnest())
+    for row, event in zip(found.to_dicts(), events, strict=True):
         if event is None:
             assert set(row.values()) == {None}
             continue
-        logl, ndof = naive_logl(event, form, 4.0 if form.startswith("MPE") else 15.0)
+        logl, ndof = track_logl(event, SENSORS, TRACK, form, 4.0 if "MPE" in form else 15.0, **options)
         assert row["ndof"] == ndof
         assert row["logl"] == pytest.approx(logl, rel=1e-9, abs=1e-9)
         assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
@@ -343,6 +310,9 @@ def test_a_track_is_found_again():
         "B": reco.spe_fit(PULSES, "T", tables=True),
         "C": reco.spe_fit(PULSES, "T", minimizer="BFGS", iterations=4),
         "D": reco.mpe_fit(PULSES, "A"),
+        "F": reco.mpe_fit(PULSES, "A", form="MPEAll"),
+        "G": reco.mpe_fit(PULSES, "A", timing_error=2.0),
+        "H": reco.spe_fit(PULSES, "T", form="PSA", energy=500.0),
     }
     row = reco.with_features(frame([event], seed), **fits).collect().to_dicts()[0]
     for name in fits:
@@ -351,6 +321,35 @@ def test_a_track_is_found_again():
         assert abs(row[f"{name}.azimuth"] - 4.0) < 0.03
     assert row["B.logl"] == pytest.approx(row["A.logl"], abs=1e-2)
     assert row["C.logl"] <= row["A.logl"] + 1e-2
+
+
+@pytest.mark.slow
+def test_a_fit_in_the_half_sphere_stays_within_a_right_angle_of_its_seed():
+    event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
+    back = TRACK | {"zenith": math.pi - 1.1, "azimuth": 4.0 - math.pi}
+    fits = {
+        "Near": reco.spe_fit(PULSES, "T", parametrization="HalfSphere", time_shift="TNone"),
+        "AtT": reco.track_likelihood(PULSES, "T", form="SPE1st"),
+    }
+    for track in (TRACK, back):
+        found = reco.with_features(frame([event], track), **fits).collect()
+        assert found["Near.fit_status"].item() == 0
+        assert found.select(reco.opening_angle("Near", "T")).item() < math.pi / 2
+        assert found["Near.logl"].item() <= found["AtT.logl"].item() + 1e-9
+
+
+@given(st.floats(0, math.pi), st.floats(0, 2 * math.pi))
+def test_directions_across_are_at_right_angles(zenith, azimuth):
+    e = towards(zenith, azimuth)
+    axes = np.array([e, *across(e)])
+    assert axes @ axes.T == pytest.approx(np.eye(3), abs=1e-12)
+
+
+def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
+    keywords = {
+        name for name, p in inspect.signature(reco.spe_fit).parameters.items() if p.kind is p.KEYWORD_ONLY
+    }
+    assert keywords - {"form", "jitter"} == set(FitSettings.__annotations__)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +365,22 @@ def test_a_track_is_found_again():
             r"`minimizer` must be one of simplex, BFGS, found",
         ),
         (lambda: reco.spe_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
-        (lambda: reco.track_likelihood(PULSES, form="PSA"), r"`form` must be one of"),
+        (lambda: reco.track_likelihood(PULSES, form="UPandel"), r"`form` must be one of"),
+        (lambda: reco.spe_fit(PULSES, timing_error=1.0), r"forms MPE and MPEPlain, found 'SPE1st'"),
+        (lambda: reco.spe_fit(PULSES, form="PSA", energy=0.0), r"`energy` must be above 0 GeV, found 0"),
+        (
+            lambda: reco.spe_fit(PULSES, form="PSA", minimizer="BFGS"),
+            r"needs a gradient, which 'PSA' has not",
+        ),
+        (
+            lambda: reco.mpe_fit(PULSES, timing_error=1.0, minimizer="BFGS"),
+            r"which 'MPE' with a timing error has",
+        ),
+        (
+            lambda: reco.spe_fit(PULSES, parametrization="HalfSphere", minimizer="BFGS"),
+            r"BFGS knows no `parametrization` 'HalfSphere'",
+        ),
+        (lambda: reco.spe_fit(PULSES, parametrization="Sphere"), r"must be one of Simple, HalfSphere, found"),
     ],
 )
 def test_wrong_settings_say_what_there_is(call, match):

@@ -15,10 +15,10 @@ from icecol.reco.kernels.track_likelihood import track_slope
 @njit(nogil=True, error_model="numpy", inline="always")
 def objective_slope(parameters, data, gradient):
     """Return -ln L at x, y, z, zenith, azimuth, and set its gradient."""
-    event, form, time, jitter, noise, ice, table = data
+    event, form, time, response, noise, ice, table = data
     vertex = (parameters[0], parameters[1], parameters[2])
     zenith, azimuth = parameters[3], parameters[4]
-    return track_slope(event, form, vertex, time, zenith, azimuth, jitter, noise, ice, table, gradient)
+    return track_slope(event, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient)
 
 
 _bfgs = quasi_newton(objective_slope)
@@ -33,14 +33,15 @@ def by_gradient(data, start, tolerance, max_calls):
     of a search along the axes, first to last; that of one from last to first; and the minimum with a jitter of 60 ns,
     by which lesser minima are smeared out. The best is kept.
     """
-    event, form, time, jitter, noise, ice, table = data
+    event, form, time, response, noise, ice, table = data
     steps = np.array(STEPS)
     best, lowest, calls, found = start, math.inf, 0, False
     for k in range(3):
         if k < 2:
             place, used = along_axes(data, start, steps, k == 1)
         else:
-            wide = (event, form, time, max(jitter, _WIDE), noise, ice, table)
+            blurred = (max(response[0], _WIDE), *response[1:])
+            wide = (event, form, time, blurred, noise, ice, table)
             place, _, used, _ = _bfgs(wide, start, steps, 1e3 * tolerance, max_calls)
         p, y, more, converged = _bfgs(data, place, steps, tolerance, max_calls)
         calls += used + more
@@ -91,7 +92,7 @@ def gradient_track_fit(
     seed_azimuth,
     seed_status,
     form,
-    jitter,
+    response,
     noise,
     ice,
     shift,
@@ -120,7 +121,7 @@ def gradient_track_fit(
         seed_azimuth,
         seed_status,
         form,
-        jitter,
+        response,
         noise,
         ice,
         shift,

@@ -60,7 +60,9 @@ def gamma_p(a, x):
 def kummer(a, b, x):
     """Return Kummer's confluent hypergeometric function M(a, b, x) of positive arguments, by its series."""
     term, total, k = 1.0, 1.0, 0.0
-    while term > 1e-17 * total:
+    while (
+        term > 1e-17 * total or k < x
+    ):  # of a tiny a the first terms vanish, and still they rise up to k = x
         term *= (a + k) * x / ((b + k) * (1.0 + k))
         total += term
         k += 1.0
@@ -97,3 +99,15 @@ def digamma(x):
     h = 1.0 / (x * x)
     series = h * (1.0 / 12.0 - h * (1.0 / 120.0 - h * (1.0 / 252.0 - h * (1.0 / 240.0 - h / 132.0))))
     return total + math.log(x) - 0.5 / x - series
+
+
+@njit(nogil=True, error_model="numpy")
+def trigamma(x):
+    """Return the second derivative of ln Gamma, x > 0."""
+    total = 0.0
+    while x < 12.0:
+        total += 1.0 / (x * x)
+        x += 1.0
+    y = 1.0 / (x * x)
+    series = 1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y * (1.0 / 30.0 - y * 5.0 / 66.0)))
+    return total + 1.0 / x + 0.5 * y + series * y / x

@@ -44,7 +44,7 @@ def fitter(minimise):
         seed_azimuth,
         seed_status,
         form,
-        jitter,
+        response,
         noise,
         ice,
         shift,
@@ -79,7 +79,7 @@ def fitter(minimise):
                 azimuth = 2.0 * math.pi * ((azimuth / (2.0 * math.pi) + b) % 1.0)
                 vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
             start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
-            data = (event, form, t, jitter, noise, ice, table)
+            data = (event, form, t, response, noise, ice, table)
             p, y, calls, converged = minimise(data, start, tolerance, max_calls)
             if j == 0:
                 nmini = calls
@@ -91,7 +91,7 @@ def fitter(minimise):
             status = float(FAILED_TO_CONVERGE)
             return best[0], best[1], best[2], best_t, zenith, azimuth, status, nan, nan, ndof, float(nmini)
         if table.shape[0] > 0:
-            logl = objective(best, (event, form, best_t, jitter, noise, ice, table[:0]))
+            logl = objective(best, (event, form, best_t, response, noise, ice, table[:0]))
             nmini += 1
         return (
             best[0],
@@ -125,7 +125,7 @@ def event_likelihood(
     track_zenith,
     track_azimuth,
     form,
-    jitter,
+    response,
     noise,
     ice,
     table,
@@ -137,7 +137,7 @@ def event_likelihood(
     if math.isnan(track_x + track_y + track_z + track_time + track_zenith + track_azimuth):
         return math.nan, math.nan, ndof
     logl = track_likelihood(
-        event, form, vertex, track_time, track_zenith, track_azimuth, jitter, noise, ice, table
+        event, form, vertex, track_time, track_zenith, track_azimuth, response, noise, ice, table
     )
     return logl, logl / ndof if ndof > 0.0 else math.nan, ndof
 
@@ -167,10 +167,10 @@ def tweak(event, cog, vertex, time, zenith, azimuth, shift, max_mean_residual):
 @njit(nogil=True, error_model="numpy", inline="always")
 def objective(parameters, data):
     """Return -ln L at x, y, z, zenith, azimuth."""
-    event, form, time, jitter, noise, ice, table = data
+    event, form, time, response, noise, ice, table = data
     vertex = (parameters[0], parameters[1], parameters[2])
     return track_likelihood(
-        event, form, vertex, time, parameters[3], parameters[4], jitter, noise, ice, table
+        event, form, vertex, time, parameters[3], parameters[4], response, noise, ice, table
     )
 
 
@@ -204,7 +204,7 @@ def track_fit(
     seed_azimuth,
     seed_status,
     form,
-    jitter,
+    response,
     noise,
     ice,
     shift,
@@ -234,7 +234,7 @@ def track_fit(
         seed_azimuth,
         seed_status,
         form,
-        jitter,
+        response,
         noise,
         ice,
         shift,

@@ -15,11 +15,15 @@ from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.improved_linefit import first_pulses
 from icecol.reco.kernels.pandel import convoluted, fast_integral, integral, slopes, timing
 
-SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN = 0, 1, 2, 3, 4
-"""Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral)."""
+SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA = 0, 1, 2, 3, 4, 5, 6
+"""Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse
+as the first of its n; first of as many photons as a muon makes."""
 
 C, N_PHASE, N_GROUP, SIN = 0.2997924, 1.3195, 1.35634, 0.65241392973
 SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
+
+_ABSORPTION, _DECAY = 98.0, 556.7
+_MOST_PHOTONS = 40.0
 
 
 @njit(nogil=True, error_model="numpy")
@@ -28,11 +32,11 @@ def hits(time, charge, omkey, x, y, z, form):
 
     Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
     of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
-    sensor, to the nearest integer and at least 1 (MPE), the charge of the pulse (SPEqAll), or 1.
+    sensor (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
     """
     first = first_pulses(omkey)
     n = first.size - 1
-    every = form in (SPE_ALL, SPEQ_ALL)
+    every = form in (SPE_ALL, SPEQ_ALL, MPE_ALL)
     place = np.empty((3, n))
     offsets = first if every else np.arange(n + 1)
     times, weights = np.empty(offsets[n]), np.ones(offsets[n])
@@ -46,11 +50,19 @@ def hits(time, charge, omkey, x, y, z, form):
                 times[j] = time[j]
                 if form == SPEQ_ALL:
                     weights[j] = charge[j]
+                elif form == MPE_ALL:
+                    weights[j] = photons(charge[j])
         if not every:
             times[i] = time[a]
-            if form >= MPE and q >= 1.5:
-                weights[i] = math.floor(q + 0.5)
+            if form in (MPE, MPE_PLAIN):
+                weights[i] = photons(q)
     return place, offsets, times, weights
+
+
+@njit(nogil=True, error_model="numpy")
+def photons(charge):
+    """Return how many photons a charge is: the nearest whole number, at least 1."""
+    return math.floor(charge + 0.5) if charge >= 1.5 else 1.0
 
 
 @njit(nogil=True, error_model="numpy")
@@ -71,23 +83,30 @@ def light(place, i, vertex, e):
 
 
 @njit(nogil=True, error_model="numpy")
-def track_likelihood(hits, form, vertex, time, zenith, azimuth, jitter, noise, ice, table):
+def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table):
     """Return -ln L of an infinite track at speed c.
 
-    `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); jitter (ns) and noise (1/ns, added to the
-    likelihood of each sensor). `ice` is rho (1/ns), scattering length (m), and P1, P0[0], P0[1], P0[2] of the
+    `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); `response` is jitter (ns), error of the
+    sensor's clock (ns, MPE) and energy of the muon (GeV, PSA); noise (1/ns) is added to the likelihood of each sensor.
+    `ice` is rho (1/ns), scattering length (m), and P1, P0[0], P0[1], P0[2] of the
     effective distance P1 d + P0[0] + P0[1] cos + P0[2] cos^2.
     """
     place, offsets, times, weights = hits
     rho, scattering, p1, p00, p01, p02 = ice
     e = towards(zenith, azimuth)
-    blur = timing(rho, jitter)
+    blur = timing(rho, response[0])
     total = 0.0
     for i in range(place.shape[1]):
         along, closest, cos = light(place, i, vertex, e)
         xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
         t0 = time + (along + closest * SLOW) / C
-        p = of_sensor(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
+        if form == PSA:
+            t, n = times[offsets[i]] - t0, muon_photons(closest, cos, response[2], scattering)
+            p = of_poisson(n, t, xi, blur, table)
+        elif form in (MPE, MPE_PLAIN) and response[1] > 0.0:
+            p = of_clock(form, times[offsets[i]] - t0, weights[offsets[i]], xi, blur, response[1])
+        else:
+            p = of_sensor(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
         total -= math.log(noise + p)
     return total
 
@@ -97,35 +116,88 @@ def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
     """Return the likelihood of the pulses of one sensor, the light that is not scattered arriving at t0."""
     t, n = times[begin] - t0, weights[begin]
     p = convoluted(t, xi, blur, table)
-    if form >= MPE:
+    if form in (MPE, MPE_PLAIN):
         if n < 2.0:
             return p
         return n * p * (1.0 - arrived(form, t, xi, blur)) ** (n - 1.0)
     if form == SPEQ_ALL:
         p **= n
+    elif form == MPE_ALL:
+        p *= of_earlier(n, t, xi, blur)
     for j in range(begin + 1, end):
         q = convoluted(times[j] - t0, xi, blur, table)
-        p *= q ** weights[j] if form == SPEQ_ALL else q
+        if form == SPEQ_ALL:
+            q **= weights[j]
+        elif form == MPE_ALL:
+            q *= of_earlier(weights[j], times[j] - t0, xi, blur)
+        p *= q
     return p
 
 
 @njit(nogil=True, error_model="numpy")
 def arrived(form, t, xi, blur):
     """Return the chance that a photon has come by t, for the form at hand."""
-    f = fast_integral(t, xi, blur[0], blur[1]) if form == MPE else integral(t, xi, blur[0])
+    f = integral(t, xi, blur[0]) if form == MPE_PLAIN else fast_integral(t, xi, blur[0], blur[1])
     return min(max(f, 0.0), 1.0)
 
 
+@njit(nogil=True, error_model="numpy")
+def of_earlier(n, t, xi, blur):
+    """Return by what the density of one photon is multiplied for that of the first of n, the chance at least 1e-4."""
+    if n < 2.0:
+        return 1.0
+    return n * (1.0 - min(arrived(MPE_ALL, t, xi, blur), 0.9999)) ** (n - 1.0)
+
+
+@njit(nogil=True, error_model="numpy")
+def of_clock(form, t, n, xi, blur, error):
+    """Return the likelihood of the first of n photons if the clock of the sensor may be off by up to `error` ns."""
+    before = (1.0 - arrived(form, t - error, xi, blur)) ** n
+    after = (1.0 - arrived(form, t + error, xi, blur)) ** n
+    return max(before - after, 0.0) / (2.0 * error)
+
+
+@njit(nogil=True, error_model="numpy")
+def of_poisson(mean, t, xi, blur, table):
+    """Return the likelihood of the first photon at t, their number Poisson distributed around `mean`, not 0."""
+    p = convoluted(t, xi, blur, table)
+    some = 1.0 - math.exp(-mean)
+    if some <= 0.0:
+        return p
+    return mean / some * p * math.exp(-mean * arrived(PSA, t, xi, blur))
+
+
+@njit(nogil=True, error_model="numpy")
+def muon_photons(closest, cos, energy, scattering):
+    """Return the mean number of photo-electrons of a muon, at most 40: the light yield of IceTray's ipdf (AMANDA's).
+
+    `closest` is the distance to the track (m), `cos` as from `light`, energy in GeV.
+    """
+    scale = 0.7886 - 0.1851 * math.tanh(0.5967 * (math.log(energy) - math.log(1409.0)))
+    path = scale * closest * 1.51676
+    hit = math.exp(
+        -path * (1.0 / _ABSORPTION + math.log(1.0 + _DECAY * C / N_GROUP / _ABSORPTION) / scattering)
+    )
+    yields = 1.978 + 0.2314e-3 * energy
+    if energy < 100.0:
+        yields *= energy / 100.0
+    yields *= 1.0 + 1.1932 * max(energy, 100.0) ** -0.20084 * cos
+    none = (1.0 - hit) ** yields
+    if none < math.exp(-_MOST_PHOTONS):
+        return _MOST_PHOTONS
+    return -math.log(none) if none < 1.0 else 0.0
+
+
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def track_slope(hits, form, vertex, time, zenith, azimuth, jitter, noise, ice, table, gradient):
+def track_slope(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient):
     """Return -ln L as `track_likelihood` does, but of the smooth density of `slopes`, and its gradient.
 
-    The gradient is in x, y, z, zenith and azimuth.
+    The gradient is in x, y, z, zenith and azimuth. Not for the forms MPEAll and PSA, nor with an error of the clock.
     """
     place, offsets, times, weights = hits
     rho, scattering, p1, p00, p01, p02 = ice
     e = towards(zenith, azimuth)
-    blur = timing(rho, jitter)
+    blur = timing(rho, response[0])
     total, product = 0.0, 1.0
     # sums of the slopes in the place of the vertex, and in the direction
     gx, gy, gz, hx, hy, hz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0

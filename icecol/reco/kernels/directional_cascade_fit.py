@@ -1,0 +1,122 @@
+"""Cascade fits with direction and energy: from the times of the light, and from where how much of it came."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.cascade_fit import LIMIT, shifted
+from icecol.reco.kernels.cascade_likelihood import cascade_likelihood, light_likelihood
+from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, OK
+from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.track_fit import MISSING_SEED, folded, sobol
+from icecol.reco.kernels.track_likelihood import hits
+
+_STEPS = (20.0, 20.0, 20.0, 20.0, 0.3, 0.3, 0.3)
+_GAIN = 0.01
+
+
+@njit(nogil=True, error_model="numpy")
+def charges_of(charge, omkey, bad):
+    """Return the charge of each hit sensor, NaN for one that is known to be bad."""
+    first = first_pulses(omkey)
+    charges = np.zeros(first.size - 1)
+    for i in range(charges.size):
+        if bad[first[i]]:
+            charges[i] = math.nan
+        for j in range(first[i], first[i + 1]):
+            charges[i] += charge[j]
+    return charges
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def _objective(parameters, data):
+    """Return -ln L at time, x, y, z, zenith, azimuth, and the logarithm of the energy to base 10."""
+    event, charges, sensors, form, response, noise, light, by_charge, table = data
+    vertex = (parameters[1], parameters[2], parameters[3])
+    energy = 10.0 ** parameters[6]
+    return cascade_likelihood(
+        event, form, vertex, parameters[0], energy, response, noise, table
+    ) + light_likelihood(
+        event[0], charges, sensors, vertex, parameters[4], parameters[5], energy, light, by_charge
+    )
+
+
+_simplex = minimiser(_objective)
+
+
+@njit(nogil=True, error_model="numpy")
+def _minimum(data, start, tolerance, max_calls):
+    """Minimise by the simplex, anew from where it ended for as long as that helps: in seven dimensions it stops early.
+
+    Returns the parameters, the minimum, the number of calls, and whether the last simplex converged.
+    """
+    high = np.array([0.0, LIMIT, LIMIT, LIMIT, 0.0, 0.0, 0.0])
+    p, y, calls, converged = start, math.inf, 0, False
+    while calls < max_calls:
+        q, value, used, converged = _simplex(
+            data, p, np.array(_STEPS), -high, high, tolerance, max_calls - calls
+        )
+        calls += used
+        gain = y - value
+        if gain > 0.0:
+            p, y = q, value
+        if not gain > _GAIN:
+            break
+    return p, y, calls, converged
+
+
+@njit(nogil=True, error_model="numpy")
+def directional_cascade_fit(
+    time, charge, omkey, x, y, z, bad,
+    seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,
+    form, response, noise, shift, max_mean_residual, tolerance, max_calls, table,
+    sensors, light, by_charge, iterations,
+):  # fmt: skip
+    """Fit vertex, time, direction and energy of a cascade to the pulses of one event, sorted by omkey.
+
+    It begins with the direction of the seed and `iterations` others; the best is kept. Returns what
+    `cascade_fit.cascade_fit` returns, with ndof the hit sensors less 7.
+    """
+    nan = math.nan
+    if (
+        seed_status != OK
+        or math.isnan(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth)
+        or not 0.0 < seed_energy < math.inf
+    ):
+        return nan, nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
+    event = hits(time, charge, omkey, x, y, z, form)
+    t = shifted(event[0], event[2], event[1], (seed_x, seed_y, seed_z), seed_time, shift, max_mean_residual)
+    status = float(FAILED_TO_CONVERGE)
+    ndof = event[0].shape[1] - 7.0
+    if ndof <= 0.0:
+        return (
+            seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
+        )  # fmt: skip
+    charges = charges_of(charge, omkey, bad)
+    data = (event, charges, sensors, form, response, noise, light, by_charge, table)
+    best = np.array([t, seed_x, seed_y, seed_z, seed_zenith, seed_azimuth, math.log10(seed_energy)])
+    start, logl, nmini, found = best.copy(), math.inf, 0.0, False
+    for j in range(iterations + 1):
+        if j > 0:
+            a, b = sobol(j - 1)
+            start[4] = math.acos(2.0 * ((0.5 * (math.cos(seed_zenith) + 1.0) + a) % 1.0) - 1.0)
+            start[5] = 2.0 * math.pi * ((seed_azimuth / (2.0 * math.pi) + b) % 1.0)
+        p, value, calls, converged = _minimum(data, start, tolerance, max_calls)
+        if j == 0:
+            best, nmini = p, calls + 1.0
+        if converged and value < logl:
+            best, logl, nmini, found = p, value, calls + 1.0, True
+    zenith, azimuth = folded(best[4], best[5])
+    energy = 10.0 ** best[6]
+    if not found:
+        return best[1], best[2], best[3], best[0], zenith, azimuth, energy, status, nan, nan, ndof, nmini
+    if table.shape[0] > 0:
+        logl = _objective(best, (event, charges, sensors, form, response, noise, light, by_charge, table[:0]))
+        nmini += 1.0
+    return (
+        best[1], best[2], best[3], best[0], zenith, azimuth, energy, float(OK), logl, logl / ndof, ndof, nmini,
+    )  # fmt: skip

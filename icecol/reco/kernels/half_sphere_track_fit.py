@@ -1,0 +1,126 @@
+"""Track fits whose direction stays within a right angle of the seed's: `track_fit` in a plane beside the sphere.
+
+IceTray's I3HalfSphereParametrization: the direction is that of the seed, plus two lengths along directions across it.
+Near the zenith two angles are no good coordinates; these are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.direction import direction, towards
+from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.track_fit import fitter
+from icecol.reco.kernels.track_likelihood import track_likelihood
+
+_STEPS = (0.3, 0.3, 30.0, 30.0, 30.0)
+
+
+@njit(nogil=True, error_model="numpy")
+def across(e):
+    """Return two unit vectors at right angles to one and to each other, as IceTray's I3Calculator takes them."""
+    least = 1 if abs(e[1]) < abs(e[0]) else 0
+    if abs(e[2]) < abs(e[least]):
+        least = 2
+    px, py, pz = e[least], e[(least + 1) % 3], e[(least + 2) % 3]
+    size = math.sqrt(py * py + pz * pz)
+    one, two = (0.0, pz / size, -py / size), (-size, px * py / size, px * pz / size)
+    i, j, k = (3 - least) % 3, (4 - least) % 3, (5 - least) % 3
+    return (one[i], one[j], one[k]), (two[i], two[j], two[k])
+
+
+@njit(nogil=True, error_model="numpy")
+def aside(a, b, e, one, two):
+    """Return the direction (zenith, azimuth) of a flight along e + a one + b two."""
+    return direction(
+        e[0] + a * one[0] + b * two[0], e[1] + a * one[1] + b * two[1], e[2] + a * one[2] + b * two[2]
+    )
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def _objective(parameters, data):
+    """Return -ln L at two lengths across the direction of the seed, x, y and z."""
+    (event, form, time, response, noise, ice, table), e, one, two = data
+    zenith, azimuth = aside(parameters[0], parameters[1], e, one, two)
+    vertex = (parameters[2], parameters[3], parameters[4])
+    return track_likelihood(event, form, vertex, time, zenith, azimuth, response, noise, ice, table)
+
+
+_simplex = minimiser(_objective)
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def by_half_sphere(data, start, tolerance, max_calls):
+    """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence."""
+    e = towards(start[3], start[4])
+    one, two = across(e)
+    free = np.zeros(5)
+    inner = np.array([0.0, 0.0, start[0], start[1], start[2]])
+    p, y, calls, converged = _simplex(
+        (data, e, one, two), inner, np.array(_STEPS), free, free, tolerance, max_calls
+    )
+    zenith, azimuth = aside(p[0], p[1], e, one, two)
+    return np.array([p[2], p[3], p[4], zenith, azimuth]), y, calls + 1, converged
+
+
+_fit = fitter(by_half_sphere)
+
+
+@njit(nogil=True, error_model="numpy")
+def half_sphere_track_fit(
+    time,
+    charge,
+    omkey,
+    x,
+    y,
+    z,
+    seed_x,
+    seed_y,
+    seed_z,
+    seed_time,
+    seed_zenith,
+    seed_azimuth,
+    seed_status,
+    form,
+    response,
+    noise,
+    ice,
+    shift,
+    max_mean_residual,
+    iterations,
+    tolerance,
+    max_calls,
+    table,
+):
+    """Fit a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions.
+
+    Returns what `track_fit` returns.
+    """
+    return _fit(
+        time,
+        charge,
+        omkey,
+        x,
+        y,
+        z,
+        seed_x,
+        seed_y,
+        seed_z,
+        seed_time,
+        seed_zenith,
+        seed_azimuth,
+        seed_status,
+        form,
+        response,
+        noise,
+        ice,
+        shift,
+        max_mean_residual,
+        iterations,
+        tolerance,
+        max_calls,
+        table,
+    )
