@@ -106,6 +106,17 @@ def test_kernels_tell_a_wrong_answer(load, monkeypatch, capsys):
     assert "WRONG ANSWER: charge: numpy reduceat: 1 of" in capsys.readouterr().out
 
 
+def test_reconstructions_agree_with_all_other_ways(load, monkeypatch, capsys):
+    small = ["--events", "40", "--pulses", "60", "--distinct", "20", "--sample", "10", "--densities", "500"]
+    module = load("reconstruction")
+    arguments = [*small, "--fits", "20", "--repeat", "1"]
+    assert module.main(arguments) == 0
+    right = module.python_seeded_rt
+    monkeypatch.setattr(module, "python_seeded_rt", lambda *event: (right(*event)[0] + 1, right(*event)[1]))
+    assert module.main(arguments) == 1
+    assert "WRONG ANSWER: seeded_rt: Python loop of numpy" in capsys.readouterr().out
+
+
 def test_summaries_agree_with_all_other_ways(load, capsys):
     small = ["--events", "20", "--pulses", "30", "--distinct", "10", "--sample", "4", "--repeat", "1"]
     assert load("summaries").main(small) == 0
