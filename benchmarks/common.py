@@ -30,6 +30,7 @@ PACKAGES = (
     "zstandard",
     "boost-histogram",
     "awkward",
+    "nt-summary-stats",
     "pandas",
 )
 

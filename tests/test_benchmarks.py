@@ -106,6 +106,12 @@ def test_kernels_tell_a_wrong_answer(load, monkeypatch, capsys):
     assert "WRONG ANSWER: charge: numpy reduceat: 1 of" in capsys.readouterr().out
 
 
+def test_summaries_agree_with_all_other_ways(load, capsys):
+    small = ["--events", "20", "--pulses", "30", "--distinct", "10", "--sample", "4", "--repeat", "1"]
+    assert load("summaries").main(small) == 0
+    assert "Python loop of numpy" in capsys.readouterr().out
+
+
 def test_cutflow_and_histograms_agree_with_other_ways(load):
     assert load("select_hist").main(SELECT) == 0
 

@@ -28,6 +28,8 @@ from icecol.reco.common_variables import (
     track_characteristics,
 )
 from icecol.reco.dom_sets import dom_set
+from icecol.reco.dom_summary import dom_summary
+from icecol.reco.energies import muon_energy, truncated_energy
 from icecol.reco.features import Kernel, event_expr, kernel, with_features
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.i3cuts import i3cuts
@@ -58,6 +60,7 @@ __all__ = [
     "dipole_fit",
     "direct_hits",
     "dom_set",
+    "dom_summary",
     "dynamic_time_window",
     "event_expr",
     "explode_subevents",
@@ -77,6 +80,7 @@ __all__ = [
     "layer_veto",
     "linefit",
     "mpe_fit",
+    "muon_energy",
     "opening_angle",
     "paraboloid",
     "seeded_rt",
@@ -92,5 +96,6 @@ __all__ = [
     "topological_split",
     "track_characteristics",
     "track_likelihood",
+    "truncated_energy",
     "with_features",
 ]

@@ -170,11 +170,15 @@ def struct(
 
 
 def struct_of_lists(
-    name: str, fields: Sequence[str], out: Array, offsets: Array, present: Array | None = None
+    name: str,
+    fields: Sequence[str],
+    out: Array | Sequence[Array],
+    offsets: Array,
+    present: Array | None = None,
 ) -> pl.Series:
     """Return the rows of `out`, one a field with one number a pulse, as a struct column of lists, one list an event.
 
-    Event i has `out[:, offsets[i]:offsets[i + 1]]`; every field is null for an event that is not present.
+    Event i has the numbers from `offsets[i]` to `offsets[i + 1]`; every field is null for an event that is not present.
     """
     columns = [lists(field, [offsets], row, present) for field, row in zip(fields, out, strict=True)]
     return pl.DataFrame(columns).to_struct(name)

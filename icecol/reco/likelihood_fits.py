@@ -149,7 +149,7 @@ def spe_fit(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> events = ic.with_features(ic.sim.toy(3), LineFit=ic.reco.improved_linefit(p), SPEFit=spe_fit(p))
     >>> events.select("SPEFit.fit_status", "SPEFit.ndof").collect().rows()
-    [(0, 19), (0, 13), (0, 46)]
+    [(0, 10), (0, 10), (0, 35)]
     """
     if iterations < 0 or max_calls < 1:
         msg = f"iterations must be 0 or more and max_calls 1 or more, found {iterations} and {max_calls}"
@@ -212,7 +212,7 @@ def track_likelihood(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, "MCPrimary", form="SPE1st"))
     >>> truth.select("L.ndof").collect().to_series().to_list()
-    [19, 13, 46]
+    [10, 10, 35]
     """
     columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
     return _LIKELIHOOD(

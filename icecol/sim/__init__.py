@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from icecol.sim.clean import seeded_rt
 from icecol.sim.files import frames, write, write_gcd
 from icecol.sim.sample import Events, Hits, Truth, bright, events, toy
 
@@ -13,7 +12,6 @@ __all__ = [
     "bright",
     "events",
     "frames",
-    "seeded_rt",
     "toy",
     "write",
     "write_gcd",

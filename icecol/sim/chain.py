@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from icecol import units
+from icecol.reco.kernels.muon_light import muon_slope
 from icecol.reco.kernels.order import order
 from icecol.reco.kernels.smt import majority
 from icecol.sim import light, sensor
@@ -25,6 +26,7 @@ from icecol.sim.light import (
     track_rho,
     track_shape,
 )
+from icecol.sim.losses import discrete, half_length, rate, relative_loss, share
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
 
 F64: TypeAlias = npt.NDArray[np.float64]
@@ -57,6 +59,7 @@ _group_speed: Final = units.c_ice
 _hlc, _slc = sensor.hlc, sensor.slc
 _stamp: Final = sensor.stamp
 _reach: Final = 15 * light.propagation
+_shining: Final = muon_slope / (light.cascade_length * relative_loss)
 
 
 class Sensors(NamedTuple):
@@ -74,11 +77,24 @@ class Sensors(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Numbers of the simulation: dark rate of a sensor in 1/ns, timing jitter in ns, factor on the light."""
+    """Numbers of the simulation: dark rate of a sensor in 1/ns, timing jitter in ns, factor on the light.
+
+    `losses` tells whether muons shine in single losses, and not just with their mean light.
+    """
 
     dark_rate: float
     jitter: float
     scale: float
+    losses: bool
+
+
+class Sources(NamedTuple):
+    """What shines: a particle, and the losses of a muon, as points along its direction."""
+
+    kind: I64
+    energy: F64
+    place: F64
+    """Distance from the particle's position along its direction, in m; light leaves when the particle is there."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -120,6 +136,33 @@ def arrival(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def sources_of(rng: np.random.Generator, kind: int, energy: float, settings: Settings) -> Sources:
+    """Return the particle itself, and if asked the losses of a muon, which take their part of its mean light."""
+    if kind != MUON or not settings.losses:
+        return Sources(np.full(1, kind), np.full(1, energy), np.zeros(1))
+    n = poisson(rng, 2 * half_length * rate)
+    kinds, energies, places = np.full(n + 1, CASCADE), np.empty(n + 1), np.zeros(n + 1)
+    kinds[0], energies[0] = kind, energy * (1 - discrete)
+    for j in range(1, n + 1):
+        # so much energy in a cascade has the light that the mean light of a muon has for it
+        energies[j] = _shining * share(rng.random()) * energy
+        places[j] = half_length * (2 * rng.random() - 1)
+    return Sources(kinds, energies, places)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def light_of(
+    sources: Sources, j: int, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
+) -> tuple[float, float, float, float]:
+    """Return `arrival` of one source; times count from when the particle is at its position."""
+    s = sources.place[j]
+    mean, t, shape, rho = arrival(
+        sources.kind[j], sources.energy[j], dx - s * ex, dy - s * ey, dz - s * ez, ex, ey, ez, facing
+    )
+    return mean, t + s / units.c, shape, rho
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def select(values: F64, keep: Mask, rank: I64) -> F64:
     """Return the kept values in the order of `rank`."""
     out = np.empty(values.size)
@@ -147,6 +190,9 @@ def event(
     its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN.
     """
     n_sensors = sensors.x.size
+    sources = sources_of(rng, kind, energy, settings)
+    n_sources = sources.kind.size if kind != NOISE else 0
+    part = np.empty(n_sources)
     px, py, pz = position
     ex, ey, ez = direction
     dark = settings.dark_rate * (dark_stop - dark_start)
@@ -154,31 +200,22 @@ def event(
     # how many photo-electrons each sensor sees, dark ones included
     lit = np.empty(n_sensors, np.int64)
     number = np.empty(n_sensors, np.int64)
-    share = np.empty(n_sensors)
+    shining = np.empty(n_sensors)
     n_lit = total = most = 0
     for i in range(n_sensors):
         efficiency = sensors.efficiency[i]
         if efficiency <= 0:
             continue
         mean = 0.0
-        if kind != NOISE:
-            mean = arrival(
-                kind,
-                energy,
-                sensors.x[i] - px,
-                sensors.y[i] - py,
-                sensors.z[i] - pz,
-                ex,
-                ey,
-                ez,
-                sensors.facing[i],
-            )[0]
-            mean *= efficiency * settings.scale
-            if mean < faintest:
-                mean = 0.0
+        dx, dy, dz = sensors.x[i] - px, sensors.y[i] - py, sensors.z[i] - pz
+        for j in range(n_sources):
+            mean += light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])[0]
+        mean *= efficiency * settings.scale
+        if mean < faintest:
+            mean = 0.0
         n = poisson(rng, mean + dark * efficiency)
         if n > 0:
-            lit[n_lit], number[n_lit], share[n_lit] = i, n, mean / (mean + dark * efficiency)
+            lit[n_lit], number[n_lit], shining[n_lit] = i, n, mean / (mean + dark * efficiency)
             n_lit += 1
             total += min(n, bundle)
             most = max(most, min(n, bundle))
@@ -192,22 +229,20 @@ def event(
         i, n, weight = lit[k], number[k], 1.0
         if n > bundle:
             n, weight = bundle, n / bundle
-        t_first, shape, rate = 0.0, 0.0, 1.0
-        if share[k] > 0:
-            _, t_first, shape, rate = arrival(
-                kind,
-                energy,
-                sensors.x[i] - px,
-                sensors.y[i] - py,
-                sensors.z[i] - pz,
-                ex,
-                ey,
-                ez,
-                sensors.facing[i],
-            )
+        dx, dy, dz = sensors.x[i] - px, sensors.y[i] - py, sensors.z[i] - pz
+        t_first, shape, rho, whole = 0.0, 0.0, 1.0, 0.0
+        for j in range(n_sources if shining[k] > 0 else 0):
+            part[j], t_first, shape, rho = light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])
+            whole += part[j]
         for m in range(n):
-            if rng.random() < share[k]:
-                t_one[m] = t_first + delay(rng, shape, rate) + settings.jitter * rng.standard_normal()
+            if rng.random() < shining[k]:
+                if n_sources > 1:
+                    j, left = 0, rng.random() * whole
+                    while j + 1 < n_sources and left >= part[j]:
+                        left -= part[j]
+                        j += 1
+                    _, t_first, shape, rho = light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])
+                t_one[m] = t_first + delay(rng, shape, rho) + settings.jitter * rng.standard_normal()
                 noise_one[m] = False
             else:
                 t_one[m] = dark_start + (dark_stop - dark_start) * rng.random()

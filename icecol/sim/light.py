@@ -2,8 +2,9 @@
 
 The ice is one block of scattering length 33.29 m and absorption length 98 m, the bulk values of the Pandel
 time distribution in its hole-ice model 2 (the model of IceCube's classic track likelihoods); there are no dust
-layers. Muons are infinite tracks whose stochastic losses are smeared along the track (their mean light), and
-cascades are points. All numbers and where they come from stand beside the constants.
+layers. Muons are infinite tracks whose stochastic losses are smeared along the track (their mean light; see
+`icecol.sim.losses` for single ones), and cascades are points. All numbers and where they come from stand beside the
+constants.
 
 The functions here are numba kernels of one source and one sensor.
 
@@ -23,11 +24,15 @@ import numpy as np
 from numba import njit
 
 from icecol import units
-
-sin_cherenkov: Final = math.sqrt(1 - 1 / units.n_ice_phase**2)
-
-photons: Final = 2 * math.pi / 137.036 * sin_cherenkov**2 * (1 / 300e-9 - 1 / 600e-9)
-"""Cherenkov photons per metre of track between 300 and 600 nm (Frank and Tamm): about 3.3e4."""
+from icecol.reco.kernels import muon_light
+from icecol.reco.kernels.muon_light import (
+    at_distance,
+    bare_muon,
+    muon_slope,
+    photons,
+    sin_cherenkov,
+    track_per_gev,
+)
 
 area: Final = 2.0e-3
 """Photon counting area of one sensor in m^2, averaged over that band and over all directions.
@@ -36,11 +41,7 @@ An IceCube sensor has a photocathode of 0.0444 m^2; quantum efficiency, glass an
 a downward photomultiplier does not see bring it down about twentyfold.
 """
 
-bare_muon: Final = 1.22
-muon_slope: Final = 1.36e-3
-"""Light of a muon in units of a bare track: 1.22 + 1.36e-3 E/GeV, the second term from stochastic losses."""
-
-cascade_length: Final = 4.9
+cascade_length: Final = track_per_gev
 """Metres of bare track per GeV with the light of an electromagnetic cascade in ice."""
 
 absorption: Final = 98.0
@@ -60,11 +61,11 @@ propagation: Final = math.sqrt(absorption * track_scattering / 3)
 """Length in m over which diffuse light fades by e: sqrt(lambda_a lambda_e / 3), about 33 m."""
 
 _mean_free: Final = track_scattering / 3 * math.exp(track_scattering / absorption)
-_crossover: Final = _mean_free**2 * 2 / (math.pi * propagation)
+_bare: Final = muon_light.bare_track(area, track_scattering, absorption)
+_near, _crossover = _bare.near, _bare.crossover
 
 # mean of the profile over the sphere, so that it is one on average
 _profile_norm: Final = 0.15415
-_track_factor: Final = photons * area / (2 * math.pi * sin_cherenkov)
 _cascade_factor: Final = photons * area * cascade_length / (4 * math.pi)
 _time_slope: Final = (units.n_ice_phase * units.n_ice_group - 1) / math.sqrt(units.n_ice_phase**2 - 1)
 _tan: Final = math.tan(units.theta_cherenkov)
@@ -73,19 +74,8 @@ _offset0, _offset1, _offset2 = track_offset
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def track_light(d: float, energy: float) -> float:
-    """Return the mean photo-electrons of a muon at a sensor `d` m from its track.
-
-    With lambda_p the propagation length and lambda_mu the crossover to diffusion,
-
-        N = photons area (1.22 + 1.36e-3 E) / (2 pi sin theta_c)
-            exp(-d/lambda_p) / (sqrt(lambda_mu d) tanh sqrt(d/lambda_mu))
-
-    which is the 1/d of a Cherenkov cone close by. The distance is bounded below by 1 m.
-    """
-    d = max(d, 1.0)
-    root = math.sqrt(_crossover * d)
-    spread = root * math.tanh(math.sqrt(d / _crossover))
-    return _track_factor * (bare_muon + muon_slope * energy) * math.exp(-d / propagation) / spread
+    """Return the mean photo-electrons of a muon at a sensor `d` m from its track (`icecol.reco.kernels.muon_light`)."""
+    return at_distance(_near * (bare_muon + muon_slope * energy), propagation, _crossover, d)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -115,11 +105,8 @@ def cascade_profile(cosine: float, r: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def acceptance(upward: float, r: float) -> float:
-    """Return the sensitivity of a downward photomultiplier to light whose direction has z component `upward`.
-
-    Relative to the average over directions: 1 + 0.7 cos for unscattered light, flat for the rest.
-    """
-    return 1 + 0.7 * upward * math.exp(-r / track_scattering)
+    """Return the sensitivity of a downward photomultiplier to light whose direction has z component `upward`."""
+    return muon_light.acceptance(upward, r, track_scattering)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

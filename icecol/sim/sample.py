@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol import units
-from icecol.dataset.geometry import Geometry
-from icecol.sim import chain, clean, primary
+from icecol.dataset.geometry import Geometry, Lookup
+from icecol.reco.jagged import frozen
+from icecol.reco.kernels import seeded_rt
+from icecol.reco.selection import Selection
+from icecol.sim import chain, primary
 from icecol.sim.primary import Zenith
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ F64: TypeAlias = npt.NDArray[np.float64]
 KINDS: Final = ("noise", "muon", "cascade")
 PDG_ENCODING: Final = {"noise": 0, "muon": 13, "cascade": 12}
 """Primary of each kind: MuMinus, NuE; a noise event has none."""
+
+_SEEDED_RT: Final = Selection(seeded_rt.seeded_rt)
 
 BLOCK: Final = 64
 """Particles thrown at a time: a fixed number, so that the first events of a seed do not depend on how many follow."""
@@ -117,6 +122,7 @@ def events(
     dark_rate: float = 500.0,
     jitter: float = 2.0,
     efficiency: float = 1.0,
+    losses: bool = False,
     n_pulses: tuple[int, int] | None = None,
 ) -> Events:
     """Simulate events that fire the simple majority trigger (8 coincident launches in 5 microseconds), and noise.
@@ -147,6 +153,9 @@ def events(
         Standard deviation in ns of the time of a photo-electron.
     efficiency
         Factor on all light, a systematic uncertainty to play with.
+    losses
+        Let muons shine in single losses along their track (`icecol.sim.losses`), with the same light on average, as
+        they do; without, they shine evenly, and their energy is measured far better than that of real ones.
     n_pulses
         Keep only events with this many pulses, (fewest, most).
 
@@ -187,7 +196,7 @@ def events(
         -detector.dir_z[ice],
         np.where(detector.bad[ice], 0.0, relative),
     )
-    settings = chain.Settings(float(dark_rate) / units.s, float(jitter), float(efficiency))
+    settings = chain.Settings(float(dark_rate) / units.s, float(jitter), float(efficiency), bool(losses))
     which, *streams = np.random.default_rng(seed).spawn(4)
     kind = np.searchsorted(np.cumsum(fractions / fractions.sum()), which.random(n), side="right").astype(
         np.uint8
@@ -249,9 +258,7 @@ def events(
     at, time, charge, width, flags, dark = (np.concatenate(c)[order] for c in zip(empty, *parts, strict=True))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     at = ice[at.astype(np.int64)]
-    srt = clean.seeded_rt(
-        offsets, time, detector.x[at], detector.y[at], detector.z[at], (flags & 1).astype(bool)
-    )
+    omkey, flags = detector.omkey[at], flags.astype(np.uint8)
     x, y, z, zen, azi, e0, weight, t0, thrown_column = truth
     return Events(
         truth=Truth(
@@ -261,13 +268,13 @@ def events(
         trigger_length=trigger[1],
         pulses=Hits(
             offsets,
-            detector.omkey[at],
+            omkey,
             time,
             charge.astype(np.float32),
             width.astype(np.float32),
-            flags.astype(np.uint8),
+            flags,
             dark.astype(bool),
-            srt,
+            _cleaned(offsets, time, flags, omkey, detector),
         ),
         geometry=detector,
         settings={
@@ -279,8 +286,33 @@ def events(
             "dark_rate": dark_rate,
             "jitter": jitter,
             "efficiency": efficiency,
+            "losses": losses,
         },
     )
+
+
+def _cleaned(
+    offsets: npt.NDArray[np.int64],
+    time: F64,
+    flags: npt.NDArray[np.uint8],
+    omkey: npt.NDArray[np.int32],
+    detector: Geometry,
+) -> npt.NDArray[np.bool_]:
+    """Tell which pulses are linked to one of hard local coincidence: seeded radius-time cleaning, 150 m and 1000 ns."""
+    lookup = Lookup(detector.lookup.base, *(frozen(a) for a in detector.lookup[1:]))
+    places = tuple(frozen(a) for a in (detector.x, detector.y, detector.z))
+    every_string = (False, int(detector.string.min()), int(detector.string.max()))
+    links = np.full((4, 4, 3), np.nan)
+    links[..., :2] = 150.0, 1000.0
+    pulses = [frozen(a) for a in (offsets, time, flags, omkey)]
+    out = np.zeros(time.size, np.bool_)
+    allow_no_seeds = link_one_sensor = True
+    _SEEDED_RT.loop()(
+        *pulses, lookup, *places, seeded_rt.ALL_HLC, 0, allow_no_seeds, -1, link_one_sensor,
+        frozen(np.zeros(0, np.int32)), every_string, frozen(links), (-np.inf, np.inf),
+        (frozen(detector.omkey), *places), out,
+    )  # fmt: skip
+    return out
 
 
 def bright(n: int, *, pulses: int = 300, seed: int, geometry: Geometry | None = None) -> Events:

@@ -148,7 +148,7 @@ def book(
     >>> tray = tray.add(lambda frame: len(frame.pulses("SRTInIcePulses")) >= 30)
     >>> summary = tray.add(ic.tray.book(path, keys="MCPrimary")).run()
     >>> ic.open_dataset(path).rows
-    16
+    14
     """
     at = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
     detector = (

@@ -51,7 +51,7 @@ class Tray:
     >>> tray = ic.Tray().add(ic.sim.frames, events=ic.sim.events(20, seed=1))
     >>> summary = tray.add(bright, pulses="SRTInIcePulses").run()
     >>> summary["bright"].calls, summary["bright"].frames_in, summary["bright"].frames_out
-    (20, 40, 36)
+    (20, 40, 34)
     """
 
     def __init__(self) -> None:

@@ -74,8 +74,8 @@ def split(
     >>> for frame in tray.add(ic.tray.split("Halves", halves, output="Half")):
     ...     if "Half" in frame:
     ...         print(frame["I3EventHeader"].sub_event_id, len(frame.pulses("Half")))
-    0 29
-    1 29
+    0 27
+    1 27
     """
     return Split(stream, parts, pulses, output)
 

@@ -46,6 +46,14 @@ def test_track_light_is_a_cone_close_by_and_fades_exponentially_far_away():
     assert far == pytest.approx(math.exp(33 / light.propagation) * math.sqrt(233 / 200), rel=1e-3)
 
 
+@pytest.mark.parametrize("d", [100.0, 150.0, 200.0])
+def test_far_away_a_track_shines_as_a_row_of_cascades_with_as_many_photons(d):
+    s = np.linspace(-1500, 1500, 60_001)
+    row = np.trapezoid([light.cascade_light(r, 1.0) for r in np.hypot(s, d)], s) / light.cascade_length
+    bare = light.track_light(d, 0.0) / light.bare_muon
+    assert row == pytest.approx(bare, rel=0.08)
+
+
 def test_bare_muon_has_the_light_of_frank_and_tamm():
     # at a small distance: photons per m times area over the circumference of the cone
     assert light.photons == pytest.approx(3.26e4, rel=0.01)

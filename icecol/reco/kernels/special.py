@@ -60,7 +60,9 @@ def gamma_p(a, x):
 def kummer(a, b, x):
     """Return Kummer's confluent hypergeometric function M(a, b, x) of positive arguments, by its series."""
     term, total, k = 1.0, 1.0, 0.0
-    while term > 1e-17 * total:
+    while (
+        term > 1e-17 * total or k < x
+    ):  # of a tiny a the first terms vanish, and still they rise up to k = x
         term *= (a + k) * x / ((b + k) * (1.0 + k))
         total += term
         k += 1.0

@@ -1,0 +1,104 @@
+"""How a quantity is distributed in ranges of another one: medians with bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from icecol.plot.figure import new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def quantiles(
+    edges: Sequence[float],
+    values_by_name: Mapping[str, Sequence[npt.ArrayLike]],
+    ax: Axes | None = None,
+    *,
+    band: tuple[float, float] = (0.2, 0.8),
+    x_label: str = "",
+    y_label: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Axes:
+    """Draw the median of values in ranges of another quantity, with bars from one quantile to another.
+
+    Parameters
+    ----------
+    edges
+        Of the ranges, n + 1 numbers; infinite ones are drawn at the limits of the axis.
+    values_by_name
+        Name to the values in each of the n ranges; NaN are left out, and a range without any has no point.
+    ax
+        Axes to draw on; a new figure if None.
+    band
+        Quantiles at the ends of the bars.
+    x_label, y_label, log_x, log_y
+        Of the axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, with a point for each range and name.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ValueError
+        If a name has not one array for each range.
+
+    Examples
+    --------
+    >>> from icecol import plot
+    >>> ax = plot.quantiles([0, 60, 90], {"SPE": [[1.0, 2.0, 3.0], [0.5, 1.5]]}, x_label="zenith / °")
+    >>> ax.get_xlabel(), [text.get_text() for text in ax.get_legend().get_texts()]
+    ('zenith / °', ['SPE'])
+    """
+    low, high = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
+    ax = new_axes() if ax is None else ax
+    if log_x:
+        low = np.where(low > 0, low, high / 3)
+        high = np.where(np.isfinite(high), high, low * 3)
+    else:
+        width = np.nanmedian(np.where(np.isfinite(high - low), high - low, np.nan))
+        low, high = (
+            np.where(np.isfinite(low), low, high - width),
+            np.where(np.isfinite(high), high, low + width),
+        )
+    place = np.sqrt(low * high) if log_x else (low + high) / 2
+    n = len(values_by_name)
+    for i, (name, parts) in enumerate(values_by_name.items()):
+        if len(parts) != place.size:
+            msg = f"{name!r} has the values of {len(parts)} ranges, and there are {place.size}"
+            raise ValueError(msg)
+        arrays = [np.asarray(p, float) for p in parts]
+        good = [a[~np.isnan(a)] for a in arrays]
+        nothing = [np.nan] * 3
+        found = [np.quantile(g, [band[0], 0.5, band[1]]) if g.size else nothing for g in good]
+        bottom, middle, top = np.array(found).T
+        shift = (i - (n - 1) / 2) * 0.08  # side by side, so that bars do not hide each other
+        at = place * (high / low) ** shift if log_x else place + shift * (high - low)
+        ends = (at - low, high - at) if i == 0 else None  # the ranges once
+        ax.errorbar(
+            at,
+            middle,
+            (middle - bottom, top - middle),
+            ends,
+            fmt="o",
+            markersize=4,
+            linewidth=1.2,
+            label=name,
+        )
+    ax.set(xlabel=x_label, ylabel=y_label)
+    if log_x:
+        ax.set_xscale("log")
+    if log_y:
+        ax.set_yscale("log")
+    # above, where it hides no bar
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small")
+    return ax

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from icecol import plot
+
+pytest.importorskip("matplotlib")
+
+
+def points(ax):
+    return [container.lines[0].get_xydata() for container in ax.containers]
+
+
+def test_each_range_has_its_median_and_its_band():
+    values = [np.arange(11.0), np.append(np.arange(101.0), np.nan), []]
+    ax = plot.quantiles([0, 10, 20, 30], {"SPE": values, "MPE": values}, y_label="angle / °")
+    ax.figure.canvas.draw()
+    spe, mpe = points(ax)
+    assert spe[:, 1] == pytest.approx([5, 50, np.nan], nan_ok=True)
+    assert (mpe[:, 0] > spe[:, 0]).all()
+    (bars,) = ax.containers[1].lines[2]
+    assert [s[:, 1].tolist() for s in bars.get_segments()[:2]] == [[2, 8], [20, 80]]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_open_ranges_are_drawn_at_the_limits(log):
+    ax = plot.quantiles([0, 30, 100, np.inf], {"SPE": [[1.0], [2.0], [3.0]]}, log_x=log, log_y=log)
+    ax.figure.canvas.draw()
+    (spe,) = points(ax)
+    assert np.isfinite(spe).all()
+    assert (np.diff(spe[:, 0]) > 0).all()
+
+
+def test_a_name_has_values_for_each_range():
+    with pytest.raises(ValueError, match="'SPE' has the values of 1 ranges, and there are 2"):
+        plot.quantiles([0, 1, 2], {"SPE": [[1.0]]})
