@@ -21,6 +21,7 @@ from icecol.reco.cleaning import (
     time_window,
 )
 from icecol.reco.common_variables import (
+    common_variables,
     direct_hits,
     hit_multiplicity,
     hit_statistics,
@@ -53,6 +54,7 @@ __all__ = [
     "cherenkov",
     "classic_rt",
     "clast",
+    "common_variables",
     "containment",
     "cramer_rao",
     "deepcore_veto",

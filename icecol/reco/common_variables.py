@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.cherenkov import TRACK, on_track
 from icecol.reco.features import Kernel
+from icecol.reco.jagged import frozen
+from icecol.reco.kernels import common_variables as together
 from icecol.reco.kernels import direct_hits as direct
 from icecol.reco.kernels import hit_multiplicity as multiplicity
 from icecol.reco.kernels import hit_statistics as statistics
@@ -68,6 +72,62 @@ _ALONG = Kernel(
     ),
     events=TRACK,
 )
+
+
+def common_variables(
+    pulses: Pulses,
+    *,
+    track: str,
+    windows: str | Mapping[str, str | tuple[float, float]] = "ABCDE",
+    cylinder_radius: float = 150.0,
+    shape: str = "InfiniteTrack",
+) -> pl.Expr:
+    """Return multiplicity, statistics, times, direct hits of several windows, and hits along a track, all together.
+
+    The numbers are those of the five functions by themselves, to the last bit, in less than half the time: sensors are
+    looked up once, and sorted once in time and once along the track.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out of everything, even of what
+        `hit_multiplicity` counts.
+    track
+        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+    windows
+        Of the direct hits: letters of classes, or windows (see `direct_hits`) by name.
+    cylinder_radius, shape
+        See `track_characteristics` and `cherenkov`.
+
+    Returns
+    -------
+    pl.Expr
+        The fields of the five functions; those of direct hits once for each window, with its name: n_dir_doms_A,
+        n_dir_doms_B, ... Every field is null where the series or the track is.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> cv = common_variables(p, track="MCPrimary", windows="AC")
+    >>> ic.with_features(ic.sim.toy(2), CV=cv).select("CV.n_hit_doms", "CV.n_dir_doms_C").collect().rows()
+    [(24, 6), (18, 2)]
+    """
+    named = {w: w for w in windows} if isinstance(windows, str) else dict(windows)
+    edges = np.array([direct_window(w) for w in named.values()], np.float64).reshape(-1, 2)
+    of_windows = {f"{member}_{name}": dtype for name in named for member, dtype in _DIRECT.fields.items()}
+    fields: dict[str, Any] = {
+        **_MULTIPLICITY.fields,
+        **_STATISTICS.fields,
+        **_TIMES.fields,
+        **of_windows,
+        **_ALONG.fields,
+    }
+    kernel = Kernel(together.common_variables, fields, events=TRACK, array=True)
+    begins, ends = (frozen(np.ascontiguousarray(edge)) for edge in edges.T)
+    return on_track(
+        kernel, pulses, track, shape, begins=begins, ends=ends, cylinder_radius=float(cylinder_radius)
+    )
 
 
 def hit_multiplicity(pulses: Pulses) -> pl.Expr:

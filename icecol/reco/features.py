@@ -132,13 +132,15 @@ def null_for_nan(feature: pl.Expr, *fields: str) -> pl.Expr:
 class Kernel:
     """A formula over the pulses of one event, with the name and type of each number that it returns.
 
-    Call it with a `Pulses` handle to get an expression. `on` runs the plain Python function on arrays.
+    Call it with a `Pulses` handle to get an expression. `on` runs the plain Python function on arrays. With `array` the
+    function returns its numbers in an array, and is compiled once however many they are.
     """
 
     function: Callable[..., Any]
     fields: Mapping[str, Any]
     ok: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    array: bool = False
 
     def on(self, *arrays: Any, **parameters: Any) -> Any:
         """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
@@ -146,7 +148,7 @@ class Kernel:
 
     def loop(self) -> Any:
         """Return the compiled loop over events (see `icecol.reco.loops.event_loop` for its arguments)."""
-        return compile_loop(self.function, self.events, len(self.fields))
+        return compile_loop(self.function, self.events, 0 if self.array else len(self.fields))
 
     def __call__(self, pulses: Pulses, **parameters: Any) -> pl.Expr:
         """Return the kernel over `pulses` as a struct expression; parameters replace the function's defaults.

@@ -121,15 +121,16 @@ def spe_fit(
         "Simple" varies zenith and azimuth, "HalfSphere" two lengths across the direction of the seed, from which a
         result is then less than a right angle away.
     minimizer
-        "simplex", or "BFGS", which follows the gradient: fewer calls, and another of the minima where there are
-        several, as often a better as a worse one; give it iterations. Not for MPEAll, PSA, a timing error, or the half
-        sphere.
+        "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from three places and keeps the
+        best. In simulated events of some 40 sensors its logl is that of the simplex, to 1e-3, or lower in 98 of 100,
+        and lower by 0.1 or more in 16; it takes half of the time of the simplex (with the MPE forms as long).
+        Not for MPEAll, PSA, a timing error, or the half sphere.
     tables
-        Look the density up in a table good to 5e-9 while minimising (with BFGS always). logl is computed at the end
-        without it.
+        Look the density up in a table good to 5e-9 while minimising by the simplex. logl is computed at the end
+        without it, with BFGS too.
     tolerance, max_calls
         The simplex ends when -ln L differs by less than `tolerance` over it (twice in a row; IceTray's setting 0.001
-        comes to 1e-4), or without result after max_calls calls.
+        comes to 1e-4), or without result after max_calls calls. BFGS ends when less than a hundredth of it can be won.
 
     Returns
     -------

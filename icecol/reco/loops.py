@@ -57,9 +57,9 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int | Non
     """Return `loop(offsets, *members, lookup, *columns, *events, *parameters, out)` for a compiled kernel.
 
     Pulses reach the kernel sorted by omkey and without those outside the geometry, if it asks for omkey or for
-    columns of the geometry. `events` names the parameters that have one value an event. Without `n_fields` the
-    kernel returns an array of one value a pulse; `out` has them in the order in which the pulses are stored, and
-    keeps what it had for those that the kernel does not see.
+    columns of the geometry. `events` names the parameters that have one value an event. With `n_fields` 0 the kernel
+    returns its numbers in an array. Without `n_fields` it returns an array of one value a pulse; `out` has them in the
+    order in which the pulses are stored, and keeps what it had for those that the kernel does not see.
     """
     function = kernel.py_func
     name = f"{function.__name__}_events"
@@ -143,6 +143,12 @@ def loop_source(
         lines += [f"        result = {call}"]
         at = "order[j] if moved else j" if place else "j"
         lines += ["        for j in range(result.size):", f"            out[a + ({at})] = result[j]"]
+    elif n_fields == 0:
+        lines += [
+            f"        result = {call}",
+            "        for k in range(out.shape[0]):",
+            "            out[k, i] = result[k]",
+        ]
     elif n_fields == 1:
         lines += [f"        out[0, i] = {call}"]
     else:

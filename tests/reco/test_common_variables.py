@@ -6,6 +6,7 @@ import naive_common_variables as naive
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from test_cherenkov import SHAPE, TRACK, around
 from test_kernels import EVENTS, PULSES, SENSORS, assert_same, frame
 
@@ -62,14 +63,48 @@ def test_track_characteristics_are_those_of_the_slow_twin(shape, events, track, 
             assert_close(row, naive.track_characteristics(event, SENSORS, {**track, "shape": shape}, radius))
 
 
+ODD = st.sampled_from([math.nan, math.inf, -math.inf])
+
+
+@SHAPE
+@settings(max_examples=15)
+@given(EVENTS, TRACK, st.lists(ODD, max_size=3))
+def test_all_together_are_each_by_itself_to_the_last_bit(shape, events, track, odd):
+    there = [e and [p for p in e if p[2] in SENSORS] for e in events]  # hit_multiplicity counts the others
+    events = [e and e + [(t, 1.0, next(iter(SENSORS))) for t in odd] for e in there]
+    windows = {f"W{k}": (-15.0 * k, 75.0 * k) for k in range(10)}  # more than are counted at once
+    of_track = {"track": "L", "shape": shape}
+    of_pulses = [f.struct.unnest() for f, _ in TWINS.values()]
+    of_windows = [
+        reco.direct_hits(PULSES, **of_track, window=w).struct.unnest().name.suffix(f"_{name}")
+        for name, w in windows.items()
+    ]
+    along = reco.track_characteristics(PULSES, **of_track, cylinder_radius=300.0).struct.unnest()
+    joint = reco.common_variables(PULSES, **of_track, windows=windows, cylinder_radius=300.0)
+    table = around(events, [track])
+    expected = table.select(*of_pulses, *of_windows, along)
+    assert_frame_equal(table.select(joint.struct.unnest()), expected, check_exact=True)
+
+
+def test_events_of_many_pulses_are_counted_whole():
+    keys = list(SENSORS)[:400]
+    event = [(float(t), 0.5, key) for key in keys for t in range(3)]
+    track = dict.fromkeys(("x", "y", "z", "time", "zenith", "azimuth", "length"), 0.0)
+    joint = reco.common_variables(PULSES, track="L", windows={"all": (-math.inf, math.inf)})
+    row = around([event], [track]).select(joint.struct.unnest())
+    names = ("n_dir_doms_all", "n_dir_pulses_all", "q_dir_pulses_all", "n_early_pulses_all")
+    assert row.select(names).row(0) == (400, 1200, 600.0, 0)
+
+
 @pytest.mark.parametrize(
     "feature",
     [
         *(f for f, _ in TWINS.values()),
         reco.direct_hits(PULSES, track="L", window="D"),
         reco.track_characteristics(PULSES, track="L"),
+        reco.common_variables(PULSES, track="L"),
     ],
-    ids=[*TWINS, "direct_hits", "track_characteristics"],
+    ids=[*TWINS, "direct_hits", "track_characteristics", "common_variables"],
 )
 @settings(max_examples=5)
 @given(EVENTS, TRACK)

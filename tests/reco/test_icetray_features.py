@@ -97,11 +97,15 @@ def test_features_equal_what_the_modules_of_icetray_compute(name, shared_data):
         TC=reco.time_characteristics(p),
         TR=reco.track_characteristics(p, track="L"),
         **{f"DH{w}": reco.direct_hits(p, track="L", window=w) for w in "ABCD"},
+        CV=reco.common_variables(p, track="L", windows="ABCD"),
     ).collect()
     for row, truth in zip(found.to_dicts(), expected, strict=True):
         assert len(truth) == 81
         for member, value in truth.items():
             assert row[member] == pytest.approx(value, rel=0, abs=0, nan_ok=True), member
+            group, _, name = member.partition(".")
+            together = f"CV.{name}_{group[2]}" if group.startswith("DH") else f"CV.{name}"
+            assert row[together] == pytest.approx(value, rel=0, abs=0, nan_ok=True), together
 
 
 def number(value: float | None) -> float:

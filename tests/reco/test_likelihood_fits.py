@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_likelihood import track_logl
 
-from icecol import reco, scan_i3
+from icecol import reco, scan_i3, sim
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
 from icecol.reco.kernels.direction import towards
@@ -259,6 +259,23 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(event
             assert (
                 row["B.logl"] <= row["Seed.logl"] + 1e-2
             )  # the seed is moved along its track: the light is the same
+
+
+def test_the_gradient_leads_as_low_as_the_simplex_or_lower():
+    geometry = Pulses("SRTInIcePulses", NOMINAL)
+    fits = {
+        "LineFit": reco.improved_linefit(geometry),
+        "A": reco.spe_fit(geometry),
+        "B": reco.spe_fit(geometry, minimizer="BFGS"),
+    }
+    found = (
+        reco.with_features(sim.events(200, seed=5).to_polars(), **fits).select("A.logl", "B.logl").collect()
+    )
+    higher = (found["B.logl"] - found["A.logl"]).drop_nans()
+    assert len(higher) > 150
+    assert (higher < 1e-3).mean() > 0.97
+    assert (higher < -0.1).mean() > 0.1
+    assert higher.mean() < 0
 
 
 @settings(max_examples=5)

@@ -20,7 +20,7 @@ from icecol.reco.kernels.pandel import (
     slopes,
     timing,
 )
-from icecol.reco.kernels.pandel_table import EXACT, LEAST_XI, pandel_table
+from icecol.reco.kernels.pandel_table import EXACT, LEAST_XI, MOST_XI, pandel_table
 
 RHO, SCATTERING, P1, A0, A1, A2 = H2
 XI = st.floats(0.02, 12)
@@ -29,7 +29,7 @@ XI = st.floats(0.02, 12)
 def folded(t, xi, sigma):
     """Fold the Gamma density with a Gaussian by the trapezoid rule in log y, in which both ends fade."""
     low, high = -34 / xi, math.log(max(t, 0.0) + 9 * sigma)
-    s = np.linspace(low, high, int((high - low) * max(t / sigma, 1.0) * 5))
+    s = np.linspace(low, high, int((high - low) * max(t / sigma, 1.0, xi) * 5))
     y = np.exp(s)
     f = np.exp(xi * s - RHO * y - 0.5 * ((t - y) / sigma) ** 2).sum() * (s[1] - s[0])
     return f * RHO**xi / math.gamma(xi) / (math.sqrt(2 * math.pi) * sigma)
@@ -98,18 +98,39 @@ def test_nan_is_as_unlikely_as_can_be():
     assert convoluted(math.nan, 1.0, timing(RHO, 15.0), EXACT) == SMALLEST
 
 
-@given(st.floats(-10, 60), st.floats(LEAST_XI, 8), st.sampled_from([4.0, 15.0]))
-def test_the_table_is_good_to_5e_9_and_so_are_its_slopes(u, xi, sigma):
+@given(st.floats(-5, 30), st.floats(LEAST_XI, 5), st.sampled_from([4.0, 15.0]))
+def test_the_table_is_good_to_5e_9(u, xi, sigma):
     t, blur, table = u * sigma, timing(RHO, sigma), pandel_table()
-    p, in_t, in_xi = slopes(t, xi, blur, table)
-    assert p == convoluted(t, xi, blur, table) == pytest.approx(convoluted(t, xi, blur, EXACT), rel=5e-9)
-    h, k = 1e-3 * sigma, 1e-3 * xi
-    at = [(t + h, xi), (t - h, xi), (t, xi + k), (t, xi - k)]
-    edges = {
-        (-5 <= a / sigma <= 30, b <= 1, b <= 5, a > 0, b >= LEAST_XI, a / sigma < blur[0] * sigma)
-        for a, b in at
-    }
-    if len(edges) == 1 and p > 10 * SMALLEST:  # no jump between them
-        p1, p2, p3, p4 = (math.log(convoluted(a, b, blur, EXACT)) for a, b in at)
-        assert in_t == pytest.approx((p1 - p2) / (2 * h), rel=1e-4, abs=1e-4 / sigma)
-        assert in_xi == pytest.approx((p3 - p4) / (2 * k), rel=1e-4, abs=1e-4)
+    p = convoluted(t, xi, blur, table)
+    assert p == pytest.approx(convoluted(t, xi, blur, EXACT), rel=5e-9)
+    assert p == pytest.approx(slopes(t, xi, blur, table)[0], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "times", "accuracy"),
+    [
+        pytest.param(0.07, 5.0, (-8, 200), 1e-6, id="near"),
+        pytest.param(5.0, MOST_XI, (-8, 28), 1e-6, id="far"),
+        pytest.param(5.0, 60.0, (30, 200), 5e-5, id="far, late"),
+        pytest.param(MOST_XI, 60.0, (-8, 30), 5e-5, id="farther"),
+    ],
+)
+@pytest.mark.parametrize("sigma", [4.0, 15.0])
+def test_the_smooth_density_is_as_accurate_as_it_says_and_so_are_its_slopes(
+    low, high, times, accuracy, sigma
+):
+    rng, blur, table = np.random.default_rng(4), timing(RHO, sigma), pandel_table()
+    about = 20 * accuracy
+    for _ in range(40):
+        xi, t = rng.uniform(low, high), rng.uniform(*times) * sigma
+        p, in_t, in_xi = slopes(t, xi, blur, table)
+        h, k = 1e-3 * sigma, 1e-3 * xi
+        before, after = folded(t - h, xi, sigma), folded(t + h, xi, sigma)
+        less, more = folded(t, xi - k, sigma), folded(t, xi + k, sigma)
+        assert p == pytest.approx(folded(t, xi, sigma), rel=accuracy)
+        assert in_t == pytest.approx(math.log(after / before) / (2 * h), rel=about, abs=about / sigma)
+        assert in_xi == pytest.approx(math.log(more / less) / (2 * k), rel=about, abs=about)
+
+
+def test_the_smooth_density_is_0_long_before_the_light():
+    assert slopes(-11 * 15.0, 1.0, timing(RHO, 15.0), pandel_table()) == (0, 0, 0)

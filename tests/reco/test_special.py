@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from icecol.reco.kernels.special import gamma_p, gamma_q, kummer, tricomi
+from icecol.reco.kernels.special import digamma, gamma_p, gamma_q, kummer, tricomi
 
 special = pytest.importorskip("scipy.special")
 
@@ -16,6 +16,11 @@ special = pytest.importorskip("scipy.special")
 def test_incomplete_gamma_functions_are_those_of_scipy(a, x):
     assert gamma_q(a, x) == pytest.approx(special.gammaincc(a, x), rel=1e-11, abs=1e-14)
     assert gamma_p(a, x) == pytest.approx(special.gammainc(a, x), rel=1e-11, abs=1e-300)
+
+
+@given(st.floats(0.005, 60))
+def test_digamma_is_that_of_scipy(x):
+    assert digamma(x) == pytest.approx(special.digamma(x), rel=1e-12, abs=1e-12)
 
 
 @given(st.floats(0.0, 3), st.sampled_from([0.5, 1.5]), st.floats(0, 60))

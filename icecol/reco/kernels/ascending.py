@@ -41,3 +41,28 @@ def ascending(values):
         order[i] = i
     std_sort(order, values, 0, n)
     return order
+
+
+@njit(nogil=True, error_model="numpy")
+def rising(values, hit):
+    """Return the values of those whose `hit` is not 0, as they rise."""
+    found, n = np.empty(values.size), 0
+    for i in range(values.size):
+        if hit[i]:
+            found[n] = values[i]
+            n += 1
+    found = found[:n]
+    return found[ascending(found)]
+
+
+@njit(nogil=True, error_model="numpy")
+def rising_of(values, order, hit, bit, space):
+    """Return the values of those that are hit, of which a bit of `hit` tells, as they rise; `order` is that of all.
+
+    The result lies in `space`, and is that of `rising` unless there are NaN.
+    """
+    n = 0
+    for i in order:
+        space[n] = values[i]
+        n += hit[i] >> bit & 1
+    return space[:n]

@@ -89,6 +89,21 @@ def cherenkov(track, x, y, z):
     if track.shape == CASCADE:
         distance = _magnitude(x - track.x, y - track.y, z - track.z)
         return 0.0 * distance, distance, distance / (c / n_ice_group)
+    _, emission, path, arrival = endless(track, x, y, z)
+    before, behind = emission < 0.0, emission > track.length
+    shape = track.shape
+    if (
+        (shape == STARTING_TRACK and before)
+        or (shape == STOPPING_TRACK and emission > 0.0)
+        or (shape == CONTAINED_TRACK and (before or behind))
+    ):
+        return math.nan, math.nan, math.nan
+    return emission, path, arrival
+
+
+@njit(nogil=True, error_model="numpy")
+def endless(track, x, y, z):
+    """Return the distance to a track without ends, and what `cherenkov` returns of it."""
     s, closest = _closest(track, x, y, z)
     # IceTray takes the distance of the point of closest approach once more, by rotation
     s = _along(
@@ -99,15 +114,7 @@ def cherenkov(track, x, y, z):
     )
     path = closest / _SIN
     emission = s - closest / _TAN
-    before, behind = emission < 0.0, emission > track.length
-    shape = track.shape
-    if (
-        (shape == STARTING_TRACK and before)
-        or (shape == STOPPING_TRACK and emission > 0.0)
-        or (shape == CONTAINED_TRACK and (before or behind))
-    ):
-        return math.nan, math.nan, math.nan
-    return emission, path, (emission + path * n_ice_group) / c
+    return closest, emission, path, (emission + path * n_ice_group) / c
 
 
 @njit(nogil=True, error_model="numpy")

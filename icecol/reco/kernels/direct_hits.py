@@ -7,10 +7,13 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
-from icecol.reco.kernels.cherenkov import cherenkov, distance_along_track, make_track, time_residual
-from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.track_characteristics import smoothness
+from icecol.reco.kernels.along_track import seen_from, spread
+from icecol.reco.kernels.ascending import rising
+from icecol.reco.kernels.cherenkov import make_track, time_residual
+from icecol.reco.kernels.sensors import sensors
+
+AT_ONCE, _BLOCK = 7, 255
+"""Windows that `count` can take: a byte of an integer each; and how many pulses a byte can count."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -28,39 +31,100 @@ def direct_hits(
     track = make_track(
         track_x, track_y, track_z, track_time, track_zenith, track_azimuth, shape, track_length
     )
-    first = first_pulses(omkey)
-    n = first.size - 1
-    places = np.empty(n)
-    found, charges = np.zeros((3, 3), np.int64), np.zeros(3)
-    last = np.full(3, -1 << 31)
-    for i in range(n):
-        a, b = first[i], first[i + 1]
-        string = omkey[a] >> 16
-        _, _, arrival = cherenkov(track, x[a], y[a], z[a])
-        seen = 0
-        for j in range(a, b):
-            residual = time_residual(track, time[j], arrival)
-            if math.isnan(residual):
-                continue
-            group = 1 if residual < begin else (0 if residual <= end else 2)
-            seen |= 1 << group
-            found[group, 2] += 1
-            charges[group] += charge[j]
-        if seen & 1:
-            places[found[0, 1]] = distance_along_track(track, x[a], y[a], z[a])
-        for group in range(3):
-            if seen >> group & 1:
-                found[group, 0] += string != last[group]
-                found[group, 1] += 1
-                last[group] = string
-    length, smooth = math.nan, math.nan
-    if found[0, 1] >= 2:
-        places = places[ascending(places[: found[0, 1]])]
-        length = places[-1] - places[0]
-        smooth = smoothness(places)
-    return (
-        found[0, 0], found[0, 1], found[0, 2], charges[0],
-        found[1, 0], found[1, 1], found[1, 2], charges[1],
-        found[2, 0], found[2, 1], found[2, 2], charges[2],
-        length, smooth,
-    )  # fmt: skip
+    doms = sensors(time, omkey, x, y, z)
+    place, _, arrival = seen_from(track, doms)
+    hit, counts = np.zeros(place.size, np.int64), np.empty((1, 12))
+    count(
+        omkey, charge, residuals(track, arrival, time, omkey), np.array([begin]), np.array([end]), hit, counts
+    )
+    length, smooth = spread(rising(place, hit))
+    n = counts[0]
+    return n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], length, smooth
+
+
+@njit(nogil=True, error_model="numpy")
+def residuals(track, arrival, time, omkey):
+    """Return the time residual (ns) of every pulse; straight light arrives at the sensors at `arrival`."""
+    residual = np.empty(time.size)
+    dom, before = -1, ~omkey[0] if omkey.size else 0
+    for j in range(time.size):
+        dom += omkey[j] != before
+        residual[j] = time_residual(track, time[j], arrival[dom])
+        before = omkey[j]
+    return residual
+
+
+@njit(nogil=True, error_model="numpy")
+def count(omkey, charge, residual, begins, ends, hit, out):
+    """Count the direct, early and late pulses of up to `AT_ONCE` windows: 12 numbers in each row of `out`.
+
+    Bit 8 w of `hit` tells of each sensor whether it has direct pulses of window w. The windows are counted together, a
+    byte each of one integer, and with selections, not branches: whether the next pulse is direct, or of the same
+    sensor, is a coin toss.
+    """
+    n = residual.size
+    earlier, later = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    ones = 0
+    for w in range(begins.size):
+        begin, end, bit = begins[w], ends[w], 1 << 8 * w
+        ones |= bit
+        for j in range(n):
+            earlier[j] |= bit if residual[j] < begin else 0
+            later[j] |= bit if residual[j] > end else 0
+        for k in range(12):
+            out[w, k] = 0.0
+    dom, before = -1, ~omkey[0] if n else 0
+    direct_dom, early_dom, late_dom, direct_string, early_string, late_string = 0, 0, 0, 0, 0, 0
+    for a in range(0, n, _BLOCK):
+        direct_pulses, early_pulses, late_pulses = 0, 0, 0
+        direct_doms, early_doms, late_doms = 0, 0, 0
+        direct_strings, early_strings, late_strings = 0, 0, 0
+        for j in range(a, min(a + _BLOCK, n)):
+            key = omkey[j]
+            same_dom, same_string = -int(key == before), -int(key >> 16 == before >> 16)
+            before = key
+            early, late = earlier[j], later[j]
+            direct = (ones ^ early ^ late) & -int(not math.isnan(residual[j]))
+            direct_pulses += direct
+            early_pulses += early
+            late_pulses += late
+            direct_dom &= same_dom
+            early_dom &= same_dom
+            late_dom &= same_dom
+            direct_doms += direct & ~direct_dom
+            early_doms += early & ~early_dom
+            late_doms += late & ~late_dom
+            direct_dom |= direct
+            early_dom |= early
+            late_dom |= late
+            direct_string &= same_string
+            early_string &= same_string
+            late_string &= same_string
+            direct_strings += direct & ~direct_string
+            early_strings += early & ~early_string
+            late_strings += late & ~late_string
+            direct_string |= direct
+            early_string |= early
+            late_string |= late
+            dom += 1 + same_dom
+            hit[dom] = direct_dom
+        for w in range(begins.size):
+            s = 8 * w
+            out[w, 0] += direct_strings >> s & 255
+            out[w, 1] += direct_doms >> s & 255
+            out[w, 2] += direct_pulses >> s & 255
+            out[w, 4] += early_strings >> s & 255
+            out[w, 5] += early_doms >> s & 255
+            out[w, 6] += early_pulses >> s & 255
+            out[w, 8] += late_strings >> s & 255
+            out[w, 9] += late_doms >> s & 255
+            out[w, 10] += late_pulses >> s & 255
+    for w in range(begins.size):
+        begin, end = begins[w], ends[w]
+        q_direct, q_early, q_late = 0.0, 0.0, 0.0
+        for j in range(n):
+            r, q = residual[j], np.float64(charge[j])
+            q_direct += q if (r >= begin) & (r <= end) else 0.0
+            q_early += q if r < begin else 0.0
+            q_late += q if r > end else 0.0
+        out[w, 3], out[w, 7], out[w, 11] = q_direct, q_early, q_late

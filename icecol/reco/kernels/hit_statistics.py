@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.ascending import ascending
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.sensors import charges_of, sensors
 
 
 @njit(nogil=True, error_model="numpy")
@@ -22,37 +22,43 @@ def hit_statistics(time, charge, omkey, x, y, z):
     Returns cog x, y, z (m), cog_z_sigma (m), min_pulse_time, max_pulse_time (ns), q_max_doms, q_tot_pulses (PE),
     z_min, z_max, z_mean, z_sigma, z_travel (m). Pulses whose charge is not finite count for the sensors' z only.
     """
+    doms = sensors(time, omkey, x, y, z)
+    return statistics(doms, ascending(doms.time), charges_of(doms, omkey, charge), time, charge, x, y, z)
+
+
+@njit(nogil=True, error_model="numpy")
+def statistics(doms, order, charges, time, charge, x, y, z):
+    """Return the numbers of `hit_statistics`; `charges` of the sensors, whose first pulses rise in that order."""
     nan = math.nan
-    first = first_pulses(omkey)
-    n = first.size - 1
+    n = order.size
     if n == 0:
         return nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan
-    n_charged, q_sum, qq, cx, cy, cz, czz = 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    brightest, earliest, latest = -math.inf, nan, nan
-    lowest, highest, z_sum, zz_sum = math.inf, -math.inf, 0.0, 0.0
+    lowest, highest, z_sum, zz_sum, brightest = math.inf, -math.inf, 0.0, 0.0, -math.inf
     for i in range(n):
-        a, b = first[i], first[i + 1]
-        xi, yi, zi, in_dom = x[a], y[a], z[a], 0.0
+        zi = doms.z[i]
         lowest = min(lowest, zi)
         highest = max(highest, zi)
         z_sum += zi
         zz_sum += zi * zi
-        for j in range(a, b):
-            q = np.float64(charge[j])  # numba's float() keeps a float32
-            if not math.isfinite(q):
-                continue
-            t = time[j]
-            earliest = t if t < earliest or math.isnan(earliest) else earliest
-            latest = t if t > latest or math.isnan(latest) else latest
-            n_charged += 1
-            in_dom += q
-            q_sum += q
-            qq += q * q
-            cx += q * xi
-            cy += q * yi
-            cz += q * zi
-            czz += q * zi * zi
-        brightest = max(brightest, in_dom)
+        brightest = max(brightest, charges[i])
+    n_charged, n_timed, q_sum, qq, cx, cy, cz, czz = 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    earliest, latest = math.inf, -math.inf
+    for j in range(time.size):  # selections, not branches
+        q, t = np.float64(charge[j]), time[j]  # numba's float() keeps a float32
+        finite = math.isfinite(q)
+        timed = finite and not math.isnan(t)
+        n_charged += finite
+        n_timed += timed
+        earliest = t if timed and t < earliest else earliest
+        latest = t if timed and t > latest else latest
+        q_sum += q if finite else 0.0
+        qq += q * q if finite else 0.0
+        cx += q * x[j] if finite else 0.0
+        cy += q * y[j] if finite else 0.0
+        cz += q * z[j] if finite else 0.0
+        czz += q * z[j] * z[j] if finite else 0.0
+    if n_timed == 0:
+        earliest, latest = nan, nan
     by = nan if n_charged == 0 else (q_sum if q_sum != 0.0 else 1.0)
     return (
         cx / by,
@@ -67,7 +73,7 @@ def hit_statistics(time, charge, omkey, x, y, z):
         highest,
         z_sum / n,
         _sigma(n, float(n), float(n), z_sum, zz_sum),
-        _z_travel(first, time, z),
+        _z_travel(doms, order),
     )
 
 
@@ -80,19 +86,15 @@ def _sigma(n, w, ww, wz, wzz):
 
 
 @njit(nogil=True, error_model="numpy")
-def _z_travel(first, time, z):
+def _z_travel(doms, order):
     """Return the mean z of all sensors above that of the quarter that was hit first; NaN for fewer than four."""
-    n = first.size - 1
+    n = order.size
     if n < 4:
         return math.nan
-    times = np.empty(n)
-    for i in range(n):
-        times[i] = time[first[i]]
-    order = ascending(times)
     start, travel = 0.0, 0.0
     for i in range(n // 4):
-        start += z[first[order[i]]]
+        start += doms.z[order[i]]
     start /= n // 4
     for i in range(n):
-        travel += z[first[order[i]]] - start
+        travel += doms.z[order[i]] - start
     return travel / n

@@ -13,6 +13,8 @@ from numba import njit
 from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import linefit
 
+_LANES = 16
+
 
 @njit(nogil=True, error_model="numpy")
 def improved_linefit(
@@ -70,23 +72,21 @@ def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     """
     first = first_pulses(omkey)
     n = first.size - 1
-    doms = np.empty((n, 4))
+    px, py, pz, earliest = np.empty(n), np.empty(n), np.empty(n), np.full(n, math.inf)
     for i in range(n):
         a = first[i]
-        doms[i, 0], doms[i, 1], doms[i, 2], doms[i, 3] = x[a], y[a], z[a], time[a]
-    # the largest square whose root is below the distance: spares a root for every pair
-    limit = distance * distance if distance > 0.0 else -1.0
-    while limit > 0.0 and math.sqrt(limit) >= distance:
-        limit = np.nextafter(limit, 0.0)
+        px[i], py[i], pz[i] = x[a], y[a], z[a]
+    limit = below(distance, closed=False)
+    for k in range(n):
+        xk, yk, zk, t = px[k], py[k], pz[k], time[first[k]]
+        for i in range(n):
+            dx, dy, dz = px[i] - xk, py[i] - yk, pz[i] - zk
+            near = dx * dx + dy * dy + dz * dz <= limit
+            earliest[i] = t if near & (t < earliest[i]) else earliest[i]
     keep = np.zeros(time.size, np.bool_)
     for i in range(n):
-        xi, yi, zi, earliest = doms[i, 0], doms[i, 1], doms[i, 2], math.inf
-        for k in range(n):
-            dx, dy, dz, t = xi - doms[k, 0], yi - doms[k, 1], zi - doms[k, 2], doms[k, 3]
-            near = dx * dx + dy * dy + dz * dz <= limit
-            earliest = t if near and t < earliest else earliest
         for j in range(first[i], first[i + 1]):
-            keep[j] = time[j] <= earliest + time_window
+            keep[j] = time[j] <= earliest[i] + time_window
     if count_doms(omkey, keep) < min_doms:
         keep[:] = True
     return keep
@@ -106,57 +106,101 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
         nan = math.nan
         return nan, nan, nan, nan, nan, nan, nan, False
     relax, eps, rounds = 1.5, 0.1, 300
+    limit = below(eps, closed=True)
     t0 = math.inf
     for j in range(n):
         if time[j] < t0:
             t0 = float(time[j])
-    r = np.empty((n, 3))
-    near = np.empty((n, 3))
-    dual = np.zeros((n, 3))
-    dt = np.empty(n)
+    # padded: what is left over after the last whole vectors would be done one by one, and take as long as all the rest
+    size = (n + _LANES - 1) // _LANES * _LANES
+    x, y, z = _padded(x, size), _padded(y, size), _padded(z, size)
+    near_x, near_y, near_z = x.copy(), y.copy(), z.copy()
+    new_x, new_y, new_z = np.empty(size), np.empty(size), np.empty(size)
+    dual_x, dual_y, dual_z = np.zeros(size), np.zeros(size), np.zeros(size)
+    dt, factor, off = np.zeros(size), np.empty(size), np.empty(size)
     m1, m2 = 0.0, 0.0
     for j in range(n):
-        r[j, 0], r[j, 1], r[j, 2] = x[j], y[j], z[j]
-        near[j] = r[j]
         dt[j] = time[j] - t0
         m1 += dt[j]
         m2 += dt[j] * dt[j]
     m1 /= n
     m2 /= n
     var = m2 - m1 * m1
-    origin, velocity = np.zeros(3), np.zeros(3)
-    delta, line = np.empty(3), np.empty(3)
+    ox, oy, oz, vx, vy, vz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for _ in range(rounds):
-        for c in range(3):
-            s, q = 0.0, 0.0
-            for j in range(n):
-                s += near[j, c] + dual[j, c]
-                q += dt[j] * (near[j, c] + dual[j, c])
-            s /= n
-            q /= n
-            origin[c] = (m2 * s - m1 * q) / var
-            velocity[c] = (q - m1 * s) / var
-        farthest = 0.0
+        sx, sy, sz, qx, qy, qz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for j in range(n):
-            size = 0.0
-            for c in range(3):
-                line[c] = origin[c] + velocity[c] * dt[j]
-                delta[c] = relax * line[c] + (1 - relax) * near[j, c] - dual[j, c] - r[j, c]
-                size += delta[c] * delta[c]
-            size = math.sqrt(size)
-            f = 0.5 if size <= 2 * distance else 1 - distance / size
-            off = 0.0
-            for c in range(3):
-                new = r[j, c] + f * delta[c]
-                dual[j, c] += (1 - relax) * (new - near[j, c]) - (line[c] - new)
-                near[j, c] = new
-                off += (line[c] - new) ** 2
-            farthest = max(farthest, off)
-        if math.sqrt(farthest) <= eps:
+            px, py, pz, t = near_x[j] + dual_x[j], near_y[j] + dual_y[j], near_z[j] + dual_z[j], dt[j]
+            sx += px
+            sy += py
+            sz += pz
+            qx += t * px
+            qy += t * py
+            qz += t * pz
+        sx, sy, sz, qx, qy, qz = sx / n, sy / n, sz / n, qx / n, qy / n, qz / n
+        ox, oy, oz = (m2 * sx - m1 * qx) / var, (m2 * sy - m1 * qy) / var, (m2 * sz - m1 * qz) / var
+        vx, vy, vz = (qx - m1 * sx) / var, (qy - m1 * sy) / var, (qz - m1 * sz) / var
+        # short loops over few arrays, which LLVM turns into vector instructions
+        _delta(relax, ox, vx, dt, near_x, dual_x, x, new_x)
+        _delta(relax, oy, vy, dt, near_y, dual_y, y, new_y)
+        _delta(relax, oz, vz, dt, near_z, dual_z, z, new_z)
+        for j in range(size):
+            length = math.sqrt(new_x[j] * new_x[j] + new_y[j] * new_y[j] + new_z[j] * new_z[j])
+            factor[j] = 0.5 if length <= 2 * distance else 1 - distance / length
+            off[j] = 0.0
+        _move(relax, ox, vx, dt, factor, x, near_x, dual_x, new_x, off)
+        _move(relax, oy, vy, dt, factor, y, near_y, dual_y, new_y, off)
+        _move(relax, oz, vz, dt, factor, z, near_z, dual_z, new_z, off)
+        near_x, new_x = new_x, near_x
+        near_y, new_y = new_y, near_y
+        near_z, new_z = new_z, near_z
+        far = 0
+        for j in range(n):
+            far += off[j] > limit
+        if far == 0:
             break
-    zenith, azimuth = direction(velocity[0], velocity[1], velocity[2])
-    speed = math.sqrt(velocity[0] ** 2 + velocity[1] ** 2 + velocity[2] ** 2)
-    return origin[0], origin[1], origin[2], t0, zenith, azimuth, speed, True
+    zenith, azimuth = direction(vx, vy, vz)
+    speed = math.sqrt(vx**2 + vy**2 + vz**2)
+    return ox, oy, oz, t0, zenith, azimuth, speed, True
+
+
+@njit(nogil=True, error_model="numpy")
+def _padded(values, size):
+    padded = np.zeros(size)
+    for j in range(values.size):
+        padded[j] = values[j]
+    return padded
+
+
+@njit(nogil=True, error_model="numpy")
+def _delta(relax, origin, velocity, dt, near, dual, r, delta):
+    for j in range(dt.size):
+        delta[j] = relax * (origin + velocity * dt[j]) + (1 - relax) * near[j] - dual[j] - r[j]
+
+
+@njit(nogil=True, error_model="numpy")
+def _move(relax, origin, velocity, dt, factor, r, near, dual, new, off):
+    """Move all points along one axis by a factor times `new`, which becomes where they are; add up the squares."""
+    for j in range(dt.size):
+        new[j] = r[j] + factor[j] * new[j]
+    for j in range(dt.size):
+        dual[j] += (1 - relax) * (new[j] - near[j]) - (origin + velocity * dt[j] - new[j])
+    for j in range(dt.size):
+        away = origin + velocity * dt[j] - new[j]
+        off[j] += away * away
+
+
+@njit(nogil=True, error_model="numpy")
+def below(distance, closed):
+    """Return the largest square whose root is below a distance (or, closed, not above): it spares many roots."""
+    if not distance > 0.0:
+        return -1.0
+    square = distance * distance
+    while math.sqrt(square) <= distance if closed else math.sqrt(square) < distance:
+        square = np.nextafter(square, math.inf)
+    while math.sqrt(square) > distance if closed else math.sqrt(square) >= distance:
+        square = np.nextafter(square, 0.0)
+    return square
 
 
 @njit(nogil=True, error_model="numpy")

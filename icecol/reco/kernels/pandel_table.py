@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-LEAST_XI = 0.06
-_ROOT, _ROOT_STEP, _N_ROOT = 0.494, 0.0557, 18
-_ETA, _ETA_STEP, _N_ETA = -30.0, 0.25, 142
+LEAST_XI, MOST_XI = 0.06, 38.0
+LEAST_ETA, MOST_ETA = -30.0, 9.9
+_ROOT, _ROOT_STEP, _N_ROOT = 0.494, 0.0557, 36
+_ETA, _ETA_STEP, _N_ETA = -30.0, 0.25, 160
 _N = 6
 EXACT = np.empty((0, 0, _N, _N))
 """In place of a table: every value is computed."""
@@ -39,7 +40,7 @@ def pandel_table() -> Any:
     return np.ascontiguousarray(np.einsum("pa,iajb,qb->ijpq", solve, value, solve))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def tabulated(xi, eta, table):
     """Return the value at (xi, eta), and its slopes in both; they must lie inside of the table."""
     root = math.sqrt(math.sqrt(xi))

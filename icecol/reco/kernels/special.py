@@ -1,4 +1,4 @@
-"""Special functions of time distributions that numba lacks: incomplete gamma, Kummer's M and Tricomi's U.
+"""Special functions of time distributions that numba lacks: incomplete gamma, digamma, Kummer's M and Tricomi's U.
 
 Abramowitz and Stegun, Handbook of Mathematical Functions, ch. 6 and 13.
 """
@@ -87,6 +87,18 @@ def tricomi(a, b, x):
         m += term
         dm += n * term
     return math.exp(x - b * math.log(x) + math.lgamma(b) - math.lgamma(a)) / (dm / x - m * slope)
+
+
+@njit(nogil=True, error_model="numpy")
+def digamma(x):
+    """Return the slope of log Gamma(x), x > 0: by its recurrence up to 8, from there the asymptotic series."""
+    total = 0.0
+    while x < 8.0:
+        total -= 1.0 / x
+        x += 1.0
+    h = 1.0 / (x * x)
+    series = h * (1.0 / 12.0 - h * (1.0 / 120.0 - h * (1.0 / 252.0 - h * (1.0 / 240.0 - h / 132.0))))
+    return total + math.log(x) - 0.5 / x - series
 
 
 @njit(nogil=True, error_model="numpy")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.ascending import ascending
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.sensors import sensors
 
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
@@ -22,22 +21,24 @@ def time_characteristics(time, omkey, z):
     The first sensor is compared with z = 0. Sensors hit at the same time are in the order that std::sort leaves.
     Without sensors: -1, -1, -1, 0.
     """
-    first = first_pulses(omkey)
-    n = first.size - 1
+    doms = sensors(time, omkey, z, z, z)
+    return follow(doms, ascending(doms.time))
+
+
+@njit(nogil=True, error_model="numpy")
+def follow(doms, order):
+    """Return the numbers of `time_characteristics`; the first pulses of the sensors rise in that order."""
+    times, n = doms.time, doms.time.size
     if n == 0:
         return -1.0, -1.0, -1.0, 0.0
-    times = np.empty(n)
     t_sum, tt_sum = 0.0, 0.0
     for i in range(n):
-        t = np.float64(time[first[i]])
-        times[i] = t
-        t_sum += t
-        tt_sum += t * t
-    order = ascending(times)
+        t_sum += times[i]
+        tt_sum += times[i] * times[i]
     fwhm = _FWHM * math.sqrt(1.0 / n * (tt_sum - 1.0 / n * (t_sum * t_sum)))
     gap, pattern, last_t, last_z = 0.0, 0, _whole(times[order[0]]), 0.0
     for i in order:
-        t, z_i = _whole(times[i]), z[first[i]]
+        t, z_i = _whole(times[i]), doms.z[i]
         if t - last_t > gap:
             gap = _whole(t - last_t)
         pattern += int(z_i > last_z) - int(z_i < last_z)

@@ -188,51 +188,51 @@ def muon_photons(closest, cos, energy, scattering):
     return -math.log(none) if none < 1.0 else 0.0
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def track_slope(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient):
-    """Return -ln L as `track_likelihood` does, and its gradient in x, y, z, zenith and azimuth.
+    """Return -ln L as `track_likelihood` does, but of the smooth density of `slopes`, and its gradient.
 
-    Not for the forms MPEAll and PSA, nor with an error of the clock.
+    The gradient is in x, y, z, zenith and azimuth. Not for the forms MPEAll and PSA, nor with an error of the clock.
     """
     place, offsets, times, weights = hits
     rho, scattering, p1, p00, p01, p02 = ice
     e = towards(zenith, azimuth)
     blur = timing(rho, response[0])
-    theta, phi = math.pi - zenith, azimuth + math.pi
-    in_zenith = (-math.cos(theta) * math.cos(phi), -math.cos(theta) * math.sin(phi), math.sin(theta))
-    in_azimuth = (-e[1], e[0], 0.0)
-    for k in range(5):
-        gradient[k] = 0.0
-    total = 0.0
+    total, product = 0.0, 1.0
+    # sums of the slopes in the place of the vertex, and in the direction
+    gx, gy, gz, hx, hy, hz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(place.shape[1]):
         along, closest, cos = light(place, i, vertex, e)
         xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
         t0 = time + (along + closest * SLOW) / C
         p, in_t, in_xi = sensor_slope(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
-        total -= math.log(noise + p)
+        product *= noise + p
+        if not product > 1e-200:  # one logarithm for many sensors
+            total -= math.log(product)
+            product = 1.0
         share = p / (noise + p)
-        if share < 1e-9 or closest <= 0.0:
+        if not share >= 1e-9 or closest <= 0.0:
             continue
-        r = (place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2])
-        path = closest / SIN
-        for k in range(5):
-            if k < 3:
-                d_along = -e[k]
-                d_closest = (along * e[k] - r[k]) / closest
-                d_height = -1.0 if k == 2 else 0.0
-                d_ez = 0.0
-            else:
-                d = in_zenith if k == 3 else in_azimuth
-                d_along = r[0] * d[0] + r[1] * d[1] + r[2] * d[2]
-                d_closest = -along * d_along / closest
-                d_height, d_ez = 0.0, d[2]
-            d_path = d_closest / SIN
-            d_height -= (d_along - d_path / N_PHASE) * e[2] + (along - path / N_PHASE) * d_ez
-            d_cos = (d_height - cos * d_path) / path
-            d_xi = (p1 * d_closest + (p01 + 2.0 * p02 * cos) * d_cos) / scattering
-            d_t = -(d_along + d_closest * SLOW) / C
-            gradient[k] -= share * (in_t * d_t + in_xi * d_xi)
-    return total
+        rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
+        in_t, in_xi = share * in_t / C, share * in_xi / scattering
+        over, per_path = 1.0 / closest, SIN / closest
+        in_cos = in_xi * (p01 + 2.0 * p02 * cos)
+        in_height = in_cos * per_path
+        in_along = -in_t - in_height * e[2]
+        in_closest = in_xi * p1 - in_t * SLOW + in_cos * (e[2] / N_PHASE - cos) * over
+        across = in_closest * over
+        ex = in_along - across * along
+        gx += ex * e[0] + across * rx
+        gy += ex * e[1] + across * ry
+        gz += ex * e[2] + across * rz + in_height
+        hx += ex * rx
+        hy += ex * ry
+        hz += ex * rz - in_height * (along - closest / (SIN * N_PHASE))
+    theta, phi = math.pi - zenith, azimuth + math.pi
+    gradient[0], gradient[1], gradient[2] = gx, gy, gz
+    gradient[3] = math.cos(theta) * (math.cos(phi) * hx + math.sin(phi) * hy) - math.sin(theta) * hz
+    gradient[4] = e[1] * hx - e[0] * hy
+    return total - math.log(product)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -1,0 +1,74 @@
+"""How the hit sensors follow each other along a track, in the arithmetic of IceTray's CommonVariables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.cherenkov import (
+    INFINITE_TRACK,
+    cherenkov,
+    closest_approach_distance,
+    distance_along_track,
+    endless,
+)
+
+
+@njit(nogil=True, error_model="numpy")
+def seen_from(track, doms):
+    """Return how far along the track (m), and how far from it (m), each sensor is, and when its light arrives (ns).
+
+    Without a branch for a track without ends, so that several sensors are done at once.
+    """
+    n = doms.time.size
+    place, distance, arrival = np.empty(n), np.empty(n), np.empty(n)
+    if track.shape == INFINITE_TRACK:
+        for i in range(n):
+            x, y, z = doms.x[i], doms.y[i], doms.z[i]
+            place[i] = distance_along_track(track, x, y, z)
+            distance[i], _, _, arrival[i] = endless(track, x, y, z)
+    else:
+        for i in range(n):
+            x, y, z = doms.x[i], doms.y[i], doms.z[i]
+            place[i] = distance_along_track(track, x, y, z)
+            distance[i] = closest_approach_distance(track, x, y, z)
+            _, _, arrival[i] = cherenkov(track, x, y, z)
+    return place, distance, arrival
+
+
+@njit(nogil=True, error_model="numpy")
+def longest_gap(places):
+    """Return the largest difference of neighbours among places that rise; NaN for fewer than two."""
+    gap = math.nan
+    for i in range(1, places.size):
+        between = places[i] - places[i - 1]
+        gap = between if between > gap or i == 1 else gap
+    return gap
+
+
+@njit(nogil=True, error_model="numpy")
+def smoothness(places):
+    """Return the largest |s_i|, with its sign, of s_i = i / n - (l_i - l_0) / (l_n - l_0) for 0 < i < n = size - 1.
+
+    The places l along the track rise. 0 is perfectly even, positive values crowd at the begin of the track, negative
+    ones at its end; NaN for fewer than three.
+    """
+    n = places.size - 1
+    if n < 2:
+        return math.nan
+    largest = 0.0
+    for i in range(1, n):
+        s = i / n - (places[i] - places[0]) / (places[n] - places[0])
+        if abs(s) > abs(largest):
+            largest = s
+    return largest
+
+
+@njit(nogil=True, error_model="numpy")
+def spread(places):
+    """Return length and smoothness of places along a track, which rise; NaN for fewer than two and three."""
+    if places.size < 2:
+        return math.nan, math.nan
+    return places[-1] - places[0], smoothness(places)

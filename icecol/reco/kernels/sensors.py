@@ -1,0 +1,50 @@
+"""The hit sensors of one event: what of their pulses, sorted by omkey, several kernels need.
+
+Written with selections, not branches: whether the next pulse is of the same sensor is a coin toss.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.improved_linefit import first_pulses
+
+
+class Sensors(NamedTuple):
+    """Index of the first pulse of each sensor (and the number of pulses at the end), its time, and the place."""
+
+    first: Any
+    time: Any
+    x: Any
+    y: Any
+    z: Any
+
+
+@njit(nogil=True, error_model="numpy")
+def sensors(time, omkey, x, y, z):
+    """Return the Sensors of the pulses of one event, sorted by omkey."""
+    first = first_pulses(omkey)
+    n = first.size - 1
+    t, px, py, pz = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        a = first[i]
+        t[i], px[i], py[i], pz[i] = time[a], x[a], y[a], z[a]
+    return Sensors(first, t, px, py, pz)
+
+
+@njit(nogil=True, error_model="numpy")
+def charges_of(doms, omkey, charge):
+    """Return the charge (PE) of each sensor, without that of pulses for which it is not finite."""
+    charges = np.empty(doms.time.size)
+    dom, total, before = -1, 0.0, ~omkey[0] if omkey.size else 0
+    for j in range(omkey.size):
+        q, begins = np.float64(charge[j]), omkey[j] != before
+        dom += begins
+        total = (0.0 if begins else total) + (q if math.isfinite(q) else 0.0)
+        charges[dom] = total
+        before = omkey[j]
+    return charges
