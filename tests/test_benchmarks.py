@@ -235,6 +235,7 @@ def test_report_refuses_figures_with_wrong_answers(load, tmp_path, change):
         load("report").main([str(result), "--into", str(tmp_path / "b.md")])
 
 
+@pytest.mark.slow
 def test_each_step_of_the_track_fits_has_its_resolution(load, capsys):
     assert load("resolution").main(["--events", "30"]) == 0
     assert "MPE fit: median angle from 100 PE on" in capsys.readouterr().out

@@ -28,8 +28,8 @@ from test_pulses import compare, events_of, random_file
 
 from icecol import convert
 from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaError
-from icecol.i3 import archive, columns
-from icecol.i3.archive import FrameMap, OMKey, Record, Tree, decode, encode, new, record
+from icecol.i3 import columns
+from icecol.i3.archive import FrameMap, OMKey, Record, Tree, blobs, decode, encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.compression import open_stream
 from icecol.i3.container import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
@@ -153,7 +153,7 @@ def objects(rng: Random) -> Inputs:
 
 def one_object(blob: bytes, told: Counter[str]) -> None:
     """Decode one object in both ways, write it again, and read it as a column."""
-    assert_alike(outcome(lambda: decode(blob)), outcome(lambda: archive._decode(blob)))
+    assert_alike(outcome(lambda: decode(blob)), outcome(lambda: blobs._decode(blob)))
     try:
         obj = decode(blob)
     except FormatError:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.errors import FormatError
-from icecol.i3 import archive
 from icecol.i3.archive import (
     FrameMap,
     OMKey,
     Record,
     Tree,
     UnknownObject,
+    blobs,
     class_name,
     decode,
     encode,
@@ -493,7 +493,7 @@ def outcome(blob, read=decode):
 
 def one_by_one(blob):
     """Give what comes out when every key is read by itself."""
-    return outcome(blob, archive._decode)
+    return outcome(blob, blobs._decode)
 
 
 @pytest.mark.parametrize("version", [2, 3])

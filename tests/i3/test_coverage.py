@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from icecol.i3 import archive, coverage
+from icecol.i3.archive import reading, types
 from icecol.i3.classes import CLASSES, FAMILIES, verified
 from icecol.i3.container import raw_frames
 
@@ -52,6 +53,6 @@ def test_what_is_called_verified_is_in_the_files(shared_data: Path, what: str) -
 def versions_in(blob: bytes) -> dict[str, int]:
     """Return all classes of an object, and of those inside, with their versions."""
     reader = archive.Reader(blob)
-    archive._reader(archive.ROOT)(reader)
-    names = {slot: archive._TYPES[slot] for slot in reader.headers}
+    reading.reader_of(types.ROOT)(reader)
+    names = {slot: types.TYPES[slot] for slot in reader.headers}
     return {name: reader.headers[slot][1] for slot, name in names.items() if isinstance(name, str)}

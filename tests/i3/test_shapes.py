@@ -9,8 +9,7 @@ import fuzz
 import pytest
 from generated import VERSIONS, generate
 
-from icecol.i3 import archive
-from icecol.i3.archive import OMKey, decode, encode, new
+from icecol.i3.archive import OMKey, blobs, decode, encode, new
 from icecol.i3.container import raw_frames
 from icecol.i3.shapes import fixed, inside, shape
 
@@ -21,7 +20,7 @@ KINDS = [kind for kind in VERSIONS if kind[0] not in {"I3StationHitMap", "I3Fram
 def both(blob):
     """What comes out, read twice since the first object of a kind teaches how the others are read."""
     decode_twice = [fuzz.outcome(lambda: decode(blob)) for _ in range(2)]
-    plain = fuzz.outcome(lambda: archive._decode(blob))
+    plain = fuzz.outcome(lambda: blobs._decode(blob))
     return plain, decode_twice
 
 
@@ -63,7 +62,7 @@ def test_most_objects_of_real_files_are_read_at_once(shared_data):
         for frame in raw_frames(path):
             for _, _, blob in frame.objects if frame.stop in "QP" else ():
                 decode(blob)
-                known = archive._OPENINGS.get(blob[: 20 + blob[4]])
+                known = blobs._OPENINGS.get(blob[: 20 + blob[4]])
                 total += 1
                 missed += known is None or known.read(blob) is None
     assert missed == 0 < total

@@ -193,6 +193,7 @@ def fitted(event):
     return reco.with_features(frame([event]), F=reco.spe_fit(PULSES, "T")).collect()
 
 
+@pytest.mark.slow
 def test_a_paraboloid_without_fits_of_the_vertex_is_that_of_least_squares():
     best = fitted(LIT)
     error = reco.paraboloid(
@@ -266,6 +267,7 @@ def test_the_profile_over_vertices_is_seldom_higher_than_the_fit(muons):
     )
 
 
+@pytest.mark.slow
 def test_errors_are_as_large_as_the_directions_are_wrong(muons):
     """The distance by its error goes as a Rayleigh distribution, of which the median is 1.18."""
     wrong = reco.opening_angle("SPEFit", "MCPrimary")

@@ -56,6 +56,7 @@ def test_truncated_energy_agrees_with_its_slow_twin(events, track):
             assert row[f"{way}_dEdX"] == pytest.approx(losses[way], rel=1e-9, nan_ok=True), way
 
 
+@pytest.mark.slow
 def test_all_ways_see_the_light_of_bright_muons_as_their_slow_twins(muons):
     table, pulses = muons
     table = table[:3]
@@ -68,6 +69,7 @@ def test_all_ways_see_the_light_of_bright_muons_as_their_slow_twins(muons):
         assert {w: row[f"{w}_dEdX"] for w in WAYS} == pytest.approx(losses, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_losses_become_energies_by_the_calibration(muons):
     table, pulses = muons
     given_ = dict.fromkeys(WAYS, (0.1, 0.0001, 1.0, 0.2, 2.0))
@@ -113,6 +115,7 @@ def test_no_other_amount_of_light_is_more_likely(events, track, form):
         assert min(total(row["light"] * f) for f in factors) >= row["logl"] - 1e-3 * (1 + row["logl"])
 
 
+@pytest.mark.slow
 def test_light_is_that_of_the_simulation_but_for_the_mean_charge(muons):
     table, pulses = muons
     feature = reco.muon_energy(pulses, track="MCPrimary", form="Poisson")
@@ -123,6 +126,7 @@ def test_light_is_that_of_the_simulation_but_for_the_mean_charge(muons):
     assert 0.6 < np.std(pull) < 1.8
 
 
+@pytest.mark.slow
 def test_energies_are_right_for_muons_with_losses():
     made = sim.events(
         60, seed=5, cascades=0, noise=0, energy=(5e3, 5e4), index=1.0, radius=400.0, losses=True
@@ -172,6 +176,7 @@ def test_missing_is_null_and_undefined_is_nan():
         assert set(absent.values()) == set(without.values()) == {None}
 
 
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(muons):
     table, pulses = muons
     table = table[:6]

@@ -1,0 +1,35 @@
+"""Blobs to objects and back, for every class that has a layout in `icecol.i3.classes`.
+
+A blob is one archive of its own. A class header (tracking flag and version) stands before the first instance of
+each type in the blob, an object id before every instance of a tracked class, and pointers name their class by a
+number that counts the types in the order met. All of that is followed here for any layout, so that
+`encode(decode(blob)) == blob`; the versions that were read are kept with the object for that.
+
+What an object is in Python: a layout with members becomes a record with those attributes, an I3Map a dict, a tree a
+list with depths and parents, a vector of numbers an array, a vector of simple structs a record array, a key such as
+OMKey a named tuple. A class without a layout keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from icecol.i3.archive.blobs import class_name, decode, encode
+from icecol.i3.archive.reading import Reader
+from icecol.i3.archive.writing import Writer
+from icecol.i3.objects import (
+    Alternative,
+    FrameMap,
+    FrameObject,
+    ModuleKey,
+    OMKey,
+    Record,
+    Tree,
+    UnknownObject,
+    enumeration,
+    new,
+    record,
+)
+
+__all__ = [
+    "Alternative", "FrameMap", "FrameObject", "ModuleKey", "OMKey", "Reader", "Record", "Tree", "UnknownObject",
+    "Writer", "class_name", "decode", "encode", "enumeration", "new", "record",
+]  # fmt: skip
