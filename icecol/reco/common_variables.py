@@ -111,7 +111,7 @@ def common_variables(
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> cv = common_variables(p, track="MCPrimary", windows="AC")
     >>> ic.with_features(ic.sim.toy(2), CV=cv).select("CV.n_hit_doms", "CV.n_dir_doms_C").collect().rows()
-    [(24, 6), (18, 2)]
+    [(15, 6), (15, 2)]
     """
     named = {w: w for w in windows} if isinstance(windows, str) else dict(windows)
     edges = np.array([direct_window(w) for w in named.values()], np.float64).reshape(-1, 2)
