@@ -93,7 +93,7 @@ def kept(loop: Any, function: Callable[..., Any]) -> Any:
 def fingerprint(function: Callable[..., Any]) -> str | None:
     """Return a mark of all that the code of a kernel depends on, None if that cannot be told."""
     code = function.__code__
-    values: list[Any] = [cell.cell_contents for cell in function.__closure__ or ()]
+    values: list[Any] = [_told(cell.cell_contents) for cell in function.__closure__ or ()]
     values += [
         v for n in code.co_names if not callable(v := function.__globals__.get(n)) and not inspect.ismodule(v)
     ]
@@ -103,6 +103,14 @@ def fingerprint(function: Callable[..., Any]) -> str | None:
     kernels = [(f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(_KERNELS.glob("*.py"))]
     parts = (__version__, kernels, code.co_code, code.co_names, code.co_varnames, constants, values)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _told(value: Any) -> Any:
+    """Return the name of a function of the kernels, whose code is marked with all of them; else the value."""
+    function = getattr(value, "py_func", None)
+    if isinstance(function, FunctionType) and Path(function.__code__.co_filename).parent == _KERNELS:
+        return f"{function.__module__}.{function.__qualname__}"
+    return value
 
 
 def loop_source(

@@ -1,4 +1,4 @@
-"""Track fits that follow the gradient of the likelihood: `track_fit` by the quasi-Newton method."""
+"""Track fits that follow the gradient of the likelihood: `track_fit` by the quasi-Newton method. They need a table."""
 
 from __future__ import annotations
 
@@ -73,61 +73,4 @@ def along_axes(data, start, steps, backwards):
     return x, calls
 
 
-_fit = fitter(by_gradient)
-
-
-@njit(nogil=True, error_model="numpy")
-def gradient_track_fit(
-    time,
-    charge,
-    omkey,
-    x,
-    y,
-    z,
-    seed_x,
-    seed_y,
-    seed_z,
-    seed_time,
-    seed_zenith,
-    seed_azimuth,
-    seed_status,
-    form,
-    response,
-    noise,
-    ice,
-    shift,
-    max_mean_residual,
-    iterations,
-    tolerance,
-    max_calls,
-    table,
-):
-    """Fit a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions.
-
-    Needs a table. Returns what `track_fit` returns.
-    """
-    return _fit(
-        time,
-        charge,
-        omkey,
-        x,
-        y,
-        z,
-        seed_x,
-        seed_y,
-        seed_z,
-        seed_time,
-        seed_zenith,
-        seed_azimuth,
-        seed_status,
-        form,
-        response,
-        noise,
-        ice,
-        shift,
-        max_mean_residual,
-        iterations,
-        tolerance,
-        max_calls,
-        table,
-    )
+gradient_track_fit = fitter(by_gradient, "gradient_track_fit")

@@ -22,13 +22,15 @@ STEPS = (20.0, 20.0, 20.0, 0.1, 0.2)
 LIMIT = 2000.0
 
 
-def fitter(minimise):
-    """Return the fit, compiled, for minimise(data, start, tolerance, max_calls): see `track_fit`.
+def fitter(minimise, name):
+    """Return the kernel `name`: a fit by minimise(data, start, tolerance, max_calls).
 
+    It fits a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions, and
+    returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl, rlogl, ndof, nmini: -ln L at the
+    minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the best fit was computed.
     Each minimiser has a kernel of its own, so that only the one in use is compiled.
     """
 
-    @njit(nogil=True, error_model="numpy", inline="always")
     def fit(
         time,
         charge,
@@ -107,7 +109,8 @@ def fitter(minimise):
             float(nmini),
         )
 
-    return fit
+    fit.__name__ = name
+    return njit(nogil=True, error_model="numpy")(fit)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -185,65 +188,7 @@ def by_simplex(data, start, tolerance, max_calls):
     return p, y, calls + 1, converged  # IceTray asks for the value at the end once more
 
 
-_fit = fitter(by_simplex)
-
-
-@njit(nogil=True, error_model="numpy")
-def track_fit(
-    time,
-    charge,
-    omkey,
-    x,
-    y,
-    z,
-    seed_x,
-    seed_y,
-    seed_z,
-    seed_time,
-    seed_zenith,
-    seed_azimuth,
-    seed_status,
-    form,
-    response,
-    noise,
-    ice,
-    shift,
-    max_mean_residual,
-    iterations,
-    tolerance,
-    max_calls,
-    table,
-):
-    """Fit a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions.
-
-    Returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl, rlogl, ndof, nmini: -ln L at the
-    minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the best fit was computed.
-    """
-    return _fit(
-        time,
-        charge,
-        omkey,
-        x,
-        y,
-        z,
-        seed_x,
-        seed_y,
-        seed_z,
-        seed_time,
-        seed_zenith,
-        seed_azimuth,
-        seed_status,
-        form,
-        response,
-        noise,
-        ice,
-        shift,
-        max_mean_residual,
-        iterations,
-        tolerance,
-        max_calls,
-        table,
-    )
+track_fit = fitter(by_simplex, "track_fit")
 
 
 @njit(nogil=True, error_model="numpy")
