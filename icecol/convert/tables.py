@@ -28,7 +28,8 @@ from icecol.i3.events import Events
 from icecol.i3.old import modern
 from icecol.i3.patterns import Pattern, has_names, pattern
 from icecol.i3.program import Leaf
-from icecol.i3.pulses import ABSENT, OK, PULSE_CLASSES, REASONS, PulseResolver
+from icecol.i3.pulses import PULSE_CLASSES, PulseResolver
+from icecol.i3.series import ABSENT, OK, REASONS
 from icecol.i3.waveforms import launches
 
 Ints = npt.NDArray[np.int64]

@@ -9,8 +9,9 @@ import numpy as np
 
 from icecol.i3.container import Batch
 from icecol.i3.events import mix, new_order
-from icecol.i3.pulses import F32, F64, I32, OK, Bytes, PulseResolver
+from icecol.i3.pulses import PulseResolver
 from icecol.i3.resolve import PulseSeries
+from icecol.i3.series import F32, F64, I32, OK, Bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from icecol.i3.compression import Raw, open_stream
 from icecol.i3.container import Scanner, encode_frame
 from icecol.i3.events import mix, new_order
 from icecol.i3.frame import Frame, Mixer
-from icecol.i3.pulses import ABSENT, OK, REASONS, PulseResolver
+from icecol.i3.pulses import PulseResolver
 from icecol.i3.resolve import PULSE
+from icecol.i3.series import ABSENT, OK, REASONS
 
 FIELDS = ("time", "charge", "width", "flags")
 
