@@ -10,28 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_likelihood import cascade_logl, flight, light_logl, patched_pandel
+from test_likelihood_fits import EVENTS, KEYS, NOMINAL, PULSES, SENSORS
 
 from icecol import reco, sim
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.cascade_fits import CASCADE_FORMS
 from icecol.reco.kernels.cascade_likelihood import C_GROUP, RHO, light_likelihood, patched
 from icecol.reco.testing import check_feature
 
-NOMINAL = Geometry.nominal()
-PULSES = Pulses("P", NOMINAL)
-SENSORS = {r["omkey"]: r for r in NOMINAL.table().to_dicts()}
-KEYS = [omkey(36, om) for om in (20, 21, 30, 40)] + [omkey(s, 30) for s in (26, 27, 35, 37, 45)]
-EVENT = st.lists(
-    st.tuples(
-        st.one_of(st.floats(9500, 12000), st.sampled_from([9800.0, 1e6, -1e3])),
-        st.sampled_from([0.5, 1.0, 1.5, 2.25, 4.0, -1.0]),
-        st.sampled_from([*KEYS, omkey(90, 1)]),
-    ),
-    max_size=16,
-)
-EVENTS = st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=5)
 CASCADE = {
     "x": 20.0,
     "y": -30.0,
