@@ -23,53 +23,74 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     smallest eigenvalue, towards later times), fit_status, mineval, evalratio = mineval / sum, eval2, eval3 (m^2).
     Status 20: fewer than min_hits sensors; all but the status is then NaN.
     """
-    doms = 0
-    q_sum, cx, cy, cz, ct = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(time.size):
-        if j == 0 or omkey[j] != omkey[j - 1]:
-            doms += 1
-        q = np.float64(charge[j])
-        if not math.isfinite(q):
-            q = np.float64(0.0)
-        q_sum += q
-        cx += q * x[j]
-        cy += q * y[j]
-        cz += q * z[j]
-        ct += q * time[j]
-    if doms < min_hits:
+    if _sensors(omkey) < min_hits:
         nan = math.nan
         return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, nan, nan
+    n = time.size
+    mass = np.empty(n)
+    power = mass if amplitude_weight == 1.0 else np.empty(n)
+    for j in range(n):
+        q = np.float64(charge[j])
+        mass[j] = q if math.isfinite(q) else 0.0
+    if amplitude_weight != 1.0:
+        for j in range(n):
+            w = np.float64(charge[j]) ** amplitude_weight
+            power[j] = w if math.isfinite(w) else 0.0
+    q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
     by = q_sum if q_sum != 0.0 else 1.0
     cx, cy, cz, ct = cx / by, cy / by, cz / by, ct / by
-    xx, yy, zz, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(time.size):
-        q = np.float64(charge[j])
-        w = q if amplitude_weight == 1.0 else q**amplitude_weight
-        if not math.isfinite(w):
-            w = 0.0
-        dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
-        xx += w * (dy * dy + dz * dz)
-        yy += w * (dx * dx + dz * dz)
-        zz += w * (dx * dx + dy * dy)
-        xy -= w * dx * dy
-        xz -= w * dx * dz
-        yz -= w * dy * dz
+    xx, yy, zz, xy, xz, yz = _products(power, x, y, z, cx, cy, cz)
     values, ax, ay, az = smallest(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
     total = values[0] + values[1] + values[2]
     ratio = values[0] / total if total != 0.0 else 0.0
-    if grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight) < 0.0:
+    if grows(time, power, x, y, z, cx, cy, cz, ax, ay, az) < 0.0:
         ax, ay, az = -ax, -ay, -az
     zenith, azimuth = direction(ax, ay, az)
     return cx, cy, cz, ct, zenith, azimuth, float(OK), values[0], ratio, values[1], values[2]
 
 
 @njit(nogil=True, error_model="numpy")
-def grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight):
-    """Return the slope of time along the axis, weighted with the squares of the charges (to the power w)."""
+def _moments(q, x, y, z, t):
+    q_sum, cx, cy, cz, ct = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(q.size):
+        q_sum += q[j]
+        cx += q[j] * x[j]
+        cy += q[j] * y[j]
+        cz += q[j] * z[j]
+        ct += q[j] * t[j]
+    return q_sum, cx, cy, cz, ct
+
+
+# sums that may be taken in any order, several at a time; those above are IceTray's to the last bit
+@njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def _products(w, x, y, z, cx, cy, cz):
+    xx, yy, zz, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(w.size):
+        dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
+        wx, wy, wz = w[j] * dx, w[j] * dy, w[j] * dz
+        xx += wx * dx
+        yy += wy * dy
+        zz += wz * dz
+        xy -= wx * dy
+        xz -= wx * dz
+        yz -= wy * dz
+    return yy + zz, xx + zz, xx + yy, xy, xz, yz
+
+
+@njit(nogil=True, error_model="numpy")
+def _sensors(omkey):
+    n = 1 if omkey.size else 0
+    for j in range(1, omkey.size):
+        n += omkey[j] != omkey[j - 1]
+    return n
+
+
+@njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
+    """Return the slope of time along the axis, weighted with the squares of the masses."""
     u_sum, up, upp, ut, utp = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(time.size):
-        q = np.float64(charge[j])
-        u = (q if amplitude_weight == 1.0 else q**amplitude_weight) ** 2
+    for j in range(w.size):
+        u = w[j] * w[j]
         p = ax * (x[j] - cx) + ay * (y[j] - cy) + az * (z[j] - cz)
         u_sum += u
         up += u * p
@@ -85,37 +106,47 @@ def grows(time, charge, x, y, z, cx, cy, cz, ax, ay, az, amplitude_weight):
 @njit(nogil=True, error_model="numpy")
 def smallest(xx, yy, zz, xy, xz, yz):
     """Return the eigenvalues of a symmetric matrix, rising, and the eigenvector of the first (Jacobi rotations)."""
-    a = np.empty((3, 3))
-    a[0, 0], a[1, 1], a[2, 2] = xx, yy, zz
-    a[0, 1] = a[1, 0] = xy
-    a[0, 2] = a[2, 0] = xz
-    a[1, 2] = a[2, 1] = yz
-    v = np.eye(3)
+    # written out: arrays of three by three take longer to allocate than to turn
+    a0, a1, a2, b0, b1, b2, c0, c1, c2 = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
     for _ in range(30):
-        off = abs(a[0, 1]) + abs(a[0, 2]) + abs(a[1, 2])
-        if not off > 1e-18 * (abs(a[0, 0]) + abs(a[1, 1]) + abs(a[2, 2])):
+        if not abs(xy) + abs(xz) + abs(yz) > 1e-18 * (abs(xx) + abs(yy) + abs(zz)):
             break
-        for k in range(2):
-            for m in range(k + 1, 3):
-                if a[k, m] == 0.0:
-                    continue
-                theta = (a[m, m] - a[k, k]) / (2 * a[k, m])
-                t = 1 / (abs(theta) + math.sqrt(theta * theta + 1))
-                if theta < 0.0:
-                    t = -t
-                c = 1 / math.sqrt(t * t + 1)
-                s = t * c
-                for i in range(3):
-                    a[i, k], a[i, m] = c * a[i, k] - s * a[i, m], s * a[i, k] + c * a[i, m]
-                for i in range(3):
-                    a[k, i], a[m, i] = c * a[k, i] - s * a[m, i], s * a[k, i] + c * a[m, i]
-                for i in range(3):
-                    v[i, k], v[i, m] = c * v[i, k] - s * v[i, m], s * v[i, k] + c * v[i, m]
-    low = 0
-    for k in range(1, 3):
-        if a[k, k] < a[low, low]:
-            low = k
-    second, third = a[(low + 1) % 3, (low + 1) % 3], a[(low + 2) % 3, (low + 2) % 3]
-    if third < second:
-        second, third = third, second
-    return (a[low, low], second, third), v[0, low], v[1, low], v[2, low]
+        t, cos, sin = _turn(xx, yy, xy)
+        xx, yy, xy = xx - t * xy, yy + t * xy, 0.0
+        xz, yz = _turned(cos, sin, xz, yz)
+        a0, b0 = _turned(cos, sin, a0, b0)
+        a1, b1 = _turned(cos, sin, a1, b1)
+        a2, b2 = _turned(cos, sin, a2, b2)
+        t, cos, sin = _turn(xx, zz, xz)
+        xx, zz, xz = xx - t * xz, zz + t * xz, 0.0
+        xy, yz = _turned(cos, sin, xy, yz)
+        a0, c0 = _turned(cos, sin, a0, c0)
+        a1, c1 = _turned(cos, sin, a1, c1)
+        a2, c2 = _turned(cos, sin, a2, c2)
+        t, cos, sin = _turn(yy, zz, yz)
+        yy, zz, yz = yy - t * yz, zz + t * yz, 0.0
+        xy, xz = _turned(cos, sin, xy, xz)
+        b0, c0 = _turned(cos, sin, b0, c0)
+        b1, c1 = _turned(cos, sin, b1, c1)
+        b2, c2 = _turned(cos, sin, b2, c2)
+    if yy < xx and yy <= zz:
+        return (yy, min(xx, zz), max(xx, zz)), b0, b1, b2
+    if zz < xx:
+        return (zz, min(xx, yy), max(xx, yy)), c0, c1, c2
+    return (xx, min(yy, zz), max(yy, zz)), a0, a1, a2
+
+
+@njit(nogil=True, error_model="numpy")
+def _turn(kk, mm, km):
+    """Return tangent, cosine and sine of the angle that makes an element off the diagonal 0."""
+    if km == 0.0:
+        return 0.0, 1.0, 0.0
+    apart = mm - kk
+    t = 2.0 * km / (apart + math.copysign(math.sqrt(apart * apart + 4.0 * km * km), apart))
+    cos = 1.0 / math.sqrt(t * t + 1.0)
+    return t, cos, t * cos
+
+
+@njit(nogil=True, error_model="numpy")
+def _turned(cos, sin, p, q):
+    return cos * p - sin * q, sin * p + cos * q
