@@ -13,7 +13,11 @@ from numba import njit
 from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import linefit
 
-_LANES = 16
+_LANES = 8
+_X, _Y, _Z, _DT, _NEAR_X, _NEAR_Y, _NEAR_Z, _DUAL_X, _DUAL_Y, _DUAL_Z = range(0, 10 * _LANES, _LANES)
+_BLOCK = 10 * _LANES
+"""A block holds that many points, and where the numbers of each kind begin in it: one loop over a block then needs no
+check that its arrays are apart, and becomes vector instructions as a whole."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -32,10 +36,27 @@ def improved_linefit(
 ):
     """Fit a line to the pulses that survive both cleanings (distances in m, window in ns); see `linefit.solve`."""
     keep = delay_cleaning(time, omkey, x, y, z, delay_distance, delay_time_window, min_doms)
-    time, omkey, x, y, z = time[keep], omkey[keep], x[keep], y[keep], z[keep]
+    time, omkey, x, y, z = (
+        kept(time, keep),
+        kept(omkey, keep),
+        kept(x, keep),
+        kept(y, keep),
+        kept(z, keep),
+    )
     seed = huber_fit(time, omkey, x, y, z, huber_distance, min_doms)
     keep = debiasing(time, omkey, x, y, z, seed, debias_distance, min_doms)
-    return linefit(time[keep], x[keep], y[keep], z[keep], min_hits)
+    return linefit(kept(time, keep), kept(x, keep), kept(y, keep), kept(z, keep), min_hits)
+
+
+@njit(nogil=True, error_model="numpy")
+def kept(values, keep):
+    """Return the values that are kept: without a branch for each, as indexing with a mask has."""
+    found = np.empty(keep.size, values.dtype)
+    n = 0
+    for j in range(keep.size):
+        found[n] = values[j]
+        n += keep[j]
+    return found[:n]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -111,53 +132,18 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
     for j in range(n):
         if time[j] < t0:
             t0 = float(time[j])
-    # padded: what is left over after the last whole vectors would be done one by one, and take as long as all the rest
-    size = (n + _LANES - 1) // _LANES * _LANES
-    x, y, z = _padded(x, size), _padded(y, size), _padded(z, size)
-    near_x, near_y, near_z = x.copy(), y.copy(), z.copy()
-    new_x, new_y, new_z = np.empty(size), np.empty(size), np.empty(size)
-    dual_x, dual_y, dual_z = np.zeros(size), np.zeros(size), np.zeros(size)
-    dt, factor, off = np.zeros(size), np.empty(size), np.empty(size)
-    m1, m2 = 0.0, 0.0
-    for j in range(n):
-        dt[j] = time[j] - t0
-        m1 += dt[j]
-        m2 += dt[j] * dt[j]
-    m1 /= n
-    m2 /= n
+    blocks, m1, m2 = _blocks(time, x, y, z, t0)
     var = m2 - m1 * m1
     ox, oy, oz, vx, vy, vz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for _ in range(rounds):
-        sx, sy, sz, qx, qy, qz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for j in range(n):
-            px, py, pz, t = near_x[j] + dual_x[j], near_y[j] + dual_y[j], near_z[j] + dual_z[j], dt[j]
-            sx += px
-            sy += py
-            sz += pz
-            qx += t * px
-            qy += t * py
-            qz += t * pz
+        sx, sy, sz, qx, qy, qz = _sums(blocks, n)
         sx, sy, sz, qx, qy, qz = sx / n, sy / n, sz / n, qx / n, qy / n, qz / n
         ox, oy, oz = (m2 * sx - m1 * qx) / var, (m2 * sy - m1 * qy) / var, (m2 * sz - m1 * qz) / var
         vx, vy, vz = (qx - m1 * sx) / var, (qy - m1 * sy) / var, (qz - m1 * sz) / var
-        # short loops over few arrays, which LLVM turns into vector instructions
-        _delta(relax, ox, vx, dt, near_x, dual_x, x, new_x)
-        _delta(relax, oy, vy, dt, near_y, dual_y, y, new_y)
-        _delta(relax, oz, vz, dt, near_z, dual_z, z, new_z)
-        for j in range(size):
-            length = math.sqrt(new_x[j] * new_x[j] + new_y[j] * new_y[j] + new_z[j] * new_z[j])
-            factor[j] = 0.5 if length <= 2 * distance else 1 - distance / length
-            off[j] = 0.0
-        _move(relax, ox, vx, dt, factor, x, near_x, dual_x, new_x, off)
-        _move(relax, oy, vy, dt, factor, y, near_y, dual_y, new_y, off)
-        _move(relax, oz, vz, dt, factor, z, near_z, dual_z, new_z, off)
-        near_x, new_x = new_x, near_x
-        near_y, new_y = new_y, near_y
-        near_z, new_z = new_z, near_z
-        far = 0
-        for j in range(n):
-            far += off[j] > limit
-        if far == 0:
+        moved = False
+        for i in range(blocks.shape[0]):
+            moved |= _move(blocks[i], relax, distance, limit, ox, oy, oz, vx, vy, vz)
+        if not moved:
             break
     zenith, azimuth = direction(vx, vy, vz)
     speed = math.sqrt(vx**2 + vy**2 + vz**2)
@@ -165,29 +151,67 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
 
 
 @njit(nogil=True, error_model="numpy")
-def _padded(values, size):
-    padded = np.zeros(size)
-    for j in range(values.size):
-        padded[j] = values[j]
-    return padded
+def _blocks(time, x, y, z, t0):
+    """Return the points in blocks, the last one filled up with the last point, and the means of dt and dt^2."""
+    n = time.size
+    blocks = np.zeros(((n + _LANES - 1) // _LANES, _BLOCK))
+    m1, m2 = 0.0, 0.0
+    for i in range(blocks.shape[0]):
+        block = blocks[i]
+        for lane in range(_LANES):
+            j = i * _LANES + lane
+            at = min(j, n - 1)
+            block[_X + lane] = block[_NEAR_X + lane] = x[at]
+            block[_Y + lane] = block[_NEAR_Y + lane] = y[at]
+            block[_Z + lane] = block[_NEAR_Z + lane] = z[at]
+            dt = time[at] - t0
+            block[_DT + lane] = dt
+            if j < n:
+                m1 += dt
+                m2 += dt * dt
+    return blocks, m1 / n, m2 / n
 
 
 @njit(nogil=True, error_model="numpy")
-def _delta(relax, origin, velocity, dt, near, dual, r, delta):
-    for j in range(dt.size):
-        delta[j] = relax * (origin + velocity * dt[j]) + (1 - relax) * near[j] - dual[j] - r[j]
+def _sums(blocks, n):
+    """Return the sums of where the n points are thought to be, and of that times dt, in their order."""
+    sx, sy, sz, qx, qy, qz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(blocks.shape[0]):
+        block = blocks[i]
+        for lane in range(min(n - i * _LANES, _LANES)):
+            px = block[_NEAR_X + lane] + block[_DUAL_X + lane]
+            py = block[_NEAR_Y + lane] + block[_DUAL_Y + lane]
+            pz = block[_NEAR_Z + lane] + block[_DUAL_Z + lane]
+            t = block[_DT + lane]
+            sx += px
+            sy += py
+            sz += pz
+            qx += t * px
+            qy += t * py
+            qz += t * pz
+    return sx, sy, sz, qx, qy, qz
 
 
 @njit(nogil=True, error_model="numpy")
-def _move(relax, origin, velocity, dt, factor, r, near, dual, new, off):
-    """Move all points along one axis by a factor times `new`, which becomes where they are; add up the squares."""
-    for j in range(dt.size):
-        new[j] = r[j] + factor[j] * new[j]
-    for j in range(dt.size):
-        dual[j] += (1 - relax) * (new[j] - near[j]) - (origin + velocity * dt[j] - new[j])
-    for j in range(dt.size):
-        away = origin + velocity * dt[j] - new[j]
-        off[j] += away * away
+def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
+    """Move the points of a block; tell whether the square of how far one then is from the line is above the limit."""
+    far = 0
+    for j in range(_LANES):
+        t = block[_DT + j]
+        lx, ly, lz = ox + vx * t, oy + vy * t, oz + vz * t
+        dx = relax * lx + (1 - relax) * block[_NEAR_X + j] - block[_DUAL_X + j] - block[_X + j]
+        dy = relax * ly + (1 - relax) * block[_NEAR_Y + j] - block[_DUAL_Y + j] - block[_Y + j]
+        dz = relax * lz + (1 - relax) * block[_NEAR_Z + j] - block[_DUAL_Z + j] - block[_Z + j]
+        length = math.sqrt(dx * dx + dy * dy + dz * dz)
+        factor = 0.5 if length <= 2 * distance else 1 - distance / length
+        x, y, z = block[_X + j] + factor * dx, block[_Y + j] + factor * dy, block[_Z + j] + factor * dz
+        dx, dy, dz = lx - x, ly - y, lz - z
+        block[_DUAL_X + j] += (1 - relax) * (x - block[_NEAR_X + j]) - dx
+        block[_DUAL_Y + j] += (1 - relax) * (y - block[_NEAR_Y + j]) - dy
+        block[_DUAL_Z + j] += (1 - relax) * (z - block[_NEAR_Z + j]) - dz
+        block[_NEAR_X + j], block[_NEAR_Y + j], block[_NEAR_Z + j] = x, y, z
+        far |= np.int64(dx * dx + dy * dy + dz * dz > limit)
+    return far != 0
 
 
 @njit(nogil=True, error_model="numpy")
