@@ -58,11 +58,12 @@ def smoothness(places):
     n = places.size - 1
     if n < 2:
         return math.nan
+    uneven, begin, length = np.empty(n), places[0], places[n] - places[0]
+    for i in range(n):  # in a loop of its own: several divisions at once
+        uneven[i] = i / n - (places[i] - begin) / length
     largest = 0.0
     for i in range(1, n):
-        s = i / n - (places[i] - places[0]) / (places[n] - places[0])
-        if abs(s) > abs(largest):
-            largest = s
+        largest = uneven[i] if abs(uneven[i]) > abs(largest) else largest
     return largest
 
 

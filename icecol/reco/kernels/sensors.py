@@ -29,7 +29,8 @@ def sensors(time, omkey, x, y, z):
     """Return the Sensors of the pulses of one event, sorted by omkey."""
     first = first_pulses(omkey)
     n = first.size - 1
-    t, px, py, pz = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    columns = np.empty((4, n))
+    t, px, py, pz = columns[0], columns[1], columns[2], columns[3]
     for i in range(n):
         a = first[i]
         t[i], px[i], py[i], pz[i] = time[a], x[a], y[a], z[a]
