@@ -126,7 +126,7 @@ def spe_fit(
         and lower by 0.1 or more in 16; it takes half of the time of the simplex (with the MPE forms as long).
         Not for MPEAll, PSA, a timing error, or the half sphere.
     tables
-        Look the density up in a table good to 5e-9 while minimising by the simplex. logl is computed at the end
+        Look the density up in a table good to 3e-7 while minimising by the simplex. logl is computed at the end
         without it, with BFGS too.
     tolerance, max_calls
         The simplex ends when -ln L differs by less than `tolerance` over it (twice in a row; IceTray's setting 0.001

@@ -18,6 +18,19 @@ from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
 from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.half_sphere_track_fit import across
+from icecol.reco.kernels.pandel import H2
+from icecol.reco.kernels.pandel_table import pandel_table
+from icecol.reco.kernels.track_likelihood import (
+    MPE,
+    SLOW,
+    SPE_1ST,
+    SPE_ALL,
+    SPEQ_ALL,
+    C,
+    hits,
+    track_likelihood,
+)
+from icecol.reco.kernels.track_slope import blocks_of, track_slope
 from icecol.reco.likelihood_fits import FitSettings
 from icecol.reco.testing import check_feature
 
@@ -259,6 +272,44 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(event
             assert (
                 row["B.logl"] <= row["Seed.logl"] + 1e-2
             )  # the seed is moved along its track: the light is the same
+
+
+@pytest.mark.parametrize("form", [SPE_1ST, SPE_ALL, SPEQ_ALL, MPE])
+@pytest.mark.parametrize("touching", [False, True])
+def test_the_smooth_likelihood_is_the_likelihood_and_its_gradient_is_its_slope(form, touching):
+    rng, table = np.random.default_rng(form), pandel_table()
+    for _ in range(20):
+        n = int(rng.integers(7, 40))
+        sensor = np.sort(rng.integers(0, 25, n))
+        place = rng.normal(0, 60, (3, 25))
+        track = np.array([*rng.normal(0, 20, 3), math.acos(rng.uniform(-1, 1)), rng.uniform(0, 6)])
+        if touching:
+            track[:3] = place[:, sensor[0]]
+        apart, e = place - track[:3, None], np.array(towards(*track[3:]))
+        along = e @ apart
+        straight = (along + SLOW * np.sqrt(np.maximum(0, (apart**2).sum(0) - along**2))) / C
+        time = straight[sensor] + np.minimum(rng.exponential(100, n), 400) + rng.normal(0, 8, n)
+        charge = rng.uniform(0.3, 5, n)
+        event = hits(time, charge, sensor, *place[:, sensor], form)
+        blocks, after = blocks_of(event), np.zeros(5)
+
+        def value(at, blunt=1e-2, event=event, blocks=blocks):
+            gradient = np.zeros(5)
+            found = track_slope(
+                event, blocks, form, (at[0], at[1], at[2]), 0.0, at[3], at[4],
+                (15.0, 0.0, 0.0), 1e-8, H2, table, blunt, gradient,
+            )  # fmt: skip
+            return found, gradient
+
+        if not touching:
+            exact = track_likelihood(
+                event, form, tuple(track[:3]), 0.0, *track[3:], (15.0, 0.0, 0.0), 1e-8, H2, table
+            )
+            assert value(track, 0.0)[0] == pytest.approx(exact, rel=1e-6)
+        for i, step in enumerate([1e-4] * 3 + [1e-6] * 2):
+            move = np.eye(5)[i] * step
+            after[i] = (value(track + move)[0] - value(track - move)[0]) / (2 * step)
+        assert value(track)[1] == pytest.approx(after, rel=1e-3, abs=2e-3 * np.abs(after).max())
 
 
 def test_the_gradient_leads_as_low_as_the_simplex_or_lower():

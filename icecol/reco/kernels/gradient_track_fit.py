@@ -9,20 +9,23 @@ from numba import njit
 
 from icecol.reco.kernels.bfgs import quasi_newton
 from icecol.reco.kernels.track_fit import STEPS, fitter
-from icecol.reco.kernels.track_likelihood import track_slope
+from icecol.reco.kernels.track_slope import blocks_of, track_slope
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def objective_slope(parameters, data, gradient):
     """Return -ln L at x, y, z, zenith, azimuth, and set its gradient."""
-    event, form, time, response, noise, ice, table = data
+    blocks, event, form, time, response, noise, ice, table, blunt = data
     vertex = (parameters[0], parameters[1], parameters[2])
     zenith, azimuth = parameters[3], parameters[4]
-    return track_slope(event, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient)
+    return track_slope(
+        event, blocks, form, vertex, time, zenith, azimuth, response, noise, ice, table, blunt, gradient
+    )
 
 
 _bfgs = quasi_newton(objective_slope)
 _WIDE = 60.0
+_BLUNT, _SHARP = 3e-2, 1e-5
 
 
 @njit(nogil=True, error_model="numpy")
@@ -31,22 +34,31 @@ def by_gradient(data, start, tolerance, max_calls):
 
     The likelihood has several minima, and the gradient leads to the nearest. So it is followed from three places: that
     of a search along the axes, first to last; that of one from last to first; and the minimum with a jitter of 60 ns,
-    by which lesser minima are smeared out. The best is kept.
+    by which lesser minima are smeared out. The best is kept, and followed to its end.
+
+    Where a track goes through a sensor the likelihood has a tip, over which a gradient leads nowhere: so the tips are
+    blunt (3 cm) at first, and sharp (10 um) at the end.
     """
     event, form, time, response, noise, ice, table = data
+    blocks = blocks_of(event)
+    blunt = (blocks, event, form, time, response, noise, ice, table, _BLUNT)
+    sharp = (blocks, event, form, time, response, noise, ice, table, _SHARP)
     steps = np.array(STEPS)
     best, lowest, calls, found = start, math.inf, 0, False
     for k in range(3):
         if k < 2:
-            place, used = along_axes(data, start, steps, k == 1)
+            place, used = along_axes(blunt, start, steps, k == 1)
         else:
             blurred = (max(response[0], _WIDE), *response[1:])
-            wide = (event, form, time, blurred, noise, ice, table)
+            wide = (blocks, event, form, time, blurred, noise, ice, table, _BLUNT)
             place, _, used, _ = _bfgs(wide, start, steps, 1e3 * tolerance, max_calls)
-        p, y, more, converged = _bfgs(data, place, steps, tolerance, max_calls)
+        p, y, more, converged = _bfgs(blunt, place, steps, 10.0 * tolerance, max_calls)
         calls += used + more
         if converged and y < lowest:
             best, lowest, found = p, y, True
+    if found:
+        best, lowest, more, _ = _bfgs(sharp, best, steps, tolerance, max_calls)
+        calls += more
     return best, lowest, calls, found
 
 

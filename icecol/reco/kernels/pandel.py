@@ -58,7 +58,7 @@ def convoluted(t, xi, timing, table):
     return max(SMALLEST, p)  # nan, too, becomes the smallest
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def slopes(t, xi, timing, table):
     """Return the density without the jumps of `convoluted`, and the slopes of its logarithm in t and xi.
 
@@ -112,7 +112,7 @@ def covers(xi, table):
     return table.shape[0] > 0 and xi >= LEAST_XI
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _log_tabulated(t, xi, timing, table):
     rho, sigma, log_rs, log_norm = timing
     u = t / sigma

@@ -13,7 +13,7 @@ from numba import njit
 
 from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.pandel import convoluted, fast_integral, integral, slopes, timing
+from icecol.reco.kernels.pandel import convoluted, fast_integral, integral, timing
 
 SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA = 0, 1, 2, 3, 4, 5, 6
 """Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse
@@ -186,75 +186,3 @@ def muon_photons(closest, cos, energy, scattering):
     if none < math.exp(-_MOST_PHOTONS):
         return _MOST_PHOTONS
     return -math.log(none) if none < 1.0 else 0.0
-
-
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def track_slope(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table, gradient):
-    """Return -ln L as `track_likelihood` does, but of the smooth density of `slopes`, and its gradient.
-
-    The gradient is in x, y, z, zenith and azimuth. Not for the forms MPEAll and PSA, nor with an error of the clock.
-    """
-    place, offsets, times, weights = hits
-    rho, scattering, p1, p00, p01, p02 = ice
-    e = towards(zenith, azimuth)
-    blur = timing(rho, response[0])
-    total, product = 0.0, 1.0
-    # sums of the slopes in the place of the vertex, and in the direction
-    gx, gy, gz, hx, hy, hz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(place.shape[1]):
-        along, closest, cos = light(place, i, vertex, e)
-        xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
-        t0 = time + (along + closest * SLOW) / C
-        p, in_t, in_xi = sensor_slope(form, offsets[i], offsets[i + 1], times, weights, t0, xi, blur, table)
-        product *= noise + p
-        if not product > 1e-200:  # one logarithm for many sensors
-            total -= math.log(product)
-            product = 1.0
-        share = p / (noise + p)
-        if not share >= 1e-9 or closest <= 0.0:
-            continue
-        rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
-        in_t, in_xi = share * in_t / C, share * in_xi / scattering
-        over, per_path = 1.0 / closest, SIN / closest
-        in_cos = in_xi * (p01 + 2.0 * p02 * cos)
-        in_height = in_cos * per_path
-        in_along = -in_t - in_height * e[2]
-        in_closest = in_xi * p1 - in_t * SLOW + in_cos * (e[2] / N_PHASE - cos) * over
-        across = in_closest * over
-        ex = in_along - across * along
-        gx += ex * e[0] + across * rx
-        gy += ex * e[1] + across * ry
-        gz += ex * e[2] + across * rz + in_height
-        hx += ex * rx
-        hy += ex * ry
-        hz += ex * rz - in_height * (along - closest / (SIN * N_PHASE))
-    theta, phi = math.pi - zenith, azimuth + math.pi
-    gradient[0], gradient[1], gradient[2] = gx, gy, gz
-    gradient[3] = math.cos(theta) * (math.cos(phi) * hx + math.sin(phi) * hy) - math.sin(theta) * hz
-    gradient[4] = e[1] * hx - e[0] * hy
-    return total - math.log(product)
-
-
-@njit(nogil=True, error_model="numpy")
-def sensor_slope(form, begin, end, times, weights, t0, xi, blur, table):
-    """Return the likelihood of one sensor, and the slopes of its logarithm in the time of the hit and in xi."""
-    t, n = times[begin] - t0, weights[begin]
-    p, in_t, in_xi = slopes(t, xi, blur, table)
-    if form >= MPE:
-        if n < 2.0:
-            return p, in_t, in_xi
-        left = 1.0 - arrived(form, t, xi, blur)
-        if left <= 0.0:
-            return 0.0, 0.0, 0.0
-        h = 1e-3 * blur[1]
-        in_t -= (n - 1.0) * (arrived(form, t + h, xi, blur) + left - 1.0) / (h * left)
-        h = 1e-3 * xi
-        in_xi -= (n - 1.0) * (arrived(form, t, xi + h, blur) + left - 1.0) / (h * left)
-        return n * p * left ** (n - 1.0), in_t, in_xi
-    w = n if form == SPEQ_ALL else 1.0
-    p, in_t, in_xi = p**w, w * in_t, w * in_xi
-    for j in range(begin + 1, end):
-        q, a, b = slopes(times[j] - t0, xi, blur, table)
-        w = weights[j]
-        p, in_t, in_xi = p * q**w, in_t + w * a, in_xi + w * b
-    return p, in_t, in_xi
