@@ -210,7 +210,7 @@ def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
         block[_DUAL_Y + j] += (1 - relax) * (y - block[_NEAR_Y + j]) - dy
         block[_DUAL_Z + j] += (1 - relax) * (z - block[_NEAR_Z + j]) - dz
         block[_NEAR_X + j], block[_NEAR_Y + j], block[_NEAR_Z + j] = x, y, z
-        far |= np.int64(dx * dx + dy * dy + dz * dz > limit)
+        far |= int(dx * dx + dy * dy + dz * dz > limit)
     return far != 0
 
 

@@ -38,7 +38,7 @@ def timing(rho, sigma):
     return rho, sigma, math.log(rho * sigma), math.log(math.sqrt(2.0 * math.pi) * sigma)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def convoluted(t, xi, timing, table):
     """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`.
 

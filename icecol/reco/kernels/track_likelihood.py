@@ -111,27 +111,21 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise,
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
     """Return the likelihood of the pulses of one sensor, the light that is not scattered arriving at t0."""
-    t, n = times[begin] - t0, weights[begin]
-    p = convoluted(t, xi, blur, table)
-    if form in (MPE, MPE_PLAIN):
-        if n < 2.0:
-            return p
-        return n * p * (1.0 - arrived(form, t, xi, blur)) ** (n - 1.0)
-    if form == SPEQ_ALL:
-        p **= n
-    elif form == MPE_ALL:
-        p *= of_earlier(n, t, xi, blur)
-    for j in range(begin + 1, end):
-        q = convoluted(times[j] - t0, xi, blur, table)
+    product = 1.0
+    for j in range(begin, end):
+        t, n = times[j] - t0, weights[j]
+        p = convoluted(t, xi, blur, table)
         if form == SPEQ_ALL:
-            q **= weights[j]
+            p **= n
         elif form == MPE_ALL:
-            q *= of_earlier(weights[j], times[j] - t0, xi, blur)
-        p *= q
-    return p
+            p *= of_earlier(n, t, xi, blur)
+        elif form in (MPE, MPE_PLAIN) and n >= 2.0:
+            p = n * p * (1.0 - arrived(form, t, xi, blur)) ** (n - 1.0)
+        product *= p
+    return product
 
 
 @njit(nogil=True, error_model="numpy")
