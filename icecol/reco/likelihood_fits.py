@@ -123,7 +123,7 @@ def spe_fit(
     minimizer
         "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from three places and keeps the
         best. In simulated events of some 40 sensors its logl is that of the simplex, to 1e-3, or lower in 98 of 100,
-        and lower by 0.1 or more in 17; it takes a third of the time of the simplex (with the MPE forms as long).
+        and lower by 0.1 or more in 17; it takes a third of the time of the simplex (with the MPE forms two thirds).
         Not for MPEAll, PSA, a timing error, or the half sphere.
     tables
         Look the density up in a table good to 3e-7 while minimising by the simplex. logl is computed at the end

@@ -309,7 +309,9 @@ def test_the_smooth_likelihood_is_the_likelihood_and_its_gradient_is_its_slope(f
         for i, step in enumerate([1e-4] * 3 + [1e-6] * 2):
             move = np.eye(5)[i] * step
             after[i] = (value(track + move)[0] - value(track - move)[0]) / (2 * step)
-        assert value(track)[1] == pytest.approx(after, rel=1e-3, abs=2e-3 * np.abs(after).max())
+        # the fast integral of MPE has steps; its slope in time is taken to be the density, which has none
+        about = (2e-2 if form == MPE else 2e-3) * np.abs(after).max()
+        assert value(track)[1] == pytest.approx(after, rel=1e-3, abs=about)
 
 
 def test_the_gradient_leads_as_low_as_the_simplex_or_lower():
