@@ -174,7 +174,7 @@ def test_browse_needs_a_terminal(folder):
 def test_browse_is_told_where_to_begin(folder, monkeypatch):
     asked = []
     monkeypatch.setattr("icecol.browse.browse", lambda *args, **options: asked.append((args, options)))
-    monkeypatch.setattr("icecol.cli.sys.stdout", type("Tty", (), {"isatty": lambda _: True})(), raising=False)
+    monkeypatch.setattr("icecol.cli.frames.sys.stdout", type("Tty", (), {"isatty": lambda _: True})(), raising=False)
     browse_command = next(c.callback for c in app.registered_commands if c.callback.__name__ == "browse")
     browse_command([str(folder / "run1.i3.zst")], at="e3", key="I3MCTree")
     assert asked == [(([str(folder / "run1.i3.zst")],), {"at": "e3", "key": "I3MCTree"})]
@@ -380,4 +380,4 @@ def test_warnings_are_one_line_without_code(folder, tmp_path):
     first = done.stderr.splitlines()[0]
     assert first.startswith("icecol: warning: ")
     assert first.endswith("keys='LineFitt' asks for; `icecol inspect FILE` lists the keys")
-    assert "cli.py" not in done.stderr
+    assert ".py" not in done.stderr

@@ -1,0 +1,205 @@
+"""`icecol info`, `features`, `cutflow` and `hist`: what is in a dataset, and what comes out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from icecol.cli.app import stdout
+from icecol.cli.expressions import (
+    CutOption,
+    FeatureOption,
+    PulsesOption,
+    WeightOption,
+    cuts_of,
+    events_of,
+    features_of,
+    listed,
+    sql,
+)
+
+if TYPE_CHECKING:
+    from icecol.dataset.scan import Dataset
+    from icecol.hist import Hist
+
+
+def info(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    key: Annotated[
+        str,
+        typer.Option("--key", "-k", metavar="PATTERN", help="Only columns of keys that fit this pattern."),
+    ] = "*",
+) -> None:
+    """Show what a dataset holds: events, parts, sources with damage, columns with types and units.
+
+    [dim]icecol info level2.icecol --key "SRT*"[/]
+    """
+    import fnmatch
+
+    from rich.table import Table
+
+    import icecol as ic
+    from icecol.dataset import schema as schemas
+
+    ds = ic.open_dataset(dataset)
+    manifest = ds.manifest
+    stdout.print(f"{ds.path}: {ds.rows:,} events, {len(ds.schema.names)} columns", style="bold", markup=False)
+    stdout.print(f"parts:    {len(manifest.parts):,}, {manifest.bytes / 1e6:,.1f} MB")
+    bad = [s for s in manifest.sources if s.status != "ok"]
+    stdout.print(f"sources:  {len(manifest.sources):,}, {len(bad)} of them damaged")
+    for source in bad:
+        stdout.print(f"  {source.path}: {source.status}", style="yellow", markup=False, soft_wrap=True)
+        for message in source.messages:
+            stdout.print(f"    {message}", markup=False, soft_wrap=True)
+    sensors = ds.geometry
+    stdout.print(f"geometry: {'none' if sensors is None else f'{len(sensors):,} sensors'}")
+    stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True, markup=False)
+    stdout.print(
+        f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True, markup=False
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("column", "type", "unit", "meaning"):
+        table.add_column(name, overflow="fold")
+    for column in ds.schema:
+        if fnmatch.fnmatchcase(schemas.key_of(column.name), key):
+            table.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
+    stdout.print(table)
+
+
+def features(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    pulses: Annotated[str, typer.Option("--pulses", "-p", metavar="KEY", help="The pulse series to read.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.parquet", help="File to write.")],
+    feature: FeatureOption = None,
+    cut: CutOption = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Further columns to write, as patterns.", metavar="PATTERN")
+    ] = None,
+) -> None:
+    """Compute features of pulses and write them with the run and event numbers to a Parquet file.
+
+    By default linefit, improved_linefit, tensor_of_inertia and charge. The events stream through; memory is bounded.
+
+    [dim]icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge -o features.parquet[/]
+    """
+    import polars as pl
+
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    asked = feature or ["linefit", "improved_linefit", "tensor_of_inertia", "charge"]
+    exprs = features_of(asked, ds.pulses(pulses))
+    events = ic.with_features(ds.scan(), **exprs)
+    names = events.collect_schema().names()
+    if cut:
+        events = cuts_of(cut, names).apply(events)
+    wanted = [n for n in names if n in _ID_COLUMNS]
+    wanted += [n for pattern in listed(column) or () for n in ds.columns(pattern)]
+    wanted += [n for n in names if n.split(".")[0] in exprs and n not in ds.schema.names]
+    aside = out.with_name(f".{out.name}.part")
+    try:
+        events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+    rows = pl.scan_parquet(out).select(pl.len()).collect().item()
+    stdout.print(
+        f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", markup=False, soft_wrap=True
+    )
+
+
+_ID_COLUMNS: Final = tuple(
+    f"I3EventHeader.{member}"
+    for member in ("run_id", "sub_run_id", "event_id", "sub_event_id", "sub_event_stream")
+)
+
+
+def cutflow(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    cut: CutOption = None,
+    pulses: PulsesOption = None,
+    feature: FeatureOption = None,
+    weight: WeightOption = None,
+    n_minus_one: Annotated[bool, typer.Option("--n-minus-one", help="Leave out each cut in turn.")] = False,
+) -> None:
+    """Count the events that pass named cuts, in order and alone.
+
+    Cuts are SQL expressions over columns and features. NaN is greater than any number there: a fit without an answer
+    passes `zenith > 1.5`; the column n_nan counts such events, and `AND fit_status = 0` rejects them.
+
+    [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
+    """
+    import icecol as ic
+    from icecol.demo import cutflow_table
+
+    if not cut:
+        msg = "give at least one, such as --cut 'bright=Q.total > 100'"
+        raise typer.BadParameter(msg, param_hint="--cut")
+    events, names = events_of(ic.open_dataset(dataset), pulses, feature)
+    count = ic.n_minus_one if n_minus_one else ic.cutflow
+    stdout.print(cutflow_table(count(events, cuts_of(cut, names), sql(weight, names) if weight else None)))
+
+
+def hist(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    column: Annotated[str, typer.Argument(help="Column, feature field or SQL expression.")],
+    bins: Annotated[int, typer.Option("--bins", "-b", min=1)] = 50,
+    range_: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--range", "-r", metavar="START STOP", help="All, by default."),
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Bins of equal width in the logarithm.")] = False,
+    label: Annotated[str | None, typer.Option(help="Label of the axis, such as 'charge / PE'.")] = None,
+    cut: CutOption = None,
+    pulses: PulsesOption = None,
+    feature: FeatureOption = None,
+    weight: WeightOption = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", "-o", metavar="FILE", help=".json, .png, .pdf or .svg; may be repeated."),
+    ] = None,
+) -> None:
+    """Fill a histogram of a column and print it, or write it as JSON or as a plot.
+
+    [dim]icecol hist level2.icecol Q.total -p SRTInIcePulses -f Q=charge --log --range 10 1e5 -o charge.png[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    events, names = events_of(ds, pulses, feature)
+    if cut:
+        events = cuts_of(cut, names).apply(events)
+    title = label or _title(ds, column)
+    make = ic.hist.log if log else ic.hist.regular
+    values = column if column in names else sql(column, names)
+    h = ic.hist.fill(
+        events,
+        make(values, bins, *(range_ or (None, None)), label=title, name=column),
+        weight=sql(weight, names) if weight else None,
+    )
+    for path in out or ():
+        if path.suffix == ".json":
+            h.save(path)
+        else:
+            ic.plot.save(ic.plot.hist1d(h), path)
+        stdout.print(f"{path}: {h!r}", markup=False, soft_wrap=True)
+    if not out:
+        _print_hist(h)
+
+
+def _title(ds: Dataset, column: str) -> str:
+    from icecol.dataset import schema as schemas
+
+    unit = schemas.unit(ds.schema.field(column)) if column in ds.schema.names else ""
+    return f"{column} / {unit}" if unit else column
+
+
+def _print_hist(h: Hist) -> None:
+    values = h.values()
+    width = max(values.max(), 1e-300)
+    for low, high, value in zip(h.edges[:-1], h.edges[1:], values, strict=True):
+        bar = "█" * round(40 * max(value, 0) / width)
+        stdout.print(f"{low:>12.5g} to {high:<12.5g} {value:>12.6g} {bar}", markup=False, no_wrap=True)
+    stdout.print(repr(h), markup=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""The program `icecol`: what holds for all of its commands, and how errors and warnings are told."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from icecol.errors import IcecolError
+
+# Libraries that take time to load are imported in the commands that need them: `icecol --help` must be quick.
+
+stdout: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+stderr: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Commands(TyperGroup):
+    """Turns the errors of all commands into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            stderr.print("icecol: interrupted", style="yellow")
+            raise typer.Exit(130) from None
+        except (IcecolError, OSError, ValueError, TypeError) as err:
+            if ctx.params.get("debug") or isinstance(err, BrokenPipeError):
+                raise
+            _fail(err)
+        except Exception as err:
+            if ctx.params.get("debug") or not type(err).__module__.startswith("polars"):
+                raise
+            _fail(err)
+
+
+def _fail(err: Exception) -> None:
+    stderr.print("icecol: error:", style="bold red", end=" ")
+    stderr.print(str(err).strip() or repr(err), markup=False)
+    raise typer.Exit(1) from err
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="icecol",
+    help="Columnar analysis of neutrino-telescope events: reads IceCube's .i3 files without IceTray.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    stderr.print("icecol: warning:", style="bold yellow", end=" ")
+    stderr.print(str(message), markup=False)
+
+
+def main() -> None:
+    """Run the command line."""
+    warnings.showwarning = _warn
+    app()
+
+
+def _version(show: bool) -> None:
+    if show:
+        from icecol import __version__
+
+        stdout.print(f"icecol {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del debug, version  # seen by Commands and _version

@@ -1,0 +1,197 @@
+"""`icecol convert` and `icecol to-i3`: from frames to a dataset and back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from icecol.cli.app import stderr, stdout
+from icecol.cli.expressions import FEATURE, CutOption, FeatureOption, PulsesOption, cuts_of, events_of, listed
+
+
+def convert(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="Folder to make.")],
+    files: Annotated[list[str] | None, typer.Argument(help="Files or patterns, of any compression.")] = None,
+    gcd: Annotated[Path | None, typer.Option(help="GCD file with the sensors.")] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--keys", "-k", help="Frame keys to take, as patterns; all by default."),
+    ] = None,
+    pulses: Annotated[
+        list[str] | None, typer.Option("--pulses", "-p", help="Pulse series to take; all by default.")
+    ] = None,
+    stream: Annotated[
+        list[str] | None, typer.Option("--stream", "-s", help="Sub-event streams; all by default.")
+    ] = None,
+    stop: Annotated[str, typer.Option(help="Frames that are rows: P (physics) or Q (DAQ).")] = "P",
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one a core by default.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished dataset.")] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Be content with the good frames of damaged files.")
+    ] = False,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Read the names of files from here, one a line.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
+) -> None:
+    """Convert .i3 files into a dataset of Parquet files: one row an event.
+
+    A run that was interrupted goes on where it stopped when the same command is given again. Damage is reported with
+    file, frame and byte offset; all good frames are kept, and the exit code is 1 unless --skip-damaged is given.
+
+    [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
+    """
+    import icecol as ic
+    from icecol.i3.stream import files_of
+
+    names = [*(files or []), *(_lines(files_from) if files_from else [])]
+    if not names:
+        msg = "give the files to convert, or --files-from"
+        raise typer.BadParameter(msg, param_hint="FILES")
+    paths = files_of(names)
+    begin = time.perf_counter()
+    done = {"events": 0, "bytes": 0, "files": 0}
+    with _progress(len(paths), done) as progress:
+        try:
+            dataset = ic.convert.i3(
+                paths,
+                out,
+                gcd=gcd,
+                keys=listed(keys),
+                pulses=listed(pulses),
+                streams=listed(stream),
+                stop=stop,
+                jobs=jobs,
+                overwrite=overwrite,
+                skip_damaged=True,
+                verify=verify,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            stderr.print(
+                f"icecol: interrupted: {done['files']} of {len(paths)} files are done; "
+                "give the same command again to go on",
+                style="yellow",
+            )
+            raise typer.Exit(130) from None
+    seconds = time.perf_counter() - begin
+    size = dataset.manifest.bytes / 1e6
+    stdout.print(
+        f"{out}: {dataset.rows:,} events, {len(dataset.schema.names)} columns, {size:,.1f} MB from {len(paths)} files "
+        f"in {seconds:.1f} s ({_rates(done, seconds)})",
+        soft_wrap=True,
+    )
+    if dataset.geometry is not None and gcd is None:
+        stderr.print(
+            "no --gcd: sensors are those that the files have, or else the nominal detector's", style="dim"
+        )
+    damaged = [s for s in dataset.manifest.sources if s.status != "ok"]
+    for source in damaged:
+        for message in source.messages:
+            if message.startswith(source.path):
+                stderr.print(f"damaged: {message}", style="yellow", markup=False)
+    if damaged and not skip_damaged:
+        stderr.print(
+            f"icecol: error: {len(damaged)} of {len(dataset.manifest.sources)} files are damaged; {out} has all good "
+            "frames (--skip-damaged accepts that)",
+            style="red",
+        )
+        raise typer.Exit(1)
+
+
+def _lines(name: str) -> list[str]:
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _rates(done: Mapping[str, int], seconds: float) -> str:
+    seconds = max(seconds, 1e-3)
+    return f"{done['events'] / seconds:,.0f} events/s, {done['bytes'] / 1e6 / seconds:,.0f} MB/s decompressed"
+
+
+@contextmanager
+def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
+    """Show a bar of files with rates, and count into `done`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"),
+        TextColumn("{task.fields[rates]}"), TimeElapsedColumn(),
+    )  # fmt: skip
+    begin = time.perf_counter()
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task("converting", total=n_files, rates="")
+
+        def count(_file: str, events: int, n_bytes: int, files: int) -> None:
+            # events and end of a file at once: it was converted by an earlier run, and is no measure of speed
+            for name, n in (("events", 0 if files else events), ("bytes", n_bytes), ("files", files)):
+                done[name] += n
+            bar.update(task, completed=done["files"], rates=_rates(done, time.perf_counter() - begin))
+
+        yield count
+
+
+def to_i3(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.i3|FOLDER", help="One file for all, or a folder.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="The .i3 files that the events come from; those of the dataset by default."),
+    ] = None,
+    cut: CutOption = None,
+    pulses: PulsesOption = None,
+    feature: FeatureOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", "-k", metavar="KEY", help="Columns KEY.* to put into the frames; may be repeated."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let them take the place of objects under their keys.")
+    ] = False,
+    drop: Annotated[
+        str, typer.Option(metavar="STOPS", help="Stop letters of frames to leave out, such as GCD.")
+    ] = "",
+    level: Annotated[int | None, typer.Option(help="Compression level; IceTray's own by default.")] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Go on behind damaged places.")
+    ] = False,
+) -> None:
+    """Write the frames of the events that pass all cuts, with features as frame objects, into .i3 files.
+
+    Features that are computed go into the frames under their names: a fit becomes an I3Particle, numbers an
+    I3MapStringDouble. All other objects keep their bytes. IceTray reads the files.
+
+    [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    events, names = events_of(ds, pulses, feature)
+    if cut:
+        events = cuts_of(cut, names).apply(events)
+    made = [FEATURE.fullmatch(text.strip()) for text in feature or ()]
+    computed = [match[1] or match[2].rpartition(":")[2] for match in made if match]
+    written = ic.convert.to_i3(
+        events,
+        files or [source.path for source in ds.manifest.sources],
+        out,
+        features=[*computed, *(listed(key) or ())],
+        replace=replace,
+        drop=drop,
+        skip_damaged=skip_damaged,
+        level=level,
+    )
+    for path, n in written.items():
+        stdout.print(f"{path}: {n:,} events", markup=False, soft_wrap=True)

@@ -1,0 +1,165 @@
+"""What is asked for on the command line, cuts, weights and features, as expressions over a dataset."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from icecol.dataset.pulses import Pulses
+    from icecol.dataset.scan import Dataset
+
+CutOption = Annotated[
+    list[str] | None,
+    typer.Option("--cut", "-c", metavar="NAME=EXPR", help="A named cut; may be repeated, order counts."),
+]
+FeatureOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        "-f",
+        metavar="[NAME=]FEATURE",
+        help="Such as linefit, LineFit=improved_linefit, 'ToI=tensor_of_inertia(min_hits=5)', or a kernel of "
+        "your own, kernels.py:early_late. Its fields are the columns NAME.field. May be repeated.",
+    ),
+]
+PulsesOption = Annotated[
+    str | None, typer.Option("--pulses", "-p", metavar="KEY", help="The pulse series that features read.")
+]
+WeightOption = Annotated[
+    str | None, typer.Option("--weight", "-w", metavar="EXPR", help="Weight of an event.")
+]
+
+
+def listed(values: list[str] | None) -> list[str] | None:
+    """Take apart the values of an option, which may be repeated or have commas."""
+    return [part for value in values for part in value.split(",") if part] if values else None
+
+
+def events_of(ds: Dataset, pulses: str | None, feature: list[str] | None) -> tuple[pl.LazyFrame, list[str]]:
+    """Return the events with the features that are asked for, and the names of all columns."""
+    import icecol as ic
+
+    events = ds.scan()
+    if feature:
+        if pulses is None:
+            msg = f"features need --pulses KEY; pulse series of {ds.path}: {', '.join(ds.pulse_keys)}"
+            raise typer.BadParameter(msg, param_hint="--pulses")
+        events = ic.with_features(events, **features_of(feature, ds.pulses(pulses)))
+    return events, events.collect_schema().names()
+
+
+def _named(text: str, option: str, example: str) -> tuple[str, str]:
+    name, equals, rest = text.partition("=")
+    if not equals or not name.strip() or not rest.strip():
+        msg = f"{text!r} is not NAME=..., such as {example!r}"
+        raise typer.BadParameter(msg, param_hint=option)
+    return name.strip(), rest.strip()
+
+
+def cuts_of(texts: Iterable[str], names: list[str]) -> Any:
+    """Make `Cuts` of texts such as `bright=Q.total > 100`."""
+    import icecol as ic
+
+    pairs = (_named(text, "--cut", "bright=Q.total > 100") for text in texts)
+    return ic.Cuts({name: sql(cut, names) for name, cut in pairs})
+
+
+def sql(text: str, names: list[str]) -> pl.Expr:
+    """Make an expression of SQL; the dotted names of columns need no quotes."""
+    import polars as pl
+
+    from icecol.errors import MissingColumnError, close_names
+
+    def quoted(match: re.Match[str]) -> str:
+        token = match[0]
+        if "." not in token or token[0] in "\"'":
+            return token
+        if token not in names:
+            msg = f"no column {token!r}; columns like it: {close_names(token, names)}"
+            raise MissingColumnError(msg)
+        return f'"{token}"'
+
+    try:
+        return pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
+    except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
+        msg = f"{text!r} is no SQL expression: {err}"
+        raise typer.BadParameter(msg) from err
+
+
+FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
+"""A feature on the command line: its name, what it is, arguments."""
+
+
+def features_of(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
+    """Make features of texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
+    found: dict[str, pl.Expr] = {}
+    for text in texts:
+        match = FEATURE.fullmatch(text.strip())
+        if match is None:
+            msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
+            raise typer.BadParameter(msg, param_hint="--feature")
+        name, what, arguments = match.groups()
+        name = name or what.rpartition(":")[2]
+        if name in found:
+            msg = f"two features are named {name!r}; name them, as in First={text}"
+            raise typer.BadParameter(msg, param_hint="--feature")
+        found[name] = feature_of(what)(pulses, **_arguments(text, arguments))
+    return found
+
+
+def feature_of(what: str) -> Any:
+    """Find a feature of `icecol.reco`, or a user's kernel by file or module, as `kernels.py:early_late`."""
+    import importlib
+    import importlib.util
+
+    import icecol as ic
+    from icecol.errors import close_names
+
+    where, colon, name = what.rpartition(":")
+    if not colon:
+        if name not in ic.reco.__all__ or name in _NO_FEATURES:
+            known = [n for n in ic.reco.__all__ if n not in _NO_FEATURES]
+            msg = f"no feature {name!r}; there are {close_names(name, known)}"
+            raise typer.BadParameter(msg, param_hint="--feature")
+        return getattr(ic.reco, name)
+    if where.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(where).stem, where)
+        if spec is None or spec.loader is None or not Path(where).is_file():
+            msg = f"no file {where!r}"
+            raise typer.BadParameter(msg, param_hint="--feature")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(where)
+    found = getattr(module, name, None)
+    if not callable(found):
+        msg = f"{where} has no kernel {name!r}"
+        raise typer.BadParameter(msg, param_hint="--feature")
+    return found
+
+
+_NO_FEATURES: Final = frozenset({"Kernel", "event_expr", "kernel", "with_features"})
+
+
+def _arguments(text: str, arguments: str | None) -> dict[str, Any]:
+    """Read `(min_hits=5)` as keyword arguments that are plain values."""
+    if arguments is None:
+        return {}
+    try:
+        call = ast.parse(f"f{arguments}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError  # noqa: TRY301
+        return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (ValueError, SyntaxError) as err:
+        msg = f"{text!r}: arguments are written as (name=value, ...)"
+        raise typer.BadParameter(msg, param_hint="--feature") from err

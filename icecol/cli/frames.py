@@ -1,0 +1,203 @@
+"""`icecol inspect` and `icecol browse`: what is in .i3 files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from icecol.cli.app import stdout
+
+if TYPE_CHECKING:
+    from icecol.i3.container import Damage
+    from icecol.i3.survey import Survey
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="An .i3 file of any compression.")],
+    frames: Annotated[
+        int | None, typer.Option("--frames", "-n", min=1, help="Show the first N frames, key by key.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", "-k", help="Show this object in the first frames that have it.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary, or with --frames the frames, as JSON.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
+) -> None:
+    """Show what an .i3 file holds: frames, keys with types and sizes, event streams, checksums, damage.
+
+    The file is read as a stream, in bounded memory. The exit code is 1 if it is damaged.
+
+    [dim]icecol inspect Level2.i3.zst --frames 5[/]
+    [dim]icecol inspect Level2.i3.zst --key I3EventHeader[/]
+    [dim]icecol inspect Level2.i3.zst --json --frames 5[/]
+    """
+    if as_json and key is not None:
+        msg = "prints the summary or --frames; an object (--key) is printed as text alone"
+        raise typer.BadParameter(msg, param_hint="--json")
+    if as_json and frames is not None:
+        _print_frames_json(file, frames, verify=verify)
+        return
+    if frames is not None or key is not None:
+        _show_frames(file, frames or (1 if key else 0), key, verify=verify)
+        return
+    from icecol.i3.survey import survey
+
+    found = survey(file, verify=verify)
+    if as_json:
+        print(json.dumps(_survey_dict(found), indent=1))
+    else:
+        _print_survey(found, verify=verify)
+    if found.damages:
+        raise typer.Exit(1)
+
+
+def _show_frames(file: Path, n: int, key: str | None, *, verify: bool) -> None:
+    from icecol.errors import MissingColumnError, close_names
+    from icecol.i3.stream import open_i3
+
+    seen: set[str] = set()
+    shown = 0
+    with open_i3(file, verify=verify) as stream:
+        for index, frame in enumerate(stream):
+            seen.update(frame)
+            if key is None:
+                stdout.print(f"{index}:", frame, markup=False, soft_wrap=True)
+            elif key in frame.own_keys():
+                stdout.print(
+                    f"frame {index} ({frame.stop}) {frame.type_name(key)}", style="bold", markup=False
+                )
+                stdout.print(frame[key], markup=False, soft_wrap=True)
+            else:
+                continue
+            shown += 1
+            if shown >= n:
+                return
+    if key is not None and not shown:
+        msg = f"no frame of {file} has {key!r}; keys like it: {close_names(key, seen)}"
+        raise MissingColumnError(msg)
+
+
+def _print_frames_json(file: Path, n: int, *, verify: bool) -> None:
+    from itertools import islice
+
+    from icecol.i3.survey import survey_frames
+
+    damages: list[Damage] = []
+    shown = [
+        {
+            "frame": f.index,
+            "stop": f.stop,
+            "version": f.version,
+            "offset": f.offset,
+            "run": f.run,
+            "event": f.event,
+            "sub_event": f.sub_event,
+            "stream": f.stream,
+            "objects": [
+                {"key": key, "type": type_name, "bytes": size, "stop": stop}
+                for key, type_name, size, stop in f.objects
+            ],
+        }
+        for f in islice(survey_frames(file, verify=verify, damages=damages), n)
+    ]
+    print(json.dumps({"path": str(file), "frames": shown, "damages": _damages(damages)}, indent=1))
+    if damages:
+        raise typer.Exit(1)
+
+
+def _damages(damages: Iterable[Damage]) -> list[dict[str, Any]]:
+    return [{"frame": d.frame, "offset": d.offset, "message": d.message} for d in damages]
+
+
+def _survey_dict(found: Survey) -> dict[str, Any]:
+    return {
+        "path": str(found.path),
+        "codec": found.codec,
+        "bytes": found.bytes,
+        "content_bytes": found.content_bytes,
+        "frames": sum(found.stops.values()),
+        "stops": found.stops,
+        "events": found.events,
+        "streams": found.streams,
+        "versions": {str(k): n for k, n in found.versions.items()},
+        "checksums_right": found.checksums,
+        "checksums_wrong": found.checksums_wrong,
+        "checksums_not_compared": sum(found.stops.values()) - found.checksums,
+        "keys": [
+            {"stop": k.stop, "key": k.key, "type": k.type_name, "frames": k.frames, "bytes": k.bytes}
+            for k in found.keys
+        ],
+        "damages": _damages(found.damages),
+    }
+
+
+def _print_survey(found: Survey, *, verify: bool) -> None:
+    from rich.table import Table
+
+    frames = sum(found.stops.values())
+    stdout.print(
+        f"{found.path}: {found.codec}, {found.bytes / 1e6:,.2f} MB ({found.content_bytes / 1e6:,.2f} MB decompressed)",
+        style="bold",
+        markup=False,
+        soft_wrap=True,
+    )
+    stdout.print("frames:  ", ", ".join(f"{n:,} {s}" for s, n in found.stops.items()) or "none", markup=False)
+    if found.events:
+        stdout.print(f"events:   {found.events:,}")
+    if found.streams:
+        stdout.print("streams: ", ", ".join(f"{n:,} {s}" for s, n in found.streams.items()), markup=False)
+    unchecked = frames - found.checksums
+    if not verify:
+        stdout.print("checksums: not compared (--no-verify)")
+    else:
+        note = (
+            f", {unchecked:,} of old container versions have none that can be compared" if unchecked else ""
+        )
+        wrong = f", {found.checksums_wrong:,} wrong" if found.checksums_wrong else ""
+        stdout.print(f"checksums: {found.checksums:,} right{wrong}{note}")
+    for damage in found.damages:
+        stdout.print(
+            f"damaged: {damage.describe(found.path)}", style="bold red", markup=False, soft_wrap=True
+        )
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("stop", "key", "type"):
+        table.add_column(name, overflow="fold")
+    for name in ("frames", "bytes", "bytes/frame"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for k in found.keys:
+        table.add_row(
+            k.stop, k.key, k.type_name, f"{k.frames:,}", f"{k.bytes:,}", f"{k.bytes / k.frames:,.0f}"
+        )
+    stdout.print(table)
+
+
+def browse(
+    files: Annotated[list[str], typer.Argument(help="Files or patterns, of any compression, as one stream.")],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", "-a", help="Frame (17, last), event (e42, or 7/42 with its run), or next of a stop (P)."
+        ),
+    ] = "first",
+    key: Annotated[str, typer.Option("--key", "-k", help="Key to look at.")] = "",
+) -> None:
+    """Browse the frames of .i3 files in the terminal: keys, objects as tables, damage.
+
+    One can look at the first frames at once, while the rest is indexed. Compressed files are put aside in a temporary
+    file of about their own size (TMPDIR says where), so that jumps back are quick. Press ? for the keys.
+
+    [dim]icecol browse GCD.i3.gz Level2.i3.zst --at e42 --key SRTInIcePulses[/]
+    """
+    from icecol.browse import browse as run
+
+    if not sys.stdout.isatty():
+        msg = "there is no terminal to browse in; `icecol inspect` prints what a file holds"
+        raise typer.BadParameter(msg, param_hint="FILES")
+    run(files, at=at, key=key)
