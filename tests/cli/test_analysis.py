@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import polars as pl
+from commands import run
+
+import icecol as ic
+
+
+def test_info_shows_columns_with_units(folder):
+    text = run("info", folder / "both.icecol", "-k", "SRTInIcePulses").output
+    assert "60 events" in text
+    assert "SRTInIcePulses.charge  list<item: float>   PE" in text
+    assert "MCPrimary.zenith" not in text
+    assert run("info", folder).exit_code == 1
+
+
+def test_features_are_those_of_the_library(folder, tmp_path):
+    out = tmp_path / "f.parquet"
+    done = run(
+        "features", folder / "both.icecol", "-p", "SRTInIcePulses", "-f", "Fit=linefit(min_hits=9)", "-f", "charge",
+        "--column", "MCPrimary.energy", "-c", "many=charge.n_pulses > 8", "-o", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = pl.read_parquet(out)
+    ds = ic.open_dataset(folder / "both.icecol")
+    p = ds.pulses("SRTInIcePulses")
+    events = ic.with_features(ds.scan(), Fit=ic.reco.linefit(p, min_hits=9), charge=ic.reco.charge(p))
+    expected = events.filter(pl.col("charge.n_pulses") > 8).select(found.columns).collect()
+    assert found.equals(expected)
+    assert {"I3EventHeader.run_id", "I3EventHeader.event_id", "Fit.zenith", "charge.total"} <= set(
+        found.columns
+    )
+
+
+def test_features_of_a_kernel_in_a_file(folder, tmp_path):
+    kernels = tmp_path / "kernels.py"
+    kernels.write_text(
+        "import polars as pl, icecol as ic\n"
+        "@ic.kernel(first=pl.Float64)\n"
+        "def first_light(time):\n"
+        "    return time.min() if time.size else float('nan')\n"
+    )
+    out = tmp_path / "f.parquet"
+    done = run(
+        "features", folder / "both.icecol", "-p", "InIcePulses", "-f", f"{kernels}:first_light", "-o", out
+    )
+    assert done.exit_code == 0, done.output
+    first = pl.read_parquet(out)["first_light.first"]
+    expected = (
+        ic.open_dataset(folder / "both.icecol").scan().select(pl.col("InIcePulses.time").list.min()).collect()
+    )
+    assert first.to_list() == expected.to_series().to_list()
+
+
+def test_cutflow_counts_as_the_library_does(folder):
+    cut = ("-c", "bright=Q.total > 30", "-c", 'late="Q.max_pulse_time" > 12000')
+    shown = run("cutflow", folder / "both.icecol", "-p", "SRTInIcePulses", "-f", "Q=charge", *cut).output
+    ds = ic.open_dataset(folder / "both.icecol")
+    events = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("SRTInIcePulses")))
+    cuts = ic.Cuts(bright=pl.col("Q.total") > 30, late=pl.col("Q.max_pulse_time") > 12000)
+    rows = [line.split()[:3] for line in shown.splitlines()[1:]]
+    assert rows == [[str(x) for x in row[:3]] for row in ic.cutflow(events, cuts).rows()]
+
+
+def test_cutflow_with_weights_and_without_each_cut(folder):
+    args = (
+        folder / "both.icecol",
+        "-c",
+        "run=I3EventHeader.run_id = 1",
+        "-c",
+        "even=I3EventHeader.event_id % 2 = 0",
+    )
+    weighted = run("cutflow", *args, "-w", "I3EventHeader.run_id * 0.5").output
+    assert "sumw" in weighted
+    assert "45 ±" in weighted
+    assert "without" in run("cutflow", *args, "--n-minus-one").output
+
+
+def test_hist_prints_and_writes(folder, tmp_path):
+    args = ("hist", folder / "both.icecol", "MCPrimary.energy", "-b", 5, "--range", 100, 1e5, "--log")
+    shown = run(*args)
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.count("to") == 6
+    done = run(*args, "-o", tmp_path / "h.json", "-o", tmp_path / "h.png")
+    assert done.exit_code == 0, done.output
+    ds = ic.open_dataset(folder / "both.icecol")
+    axis = ic.hist.log("MCPrimary.energy", 5, 100, 1e5, label="MCPrimary.energy / GeV")
+    assert ic.hist.load(tmp_path / "h.json") == ic.hist.fill(ds.scan(), axis)
+    assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_hist_of_an_expression_with_cuts(folder):
+    done = run(
+        "hist", folder / "both.icecol", "LN(MCPrimary.energy)", "-b", 3, "-c", "one=I3EventHeader.run_id = 1"
+    )
+    assert done.exit_code == 0, done.output
+    assert "missing" in done.output

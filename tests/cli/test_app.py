@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from commands import run
+
+import icecol as ic
+
+
+def test_version_and_help():
+    assert run("--version").output == f"icecol {ic.__version__}\n"
+    for command in (
+        "convert",
+        "inspect",
+        "info",
+        "features",
+        "cutflow",
+        "hist",
+        "to-i3",
+        "demo",
+        "study",
+        "browse",
+    ):
+        shown = run(command, "--help")
+        assert shown.exit_code == 0
+        assert f"icecol {command}" in shown.output  # an example
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("convert", "-o", "d"), ("convert", "a.i3", "-o", "d", "-j", "0"), ("cutflow", "d"), ("nonsense",)],
+    ids=["no files", "no processes", "no cuts", "no such command"],
+)
+def test_wrong_usage_exits_with_2(args):
+    assert run(*args).exit_code == 2
+
+
+def test_missing_file_is_one_line_without_a_traceback(tmp_path):
+    done = run("convert", tmp_path / "none.i3", "-o", tmp_path / "d")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "none.i3" in done.stderr
+    with pytest.raises(FileNotFoundError):
+        run("--debug", "convert", tmp_path / "none.i3", "-o", tmp_path / "d", catch_exceptions=False)
+
+
+def test_warnings_are_one_line_without_code(folder, tmp_path):
+    command = [
+        *(sys.executable, "-c", "from icecol.cli import main; main()", "convert", folder / "run1.i3.zst"),
+        *("-k", "LineFitt", "-o", tmp_path / "d"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("icecol: warning: ")
+    assert first.endswith("keys='LineFitt' asks for; `icecol inspect FILE` lists the keys")
+    assert ".py" not in done.stderr

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+from commands import cut_file, run
+
+import icecol as ic
+from icecol.i3.survey import survey
+
+
+def test_convert_makes_a_dataset_and_says_how_large(folder):
+    ds = ic.open_dataset(folder / "both.icecol")
+    assert ds.rows == 60
+    assert ds.geometry is not None
+    assert ds.scan().select(
+        pl.col("I3EventHeader.run_id").unique().sort()
+    ).collect().to_series().to_list() == [1, 2]
+
+
+def test_convert_takes_only_what_is_asked_for(folder, tmp_path):
+    done = run(
+        "convert",
+        folder / "run1.i3.zst",
+        "-p",
+        "SRT*",
+        "--keys",
+        "MCPrimary,Filter*",
+        "-j",
+        1,
+        "-o",
+        tmp_path / "d",
+    )
+    assert done.exit_code == 0, done.output
+    assert "30 events" in done.output
+    keys = {k.split(".")[0] for k in ic.open_dataset(tmp_path / "d").keys}
+    assert keys == {"I3EventHeader", "MCPrimary", "FilterMask", "SRTInIcePulses"}
+
+
+def test_convert_reads_names_of_files_from_stdin(folder, tmp_path):
+    names = f"# two files\n{folder / 'run1.i3.zst'}\n\n{folder / 'run2.i3.zst'}\n"
+    done = run("convert", "--files-from", "-", "-j", 1, "-o", tmp_path / "d", input=names)
+    assert done.exit_code == 0, done.output
+    assert "60 events" in done.output
+
+
+def test_converting_again_needs_overwrite(folder):
+    again = ("convert", folder / "run1.i3.zst", "-j", 1, "-o", folder / "again.icecol")
+    assert run(*again).exit_code == 0
+    refused = run(*again)
+    assert refused.exit_code == 1
+    assert "again.icecol" in refused.stderr
+    assert run(*again, "--overwrite").exit_code == 0
+
+
+def test_unknown_stream_lists_those_seen(folder, tmp_path):
+    done = run("convert", folder / "run1.i3.zst", "-s", "NullSplit", "-j", 1, "-o", tmp_path / "d")
+    assert done.exit_code == 1
+    assert "'NullSplit'" in done.stderr
+    assert "'InIceSplit' (30 events)" in done.stderr
+
+
+def test_damage_is_named_and_exits_with_1_unless_accepted(folder, tmp_path):
+    damaged = cut_file(folder, tmp_path / "cut.i3")
+    done = run("convert", damaged, "-j", 1, "-o", tmp_path / "d")
+    assert done.exit_code == 1
+    frame = survey(damaged).damages[0]
+    assert f"{damaged}: frame {frame.frame} at byte {frame.offset}" in done.stderr
+    assert 0 < ic.open_dataset(tmp_path / "d").rows < 30
+    accepted = run("convert", damaged, "-j", 1, "-o", tmp_path / "d", "--overwrite", "--skip-damaged")
+    assert accepted.exit_code == 0
+    assert str(damaged) in accepted.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a process group are POSIX")
+def test_interrupted_conversion_says_how_to_go_on(folder, tmp_path):
+    for i in range(20):
+        (tmp_path / f"{i}.i3.zst").write_bytes((folder / "run1.i3.zst").read_bytes())
+    command = [sys.executable, "-m", "icecol.cli", "convert", *sorted(map(str, tmp_path.glob("*.zst")))]
+    command += ["-j", "1", "-o", str(tmp_path / "d")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "d" / ".progress").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "of 20 files are done" in message
+    assert "Traceback" not in message
+    again = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert ic.open_dataset(tmp_path / "d").rows == 20 * 30
+
+
+def test_a_selection_goes_back_into_one_file_with_its_features(folder, tmp_path):
+    out = tmp_path / "bright.i3.zst"
+    done = run(
+        "to-i3", folder / "both.icecol", folder / "run*.i3.zst", "-p", "SRTInIcePulses", "-f", "Q=charge",
+        "-f", "linefit(min_hits=9)", "-c", "bright=Q.n_hit_doms > 20", "--drop", "GCD", "-o", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    ds = ic.open_dataset(folder / "both.icecol")
+    events = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("SRTInIcePulses")))
+    wanted = events.filter(pl.col("Q.n_hit_doms") > 20).select("Q.total").collect().to_series()
+    frames = [f for f in ic.open_i3(out) if f.stop == "P"]
+    assert f"{out}: {len(wanted)} events" in done.output
+    assert [f["Q"]["total"] for f in frames] == wanted.to_list()
+    assert {f.class_name("linefit") for f in frames} == {"I3Particle"}
+    assert not {f.stop for f in ic.open_i3(out)} & set("GCD")
+
+
+def test_files_of_a_dataset_go_into_a_folder_by_default_those_it_was_made_of(folder, tmp_path):
+    done = run("to-i3", folder / "both.icecol", "-c", "one=I3EventHeader.run_id = 1", "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    counts = {p.name: sum(f.stop == "P" for f in ic.open_i3(p)) for p in (tmp_path / "out").iterdir()}
+    assert counts == {"run1.i3.zst": 30, "run2.i3.zst": 0}
+
+
+def test_what_is_not_found_or_there_already_is_told(folder, tmp_path):
+    with pytest.warns(UserWarning, match="30 events are not in the files"):
+        done = run("to-i3", folder / "both.icecol", folder / "run1.i3.zst", "-o", tmp_path / "one.i3")
+    assert done.exit_code == 0
+    again = ["to-i3", folder / "both.icecol", "-k", "MCPrimary", "-o", tmp_path / "again.i3"]
+    done = run(*again)
+    assert done.exit_code == 1
+    assert "has an object 'MCPrimary' already" in done.output
+    assert run(*again, "--replace").exit_code == 0
+    assert run("to-i3", folder / "both.icecol", "-k", "Nothing", "-o", tmp_path / "c.i3").exit_code == 1
