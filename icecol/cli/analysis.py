@@ -15,8 +15,8 @@ from icecol.cli.expressions import (
     WeightOption,
     cuts_of,
     events_of,
-    features_of,
     listed,
+    parts_of,
     sql,
 )
 
@@ -90,14 +90,11 @@ def features(
 
     ds = ic.open_dataset(dataset)
     asked = feature or ["linefit", "improved_linefit", "tensor_of_inertia", "charge"]
-    exprs = features_of(asked, ds.pulses(pulses))
-    events = ic.with_features(ds.scan(), **exprs)
-    names = events.collect_schema().names()
-    if cut:
-        events = cuts_of(cut, names).apply(events)
+    events, names = events_of(ds, pulses, asked, cut)
+    computed = {parts_of(text)[0] for text in asked}
     wanted = [n for n in names if n in _ID_COLUMNS]
     wanted += [n for pattern in listed(column) or () for n in ds.columns(pattern)]
-    wanted += [n for n in names if n.split(".")[0] in exprs and n not in ds.schema.names]
+    wanted += [n for n in names if n.split(".")[0] in computed and n not in ds.schema.names]
     aside = out.with_name(f".{out.name}.part")
     try:
         events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
@@ -168,9 +165,7 @@ def hist(
     import icecol as ic
 
     ds = ic.open_dataset(dataset)
-    events, names = events_of(ds, pulses, feature)
-    if cut:
-        events = cuts_of(cut, names).apply(events)
+    events, names = events_of(ds, pulses, feature, cut)
     title = label or _title(ds, column)
     make = ic.hist.log if log else ic.hist.regular
     values = column if column in names else sql(column, names)

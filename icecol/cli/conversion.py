@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from icecol.cli.app import stderr, stdout
-from icecol.cli.expressions import FEATURE, CutOption, FeatureOption, PulsesOption, cuts_of, events_of, listed
+from icecol.cli.expressions import CutOption, FeatureOption, PulsesOption, events_of, listed, parts_of
 
 
 def convert(
@@ -178,11 +178,8 @@ def to_i3(
     import icecol as ic
 
     ds = ic.open_dataset(dataset)
-    events, names = events_of(ds, pulses, feature)
-    if cut:
-        events = cuts_of(cut, names).apply(events)
-    made = [FEATURE.fullmatch(text.strip()) for text in feature or ()]
-    computed = [match[1] or match[2].rpartition(":")[2] for match in made if match]
+    events, _ = events_of(ds, pulses, feature, cut)
+    computed = [parts_of(text)[0] for text in feature or ()]
     written = ic.convert.to_i3(
         events,
         files or [source.path for source in ds.manifest.sources],

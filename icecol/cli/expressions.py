@@ -44,8 +44,10 @@ def listed(values: list[str] | None) -> list[str] | None:
     return [part for value in values for part in value.split(",") if part] if values else None
 
 
-def events_of(ds: Dataset, pulses: str | None, feature: list[str] | None) -> tuple[pl.LazyFrame, list[str]]:
-    """Return the events with the features that are asked for, and the names of all columns."""
+def events_of(
+    ds: Dataset, pulses: str | None, feature: list[str] | None, cut: list[str] | None = None
+) -> tuple[pl.LazyFrame, list[str]]:
+    """Return the events that pass all cuts, with the features that are asked for, and the names of all columns."""
     import icecol as ic
 
     events = ds.scan()
@@ -54,7 +56,8 @@ def events_of(ds: Dataset, pulses: str | None, feature: list[str] | None) -> tup
             msg = f"features need --pulses KEY; pulse series of {ds.path}: {', '.join(ds.pulse_keys)}"
             raise typer.BadParameter(msg, param_hint="--pulses")
         events = ic.with_features(events, **features_of(feature, ds.pulses(pulses)))
-    return events, events.collect_schema().names()
+    names = events.collect_schema().names()
+    return cuts_of(cut, names).apply(events) if cut else events, names
 
 
 def _named(text: str, option: str, example: str) -> tuple[str, str]:
@@ -95,20 +98,24 @@ def sql(text: str, names: list[str]) -> pl.Expr:
         raise typer.BadParameter(msg) from err
 
 
-FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
-"""A feature on the command line: its name, what it is, arguments."""
+_FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
+
+
+def parts_of(text: str) -> tuple[str, str, str | None]:
+    """Take a feature such as `LineFit=linefit(min_hits=5)` apart: its name, what it is, arguments."""
+    match = _FEATURE.fullmatch(text.strip())
+    if match is None:
+        msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
+        raise typer.BadParameter(msg, param_hint="--feature")
+    name, what, arguments = match.groups()
+    return name or what.rpartition(":")[2], what, arguments
 
 
 def features_of(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
     """Make features of texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
     found: dict[str, pl.Expr] = {}
     for text in texts:
-        match = FEATURE.fullmatch(text.strip())
-        if match is None:
-            msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
-            raise typer.BadParameter(msg, param_hint="--feature")
-        name, what, arguments = match.groups()
-        name = name or what.rpartition(":")[2]
+        name, what, arguments = parts_of(text)
         if name in found:
             msg = f"two features are named {name!r}; name them, as in First={text}"
             raise typer.BadParameter(msg, param_hint="--feature")
