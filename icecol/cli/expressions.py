@@ -84,18 +84,18 @@ def sql(text: str, names: list[str]) -> pl.Expr:
 
     def quoted(match: re.Match[str]) -> str:
         token = match[0]
-        if "." not in token or token[0] in "\"'":
-            return token
-        if token not in names:
-            msg = f"no column {token!r}; columns like it: {close_names(token, names)}"
-            raise MissingColumnError(msg)
-        return f'"{token}"'
+        return f'"{token}"' if "." in token and token[0] not in "\"'" else token
 
     try:
-        return pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
+        expr = pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
     except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
         msg = f"{text!r} is no SQL expression: {err}"
         raise typer.BadParameter(msg) from err
+    for name in dict.fromkeys(expr.meta.root_names()):
+        if name not in names:
+            msg = f"no column {name!r}; columns like it: {close_names(name, names)}"
+            raise MissingColumnError(msg)
+    return expr
 
 
 _FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
@@ -147,7 +147,11 @@ def feature_of(what: str) -> Any:
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     else:
-        module = importlib.import_module(where)
+        try:
+            module = importlib.import_module(where)
+        except ImportError as err:
+            msg = f"the module {where!r} cannot be imported: {err}"
+            raise typer.BadParameter(msg, param_hint="--feature") from err
     found = getattr(module, name, None)
     if not callable(found):
         msg = f"{where} has no kernel {name!r}"
