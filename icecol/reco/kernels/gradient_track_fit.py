@@ -24,17 +24,19 @@ def objective_slope(parameters, data, gradient):
 
 
 _bfgs = quasi_newton(objective_slope)
-_WIDE = 60.0
-_BLUNT, _SHARP = 3e-2, 1e-5
+_WIDE = 16.0
+_BLUNTER, _BLUNT, _SHARP = 0.3, 3e-2, 1e-5
+_SAME = 0.02
 
 
 @njit(nogil=True, error_model="numpy")
 def by_gradient(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence.
 
-    The likelihood has several minima, and the gradient leads to the nearest. So it is followed from three places: that
-    of a search along the axes, first to last; that of one from last to first; and the minimum with a jitter of 60 ns,
-    by which lesser minima are smeared out. The best is kept, and followed to its end.
+    The likelihood has several minima, and the gradient leads to the nearest. So it is followed from the place of a
+    search along the axes, first to last, and from the minimum with 16 times the jitter, by which lesser minima are
+    smeared out; where these differ, from the place of a search from last to first as well. The best is kept, and
+    followed to its end.
 
     Where a track goes through a sensor the likelihood has a tip, over which a gradient leads nowhere: so the tips are
     blunt (3 cm) at first, and sharp (10 um) at the end.
@@ -46,16 +48,19 @@ def by_gradient(data, start, tolerance, max_calls):
     steps = np.array(STEPS)
     best, lowest, calls, found = start, math.inf, 0, False
     for k in range(3):
-        if k < 2:
-            place, used = along_axes(blunt, start, steps, k == 1)
-        else:
-            blurred = (max(response[0], _WIDE), *response[1:])
-            wide = (blocks, event, form, time, blurred, noise, ice, table, _BLUNT)
+        if k == 1:
+            blurred = (_WIDE * response[0], *response[1:])
+            wide = (blocks, event, form, time, blurred, noise, ice, table, _BLUNTER)
             place, _, used, _ = _bfgs(wide, start, steps, 1e3 * tolerance, max_calls)
+        else:
+            place, used = along_axes(blunt, start, steps, k == 2)
         p, y, more, converged = _bfgs(blunt, place, steps, 10.0 * tolerance, max_calls)
         calls += used + more
+        same = converged and abs(y - lowest) < _SAME
         if converged and y < lowest:
             best, lowest, found = p, y, True
+        if k == 1 and same:
+            break
     if found:
         best, lowest, more, _ = _bfgs(sharp, best, steps, tolerance, max_calls)
         calls += more
