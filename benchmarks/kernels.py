@@ -40,7 +40,7 @@ class Feature:
     """A feature, and what other libraries compute of it.
 
     `totals` are the aggregates that they take of each event: "sum qxx" sums charge times x squared, "sum" counts.
-    `solve` makes of these the numbers in `fields`, a row each.
+    `solve` makes of these the numbers in `fields`, a row each. `rate` is the goal of the loop, in M pulses/s.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Feature:
     fields: tuple[str, ...]
     totals: tuple[str, ...] = ()
     solve: Callable[..., Array] = lambda *rows: np.array(rows)
+    rate: float = 0.0
 
     @property
     def letters(self) -> str:
@@ -119,6 +120,7 @@ FEATURES = (
         _VELOCITY,
         ("sum", "sum t", "sum tt", "sum x", "sum y", "sum z", "sum xt", "sum yt", "sum zt"),
         solve_line,
+        rate=100,
     ),
     Feature(
         "tensor_of_inertia",
@@ -141,6 +143,7 @@ FEATURES = (
             "sum qyz",
         ),
         solve_tensor,
+        rate=100,
     ),
     Feature(
         "improved_linefit",
@@ -149,6 +152,7 @@ FEATURES = (
         ic.reco.improved_linefit,
         _LINE,
         (*_VELOCITY, "NHits"),
+        rate=10,  # 100,000 events/s
     ),
 )
 
@@ -473,6 +477,11 @@ def compare(report: Report, feature: Feature, timings: dict[str, Timing], n: int
     report.race(f"{feature.name}: {n} events, {n_pulses / 1e6:.3g} M pulses", timings, LOOP, **speed)
     ratio = timings[LAZY].best / timings[LOOP].best
     report.goals.append(Goal(f"{feature.name}: lazy plan", ratio, 1.3, "x the compiled loop"))
+    if feature.rate:
+        rate = n_pulses / timings[LOOP].best / 1e6
+        report.goals.append(
+            Goal(f"{feature.name}: compiled loop", rate, feature.rate, "M pulses/s", most=False)
+        )
 
 
 if __name__ == "__main__":
