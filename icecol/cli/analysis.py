@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from icecol.cli.app import stdout
 from icecol.cli.expressions import (
     CutOption,
     FeatureOption,
@@ -19,6 +18,7 @@ from icecol.cli.expressions import (
     parts_of,
     sql,
 )
+from icecol.cli.program import stdout
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from icecol.cli.app import stderr, stdout
 from icecol.cli.expressions import CutOption, FeatureOption, PulsesOption, events_of, listed, parts_of
+from icecol.cli.program import stderr, stdout
 
 
 def convert(

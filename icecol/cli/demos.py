@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from icecol.cli.app import stdout
+from icecol.cli.program import stdout
 
 
 def demo(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icecol.cli.app import stdout
+from icecol.cli.program import stdout
 
 if TYPE_CHECKING:
     from icecol.i3.container import Damage
