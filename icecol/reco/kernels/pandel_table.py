@@ -40,7 +40,7 @@ def pandel_table() -> Any:
     return np.ascontiguousarray(np.einsum("pa,iajb,qb->ijpq", solve, value, solve))
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")
+@njit(nogil=True, error_model="numpy", inline="always")
 def tabulated(xi, eta, table):
     """Return the value at (xi, eta), and its slopes in both; they must lie inside of the table."""
     root = math.sqrt(math.sqrt(xi))

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.direction import direction
+from icecol.reco.kernels.hit_multiplicity import hit_multiplicity
 from icecol.reco.kernels.linefit import INSUFFICIENT_HITS, OK
 
 
@@ -23,7 +24,8 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     smallest eigenvalue, towards later times), fit_status, mineval, evalratio = mineval / sum, eval2, eval3 (m^2).
     Status 20: fewer than min_hits sensors; all but the status is then NaN.
     """
-    if _sensors(omkey) < min_hits:
+    _, doms, _, _ = hit_multiplicity(omkey)
+    if doms < min_hits:
         nan = math.nan
         return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, nan, nan
     n = time.size
@@ -75,14 +77,6 @@ def _products(w, x, y, z, cx, cy, cz):
         xz -= wx * dz
         yz -= wy * dz
     return yy + zz, xx + zz, xx + yy, xy, xz, yz
-
-
-@njit(nogil=True, error_model="numpy")
-def _sensors(omkey):
-    n = 1 if omkey.size else 0
-    for j in range(1, omkey.size):
-        n += omkey[j] != omkey[j - 1]
-    return n
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})

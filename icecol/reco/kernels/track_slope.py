@@ -154,9 +154,8 @@ def _of_sensor(form, begin, end, weights, blocks, blur):
             left = 1.0 - arrived(form, t, xi, blur)
             if left <= 0.0:
                 return 0.0
-            block[_IN_T + at] -= (
-                (w - 1.0) * q / left
-            )  # the slope of the chance is the density, but for its steps
+            # the slope of the chance in time is the density, but for the steps of the fast integral
+            block[_IN_T + at] -= (w - 1.0) * q / left
             h = 1e-3 * xi
             block[_IN_XI + at] -= (w - 1.0) * (arrived(form, t, xi + h, blur) + left - 1.0) / (h * left)
             q *= w * left ** (w - 1.0)
