@@ -81,7 +81,10 @@ def _products(w, x, y, z, cx, cy, cz):
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
-    """Return the slope of time along the axis, weighted with the squares of the masses."""
+    """Return the slope of time along the axis, weighted with the squares of the masses.
+
+    A charge that is not finite has no mass here either, where IceTray lets it leave the sense of the axis open.
+    """
     u_sum, up, upp, ut, utp = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(w.size):
         u = w[j] * w[j]
