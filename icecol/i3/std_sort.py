@@ -11,6 +11,7 @@ from numba import njit
 
 Ints = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -76,13 +77,28 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
     Introsort: median of three, Hoare partition, heap sort when too deep, one insertion sort at the end. Bounds
     are guarded where the original relies on a strict order, which NaN breaks.
     """
+    partition(idx, t, lo, hi)
+    if hi - lo > 16:
+        _insertion_sort(idx, t, lo, lo + 16)
+        for i in range(lo + 16, hi):
+            _insert(idx, t, i, lo)
+    else:
+        _insertion_sort(idx, t, lo, hi)
+
+
+@njit(cache=True, nogil=True)
+def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
+    """Bring idx[lo:hi] to where only numbers fewer than 17 places apart are out of order: std_sort's first part.
+
+    Its second part leaves equal numbers in the order in which they are now.
+    """
     n = hi - lo
-    if n < 2:
+    if n < 17:
         return
     depth = 0
     while n >> (depth + 1):
         depth += 1
-    stack = np.empty((128, 3), np.int64)
+    stack = np.empty((2 * depth, 3), np.int64)  # a part of limit k puts k parts there at most
     # one number at a time: numba takes seconds to compile the assignment of a row
     stack[0, 0], stack[0, 1], stack[0, 2] = lo, hi, 2 * depth
     sp = 1
@@ -114,13 +130,6 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
                 idx[i], idx[j] = idx[j], idx[i]
                 i += 1
             # The order in which the two parts are sorted does not matter: they do not touch each other.
-            if sp < stack.shape[0]:
-                stack[sp, 0], stack[sp, 1], stack[sp, 2] = i, last, limit
-                sp += 1
+            stack[sp, 0], stack[sp, 1], stack[sp, 2] = i, last, limit
+            sp += 1
             last = i
-    if n > 16:
-        _insertion_sort(idx, t, lo, lo + 16)
-        for i in range(lo + 16, hi):
-            _insert(idx, t, i, lo)
-    else:
-        _insertion_sort(idx, t, lo, hi)

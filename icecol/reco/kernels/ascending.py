@@ -7,10 +7,16 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.i3.std_sort import std_sort
+from icecol.i3.std_sort import partition, std_sort
 
 _LANES = 16
 _FEW = 256
+
+
+@njit(nogil=True, error_model="numpy")
+def whole(n):
+    """Return n or the next size that fills whole vector registers: what is left over takes as long as all the rest."""
+    return (n + _LANES - 1) // _LANES * _LANES
 
 
 @njit(nogil=True, error_model="numpy")
@@ -18,29 +24,56 @@ def ascending(values):
     """Return the indices of the values as they rise; equal ones, and NaN, come in the order that std::sort leaves.
 
     The place of a number among a few hundred others is found quickest by counting, without a branch, those that are
-    smaller. If that leaves a place empty there are equal numbers or NaN, and they are sorted as std::sort does.
+    smaller. If these are not one more from number to number there are equal ones or NaN.
     """
     n = values.size
-    order = np.full(n, -1)
+    order = np.empty(n, np.int64)
     if n <= _FEW:
-        # whole vector registers, or it takes twice as long
-        padded = np.full((n + _LANES - 1) // _LANES * _LANES, math.inf)
+        padded, place = np.full(whole(n), math.inf), np.empty(n, np.int64)
         for i in range(n):
             padded[i] = values[i]
+        total = 0
         for i in range(n):
             x, smaller = padded[i], 0
             for j in range(padded.size):
                 smaller += padded[j] < x
             order[smaller] = i
-        empty = 0
-        for i in range(n):
-            empty += order[i] < 0
-        if not empty:
+            place[i] = smaller
+            total += smaller
+        if total == n * (n - 1) // 2:
             return order
+        if not _any_nan(values):
+            return _as_std_sort(place, order)
     for i in range(n):
         order[i] = i
     std_sort(order, values, 0, n)
     return order
+
+
+@njit(nogil=True, error_model="numpy")
+def _as_std_sort(place, order):
+    """Return the order of numbers of which so many are smaller, equal ones as std::sort leaves them.
+
+    It moves them far only in its first part, which is the only one done here, on whole numbers.
+    """
+    n = place.size
+    moved, taken = np.empty(n, np.int64), np.zeros(n, np.int64)
+    for i in range(n):
+        moved[i] = i
+    partition(moved, place, 0, n)
+    for i in moved:
+        at = place[i]
+        order[at + taken[at]] = i
+        taken[at] += 1
+    return order
+
+
+@njit(nogil=True, error_model="numpy")
+def _any_nan(values):
+    found = False
+    for x in values:
+        found |= math.isnan(x)
+    return found
 
 
 @njit(nogil=True, error_model="numpy")

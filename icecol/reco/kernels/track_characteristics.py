@@ -65,23 +65,36 @@ def separate(track, doms, hit, charges, rising):
         return math.nan
     end, begin = rising[n // 4], rising[n - n // 4]
     begin = begin if not begin < end else end
-    early, late = _place(doms, hit, charges, end, 1), _place(doms, hit, charges, begin, 0)
+    early, late = _places(doms, hit, charges, end, begin)
     before = distance_along_track(track, early[0], early[1], early[2])
     return distance_along_track(track, late[0], late[1], late[2]) - before
 
 
 @njit(nogil=True, error_model="numpy")
-def _place(doms, hit, charges, edge, early):
-    """Return the centre of charge of the sensors hit before the edge (early = 1), or from then on; NaN without."""
-    n, q, cx, cy, cz = 0, 0.0, 0.0, 0.0, 0.0
+def _places(doms, hit, charges, end, begin):
+    """Return the centres of charge of the sensors hit before `end`, and of those from `begin` on; NaN without any."""
+    n_early, q_early, x_early, y_early, z_early = 0, 0.0, 0.0, 0.0, 0.0
+    n_late, q_late, x_late, y_late, z_late = 0, 0.0, 0.0, 0.0, 0.0
     for i in range(hit.size):
-        t = doms.time[i]
-        inside = (hit[i] != 0) & (t < edge if early else t >= edge)
-        w = charges[i] if inside else 0.0
-        n += inside
-        q += w
-        cx += w * doms.x[i]
-        cy += w * doms.y[i]
-        cz += w * doms.z[i]
+        t, x, y, z = doms.time[i], doms.x[i], doms.y[i], doms.z[i]
+        early, late = (hit[i] != 0) & (t < end), (hit[i] != 0) & (t >= begin)
+        n_early += early
+        n_late += late
+        w, v = charges[i] if early else 0.0, charges[i] if late else 0.0
+        q_early += w
+        x_early += w * x
+        y_early += w * y
+        z_early += w * z
+        q_late += v
+        x_late += v * x
+        y_late += v * y
+        z_late += v * z
+    return _centre(n_early, q_early, x_early, y_early, z_early), _centre(
+        n_late, q_late, x_late, y_late, z_late
+    )
+
+
+@njit(nogil=True, error_model="numpy")
+def _centre(n, q, qx, qy, qz):
     by = q if q != 0.0 else 1.0
-    return (cx / by, cy / by, cz / by) if n else (math.nan, math.nan, math.nan)
+    return (qx / by, qy / by, qz / by) if n else (math.nan, math.nan, math.nan)
