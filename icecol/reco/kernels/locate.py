@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.order import order
@@ -10,13 +11,14 @@ from icecol.reco.kernels.order import order
 @njit(nogil=True, error_model="numpy")
 def row_of(omkey, lookup):
     """Return the row of an omkey in the geometry, -1 for a sensor that is not there."""
-    s = (omkey >> 16) - lookup.base
-    if s < 0 or s >= lookup.first.size:
-        return -1
-    om, pmt, n_pmt = (omkey >> 8) & 0xFF, omkey & 0xFF, lookup.n_pmt[s]
-    if om >= lookup.n_om[s] or pmt >= n_pmt:
-        return -1
-    return lookup.row[lookup.first[s] + om * n_pmt + pmt]
+    # unsigned, or the compiler provides for places that count from the end
+    s = np.uint64((omkey >> 16) - lookup.base)
+    if s >= np.uint64(lookup.first.size):
+        return np.int32(-1)
+    om, pmt, n_pmt = np.uint64(omkey >> 8 & 0xFF), np.uint64(omkey & 0xFF), np.uint64(lookup.n_pmt[s])
+    if om >= np.uint64(lookup.n_om[s]) or pmt >= n_pmt:
+        return np.int32(-1)
+    return lookup.row[np.uint64(lookup.first[s]) + om * n_pmt + pmt]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -27,7 +29,7 @@ def locate(omkey, lookup, rows):
     for j in range(omkey.size):
         key = omkey[j]
         row = row_of(key, lookup)
-        fine = fine and row >= 0 and key >= last
+        fine &= (row >= 0) & (key >= last)
         rows[j] = row
         last = key
     return fine
