@@ -28,6 +28,7 @@ from icecol.reco.common_variables import (
     time_characteristics,
     track_characteristics,
 )
+from icecol.reco.containment import containment, containment_size, cylinder_size
 from icecol.reco.dom_sets import dom_set
 from icecol.reco.dom_summary import dom_summary
 from icecol.reco.energies import muon_energy, truncated_energy
@@ -41,7 +42,7 @@ from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, finite_reco
 from icecol.reco.triggers import fired, smt, string_trigger
-from icecol.reco.vetoes import containment, deepcore_veto, hese_veto, i3_veto, layer_veto
+from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
 
 __all__ = [
     "Kernel",
@@ -56,7 +57,9 @@ __all__ = [
     "clast",
     "common_variables",
     "containment",
+    "containment_size",
     "cramer_rao",
+    "cylinder_size",
     "deepcore_veto",
     "delay_cleaning",
     "dipole_fit",

@@ -1,4 +1,4 @@
-"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto`, `i3_veto`, and `containment` of a point in the detector."""
+"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto` and `i3_veto`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
+from icecol.reco.containment import in_ice
 from icecol.reco.dom_sets import dom_table
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
@@ -188,66 +189,11 @@ def i3_veto(pulses: Pulses) -> pl.Expr:
     return null_for_nan(_TAGGING(pulses, n_layers=len(LAYERS), layer_of=frozen(table)), "depthFirstHit")
 
 
-def containment(
-    vertex: str, geometry: Geometry, *, scale: float = 1.0, z_range: tuple[float, float] | None = None
-) -> pl.Expr:
-    """Return whether a point lies in the convex hull of the strings, and how far inside.
-
-    Parameters
-    ----------
-    vertex
-        Key of the point: columns `vertex.x`, `vertex.y`, `vertex.z`, of a fit, a particle or a veto's vertex.
-    geometry
-        Its sensors in the ice make up the hull: a prism from the lowest to the highest z.
-    scale
-        Enlarge (or shrink) the hull in x and y about the mean of its corners.
-    z_range
-        Lowest and highest z (m) in place of those of the sensors.
-
-    Returns
-    -------
-    pl.Expr
-        Fields inside, and distance (m): to the nearest face for a point inside; for one outside minus the distance
-        to the plane of the face that it is farthest out of. For a point of NaN inside is null and distance NaN; both
-        are null where the point is.
-
-    Examples
-    --------
-    >>> frame = pl.DataFrame({"V.x": [0.0, 900.0], "V.y": [0.0, 0.0], "V.z": [-490.0, 0.0]})
-    >>> frame.select(containment("V", Geometry.nominal()).struct.field("inside")).to_series().to_list()
-    [True, False]
-    """
-    ice = _in_ice(geometry)
-    corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
-    if len(corners) < 3:
-        msg = f"the sensors in the ice have {len(corners)} corners seen from above: they enclose no volume"
-        raise GeometryError(msg)
-    corners = corners.mean(axis=0) + scale * (corners - corners.mean(axis=0))
-    low, high = z_range or (float(geometry.z[ice].min()), float(geometry.z[ice].max()))
-    x, y, z = (pl.col(f"{vertex}.{c}") for c in "xyz")
-    walls = []
-    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        nx, ny = np.array([ay - by, bx - ax]) / np.hypot(bx - ax, by - ay)
-        walls.append(x * float(nx) + y * float(ny) - float(nx * ax + ny * ay))
-    distance = pl.min_horizontal(*walls, z - low, high - z) + 0 * (x + y + z)  # keeps null and NaN
-    return pl.struct(inside=distance.fill_nan(None) >= 0, distance=distance)
-
-
 def _geometry(pulses: Pulses) -> Geometry:
     if pulses.geometry is None:
         msg = f"a veto needs to know where the sensors of {pulses.key!r} are; give Pulses(key, geometry) a geometry"
         raise GeometryError(msg)
     return pulses.geometry
-
-
-def _in_ice(geometry: Geometry) -> Array:
-    """Tell which sensors are IceCube's own in the ice and calibrated."""
-    standard = (geometry.om_type == 20) | ((geometry.om_type == 0) & (geometry.om <= 60))
-    chosen = np.asarray(standard & geometry.calibrated)
-    if not chosen.any():
-        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
-        raise GeometryError(msg)
-    return chosen
 
 
 def _outer(x: Array, y: Array) -> Array:
@@ -261,7 +207,7 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 
     The top is that of the lowest string whose top is within `width` of the median.
     """
-    ice = _in_ice(geometry)
+    ice = in_ice(geometry)
     x, y, z, string = (a[ice] for a in (geometry.x, geometry.y, geometry.z, geometry.string))
     numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
     x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray places a string where its last sensor is
@@ -273,7 +219,7 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 
 def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
     """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
-    good = _in_ice(geometry) & ~geometry.bad
+    good = in_ice(geometry) & ~geometry.bad
     string, om, z = geometry.string[good], geometry.om[good], geometry.z[good]
     order = np.lexsort((-z, string))
     string, om, z, x, y = (a[order] for a in (string, om, z, geometry.x[good], geometry.y[good]))
@@ -295,21 +241,3 @@ def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, fl
     dusty = (z > dust[0]) & (z < dust[1])
     table[string[dusty], om[dusty]] |= 2
     return frozen(table)
-
-
-def _hull(points: Array) -> Array:
-    """Return the corners of the convex hull of points sorted by x and y, anticlockwise."""
-
-    def chain(points: Array) -> list[Array]:
-        found: list[Array] = []
-        for p in points:
-            while len(found) > 1 and _turn(found[-2], found[-1], p) <= 0:
-                found.pop()
-            found.append(p)
-        return found[:-1]
-
-    return np.array(chain(points) + chain(points[::-1]))
-
-
-def _turn(a: Array, b: Array, c: Array) -> float:
-    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import naive_vetoes as naive
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -110,37 +108,6 @@ def test_layers_of_the_medium_energy_veto_cover_the_detector_as_they_should():
     outer, dust = MESE
     assert {k >> 16 for k in outer} == set(range(1, 79))
     assert {k >> 16 for k in dust} == set(range(1, 87))
-
-
-@functools.cache
-def hull():
-    strings = np.unique(np.column_stack([NOMINAL.x, NOMINAL.y]), axis=0)
-    strings = strings[np.hypot(*strings.T) > 400]  # those farther in are no corners
-    return [p for p in strings if not naive.in_some_triangle(*(p * (1 + 1e-9)), strings)]
-
-
-@pytest.mark.parametrize(("scale", "z_range"), [(1.0, None), (0.9, (-500.0, 400.0)), (1.3, None)])
-def test_containment_is_being_in_a_triangle_of_strings_and_between_the_planes(scale, z_range):
-    rng = np.random.default_rng(5)
-    v = rng.uniform([-700, -700, -650], [700, 700, 650], (60, 3))
-    found = pl.DataFrame(dict(zip(("V.x", "V.y", "V.z"), v.T, strict=True))).select(
-        reco.containment("V", NOMINAL, scale=scale, z_range=z_range).struct.unnest()
-    )
-    corners = np.array(hull())
-    middle = corners.mean(axis=0)
-    low, high = z_range or (NOMINAL.z.min(), NOMINAL.z.max())
-    grown = middle + scale * (corners - middle)
-    expected = [naive.in_some_triangle(x, y, grown) and low <= z <= high for x, y, z in v]
-    assert found["inside"].to_list() == expected
-    assert 10 < sum(expected) < 50
-    assert ((found["distance"] >= 0) == found["inside"]).all()
-
-
-def test_containment_of_an_unknown_or_undefined_point_is_null():
-    points = pl.DataFrame({"V.x": [None, math.nan, 0.0], "V.y": [0.0, 0.0, 0.0], "V.z": [0.0, 0.0, math.nan]})
-    found = points.select(reco.containment("V", NOMINAL).struct.unnest())
-    assert found["inside"].to_list() == [None, None, None]
-    assert repr(found["distance"].to_list()) == "[None, nan, nan]"
 
 
 def test_a_veto_says_what_its_geometry_lacks():
