@@ -12,6 +12,7 @@ _NAMES = {
     "open_i3": "icecol.i3.stream",
     "write_i3": "icecol.i3.stream",
     "Frame": "icecol.i3.frame",
+    "new": "icecol.i3.objects",
     "scan_i3": "icecol.convert.live",
     "open_dataset": "icecol.dataset.scan",
     "Dataset": "icecol.dataset.scan",

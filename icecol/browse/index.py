@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from icecol.browse.spill import Spill
 from icecol.errors import FormatError
-from icecol.i3.archive import decode
+from icecol.i3.columns import decode
 from icecol.i3.compression import ByteStream, open_stream
-from icecol.i3.container import Batch, Damage, Scanner, scan, text
+from icecol.i3.container import Batch, Damage, Names, Scanner, scan, text
 from icecol.i3.frame import STOPS, Frame, Mixer
 from icecol.i3.old_frames import TAG, ShortError, parse_old
 from icecol.i3.stream import Paths, files_of
@@ -116,6 +116,7 @@ class Index:
         self._n = 0
         self._counts = np.zeros(256, np.int64)
         self._messages: dict[int, str] = {}
+        self._names = Names()
         self._sets: dict[bytes, int] = {}
         self._key_sets: list[bytes] = []
         self._first: list[str] = []  # stops in the order of their first frames
@@ -172,21 +173,22 @@ class Index:
         rows["offset"], rows["size"] = batch.offset[here], (batch.end - batch.begin)[here]
         rows["stop"], rows["orphan"], rows["file"] = batch.stop[here], batch.orphan[here], file
         have = np.zeros(len(self.keys), bool)
-        previous = 0
+        objects = np.flatnonzero(is_header[batch.pair]) if pairs else np.zeros(0, np.int64)
+        objects = objects[objects >= batch.first[batch.fresh]]
+        events = _events(batch, objects, self._names)
+        of_frame = np.searchsorted(batch.first, objects, side="right") - 1 - batch.fresh
+        own_event = dict(zip(of_frame.tolist(), events.tolist(), strict=True))
         for row, i in enumerate(range(batch.fresh, batch.stop.size)):
-            objects = slice(int(batch.first[i]), int(batch.first[i + 1]))
-            own = batch.pair[objects]
+            own = batch.pair[int(batch.first[i]) : int(batch.first[i + 1])]
             have[:] = False
             have[number_of[own]] = True
             rows["keys"][row] = self._set_number(np.packbits(have).tobytes().rstrip(b"\0"))
-            header = np.flatnonzero(is_header[own])
-            # a physics frame of the same event follows its DAQ frame: that header is not decoded again
-            if header.size and not (batch.stop[i] == ord("P") and previous == ord("Q")):
-                j = objects.start + int(header[0])
-                event = _event(batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes())
-            if batch.stop[i] != ord("P") or batch.orphan[i]:
-                previous = int(batch.stop[i])
-            rows["event"][row] = event if batch.stop[i] in b"QP" else -1
+            if batch.stop[i] == ord("Q"):
+                event = own_event.get(row, -1)
+            if batch.stop[i] in b"QP":  # a physics frame without a header of its own inherits one
+                rows["event"][row] = own_event.get(row, -1 if batch.orphan[i] else event)
+            else:
+                rows["event"][row] = -1
         at = first + batch.index[here]
         self._note(rows["stop"])
         upto = [d for d in damages if first + d.frame <= at[-1]]
@@ -389,13 +391,15 @@ class _Feed:
         return n
 
 
-def _event(blob: bytes) -> int:
-    """Return run << 32 | event of a serialised header, -1 if it cannot be read."""
-    try:
-        header: Any = decode(blob)
-        return int(header.run_id) << 32 | int(header.event_id)
-    except (FormatError, AttributeError):
-        return -1
+def _events(batch: Batch, headers: npt.NDArray[np.int64], names: Names) -> npt.NDArray[np.int64]:
+    """Return run << 32 | event of serialised headers, -1 for those that cannot be read."""
+    events = np.full(headers.size, -1)
+    for columns in decode(batch.buf, batch.at[headers], batch.size[headers], names):
+        members = {leaf.name: v for leaf, v in zip(columns.program.leaves, columns.values, strict=True)}
+        if {"run_id", "event_id"} <= members.keys():
+            run, event = (members[m].astype(np.int64) for m in ("run_id", "event_id"))
+            events[columns.good] = run << 32 | event
+    return events
 
 
 def _objects(data: bytes) -> list[tuple[str, str, bytes]]:

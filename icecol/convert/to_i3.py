@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from icecol.dataset.geometry import split_omkey
 from icecol.dataset.pulses import MEMBERS
 from icecol.errors import MissingColumnError, SchemaError, close_names
 from icecol.i3.classes import CLASSES
 from icecol.i3.frame import Frame
-from icecol.i3.objects import OMKey, new, plain
+from icecol.i3.objects import new, plain
+from icecol.i3.resolve import PulseSeries, pulse_map
 from icecol.i3.schema import BASE
 from icecol.i3.stream import I3File, files_of, open_i3, write_i3
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 HEADER: Final = "I3EventHeader"
 IDENTITY: Final = ("run_id", "event_id", "sub_event_id", "sub_event_stream")
 """Members of the header that tell one frame from another."""
+FURTHER: Final = (
+    "sub_run_id", "start_time_utc_year", "start_time_utc_daq_time", "end_time_utc_year", "end_time_utc_daq_time",
+)  # fmt: skip
+"""Further members that do, where the events have them: simulation numbers events anew in each file."""
 PARTICLE: Final = ("x", "y", "z", "time", "zenith", "azimuth")
 """Members that make a prefix a particle."""
 SPEED: Final = 0.299792458
@@ -58,7 +62,8 @@ def to_i3(
     Parameters
     ----------
     events
-        Rows with the columns I3EventHeader.run_id, .event_id, .sub_event_id and .sub_event_stream.
+        Rows with the columns I3EventHeader.run_id, .event_id, .sub_event_id and .sub_event_stream, and best the
+        others of the header too: sub-run and times tell events apart that have the same numbers.
     files : path, glob pattern, or several
         The files that they come from.
     out : path
@@ -92,7 +97,7 @@ def to_i3(
         A feature has columns that no frame object can hold.
     ValueError
         A frame has an object under the key of a feature already; an event is in the files more often than among the
-        events; or an output is one of the files.
+        events; two events have the same header, and are to get features; or an output is one of the files.
 
     Warns
     -----
@@ -183,17 +188,25 @@ class Chosen:
     ) -> None:
         frame = events.lazy() if hasattr(events, "lazy") else events.scan()
         schema = frame.collect_schema()
-        identity = [f"{HEADER}.{member}" for member in IDENTITY]
         wanted = {key: _columns(key, schema) for key in keys}
-        for name in identity:
+        for name in (f"{HEADER}.{member}" for member in IDENTITY):
             if name not in schema:
                 msg = f"the events have no column {name!r}; close to it: {close_names(name, schema.names())}"
                 raise MissingColumnError(msg)
+        self._members = (*IDENTITY, *(m for m in FURTHER if f"{HEADER}.{m}" in schema))
+        identity = [f"{HEADER}.{member}" for member in self._members]
         columns = [*identity, *(name for members in wanted.values() for name in members.values())]
         table = frame.select(list(dict.fromkeys(columns))).collect()
         self._rows: dict[tuple[Any, ...], deque[int]] = {}
         for i, row in enumerate(table.select(identity).iter_rows()):
             self._rows.setdefault(row, deque()).append(i)
+        same = next((row for row, places in self._rows.items() if len(places) > 1), None)
+        if same is not None and keys:
+            msg = (
+                f"{_shown(same)} is {len(self._rows[same])} times among the events: their features cannot be told "
+                "apart; keep all columns of the header, or take the events of one file at a time"
+            )
+            raise ValueError(msg)
         self._makers = {
             to: make for key, members in wanted.items() for to, make in _makers(key, members, table).items()
         }
@@ -205,7 +218,7 @@ class Chosen:
         header = frame.get(HEADER)
         if header is None:
             return False
-        identity = tuple(getattr(header, member) for member in IDENTITY)
+        identity = tuple(_member(header, member) for member in self._members)
         rows = self._rows.get(identity)
         if rows is None:
             return False
@@ -232,8 +245,14 @@ class Chosen:
         return [identity for identity, rows in self._rows.items() for _ in rows]
 
 
+def _member(header: Any, name: str) -> Any:
+    """Return a member of a header by the name of its column."""
+    time, _, member = name.partition("_utc_")
+    return getattr(getattr(header, time), f"utc_{member}", None) if member else getattr(header, name)
+
+
 def _shown(identity: tuple[Any, ...]) -> str:
-    run, event, sub, stream = identity
+    run, event, sub, stream = identity[:4]
     return f"run {run}, event {event}, sub-event {sub} of {stream!r}"
 
 
@@ -288,7 +307,8 @@ def _single(series: pl.Series) -> Make:
     elif inner in {pl.UInt32, pl.UInt64}:
         names = "I3UInt64", "I3VectorUInt64"
     elif inner.is_integer():
-        names = "I3Int", "I3VectorInt64" if inner == pl.Int64 else "I3VectorInt"
+        large = not series.explode().cast(pl.Int64).drop_nulls().is_between(-(2**31), 2**31 - 1).all()
+        names = "I3Double" if large else "I3Int", "I3VectorInt64" if inner == pl.Int64 else "I3VectorInt"
     else:
         msg = f"column {series.name!r} is {series.dtype}, which no frame object holds"
         raise SchemaError(msg)
@@ -297,20 +317,11 @@ def _single(series: pl.Series) -> Make:
 
 
 def _pulses(members: Mapping[str, pl.Series]) -> Make:
-    found = plain("I3RecoPulse", CLASSES["I3RecoPulse"].version)
-    dtype = np.dtype(found[0] if found else [])
-
     def make(i: int) -> Any:
         lists = {m: members[m][i] for m in MEMBERS}
         if any(values is None for values in lists.values()):
             return None
-        pulses = np.empty(len(lists["omkey"]), dtype)
-        for member in dtype.names or ():
-            pulses[member] = lists[member].to_numpy()
-        sensors = lists["omkey"].to_numpy()
-        keys = [tuple(map(int, split_omkey(k))) for k in np.unique(sensors)]
-        parts = (pulses[sensors == k] for k in np.unique(sensors))
-        return new("I3RecoPulseSeriesMap", {OMKey(*k): part for k, part in zip(keys, parts, strict=True)})
+        return pulse_map(PulseSeries(**{member: values.to_numpy() for member, values in lists.items()}))
 
     return make
 

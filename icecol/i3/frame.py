@@ -24,7 +24,7 @@ from icecol.i3.batch_pulses import BatchPulses
 from icecol.i3.classes import type_name
 from icecol.i3.container import encode_frame
 from icecol.i3.old_frames import TAG
-from icecol.i3.resolve import PulseSeries, flat, resolve
+from icecol.i3.resolve import PulseSeries, flat, pulse_map, resolve
 
 STOPS: Final = {
     "I": "TrayInfo",
@@ -387,27 +387,58 @@ def _stop_name(stop: str) -> str:
 
 
 def as_object(value: Any) -> FrameObject:
-    """Make a frame object of a plain number, truth value, text or dict of numbers; leave others as they are.
+    """Make a frame object of what Python and numpy have; leave frame objects as they are.
+
+    A truth value, a number, a text: I3Bool, I3Int (I3UInt64 from 2^31 on), I3Double, I3String. A list or an array of
+    such: an I3Vector, of Int64 where an int does not fit. A dict of such by name: I3MapString of Bool, Int, Double or
+    String. Pulses: I3RecoPulseSeriesMap.
+
+    Raises
+    ------
+    TypeError
+        It is nothing of that; `new` makes objects of any class by name.
 
     Examples
     --------
     >>> as_object(True)
     I3Bool(value=True)
+    >>> as_object({"energy": 1e3, "depth": -350})
+    {'energy': 1000.0, 'depth': -350}
     """
     if isinstance(value, Record | FrameMap | Tree | UnknownObject):
         return value
-    if isinstance(value, bool):
-        return new("I3Bool", value=value)
-    if isinstance(value, int):
-        return new("I3Int", value=value)
-    if isinstance(value, float):
-        return new("I3Double", value=value)
-    if isinstance(value, str):
-        return new("I3String", value=value)
-    if isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, float) for k, v in value.items()):
-        return new("I3MapStringDouble", value)
-    msg = f"{type(value).__name__} is no frame object; make one with `new`"
+    if isinstance(value, PulseSeries):
+        return pulse_map(value)
+    plain: Any = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool | int | float | str):
+        large = isinstance(plain, int) and plain >= 2**31
+        return new("I3UInt64" if large else f"I3{_kind([plain])}".removesuffix("64"), value=plain)
+    if isinstance(plain, dict) and all(isinstance(name, str) for name in plain):
+        values = [v.item() if isinstance(v, np.generic) else v for v in plain.values()]
+        kind = _kind(values) if values else "Double"
+        if kind in {"Bool", "Int", "Double", "String"}:
+            return new(f"I3MapString{kind}", dict(zip(plain, values, strict=True)))
+    elif isinstance(plain, list | tuple | np.ndarray) and np.ndim(plain) == 1:
+        values = plain.tolist() if isinstance(plain, np.ndarray) else list(plain)
+        values = [v.item() if isinstance(v, np.generic) else v for v in values]
+        kind = _kind(values or (np.zeros(1, plain.dtype).tolist() if isinstance(plain, np.ndarray) else []))
+        if kind:
+            return new(f"I3Vector{kind}", value=values)
+    msg = f"{type(value).__name__} {value!r:.40} is no frame object; `ic.new` makes one of any class"
     raise TypeError(msg)
+
+
+def _kind(values: Sequence[Any]) -> str:
+    """Return what numbers, truth values or texts are in the names of classes; "" if they are not of one kind."""
+    if values and all(isinstance(v, bool) for v in values):
+        return "Bool"
+    if values and all(isinstance(v, str) for v in values):
+        return "String"
+    if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+        return ""
+    if any(isinstance(v, float) for v in values):
+        return "Double"
+    return "Int" if all(-(2**31) <= v < 2**31 for v in values) else "Int64"
 
 
 class Mixer:

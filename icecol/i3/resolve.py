@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError, MissingColumnError, close_names
-from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject
+from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject, new
 
 PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")])
 """A pulse: time [ns], charge [PE], width [ns], flags (bit 0 local coincidence, bit 1 ATWD, bit 2 FADC)."""
@@ -86,6 +86,29 @@ def flat(pulses: PulseMap) -> PulseSeries:
         np.repeat(np.array(packed, np.int64), counts).astype(np.int32),
         *(np.ascontiguousarray(joined[name]) for name in PULSE.names or ()),
     )
+
+
+def pulse_map(series: PulseSeries) -> FrameMap:
+    """Return pulses as the frame object that holds them, an I3RecoPulseSeriesMap; those of a sensor keep their order.
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> series = PulseSeries(np.array([21 << 16 | 30 << 8], np.int32), one, one, one, one.astype(np.uint8))
+    >>> [(key, len(pulses)) for key, pulses in pulse_map(series).items()]
+    [(OMKey(string=21, om=30, pmt=0), 1)]
+    """
+    order = np.argsort(series.omkey, kind="stable")
+    pulses = np.empty(order.size, PULSE)
+    for member in PULSE.names or ():
+        pulses[member] = getattr(series, member)[order]
+    keys, begins = np.unique(series.omkey[order], return_index=True)
+    made = {
+        OMKey(key >> 16, key >> 8 & 0xFF, key & 0xFF): part
+        for key, part in zip(keys.tolist(), np.split(pulses, begins[1:]), strict=bool(keys.size))
+    }
+    found: FrameMap = new("I3RecoPulseSeriesMap", made)
+    return found
 
 
 def resolve(

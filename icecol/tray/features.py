@@ -21,7 +21,7 @@ from icecol.convert.geometry import WANTED, from_objects, read_geometry
 from icecol.convert.tables import TableMaker
 from icecol.dataset import schema as schemas
 from icecol.dataset.geometry import Geometry
-from icecol.dataset.pulses import Pulses
+from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import GeometryError, MissingColumnError, SchemaError, close_names
 from icecol.i3.archive import decode, new
 from icecol.i3.classes import reco
@@ -30,6 +30,7 @@ from icecol.i3.events import mix, new_order
 from icecol.i3.frame import Frame
 from icecol.i3.objects import member_names, plain
 from icecol.i3.pulses import PULSE_CLASSES
+from icecol.i3.resolve import PulseSeries
 from icecol.reco.features import Kernel
 
 Values: TypeAlias = dict[str, Any]
@@ -41,6 +42,8 @@ OF_PARTICLE: Final = (*PARTICLE, "time", "energy", "length", "speed", "fit_statu
 """Fields that go into its I3Particle."""
 TRACK: Final = 40
 """I3Particle::InfiniteTrack."""
+PULSE_TYPES: Final = {"omkey": "i4", "time": "f8", "charge": "f4", "width": "f4", "flags": "u1"}
+"""Types of the members of a pulse series."""
 CLASSES: Final = {
     frozenset(member_names(layout.name)): layout.name
     for layout in reversed(reco.CLASSES)
@@ -236,7 +239,13 @@ def _put(frame: Frame, output: str, values: Values) -> None:
 
 
 def _put_values(frame: Frame, key: str, values: Values) -> None:
-    """Put numbers into a frame, as the class that has these members, or else as a map or a number."""
+    """Put numbers into a frame, as the class that has these members, or else as a map or a number.
+
+    Lists are pulses, if they are the members of a series, or else lists of numbers by name.
+    """
+    if any(isinstance(value, list) for value in values.values()):
+        _put_lists(frame, key, values)
+        return
     for name, value in values.items():
         if value is not None and not isinstance(value, bool | int | float | np.generic):
             msg = f"field {name!r} of {key!r} is a {type(value).__name__}, and a frame takes numbers only"
@@ -250,6 +259,20 @@ def _put_values(frame: Frame, key: str, values: Values) -> None:
     else:
         numbers = {name: float(value) for name, value in values.items() if value is not None}
         _put_new(frame, key, new("I3MapStringDouble", numbers))
+
+
+def _put_lists(frame: Frame, key: str, values: Values) -> None:
+    for name, value in values.items():
+        if not isinstance(value, list) or any(isinstance(v, list | str | dict) for v in value):
+            msg = f"field {name!r} of {key!r} is no list of numbers, as the others are: no frame object holds them"
+            raise SchemaError(msg)
+    if set(values) == set(MEMBERS):
+        _put_new(frame, key, PulseSeries(**{m: np.array(values[m], PULSE_TYPES[m]) for m in MEMBERS}))
+        return
+    lists = {
+        name: np.array([np.nan if v is None else v for v in value], float) for name, value in values.items()
+    }
+    _put_new(frame, key, new("I3MapStringVectorDouble", lists))
 
 
 def _put_new(frame: Frame, key: str, value: Any) -> None:

@@ -7,6 +7,8 @@ import pytest
 from icecol import sim
 from icecol.browse.index import DAMAGE, Index
 from icecol.errors import FormatError
+from icecol.i3.archive import new
+from icecol.i3.frame import Frame
 from icecol.i3.stream import open_i3, write_i3
 
 
@@ -118,6 +120,27 @@ def test_events_are_known_by_run_and_number(built, folder):
     assert index.goto(9, "event 3") == 33
     assert index.goto(33, "7/3") == 9
     assert index.goto(0, "8/3") is None
+
+
+def test_a_physics_frame_is_known_by_its_own_header(built, tmp_path):
+    def header(event):
+        return new("I3EventHeader", run_id=7, event_id=event)
+
+    frames = [Frame(stop) for stop in "QPPGPQP"]
+    for number, event in {0: 1, 1: 2, 5: 29, 6: 30}.items():
+        frames[number]["I3EventHeader"] = header(event)
+    write_i3(tmp_path / "renumbered.i3", frames)
+    index = built(tmp_path / "renumbered.i3")
+    assert [index.entry(i).event for i in range(7)] == [1, 2, 1, None, 1, 29, 30]
+    assert [index.goto(0, where) for where in ("e2", "e30", "7/29")] == [1, 6, 5]
+
+
+def test_events_of_real_files_are_those_of_their_frames(built, shared_data):
+    for path in sorted((shared_data / "i3" / "real").glob("*.i3.gz")):
+        index = built(path)
+        frames = list(open_i3(path))
+        expected = [f["I3EventHeader"].event_id if f.stop in "QP" else None for f in frames]
+        assert [index.entry(i).event for i in range(len(frames))] == expected
 
 
 @pytest.mark.parametrize(

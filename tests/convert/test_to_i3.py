@@ -253,6 +253,52 @@ def test_an_event_that_is_there_twice_is_not_guessed(file: Path, tmp_path: Path)
         to_i3(rows((0, 0)), [file, tmp_path / "other" / file.name], tmp_path / "out")
 
 
+def test_events_of_one_number_are_told_apart_by_sub_run_or_time(tmp_path: Path) -> None:
+    def numbered(number: int, frame: Frame) -> Frame:
+        for key in ("I3EventHeader",):
+            made = frame[key]
+            made.sub_run_id = number
+            frame[key] = made
+        return frame
+
+    for number, name in (
+        (1, "z.i3"),
+        (2, "a.i3"),
+    ):  # datasets have their files by name, not as they were given
+        frames = ic.sim.frames(ic.sim.events(20, seed=number))
+        ic.write_i3(tmp_path / name, (numbered(number, f) if f.stop in "QP" else f for f in frames))
+    files = [tmp_path / "z.i3", tmp_path / "a.i3"]
+    ds = ic.convert.i3(files, tmp_path / "sim.icecol", jobs=1)
+    events = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("SplitInIcePulses"))).collect()
+    bright = events.filter(pl.col("Q.total") > events["Q.total"].median())
+    for chosen in (events, bright):
+        assert to_i3(chosen, files, tmp_path / "out.i3", features="Q") == {tmp_path / "out.i3": chosen.height}
+        for f in ic.open_i3(tmp_path / "out.i3"):
+            if f.stop == "P":
+                light = float(f.pulses("SplitInIcePulses").charge.sum(dtype=float))
+                assert f["Q"]["total"] == pytest.approx(light, rel=1e-6)
+    second = events.filter(pl.col("I3EventHeader.sub_run_id") == 2)
+    with pytest.warns(UserWarning, match="20 events are not in the files"):
+        assert to_i3(second, tmp_path / "z.i3", tmp_path / "none.i3") == {tmp_path / "none.i3": 0}
+
+
+def test_features_of_events_that_cannot_be_told_apart_are_refused(file: Path, tmp_path: Path) -> None:
+    twice = rows((0, 0), (1, 0), (0, 0), Score=[1.0, 2.0, 3.0])
+    with pytest.raises(
+        ValueError, match=r"run 7, event 0.*is 2 times among the events: .*cannot be told apart"
+    ):
+        to_i3(twice, [file, file], tmp_path / "out.i3", features="Score")
+    assert not (tmp_path / "out.i3").exists()
+
+
+def test_large_whole_numbers_become_doubles(file: Path, tmp_path: Path) -> None:
+    chosen = rows((0, 0), (1, 0), Small=[1, -2], Large=[2**40, -3])
+    to_i3(chosen, file, tmp_path / "out.i3", features=["Small", "Large"])
+    found = [(f.class_name("Small"), f["Small"].value, f.class_name("Large"), f["Large"].value)
+             for f in ic.open_i3(tmp_path / "out.i3") if f.stop == "P"]  # fmt: skip
+    assert found == [("I3Int", 1, "I3Double", 2.0**40), ("I3Int", -2, "I3Double", -3.0)]
+
+
 def test_damage_is_an_error_or_passed_over(file: Path, tmp_path: Path) -> None:
     parts = [f.encoded() for f in ic.open_i3(file)]
     broken = bytearray(parts[2])  # the first readout

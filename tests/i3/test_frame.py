@@ -51,8 +51,67 @@ def test_plain_values_become_frame_objects():
         "I3String",
         "I3MapStringDouble",
     ]
-    with pytest.raises(TypeError, match="complex is no frame object"):
+    with pytest.raises(TypeError, match="complex 1j is no frame object"):
         f["z"] = 1j
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "back"),
+    [
+        (np.int64(3), "I3Int", 3),
+        (np.bool_(True), "I3Bool", True),
+        (np.float32(0.5), "I3Double", 0.5),
+        (np.str_("s"), "I3String", "s"),
+        (2**31, "I3UInt64", 2**31),
+        (-(2**31), "I3Int", -(2**31)),
+        ([1, 2], "I3VectorInt", [1, 2]),
+        ((1, 2**40), "I3VectorInt64", [1, 2**40]),
+        ([1, 2.5], "I3VectorDouble", [1.0, 2.5]),
+        ([True, False], "I3VectorBool", [True, False]),
+        (["a", "b"], "I3VectorString", ["a", "b"]),
+        (np.arange(3.0), "I3VectorDouble", [0.0, 1.0, 2.0]),
+        (np.arange(0, dtype=np.int16), "I3VectorInt", []),
+        ({}, "I3MapStringDouble", {}),
+        ({"a": 1}, "I3MapStringInt", {"a": 1}),
+        ({"a": 1, "b": 0.5}, "I3MapStringDouble", {"a": 1.0, "b": 0.5}),
+        ({"a": True}, "I3MapStringBool", {"a": True}),
+        ({"a": np.float32(0.5)}, "I3MapStringDouble", {"a": 0.5}),
+        ({"a": "b"}, "I3MapStringString", {"a": "b"}),
+    ],
+)
+def test_what_python_and_numpy_have_becomes_the_class_that_holds_it(value, name, back):
+    f = Frame("P")
+    f["k"] = value
+    assert f.class_name("k") == name
+    again = Mixer().mix(Frame("P", [("k", f.type_name("k"), f.raw("k"))]))["k"]
+    assert (dict(again) if isinstance(again, dict) else np.asarray(again.value).tolist()) == back
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, "a"], [True, 1], {1: 2.0}, {"a": [1.0]}, {"a": 2**40}, np.ones((2, 2)), None]
+)
+def test_what_no_class_holds_is_refused(value):
+    with pytest.raises(TypeError, match=r"is no frame object; `ic\.new`"):
+        Frame("P")["k"] = value
+
+
+def test_a_number_that_no_class_holds_is_refused():
+    with pytest.raises(FormatError, match="cannot hold value=-1099511627776"):
+        Frame("P")["k"] = -(2**40)
+
+
+def test_pulses_of_a_frame_become_a_map_of_pulses(shared_data):
+    path = shared_data / "i3" / "real" / "oscNext_genie_level7_v02_first_5_frames.i3.gz"
+    n = 0
+    for f in open_i3(path):
+        if f.stop == "P":
+            f["Copied"] = series = f.pulses("SRTInIcePulses")
+            assert f.class_name("Copied") == "I3RecoPulseSeriesMap"
+            again = f.pulses("Copied")
+            for member in ("omkey", "time", "charge", "width", "flags"):
+                np.testing.assert_array_equal(getattr(again, member), getattr(series, member))
+            n += len(series)
+    assert n > 50
 
 
 def test_putting_one_object_leaves_the_bytes_of_the_others():

@@ -101,6 +101,30 @@ def test_a_fit_gives_a_particle_and_its_params(files, columns):
             assert {k: getattr(stored, k) for k in stored.names} == rest
 
 
+def test_a_cleaning_gives_pulses_and_lists_go_under_their_names(files):
+    key = "SplitInIcePulses"
+    geometry = ic.convert.read_geometry(files.gcd)
+    pulses = ic.Pulses(key, geometry)
+    cleaned = ic.with_features(
+        ic.scan_i3(files.events, pulses=[key]),
+        Clean=ic.reco.seeded_rt(pulses),
+        Sensors=ic.reco.dom_summary(pulses),
+    ).collect()
+    for frame, row in zip(
+        run(files, ic.reco.seeded_rt, pulses=key, output="Clean"), cleaned.to_dicts(), strict=True
+    ):
+        for member in ("time", "charge", "width", "flags", "omkey"):
+            assert getattr(frame.pulses("Clean"), member).tolist() == row[f"Clean.{member}"]
+    assert cleaned["Clean.time"].list.len().sum() > 100
+    summaries = run(files, ic.reco.dom_summary, pulses=key, output="Sensors")
+    for frame, row in zip(summaries, cleaned.to_dicts(), strict=True):
+        assert frame.class_name("Sensors") == "I3MapStringVectorDouble"
+        for name, numbers in frame["Sensors"].items():
+            np.testing.assert_array_equal(numbers, np.array(row[f"Sensors.{name}"], float))
+    with pytest.raises(TrayError, match="is no list of numbers, as the others are"):
+        run(files, ic.reco.topological_split, pulses=key, output="Parts")
+
+
 def test_a_feature_without_a_track_gives_a_map_or_a_number(files, columns):
     for frame, row in zip(run(files, ic.reco.charge, pulses=KEY, output="Q"), columns, strict=True):
         assert frame["Q"] == pytest.approx(fields(row, "Q"), rel=0, nan_ok=True)
