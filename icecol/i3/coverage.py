@@ -45,7 +45,8 @@ The classes of objects in `.i3` files that icecol decodes and encodes, generated
 (`python -m icecol.i3.coverage > CLASSES.md`). An object of any other class keeps its bytes: it is written as it was
 read, and is null in a dataset, with a message in the manifest.
 
-- **reads**: class versions. Objects are written in the version they were read in; new ones in the newest.
+- **reads**: class versions; **writes**: that of new objects. Objects that were read are written in the version they
+  were read in.
 - **columns**: whether a key of that class becomes columns of a dataset. *pulses* are the five list columns of a
   pulse series. Classes without are in frames only (`ic.open_i3`).
 - **held against**: files in which objects of these versions were decoded to the last byte and encoded to the same
@@ -67,11 +68,11 @@ def page() -> str:
         lines += [
             f"## {TITLES[family]}",
             "",
-            "| class | reads | columns | held against |",
-            "|---|---|---|---|",
+            "| class | reads | writes | columns | held against |",
+            "|---|---|---|---|---|",
         ]
         lines += [
-            f"| `{c.name}` | {spans(range(c.version + 1))} | {_columns(c.name)} | {_evidence(c.name)} |"
+            f"| `{c.name}` | {spans(range(c.version + 1))} | {c.version} | {_columns(c.name)} | {_evidence(c.name)} |"
             for c in classes
         ]
         lines.append("")

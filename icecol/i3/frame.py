@@ -403,7 +403,7 @@ def as_object(value: Any) -> FrameObject:
     >>> as_object(True)
     I3Bool(value=True)
     >>> as_object({"energy": 1e3, "depth": -350})
-    {'energy': 1000.0, 'depth': -350}
+    {'energy': 1000.0, 'depth': -350.0}
     """
     if isinstance(value, Record | FrameMap | Tree | UnknownObject):
         return value
@@ -417,6 +417,7 @@ def as_object(value: Any) -> FrameObject:
         values = [v.item() if isinstance(v, np.generic) else v for v in plain.values()]
         kind = _kind(values) if values else "Double"
         if kind in {"Bool", "Int", "Double", "String"}:
+            values = [float(v) for v in values] if kind == "Double" else values
             return new(f"I3MapString{kind}", dict(zip(plain, values, strict=True)))
     elif isinstance(plain, list | tuple | np.ndarray) and np.ndim(plain) == 1:
         values = plain.tolist() if isinstance(plain, np.ndarray) else list(plain)

@@ -170,6 +170,9 @@ VECTORS: Final = (
     vector("I3VectorOMKey", "OMKey", "Photomultipliers."),
     vector("I3VectorTankKey", "TankKey", "IceTop tanks."),
     vector("I3VectorModuleKey", "ModuleKey", "Modules."),
+    vector("I3VectorScintKey", "ScintKey", "Scintillator panels."),
+    vector("I3VectorAntennaKey", "AntennaKey", "Radio antennas."),
+    vector("I3VectorIceActKey", "IceActKey", "IceAct telescopes."),
     vector("I3VectorI3Position", "I3Position", "Points."),
     frame_object(
         "I3VectorDoubleDouble",

@@ -485,6 +485,49 @@ SURFACES: Final = (
         doc="A cylinder that turns with the particle.",
     ),
     Class(
+        "I3Surfaces::CupBase",
+        0,
+        (
+            Field("", "I3Surfaces::SamplingSurface"),
+            Field("outer_length", "f64", "m", "height"),
+            Field("outer_radius", "f64", "m", "radius"),
+            Field("inner_length", "f64", "m", "height of the hollow"),
+            Field("inner_radius", "f64", "m", "radius of the hollow"),
+            Field("center", "I3Position", doc="centre"),
+        ),
+        tracked=False,
+        doc="An upright cylinder with a hollow from its top.",
+    ),
+    Class(
+        "I3Surfaces::Cup",
+        0,
+        (Field("", "I3Surfaces::CupBase", flat=""),),
+        doc="An upright cylinder with a hollow from its top.",
+    ),
+    Class(
+        "I3Surfaces::polygon::vec2",
+        0,
+        (Field("x", "f64", "m", "place in x"), Field("y", "f64", "m", "place in y")),
+        doc="A corner of a polygon.",
+    ),
+    Class(
+        "I3Surfaces::ExtrudedPolygonBase",
+        0,
+        (
+            Field("", "I3Surfaces::SamplingSurface"),
+            Field("hull_xy", Vector("I3Surfaces::polygon::vec2"), doc="corners, anticlockwise"),
+            Field("hull_z", Pair("f64", "f64"), "m", "lowest and highest z"),
+        ),
+        tracked=False,
+        doc="An upright prism.",
+    ),
+    Class(
+        "I3Surfaces::ExtrudedPolygon",
+        0,
+        (Field("", "I3Surfaces::ExtrudedPolygonBase", flat=""),),
+        doc="An upright prism: the hull of the detector.",
+    ),
+    Class(
         "I3Surfaces::Sphere",
         0,
         (

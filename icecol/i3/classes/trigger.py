@@ -211,6 +211,7 @@ CLASSES: Final = (
         Field("", Custom("superdst_triggers"), doc="the triggers: index in the configuration, length, time"),
         doc="The triggers of an event in a few bytes each.",
     ),
+    vector("I3VectorI3Trigger", "I3Trigger", "Triggers."),
     vector("I3VectorI3VectorInt", "I3VectorInt", "Lists of integers."),
     I3DOMLaunch,
     mapping("I3DOMLaunchSeriesMap", "OMKey", Vector("I3DOMLaunch"), "Digital readouts by DOM."),
