@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from icecol.cli.program import stdout
 
 if TYPE_CHECKING:
     from icecol.i3.container import Damage
+    from icecol.i3.frame import Frame
     from icecol.i3.survey import Survey
 
 
@@ -26,8 +28,12 @@ def inspect(
         str | None, typer.Option("--key", "-k", help="Show this object in the first frames that have it.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary, or with --frames the frames, as JSON.")
+        bool,
+        typer.Option(
+            "--json", help="Print the summary, with --frames the frames, or with --key the objects, as JSON."
+        ),
     ] = False,
+    first: Annotated[int, typer.Option("--from", min=0, help="Number of the frame to begin with.")] = 0,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
 ) -> None:
     """Show what an .i3 file holds: frames, keys with types and sizes, event streams, checksums, damage.
@@ -35,17 +41,17 @@ def inspect(
     The file is read as a stream, in bounded memory. The exit code is 1 if it is damaged.
 
     [dim]icecol inspect Level2.i3.zst --frames 5[/]
-    [dim]icecol inspect Level2.i3.zst --key I3EventHeader[/]
+    [dim]icecol inspect Level2.i3.zst --key I3EventHeader --from 20[/]
     [dim]icecol inspect Level2.i3.zst --json --frames 5[/]
     """
-    if as_json and key is not None:
-        msg = "prints the summary or --frames; an object (--key) is printed as text alone"
-        raise typer.BadParameter(msg, param_hint="--json")
-    if as_json and frames is not None:
-        _print_frames_json(file, frames, verify=verify)
+    if key is not None:
+        _show_objects(file, key, first, frames or 1, as_json=as_json, verify=verify)
         return
-    if frames is not None or key is not None:
-        _show_frames(file, frames or (1 if key else 0), key, verify=verify)
+    if as_json and frames is not None:
+        _print_frames_json(file, first, frames, verify=verify)
+        return
+    if frames is not None:
+        _show_frames(file, first, frames, verify=verify)
         return
     from icecol.i3.survey import survey
 
@@ -58,35 +64,80 @@ def inspect(
         raise typer.Exit(1)
 
 
-def _show_frames(file: Path, n: int, key: str | None, *, verify: bool) -> None:
+def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
+    from icecol.i3.stream import open_i3
+
+    with open_i3(file, verify=verify) as stream:
+        for index, frame in enumerate(islice(stream, first + n)):
+            if index >= first:
+                stdout.print(f"{index}:", frame, markup=False, soft_wrap=True)
+
+
+def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, verify: bool) -> None:
+    """Print an object of the first n frames that have it themselves: pulses where it stands for such."""
     from icecol.errors import MissingColumnError, close_names
     from icecol.i3.stream import open_i3
 
     seen: set[str] = set()
-    shown = 0
+    found: list[dict[str, Any]] = []
     with open_i3(file, verify=verify) as stream:
         for index, frame in enumerate(stream):
             seen.update(frame)
-            if key is None:
-                stdout.print(f"{index}:", frame, markup=False, soft_wrap=True)
-            elif key in frame.own_keys():
-                stdout.print(
-                    f"frame {index} ({frame.stop}) {frame.type_name(key)}", style="bold", markup=False
-                )
-                stdout.print(frame[key], markup=False, soft_wrap=True)
-            else:
+            if index < first or key not in frame.own_keys():
                 continue
-            shown += 1
-            if shown >= n:
-                return
-    if key is not None and not shown:
+            shown = {"frame": index, "stop": frame.stop, "type": frame.type_name(key)}
+            if as_json:
+                from icecol.i3.jsonable import jsonable
+
+                found.append({**shown, "object": jsonable(_looked_at(frame, key))})
+            else:
+                stdout.print(f"frame {index} ({frame.stop}) {shown['type']}", style="bold", markup=False)
+                looked = _looked_at(frame, key)
+                stdout.print(
+                    str(looked) if isinstance(looked, bytes) else looked, markup=False, soft_wrap=True
+                )
+                found.append(shown)
+            if len(found) >= n:
+                break
+    if not found:
         msg = f"no frame of {file} has {key!r}; keys like it: {close_names(key, seen)}"
         raise MissingColumnError(msg)
+    if as_json:
+        print(json.dumps({"path": str(file), "key": key, "frames": found}, indent=1))
 
 
-def _print_frames_json(file: Path, n: int, *, verify: bool) -> None:
-    from itertools import islice
+def _looked_at(frame: Frame, key: str) -> Any:
+    """Return an object, the pulses that it stands for, or its bytes in lines of hexadecimal."""
+    from icecol.errors import FormatError
+    from icecol.i3.objects import UnknownObject
+    from icecol.i3.pulses import PULSE_CLASSES
 
+    try:
+        if frame.class_name(key) in PULSE_CLASSES[1:]:
+            return frame.pulses(key)
+        found = frame[key]
+    except FormatError as err:
+        return _bytes(f"cannot be decoded: {err}", frame.raw(key))
+    return _bytes(repr(found), found.blob) if isinstance(found, UnknownObject) else found
+
+
+class _Bytes(bytes):
+    """Bytes that are shown in lines of hexadecimal, below what is known of them."""
+
+    note = ""
+
+    def __str__(self) -> str:
+        lines = (self[at : at + 16] for at in range(0, len(self), 16))
+        return "\n".join([self.note, *(f"{16 * i:08x}  {line.hex(' ')}" for i, line in enumerate(lines))])
+
+
+def _bytes(note: str, blob: bytes) -> _Bytes:
+    made = _Bytes(blob)
+    made.note = note
+    return made
+
+
+def _print_frames_json(file: Path, first: int, n: int, *, verify: bool) -> None:
     from icecol.i3.survey import survey_frames
 
     damages: list[Damage] = []
@@ -105,7 +156,7 @@ def _print_frames_json(file: Path, n: int, *, verify: bool) -> None:
                 for key, type_name, size, stop in f.objects
             ],
         }
-        for f in islice(survey_frames(file, verify=verify, damages=damages), n)
+        for f in islice(survey_frames(file, verify=verify, damages=damages), first, first + n)
     ]
     print(json.dumps({"path": str(file), "frames": shown, "damages": _damages(damages)}, indent=1))
     if damages:

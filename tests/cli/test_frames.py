@@ -4,7 +4,9 @@ import json
 
 from commands import cut_file, run
 
+import icecol as ic
 from icecol.cli import frames
+from icecol.i3.frame import Frame
 
 
 def test_inspect_counts_frames_keys_and_streams(folder):
@@ -42,7 +44,34 @@ def test_inspect_tells_frames_as_json(folder, tmp_path):
     damaged = run("inspect", cut_file(folder, tmp_path / "cut.i3"), "--json", "-n", 1000)
     assert damaged.exit_code == 1
     assert len(json.loads(damaged.output)["damages"]) == 1
-    assert run("inspect", folder / "run1.i3.zst", "--json", "-k", "I3EventHeader").exit_code == 2
+    later = json.loads(run("inspect", folder / "run1.i3.zst", "--json", "-n", 2, "--from", 5).output)
+    assert [f["frame"] for f in later["frames"]] == [5, 6]
+
+
+def test_inspect_tells_objects_as_json(folder):
+    path = folder / "run1.i3.zst"
+    found = json.loads(run("inspect", path, "--json", "-k", "I3EventHeader", "-n", 2, "--from", 3).output)
+    assert [(f["frame"], f["stop"]) for f in found["frames"]] == [(3, "P"), (4, "Q")]
+    frames = list(ic.open_i3(path))
+    assert [f["object"]["event_id"] for f in found["frames"]] == [1, 2]
+    (tree,) = json.loads(run("inspect", path, "--json", "-k", "I3MCTree").output)["frames"]
+    (primary,) = tree["object"]
+    assert primary["parent"] == -1
+    assert primary["node"]["pos"]["x"] == frames[0]["I3MCTree"][0].pos.x
+    (srt,) = json.loads(run("inspect", path, "--json", "-k", "SRTInIcePulses").output)["frames"]
+    assert srt["object"]["charge"] == frames[1].pulses("SRTInIcePulses").charge.tolist()
+
+
+def test_inspect_shows_pulses_of_masks_and_bytes_of_what_it_does_not_know(folder, tmp_path):
+    text = run("inspect", folder / "run1.i3.zst", "-k", "SRTInIcePulses").output
+    assert "PulseSeries(" in text
+    odd = b"\x00\x01not an archive"
+    frame = Frame("P", [("Odd", "Weird", odd)])
+    ic.write_i3(tmp_path / "odd.i3", [frame])
+    text = run("inspect", tmp_path / "odd.i3", "-k", "Odd").output
+    assert odd.hex(" ") in text
+    (found,) = json.loads(run("inspect", tmp_path / "odd.i3", "-k", "Odd", "--json").output)["frames"]
+    assert found["object"] == odd.hex()
 
 
 def test_inspect_names_damage_and_exits_with_1(folder, tmp_path):
