@@ -213,7 +213,7 @@ def peak():
         import resource
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 import icecol as ic
-ic.open_dataset, ic.convert.i3
+ic.convert.i3
 before = peak()
 arguments = json.loads(sys.argv[3])
 rows = ic.convert.i3(sys.argv[1], sys.argv[2], jobs=1, overwrite=True, **arguments).rows

@@ -6,9 +6,11 @@ columns, write row groups. Memory does not depend on the size of the files.
 
 from __future__ import annotations
 
+import ctypes
 import fnmatch
 import os
 import shutil
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -178,6 +180,7 @@ def i3(
     folder = writers.start(dataset, overwrite=overwrite)
     chosen = conversion.settings()
     outcomes = list(_convert_all(files, folder, conversion, chosen, jobs, progress))
+    _give_back()
     try:
         check_streams(conversion, outcomes)
     except UnknownStreamError:
@@ -464,13 +467,23 @@ class Tables:
 
 @contextmanager
 def _returning_memory() -> Iterator[None]:
-    """Let Arrow allocate from the system, which takes freed memory back: its own pool keeps tens of megabytes."""
+    """Let Arrow allocate from the system, which takes freed memory back: its own pool keeps tens of megabytes.
+
+    The C library keeps as much for further files, until the last one is done.
+    """
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
         yield
     finally:
         pa.set_memory_pool(pool)
+
+
+def _give_back() -> None:
+    """Let the C library return what it keeps of freed memory; only that of GNU has and needs this."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _wanted(events: Events, conversion: Conversion, maker: TableMaker, streams: Counter[str]) -> Events:

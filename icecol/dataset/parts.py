@@ -6,9 +6,11 @@ import contextlib
 import errno
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,8 +33,9 @@ PART_CHUNKS: Final = 1 << 13
 
 
 class PartWriter:
-    """Write tables of events into Parquet files of one folder, holding one row group in memory.
+    """Write tables of events into Parquet files of one folder, holding two row groups in memory at most.
 
+    One is collected while a thread writes the one before: writing takes as long as reading and decoding do.
     Rows keep their order, which in files of events is that of run and event. A table may bring columns that the
     earlier ones lacked: the file is then finished and the next one begun with the union of columns; absent
     columns are null. A file appears under its name when it is whole; an exception within the `with` block
@@ -87,6 +90,8 @@ class PartWriter:
         self._rows = 0
         self._bytes = 0
         self._file: _File | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._writing: tuple[Future[None], str] | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -120,10 +125,13 @@ class PartWriter:
         """Write what is left and finish the last file. Without any row there is no file."""
         while self._rows:
             self._flush()
+        self._settle()
         self._finish_file()
+        self._end_thread()
 
     def abort(self) -> None:
         """Remove all files of this writer, the finished ones too."""
+        self._end_thread()
         if self._file is not None:
             self._file.discard()
             self._file = None
@@ -137,7 +145,7 @@ class PartWriter:
         return self._limit or max(ROW_GROUP_BYTES, CHUNK_BYTES * len(self.schema))
 
     def _flush(self) -> None:
-        """Write one row group from the front of what is buffered."""
+        """Begin to write one row group from the front of what is buffered."""
         tables = []
         names: dict[str, None] = {}
         rows = self._events
@@ -157,16 +165,37 @@ class PartWriter:
         group = pa.concat_tables(tables)
         del tables
         group = pa.Table.from_arrays(group.columns, schema=self.schema)
-        try:
-            if self._file is not None and not self._file.schema.equals(self.schema):
-                self._finish_file()
-            if self._file is None:
+        source = ", ".join(names)
+        self._settle()
+        if self._file is not None and not self._file.schema.equals(self.schema):
+            self._finish_file()
+        if self._file is None:
+            try:
                 self._file = _File(self.folder / f"{self.stem}-{len(self.parts)}.parquet", self.schema, group)
-            self._file.write(group, names)
-            if self._file.chunks >= PART_CHUNKS:
-                self._finish_file()
+            except OSError as err:
+                self._fail(err, source)
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._writing = self._thread.submit(self._file.write, group, names), source
+
+    def _settle(self) -> None:
+        """Wait until the last row group is written."""
+        if self._writing is None or self._file is None:
+            return
+        (future, source), self._writing = self._writing, None
+        try:
+            future.result()
         except OSError as err:
-            self._fail(err, ", ".join(names))
+            self._fail(err, source)
+        if self._file.chunks >= PART_CHUNKS:
+            self._finish_file()
+
+    def _end_thread(self) -> None:
+        if self._writing is not None:
+            wait_for([self._writing[0]])
+            self._writing = None
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
 
     def _push(self, table: pa.Table, size: int, name: str, *, front: bool = False) -> None:
         if table.num_rows == 0:
@@ -184,7 +213,7 @@ class PartWriter:
             self._fail(err, ", ".join(self._file.sources))
         self._file = None
 
-    def _fail(self, err: OSError, source: str) -> None:
+    def _fail(self, err: OSError, source: str) -> NoReturn:
         self.abort()
         full = err.errno in (errno.ENOSPC, errno.EDQUOT)
         what = "the disk or your quota is full: make room" if full else f"{err}: see to it"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 
 import polars as pl
 import pyarrow as pa
@@ -117,6 +118,40 @@ def test_a_full_disk_is_named_and_leaves_no_half_part(tmp_path, monkeypatch, ste
         writer.append(events(0, 4))
     assert err.value.errno == errno.ENOSPC
     assert files(tmp_path) == []
+
+
+def test_what_goes_wrong_behind_ones_back_names_the_files_it_was_written_for(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def convert():
+        with PartWriter(tmp_path, "p", row_group_events=4) as writer:
+            writer.append(events(0, 4), "first.i3")
+            writer.append(events(4, 4), "second.i3")  # while the first is being written
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(OSError, match=r"p-\*\.parquet \(first\.i3\): the disk or your quota is full"):
+        convert()
+    assert files(tmp_path) == []
+
+
+def test_writing_does_not_wait_for_the_row_group_before(tmp_path, monkeypatch):
+    began, go_on = threading.Event(), threading.Event()
+    write = pq.ParquetWriter.write_table
+
+    def slowly(*args, **options):
+        began.set()
+        assert go_on.wait(20)
+        write(*args, **options)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", slowly)
+    with PartWriter(tmp_path, "p", row_group_events=4) as writer:
+        writer.append(events(0, 4))
+        assert began.wait(20)
+        writer.append(events(4, 3))
+        go_on.set()
+    assert [p.rows for p in writer.parts] == [7]
+    assert pl.read_parquet(tmp_path / "p-0.parquet")["I3EventHeader.event_id"].to_list() == list(range(7))
 
 
 def test_memory_holds_one_row_group(tmp_path):
