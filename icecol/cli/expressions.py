@@ -72,8 +72,14 @@ def cuts_of(texts: Iterable[str], names: list[str]) -> Any:
     """Make `Cuts` of texts such as `bright=Q.total > 100`."""
     import icecol as ic
 
-    pairs = (_named(text, "--cut", "bright=Q.total > 100") for text in texts)
-    return ic.Cuts({name: sql(cut, names) for name, cut in pairs})
+    cuts: dict[str, Any] = {}
+    for text in texts:
+        name, cut = _named(text, "--cut", "bright=Q.total > 100")
+        if name in cuts:
+            msg = f"there are two cuts named {name!r}"
+            raise typer.BadParameter(msg, param_hint="--cut")
+        cuts[name] = sql(cut, names)
+    return ic.Cuts(cuts)
 
 
 def sql(text: str, names: list[str]) -> pl.Expr:

@@ -17,19 +17,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from icecol.convert.gcd import read_gcd
+from icecol.convert.processes import Context
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
-from icecol.dataset.geometry import Geometry
+from icecol.dataset.geometry import Geometry, split_omkey
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
@@ -50,6 +51,10 @@ MOST_BYTES: Final = 16 << 20
 GROUP_FILES: Final = 100
 GROUP_BYTES: Final = 32 << 20
 """Files, and their bytes as they are on disk, that share parts at most: a run that is killed begins a group anew."""
+
+_STRINGS: Final = 86
+_IN_ICE: Final = 60
+"""Sensors of a higher number on these strings are IceTop's, whose tanks no geometry of the ice has."""
 
 Progress = Callable[[str, int, int, int], None]
 """Called with a file, and the events, bytes (decompressed) and files done since the last call."""
@@ -198,6 +203,7 @@ def i3(
 
     made = open_dataset(folder)
     tell(made)
+    _tell_outside(made)
     damaged = [d for outcome in outcomes for d in outcome.damages]
     if damaged and not skip_damaged:
         more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
@@ -216,16 +222,48 @@ def tell(dataset: Dataset) -> None:
         more = f"; and {len(told) - 5} more, see the manifest" if len(told) > 5 else ""
         msg = f"{dataset.path}: {'; '.join(told[:5])}{more}"
         warnings.warn(msg, stacklevel=3)
-    columns = dataset.manifest.schema.names
-    unused = [
-        f"{name}={pattern!r}"
-        for name in ("keys", "pulses")
-        for pattern in dataset.manifest.settings.get(name) or ()
-        if not fnmatch.filter(columns, f"{pattern}.*")
-    ]
-    if unused and dataset.rows:
-        msg = f"{dataset.path}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
+    if dataset.rows:
+        settings = dataset.manifest.settings
+        tell_unused(str(dataset.path), settings["keys"], settings["pulses"], dataset.manifest.schema.names)
+
+
+_MOST_OUTSIDE: Final = 0.01
+
+
+def _tell_outside(dataset: Dataset) -> None:
+    """Warn if the geometry lacks the sensors of more than a few pulses, judged by the first row group."""
+    columns = [name for name in dataset.manifest.schema.names if name.endswith(".omkey")]
+    geometry = dataset.geometry
+    if not dataset.manifest.parts or not columns or geometry is None:
+        return
+    with pq.ParquetFile(dataset.path / dataset.manifest.parts[0].path) as file:
+        table = file.read_row_group(0, columns=[c for c in columns if c in file.schema_arrow.names])
+    lists = [chunk.flatten() for column in table.columns for chunk in column.chunks]
+    keys, counts = np.unique(np.concatenate([np.zeros(0, np.int32), *lists]), return_counts=True)
+    string, om, _ = split_omkey(keys)
+    tank = (string <= _STRINGS) & (om > _IN_ICE)
+    outside = (geometry.rows(keys) < 0) & ~tank
+    n, total = int(counts[outside].sum()), int(counts[~tank].sum())
+    if n > _MOST_OUTSIDE * total:
+        lost = np.unique(string[outside])
+        msg = (
+            f"{dataset.path}: the geometry lacks the sensors of {n:,} of the {total:,} pulses of the first "
+            f"{table.num_rows} events (on strings {lost[0]} to {lost[-1]}); features leave such pulses out: give the "
+            "GCD file of that detector as `gcd`"
+        )
         warnings.warn(msg, stacklevel=3)
+
+
+def tell_unused(
+    where: str, keys: Iterable[str] | None, pulses: Iterable[str] | None, columns: Iterable[str]
+) -> None:
+    """Warn about patterns that fit no column."""
+    asked = [("keys", pattern) for pattern in keys or ()] + [("pulses", pattern) for pattern in pulses or ()]
+    names = list(columns)
+    unused = [f"{kind}={pattern!r}" for kind, pattern in asked if not fnmatch.filter(names, f"{pattern}.*")]
+    if unused:
+        msg = f"{where}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
+        warnings.warn(msg, stacklevel=4)
 
 
 def _names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
@@ -289,7 +327,7 @@ def _convert_all(
         for group in groups:
             yield from convert_files(group, folder, conversion, progress)
         return
-    context = get_context("spawn")
+    context = Context()
     queue = context.Manager().Queue() if progress is not None else None
     with ProcessPoolExecutor(n, mp_context=context) as pool:
         left: set[Future[list[Outcome]]] = {

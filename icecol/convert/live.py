@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
+from icecol.convert.i3 import tell_unused
 from icecol.convert.tables import TableMaker, streams_of
 from icecol.dataset import schema as schemas
 from icecol.errors import DamagedFileError, UnknownStreamError
@@ -38,7 +39,7 @@ def scan_i3(
 
     Only what a query needs is decoded, and `head` stops reading early; but one thread reads one file after
     another, every time. Convert files that are queried more than a few times. The columns are those of the first
-    4 MB of each file; a warning says so if later frames bring more.
+    events (4 MB) of each file; a warning says so if later frames bring more.
 
     Parameters
     ----------
@@ -53,9 +54,16 @@ def scan_i3(
     Raises
     ------
     UnknownStreamError
-        No event of such a stream among the first frames of any file, or no frame of that stop.
+        No file has an event of such a stream, or a frame of that stop; when collected: all files were read, and one of
+        the streams was in none.
     DamagedFileError
-        When collected: a file is damaged. All good frames before the damage were given to the query.
+        When collected: a file is damaged. All good frames before the damage were given to the query. Or at once: there
+        is no good event before the damage.
+
+    Warns
+    -----
+    UserWarning
+        A pattern of `keys` or `pulses` fits no object; or when collected: keys or columns come too late.
 
     Examples
     --------
@@ -69,6 +77,7 @@ def scan_i3(
     chosen = _tuple(streams)
 
     known: set[str] = set()
+    seen: set[str] = set()
 
     def tables(path: Path, wanted: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
         maker = TableMaker(_tuple(keys), _tuple(pulses), None if gcd is None else str(gcd))
@@ -79,9 +88,9 @@ def scan_i3(
             for batch in scanner.batches():
                 events = mix(batch, stop, order)
                 if chosen is not None:
-                    events = events.select(
-                        np.array([s in chosen for s in streams_of(events, maker.names)], bool)
-                    )
+                    of_events = streams_of(events, maker.names)
+                    seen.update(s for s in of_events if s is not None)
+                    events = events.select(np.array([s in chosen for s in of_events], bool))
                 present = set(maker.present(events)) if events.n else set()
                 if not once and not known.issuperset(present):
                     late = ", ".join(sorted(present - known))
@@ -96,17 +105,18 @@ def scan_i3(
                         return
                 if scanner.damages:
                     break
-            if scanner.damages and not once:
+            if scanner.damages:
                 raise DamagedFileError(scanner.damages[0].describe(path))
 
     firsts = [(path, next(tables(path, None, once=True), None)) for path in files]
     united = schemas.unite((path, table.schema) for path, table in firsts if table is not None)
     if all(table is None for _, table in firsts):
         what = f"{stop!r} frames" + (f" of streams {', '.join(chosen)}" if chosen else "")
-        seen = sorted({s for path in files for s in _streams(path, stop)})
-        msg = f"no {what} among the first frames of {len(files)} files; streams seen: {', '.join(map(repr, seen))}"
+        msg = f"no {what} in {len(files)} files; {_listed(seen)}"
         raise UnknownStreamError(msg)
     names = schemas.to_polars(united)
+    tell_unused(str(paths), _tuple(keys), _tuple(pulses), names)
+    late: set[str] = set()
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch: int | None
@@ -116,6 +126,12 @@ def scan_i3(
         left = n_rows
         for path in files:
             for table in tables(path, wanted):
+                more = set(table.schema.names) - set(names) - late - {""}
+                if more:
+                    late.update(more)
+                    columns_ = ", ".join(sorted(more))
+                    msg = f"{path}: columns that come too late to be scanned: {columns_}; convert the file to have them"
+                    warnings.warn(msg, stacklevel=2)
                 part = pa.schema([united.field(c) for c in columns])
                 rows = table.num_rows
                 frame = (
@@ -131,6 +147,10 @@ def scan_i3(
                 yield frame.filter(predicate) if predicate is not None else frame
                 if left is not None and left <= 0:
                     return
+        unseen = [s for s in chosen or () if s not in seen]
+        if unseen:
+            msg = f"no event of stream {', '.join(map(repr, unseen))}; {_listed(seen)}"
+            raise UnknownStreamError(msg)
 
     return register_io_source(source, schema=names, is_pure=True)
 
@@ -141,11 +161,5 @@ def _tuple(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _streams(path: Path, stop: str) -> set[str]:
-    """Return the sub-event streams among the first frames of a file."""
-    stream, file, _ = open_stream(path)
-    maker = TableMaker()
-    with file:
-        for batch in Scanner(stream, batch_bytes=BATCH_BYTES).batches():
-            return {s for s in streams_of(mix(batch, stop, new_order()), maker.names) if s is not None}
-    return set()
+def _listed(streams: Iterable[str]) -> str:
+    return f"streams seen: {', '.join(map(repr, sorted(streams))) or 'none'}"

@@ -148,7 +148,7 @@ def write(manifest: Manifest, path: str | Path) -> None:
         "columns": columns,
         "schema": schemas.to_text(manifest.schema),
     }
-    write_atomic(path, json.dumps(content, ensure_ascii=False).encode())
+    write_atomic(path, json.dumps(content).encode())
 
 
 def part_from_json(found: Mapping[str, Any]) -> Part:

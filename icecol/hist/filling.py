@@ -94,6 +94,10 @@ def fill_many(
     lf = lf.lazy()
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
     for key, axes in wanted.items():
+        for axis in axes:
+            if not isinstance(axis, Axis):
+                msg = f"an axis is made by hist.regular(column, bins, start, stop) or the like, found {axis!r:.60}"
+                raise TypeError(msg)
         if not axes:
             msg = (
                 f"histogram {key!r} has no axis; give it hist.regular(column, bins, start, stop) or the like"

@@ -95,3 +95,11 @@ def test_hist_of_an_expression_with_cuts(folder):
     )
     assert done.exit_code == 0, done.output
     assert "missing" in done.output
+
+
+def test_two_cuts_of_one_name_are_refused(folder):
+    done = run(
+        "cutflow", folder / "both.icecol", "-c", "t=MCPrimary.energy > 1000", "-c", "t=MCPrimary.energy > 100"
+    )
+    assert done.exit_code == 2
+    assert "two cuts named 't'" in done.stderr

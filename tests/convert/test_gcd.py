@@ -15,6 +15,8 @@ from icecol.convert.gcd import read_gcd, tables_of
 from icecol.i3.archive import OMKey
 from icecol.i3.objects import Record
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*the geometry lacks the sensors")
+
 WRITTEN = ("icetray_written.i3.zst", "icetray_written_calibration.i3", "GCD_icecube86.i3.gz")
 
 

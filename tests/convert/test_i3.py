@@ -17,12 +17,14 @@ import pytest
 
 import icecol as ic
 from icecol.dataset import parts, writer
+from icecol.dataset.geometry import Geometry, split_omkey
 from icecol.dataset.scan import Dataset
 from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownStreamError
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.container import encode_frame
 from icecol.i3.events import pieces
+from icecol.i3.frame import Frame
 from icecol.i3.objects import Alternative
 from icecol.i3.resolve import PULSE
 
@@ -566,3 +568,49 @@ def test_other_settings_convert_anew(tmp_path: Path) -> None:
     dataset = convert(paths, tmp_path / "d", keys=["Fit"], pulses=[])
     assert {c.split(".")[0] for c in dataset.schema.names} == {"I3EventHeader", "Fit"}
     assert dataset.rows == 6
+
+
+def test_sensors_that_the_geometry_lacks_are_told(tmp_path):
+    pulses = {OMKey(90, om, 0): np.array([(1000.0, 1.0, 8.0, 1)], PULSE) for om in range(1, 21)}
+    pulses |= {OMKey(36, om, 0): np.array([(1000.0, 1.0, 8.0, 1)], PULSE) for om in (30, 61, 62)}
+    frame = Frame("P")
+    frame["I3EventHeader"] = ic.new("I3EventHeader", run_id=1)
+    frame["Pulses"] = ic.new("I3RecoPulseSeriesMap", pulses)
+    ic.write_i3(tmp_path / "upgrade.i3", [frame])
+    told = r"lacks the sensors of 20 of the 21 pulses of the first 1 events \(on strings 90 to 90\)"
+    with pytest.warns(UserWarning, match=told):
+        ic.convert.i3(tmp_path / "upgrade.i3", tmp_path / "nominal.icecol", jobs=1)
+    keys = [90 << 16 | om << 8 for om in range(1, 21)] + [36 << 16 | 30 << 8]
+    string, om, _ = split_omkey(np.array(keys))
+    places = {"string": string, "om": om, "x": string * 1.0, "y": om * 1.0, "z": om * 1.0}
+    gcd = Geometry.from_columns(places)
+    ic.convert.i3(tmp_path / "upgrade.i3", tmp_path / "own.icecol", jobs=1, gcd=gcd)
+
+
+def test_keys_that_are_no_text_end_in_the_manifest(tmp_path):
+    frames = []
+    for i in range(2):
+        frame = Frame("P", [("Bad\udccbKey", "Weird", b"\x00\x01\x02\x00 no class")])
+        frame["I3EventHeader"] = ic.new("I3EventHeader", run_id=1, event_id=i)
+        frame["Odd\udccb"] = float(i)
+        frames.append(frame)
+    ic.write_i3(tmp_path / "odd.i3", frames)
+    with pytest.warns(UserWarning, match="Key: not converted in 2 objects"):
+        made = ic.convert.i3(tmp_path / "odd.i3", tmp_path / "odd.icecol", jobs=1)
+    again = ic.open_dataset(made.path)
+    assert any("Bad\udccbKey" in m for source in again.manifest.sources for m in source.messages)
+    assert again.scan().collect().to_series(-1).to_list() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
+def test_a_script_without_a_guard_converts_in_several_processes(tmp_path, stdin):
+    for i in (1, 2, 3):
+        ic.sim.write(tmp_path / f"run{i}.i3.zst", ic.sim.events(5, seed=i))
+    script = (
+        "import icecol as ic\nprint('begins')\n"
+        f"print(ic.convert.i3({str(tmp_path / 'run*.i3.zst')!r}, {str(tmp_path / 'all.icecol')!r}, jobs=2).rows)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "-" if stdin else str(tmp_path / "script.py")]
+    done = subprocess.run(command, input=script if stdin else "", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["begins", "15"]), done.stderr

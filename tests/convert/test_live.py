@@ -113,3 +113,51 @@ def test_keys_that_come_later_are_told(tmp_path, monkeypatch) -> None:
     lazy = ic.scan_i3(tmp_path / "a.i3")
     with pytest.warns(UserWarning, match="Late"):
         assert lazy.collect().height == 6
+
+
+def test_members_that_come_later_are_told(tmp_path, monkeypatch) -> None:
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("icecol.convert.live"), "BATCH_BYTES", 1 << 16)
+    frames = []
+    for i in range(6):
+        frame = ic.Frame("P")
+        frame["I3EventHeader"] = ic.new("I3EventHeader", run_id=1, event_id=i)
+        frame["Weights"] = {"a": 1.0} if i < 4 else {"a": 1.0, "b": 2.0}
+        frame["Pad"] = [0.0] * 300_000
+        frames.append(frame)
+    ic.write_i3(tmp_path / "a.i3", frames)
+    lazy = ic.scan_i3(tmp_path / "a.i3")
+    with pytest.warns(UserWarning, match=r"columns that come too late to be scanned: Weights\.b; convert"):
+        assert lazy.collect()["Weights.a"].to_list() == [1.0] * 6
+
+
+def test_a_file_without_a_good_event_says_where_it_is_damaged(tmp_path) -> None:
+    (tmp_path / "notes.i3").write_text("this is no file of frames, but long enough to look like one")
+    with pytest.raises(DamagedFileError, match=r"notes\.i3"):
+        ic.scan_i3(tmp_path / "notes.i3")
+
+
+def test_streams_are_listed_however_late_the_first_event_comes(tmp_path, monkeypatch) -> None:
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("icecol.convert.live"), "BATCH_BYTES", 1 << 16)
+    first = ic.Frame("G")
+    first["Pad"] = [0.0] * 900_000
+    event = ic.Frame("P")
+    event["I3EventHeader"] = ic.new("I3EventHeader", run_id=1, sub_event_stream="InIceSplit")
+    ic.write_i3(tmp_path / "a.i3", [first, event])
+    with pytest.raises(
+        UnknownStreamError, match=r"of streams Nothing in 1 files; streams seen: 'InIceSplit'"
+    ):
+        ic.scan_i3(tmp_path / "a.i3", streams="Nothing")
+    lazy = ic.scan_i3(tmp_path / "a.i3", streams=["InIceSplit", "Nothing"])
+    with pytest.raises(
+        (UnknownStreamError, pl.exceptions.ComputeError), match="no event of stream 'Nothing'"
+    ):
+        lazy.collect()
+
+
+def test_patterns_that_fit_nothing_are_told(files) -> None:
+    with pytest.warns(UserWarning, match="no event has what keys='LineFitt' asks for"):
+        ic.scan_i3(files, keys="LineFitt")

@@ -15,6 +15,8 @@ import pytest
 import icecol as ic
 from icecol.dataset.scan import Dataset
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*the geometry lacks the sensors")
+
 NAMES = [
     "oscNext_genie_level7_v02", "oscNext_genie_level3_v02", "oscNext_noise_level3_v02",
     "upgrade_genie_step4_140028_000998",

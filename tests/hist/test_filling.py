@@ -283,3 +283,9 @@ def test_a_missing_column_is_named_with_its_like():
 def test_a_histogram_needs_an_axis():
     with pytest.raises(ValueError, match="histogram 'h' has no axis"):
         hist.fill_many(pl.LazyFrame({"x": [1]}), {"h": ()})
+
+
+@pytest.mark.parametrize("axis", ["x", ["x"], 3])
+def test_an_axis_is_made_by_its_function(axis):
+    with pytest.raises(TypeError, match=r"an axis is made by hist\.regular"):
+        hist.fill(pl.LazyFrame({"x": [1.0]}), axis)
