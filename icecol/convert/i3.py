@@ -453,7 +453,7 @@ class Tables:
     Attributes
     ----------
     events, orphans : int
-        Rows made so far, and frames left out as their DAQ frame is lost to damage.
+        Rows made so far, and how many physics frames have lost their DAQ frame to damage.
     stops, streams : Counter
         Frames of each stop, and events of each sub-event stream.
     """
@@ -538,7 +538,8 @@ def _source(path: Path, scanner: Scanner, tables: Tables) -> Source:
     messages = [damage.describe(name) for damage in scanner.damages]
     if tables.orphans:
         messages.append(
-            f"{name}: {tables.orphans} physics frames are left out, as their DAQ frame is lost to damage"
+            f"{name}: {tables.orphans} physics frames are without their DAQ frame, which is lost to damage: "
+            "what they share with it is null"
         )
     return Source(
         path=name,

@@ -28,6 +28,7 @@ def _mix(
     key_of: Ints,
     row_of: Ints,
     order: Ints,
+    orphan: npt.NDArray[np.bool_],
     out: Matrix,
 ) -> None:
     kept = np.full(256, -1, np.int64)
@@ -43,7 +44,7 @@ def _mix(
                 other = order[k]
                 if other < 0:
                     break
-                if other == letter or kept[other] < 0:
+                if other == letter or kept[other] < 0 or (other == 81 and orphan[f]):
                     continue
                 g = kept[other]
                 for j in range(first[g], first[g + 1]):
@@ -94,7 +95,9 @@ def new_order() -> Ints:
 
 
 def mix(batch: Batch, stop: str, order: Ints) -> Events:
-    """Make the events of a batch: its fresh frames of one stop, without orphans.
+    """Make the events of a batch: its fresh frames of one stop.
+
+    An orphan gets nothing of a DAQ frame: its own is lost, and an older one in force is of another event.
 
     Parameters
     ----------
@@ -106,13 +109,13 @@ def mix(batch: Batch, stop: str, order: Ints) -> Events:
     """
     key_of, keys = batch.names.keys()
     letters = batch.stop
-    is_row = (letters == ord(stop)) & ~batch.orphan
+    is_row = letters == ord(stop)
     is_row[: batch.fresh] = False
     frames = np.flatnonzero(is_row)
     row_of = np.full(letters.size, -1, np.int64)
     row_of[frames] = np.arange(frames.size)
     table = np.full((frames.size, max(len(keys), 1)), -1, np.int32)
-    _mix(letters, batch.first, batch.pair, key_of, row_of, order, table)
+    _mix(letters, batch.first, batch.pair, key_of, row_of, order, batch.orphan, table)
     return Events(batch, frames, dict(keys), np.asfortranarray(table))
 
 

@@ -480,7 +480,7 @@ def one_conversion(data: bytes, sound: set[bytes], told: Counter[str]) -> None:
     out = PATH.with_suffix(".icecol")
     shutil.rmtree(out, ignore_errors=True)
     with open_i3(PATH, on_damage="skip") as found:
-        plain = [f for f in found if f.stop == "P" and not found.orphan]
+        plain = [f for f in found if f.stop == "P"]
         frames = [expected(f) for f in plain]
     refused: list[type] = []
     try:
