@@ -440,7 +440,15 @@ def expected(frame: Frame) -> dict[str, Any]:
 
 def same_value(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, np.ndarray):
-        return isinstance(found, list) and np.array(found, wanted.dtype).tobytes() == wanted.tobytes()
+        if not isinstance(found, list):
+            return False
+        values = np.array(found, wanted.dtype)
+        nan = wanted != wanted  # noqa: PLR0124  # Python makes a quiet NaN of every NaN
+        return bool(
+            values.shape == wanted.shape
+            and (values[nan] != values[nan]).all()  # noqa: PLR0124
+            and values[~nan].tobytes() == wanted[~nan].tobytes()
+        )
     if isinstance(wanted, float) and isinstance(found, float):
         return struct.pack("<d", found) == struct.pack("<d", wanted)
     return type(found) is type(wanted) and bool(found == wanted)
