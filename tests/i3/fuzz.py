@@ -443,10 +443,10 @@ def same_value(found: Any, wanted: Any) -> bool:
         if not isinstance(found, list):
             return False
         values = np.array(found, wanted.dtype)
-        nan = wanted != wanted  # noqa: PLR0124  # Python makes a quiet NaN of every NaN
+        nan = wanted != wanted  # Python makes a quiet NaN of every NaN
         return bool(
             values.shape == wanted.shape
-            and (values[nan] != values[nan]).all()  # noqa: PLR0124
+            and (values[nan] != values[nan]).all()
             and values[~nan].tobytes() == wanted[~nan].tobytes()
         )
     if isinstance(wanted, float) and isinstance(found, float):
