@@ -210,7 +210,8 @@ def classic_rt(
     pulses
         The series, with a geometry; pulses of sensors that it lacks are left out.
     radius
-        A pulse counts the pulses of sensors within this distance, in m, itself among them.
+        A pulse counts the pulses of sensors within this distance, in m, itself among them; NaN, IceTray's default, or
+        inf is any distance.
     time
         They overlap with it, or less than this time, in ns, is between them.
     multiplicity
@@ -223,7 +224,7 @@ def classic_rt(
     return _CLASSIC_RT(
         pulses,
         members,
-        radius=float(radius),
+        radius=math.inf if math.isnan(radius) else float(radius),
         window=float(time),
         multiplicity=int(multiplicity),
         use_width=-1.0 if use_width is None else float(use_width),

@@ -48,6 +48,8 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
             missing = [c for c in left if c not in there]
             if missing:
                 msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
+                if missing[0].endswith(".fit_status"):
+                    msg += f"a seed that is no fit gets it by with_columns(pl.lit(0).alias({missing[0]!r})); "
                 raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
             if len(left) == len(feature.meta.root_names()):
                 ready[name] = feature

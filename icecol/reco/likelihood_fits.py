@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import polars as pl
@@ -72,7 +72,7 @@ class FitSettings(TypedDict, total=False):
 
 def spe_fit(
     pulses: Pulses,
-    seed: str = "LineFit",
+    seed: str | Sequence[str] = "LineFit",
     *,
     iterations: int = 0,
     form: str = "SPE1st",
@@ -97,9 +97,10 @@ def spe_fit(
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        The series, with a geometry; pulses of sensors that it lacks, and those at NaN, are left out.
     seed
-        Key of a track: its columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`.
+        Key of a track: its columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`. Of several
+        seeds the one that leads to the best fit; if none does, what the first leads to.
     iterations
         Number of further fits, from the first result turned to directions of a Sobol sequence; the best is kept.
     form
@@ -108,7 +109,8 @@ def spe_fit(
         integral of the distribution without jitter, "MPEAll" for each pulse as the first of as many as its own charge
         says, "PSA" for the first of as many as a muon of that energy makes on average.
     jitter, noise
-        Width (ns) of the Gaussian that blurs arrival times, and the density (1/ns) added for noise: 1e-8 is 10 Hz.
+        Width (ns) of the Gaussian that blurs arrival times (0 for Pandel's density as it is, by the simplex only), and
+        the density (1/ns) added for noise: 1e-8 is 10 Hz.
     timing_error
         By how many ns the clock of a sensor may be off, for MPE and MPEPlain: the likelihood is averaged over twice
         that time.
@@ -155,21 +157,46 @@ def spe_fit(
     if iterations < 0 or max_calls < 1:
         msg = f"iterations must be 0 or more and max_calls 1 or more, found {iterations} and {max_calls}"
         raise ValueError(msg)
-    return _fit(minimizer, parametrization)(
-        pulses,
-        **dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
+    settings = {
         **likelihood(form, jitter, noise, timing_error, energy, gradient=minimizer == "BFGS"),
         **moved(time_shift, max_mean_time_residual),
-        iterations=int(iterations),
-        tolerance=float(tolerance),
-        max_calls=int(max_calls),
-        table=frozen(pandel_table() if tables or minimizer == "BFGS" else EXACT),
-    )
+        "iterations": int(iterations),
+        "tolerance": float(tolerance),
+        "max_calls": int(max_calls),
+        "table": frozen(pandel_table() if tables or minimizer == "BFGS" else EXACT),
+    }
+    kernel = _fit(minimizer, parametrization)
+    fits = [
+        kernel(
+            pulses,
+            **dict(zip(_SEED, (f"{key}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
+            **settings,
+        )
+        for key in ([seed] if isinstance(seed, str) else seed)
+    ]
+    if not fits:
+        msg = "a fit needs a seed: the key of a track"
+        raise ValueError(msg)
+    return fits[0] if len(fits) == 1 else _best(fits)
+
+
+def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
+    """Return for each event the fit of least logl, the first one if none has any."""
+
+    def choose(series: Sequence[pl.Series]) -> pl.Series:
+        best = series[0].struct.unnest()
+        for other in (s.struct.unnest() for s in series[1:]):
+            keep = ~((other["logl"] < best["logl"]) | (other["logl"].is_not_nan() & best["logl"].is_nan()))
+            keep = keep.fill_null(value=True)
+            best = best.select(best[name].zip_with(keep, other[name]) for name in best.columns)
+        return best.to_struct(series[0].name)
+
+    return pl.map_batches(list(fits), choose, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
 
 
 def mpe_fit(
     pulses: Pulses,
-    seed: str = "SPEFit",
+    seed: str | Sequence[str] = "SPEFit",
     *,
     form: str = "MPE",
     jitter: float = 4.0,
@@ -234,8 +261,9 @@ def likelihood(
     kind = choice("form", form, FORMS)
     if jitter is None:
         jitter = 4.0 if form.startswith("MPE") else 15.0
-    if gradient and (timing_error > 0.0 or kind not in _WITH_GRADIENT):
-        msg = f"BFGS needs a gradient, which {form!r} {'with a timing error ' * (timing_error > 0.0)}has not"
+    if gradient and (timing_error > 0.0 or kind not in _WITH_GRADIENT or jitter == 0.0):
+        how = "with a timing error " * (timing_error > 0.0) + "without jitter " * (jitter == 0.0)
+        msg = f"BFGS needs a gradient, which {form!r} {how}has not"
         raise ValueError(msg)
     blur = response(form, jitter, timing_error, energy)
     return {"form": kind, "response": blur, "noise": float(noise), "ice": H2}
@@ -245,6 +273,9 @@ def response(form: str, jitter: float, timing_error: float, energy: float) -> tu
     """Return what a likelihood knows of sensors and light: jitter and error of the clock (ns), energy (GeV)."""
     if timing_error > 0.0 and form not in {"MPE", "MPEPlain"}:
         msg = f"a `timing_error` is for the forms MPE and MPEPlain, found {form!r}"
+        raise ValueError(msg)
+    if not jitter >= 0.0:
+        msg = f"`jitter` must be 0 ns or more, found {jitter}"
         raise ValueError(msg)
     if not energy > 0.0:
         msg = f"`energy` must be above 0 GeV, found {energy}"

@@ -154,12 +154,18 @@ def layer_veto(
 
 
 def deepcore_veto(
-    pulses: Pulses, *, fiducial: str | Iterable[int] = "IC86EDC fiducial", min_hits_to_veto: int = 1
+    pulses: Pulses,
+    *,
+    fiducial: str | Iterable[int] = "IC86EDC fiducial",
+    min_hits_to_veto: int = 1,
+    first_hit_only: bool = True,
+    charge_weight_cog: bool = False,
 ) -> pl.Expr:
     """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
 
     Sensors outside `fiducial` (a name in `dom_sets.DOM_SETS`, or omkeys) count where a particle at 0.25 to 0.40 m/ns
-    would have come from them to the hits inside.
+    would have come from them to the hits inside. `first_hit_only` takes the first pulse of each sensor alone,
+    `charge_weight_cog` weighs the place of the hits inside with charge.
 
     Returns
     -------
@@ -172,7 +178,13 @@ def deepcore_veto(
     ----------
     Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615.
     """
-    return _DEEPCORE(pulses, min_hits_to_veto=float(min_hits_to_veto), fiducial=dom_table(fiducial))
+    return _DEEPCORE(
+        pulses,
+        min_hits_to_veto=float(min_hits_to_veto),
+        fiducial=dom_table(fiducial),
+        first_hit_only=bool(first_hit_only),
+        charge_weight_cog=bool(charge_weight_cog),
+    )
 
 
 def i3_veto(pulses: Pulses) -> pl.Expr:

@@ -32,10 +32,15 @@ def of_dom(form, pulses, t0, xi, rho, jitter, timing_error, mean):
     """Return the likelihood of the pulses of one sensor, `mean` photons expected."""
 
     def p(t):
+        if jitter == 0:  # a Gamma distribution
+            t -= t0
+            if t <= 0 or xi <= 0:
+                return 0.0
+            return math.exp(xi * math.log(rho * t) - rho * t - math.lgamma(xi)) / t
         return convoluted(t - t0, xi, timing(rho, jitter), EXACT)
 
     def cdf(t):
-        if form == "MPEPlain":
+        if form == "MPEPlain" or jitter == 0:
             return integral(t - t0, xi, rho)
         return fast_integral(t - t0, xi, rho, jitter)
 

@@ -130,17 +130,18 @@ def layer_veto(event, sensors, layers):
     return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "vertex_time": window[-1][0]}
 
 
-def deepcore_veto(event, sensors):
-    first = {k: p[0] for k, p in by_dom(event, sensors).items()}
-    inside = {k: t for k, (t, _) in first.items() if split(k) in DEEPCORE}
+def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
+    doms = by_dom(event, sensors).items()
+    hits = [(k, t, q) for k, p in doms for t, q in (p[:1] if first_only else p)]
+    inside = [h for h in hits if split(h[0]) in DEEPCORE]
     n, mean, squares = 0, 0.0, 0.0
-    for t in inside.values():
+    for _, t, _ in inside:
         if math.isfinite(t):
             n += 1
             step = t - mean
             mean, squares = mean + step / n, squares + (n - 1) * step * step / n
     spread = math.sqrt(squares / (n - 1)) if n > 1 else 0.0
-    left = {k: t for k, t in inside.items() if not abs(t - mean) > spread}
+    left = [h for h in inside if not abs(h[1] - mean) > spread]
     if not left:
         return {
             "kept": False,
@@ -148,16 +149,21 @@ def deepcore_veto(event, sensors):
             "veto_charge": 0.0,
             **dict.fromkeys(("x", "y", "z", "time"), NAN),
         }
-    centre = [total(sensors[k][c] for k in left) / len(left) for c in "xyz"]
-    far = {k: distance(centre, [sensors[k][c] for c in "xyz"]) for k in first}
+    weights = [q if by_charge else 1.0 for _, _, q in left]
+    centre = [
+        div(total(w * sensors[k][c] for w, (k, _, _) in zip(weights, left, strict=True)), total(weights))
+        for c in "xyz"
+    ]
+    far = {k: distance(centre, [sensors[k][c] for c in "xyz"]) for k, _, _ in hits}
     time, n = 0.0, 0
-    for k, t in left.items():
+    for k, t, _ in left:
         if math.isfinite(t):
             n += 1
             time += (abs(t - far[k] / (C / 1.35634)) - time) / n
-    causal = [k for k, (t, _) in first.items() if k not in inside and 0.25 <= div(far[k], time - t) <= 0.4]
+    outside = [h for h in hits if split(h[0]) not in DEEPCORE]
+    causal = [q for k, t, q in outside if 0.25 <= div(far[k], time - t) <= 0.4]
     return {
-        "kept": len(causal) <= 1, "n_veto_hits": len(causal), "veto_charge": total(first[k][1] for k in causal),
+        "kept": len(causal) <= 1, "n_veto_hits": len(causal), "veto_charge": total(causal),
         **dict(zip("xyz", centre, strict=True)), "time": time,
     }  # fmt: skip
 

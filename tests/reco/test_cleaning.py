@@ -195,6 +195,8 @@ def test_seeds_fit_the_procedure(options, message):
 def test_classic_rt_equals_its_slow_twin(event, multiplicity, width, radius):
     cleaned = reco.classic_rt(PULSES, radius, 400.0, multiplicity=multiplicity, use_width=width)
     assert kept(cleaned, event) == naive.classic_rt(event, SENSORS, radius, 400.0, multiplicity, width)
+    anywhere = reco.classic_rt(PULSES, math.nan, 400.0, multiplicity=multiplicity, use_width=width)
+    assert kept(anywhere, event) == naive.classic_rt(event, SENSORS, math.inf, 400.0, multiplicity, width)
 
 
 def test_a_pulse_lasts_for_its_own_width():

@@ -227,21 +227,71 @@ def frame(events, track=TRACK):
 FORM = st.sampled_from(["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain", "MPEAll", "PSA"])
 
 
-@settings(max_examples=80)
-@given(EVENTS, FORM, st.sampled_from([0.0, 3.0]), st.sampled_from([30.0, 1000.0, 1e5]))
-def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy):
+@settings(max_examples=100)
+@given(
+    EVENTS,
+    FORM,
+    st.sampled_from([0.0, 3.0]),
+    st.sampled_from([30.0, 1000.0, 1e5]),
+    st.sampled_from([None, 0.0]),
+)
+def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy, jitter):
     if form == "SPEqAll":
         events = [e and [(t, abs(q), k) for t, q, k in e] for e in events]
+    usual = 4.0 if "MPE" in form else 15.0
     options = {"energy": energy, "timing_error": timing_error if form in {"MPE", "MPEPlain"} else 0.0}
-    found = frame(events).select(reco.track_likelihood(PULSES, "T", form=form, **options).struct.unnest())
+    likelihood = reco.track_likelihood(PULSES, "T", form=form, jitter=jitter, **options)
+    found = frame(events).select(likelihood.struct.unnest())
     for row, event in zip(found.to_dicts(), events, strict=True):
         if event is None:
             assert set(row.values()) == {None}
             continue
-        logl, ndof = track_logl(event, SENSORS, TRACK, form, 4.0 if "MPE" in form else 15.0, **options)
+        logl, ndof = track_logl(event, SENSORS, TRACK, form, usual if jitter is None else jitter, **options)
         assert row["ndof"] == ndof
         assert row["logl"] == pytest.approx(logl, rel=1e-9, abs=1e-9)
         assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("minimizer", ["simplex", "BFGS"])
+def test_pulses_without_a_time_are_left_out(minimizer):
+    event = [(9800.0 + 20 * i, 1.0, k) for i, k in enumerate(KEYS)]
+    odd = [
+        (math.nan, 2.0, KEYS[0]),
+        *event[:4],
+        (math.inf, 1.0, KEYS[4]),
+        *event[4:],
+        (math.nan, 1.0, omkey(47, 25)),
+    ]
+    both = frame([event, odd]).select(reco.spe_fit(PULSES, "T", minimizer=minimizer).struct.unnest())
+    assert both["ndof"].to_list() == [4, 4]
+    assert both["fit_status"].to_list() == [0, 0]
+    # the seed is moved to the centre of charge of all pulses, so that the ways of the minimiser differ
+    assert both["logl"][1] == pytest.approx(both["logl"][0], abs=0.5)
+    likelihood = reco.track_likelihood(PULSES, "T")
+    assert len(set(frame([event, odd[1:]]).select(likelihood.struct.field("logl")).to_series())) == 1
+
+
+def test_of_several_seeds_the_best_fit_is_kept():
+    events = [[(9500.0 + 30 * i + 7 * j, 1.0, k) for i, k in enumerate(KEYS[j:])] for j in range(3)] + [None]
+    turned = {f"U.{m}": v for m, v in TRACK.items()} | {"U.zenith": 2.4, "U.azimuth": 0.7}
+    bad = {f"V.{m}": v for m, v in TRACK.items()} | {"V.fit_status": 20}
+    rows = frame(events).with_columns(pl.lit(v).alias(c) for c, v in (turned | bad).items())
+    fits = {"A": reco.spe_fit(PULSES, "T"), "B": reco.spe_fit(PULSES, "U"), "Both": reco.spe_fit(PULSES, ["T", "U"]),
+            "Three": reco.spe_fit(PULSES, ("V", "U", "T")), "None": reco.spe_fit(PULSES, ["V", "V"])}  # fmt: skip
+    found = reco.with_features(rows, **fits).collect()
+    for row in found.to_dicts():
+        logl = [row["A.logl"], row["B.logl"]]
+        best = None if row["A.fit_status"] is None else "A" if row["A.logl"] <= row["B.logl"] else "B"
+        for name in ("Both", "Three"):
+            for member in ("logl", "x", "zenith", "nmini", "fit_status"):
+                assert row[f"{name}.{member}"] == (None if best is None else row[f"{best}.{member}"]), (
+                    name,
+                    logl,
+                )
+        assert row["None.fit_status"] == (None if best is None else 40)
+    assert (found["A.logl"] != found["B.logl"]).any()
+    with pytest.raises(ValueError, match="a fit needs a seed"):
+        reco.spe_fit(PULSES, [])
 
 
 SPE = reco.spe_fit(PULSES, "T", max_calls=300)
@@ -416,6 +466,11 @@ def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
         (
             lambda: reco.spe_fit(PULSES, minimizer="MIGRAD"),
             r"`minimizer` must be one of simplex, BFGS, found",
+        ),
+        (lambda: reco.spe_fit(PULSES, jitter=-1.0), r"`jitter` must be 0 ns or more, found -1"),
+        (
+            lambda: reco.spe_fit(PULSES, jitter=0.0, minimizer="BFGS"),
+            r"needs a gradient, which 'SPE1st' without jitter has not",
         ),
         (lambda: reco.spe_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
         (lambda: reco.track_likelihood(PULSES, form="UPandel"), r"`form` must be one of"),

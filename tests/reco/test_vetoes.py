@@ -48,6 +48,10 @@ TWINS = {
     "hese_veto": (reco.hese_veto(PULSES), lambda e: naive.hese_veto(e, SENSORS, BAD)),
     "layer_veto": (reco.layer_veto(PULSES), lambda e: naive.layer_veto(e, SENSORS, MESE)),
     "deepcore_veto": (reco.deepcore_veto(PULSES), lambda e: naive.deepcore_veto(e, SENSORS)),
+    "deepcore_veto, all hits by charge": (
+        reco.deepcore_veto(PULSES, first_hit_only=False, charge_weight_cog=True),
+        lambda e: naive.deepcore_veto(e, SENSORS, first_only=False, by_charge=True),
+    ),
     "i3_veto": (reco.i3_veto(PULSES), lambda e: naive.i3_veto(e, SENSORS, LAYERS)),
 }
 

@@ -18,8 +18,10 @@ SLOWEST, FASTEST = 0.25, 0.40
 
 
 @njit(nogil=True, error_model="numpy")
-def deepcore_veto(time, charge, omkey, x, y, z, min_hits_to_veto, fiducial):
-    """Return the verdict on one event, its pulses sorted by omkey; the first pulse of each sensor is used.
+def deepcore_veto(
+    time, charge, omkey, x, y, z, min_hits_to_veto, fiducial, first_hit_only, charge_weight_cog
+):
+    """Return the verdict on one event, its pulses sorted by omkey: of each sensor its first one, or all of them.
 
     Hits in the fiducial sensors that are farther from their mean time than its standard deviation are dropped; the
     rest has a centre, and a mean time |t - d / c_ice| there. Returns whether the event is kept (at most
@@ -29,7 +31,7 @@ def deepcore_veto(time, charge, omkey, x, y, z, min_hits_to_veto, fiducial):
     hits = np.empty(time.size, np.int64)
     n = 0
     for j in range(time.size):
-        if j == 0 or omkey[j] != omkey[j - 1]:
+        if not first_hit_only or j == 0 or omkey[j] != omkey[j - 1]:
             hits[n] = j
             n += 1
     n_timed, mean, squares = 0, 0.0, 0.0
@@ -40,17 +42,19 @@ def deepcore_veto(time, charge, omkey, x, y, z, min_hits_to_veto, fiducial):
             mean += step / n_timed
             squares += (n_timed - 1) * step * step / n_timed
     spread = math.sqrt(squares / (n_timed - 1)) if n_timed > 1 else 0.0
-    left, cx, cy, cz = 0, 0.0, 0.0, 0.0
+    left, weight, cx, cy, cz = 0, 0.0, 0.0, 0.0, 0.0
     for j in hits[:n]:
         if member(omkey[j], fiducial) and not abs(time[j] - mean) > spread:  # a time of NaN stays
+            w = charge[j] if charge_weight_cog else 1.0
             left += 1
-            cx += x[j]
-            cy += y[j]
-            cz += z[j]
+            weight += w
+            cx += w * x[j]
+            cy += w * y[j]
+            cz += w * z[j]
     if left == 0:
         nan = math.nan
         return 0.0, 0.0, 0.0, nan, nan, nan, nan
-    cx, cy, cz = cx / left, cy / left, cz / left
+    cx, cy, cz = cx / weight, cy / weight, cz / weight
     n_timed, t = 0, 0.0
     for j in hits[:n]:
         if member(omkey[j], fiducial) and math.isfinite(time[j]) and not abs(time[j] - mean) > spread:

@@ -40,13 +40,15 @@ def timing(rho, sigma):
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def convoluted(t, xi, timing, table):
-    """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`.
+    """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`; without jitter that of `pandel`.
 
     The forms are approximations outside of -5 sigma <= t <= 30 sigma, xi <= 5 (to 2e-5 where xi > 1, elsewhere to a
     few per cent near the edge), and differ by that much where regions meet. Inside they are exact, or from the table
     (`pandel_table()`, else `EXACT`).
     """
     sigma = timing[1]
+    if sigma == 0.0:
+        return pandel(t, xi, timing[0])
     if xi <= 0.0:
         p = math.exp(-0.5 * (t / sigma) ** 2 - timing[3])
     elif xi <= 5.0 and -5.0 * sigma <= t <= 30.0 * sigma:

@@ -33,7 +33,11 @@ def hits(time, charge, omkey, x, y, z, form):
     Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
     of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
     sensor (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
+    Pulses at a time that is not finite are left out.
     """
+    timed = np.isfinite(time)
+    if not timed.all():
+        time, charge, omkey, x, y, z = time[timed], charge[timed], omkey[timed], x[timed], y[timed], z[timed]
     first = first_pulses(omkey)
     n = first.size - 1
     every = form in (SPE_ALL, SPEQ_ALL, MPE_ALL)
@@ -131,7 +135,8 @@ def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
 @njit(nogil=True, error_model="numpy")
 def arrived(form, t, xi, blur):
     """Return the chance that a photon has come by t, for the form at hand."""
-    f = integral(t, xi, blur[0]) if form == MPE_PLAIN else fast_integral(t, xi, blur[0], blur[1])
+    plain = form == MPE_PLAIN or blur[1] == 0.0
+    f = integral(t, xi, blur[0]) if plain else fast_integral(t, xi, blur[0], blur[1])
     return min(max(f, 0.0), 1.0)
 
 
