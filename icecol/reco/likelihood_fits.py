@@ -123,7 +123,7 @@ def spe_fit(
         "Simple" varies zenith and azimuth, "HalfSphere" two lengths across the direction of the seed, from which a
         result is then less than a right angle away.
     minimizer
-        "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from two or three places and
+        "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from two to four places and
         keeps the best. In simulated events of some 40 sensors its logl is that of the simplex, to 1e-3, or lower in 98
         of 100, and lower by 0.1 or more in 16, in a quarter of the time (with the MPE forms 96, 27, and half of it).
         Not for MPEAll, PSA, a timing error, or the half sphere.

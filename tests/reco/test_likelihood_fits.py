@@ -67,10 +67,17 @@ def number(value):
     return math.nan if value is None else float(value)
 
 
-@pytest.fixture(scope="module")
-def fits(shared_data):
-    """Return our fits and IceTray's, [(ours, theirs)] for each of `FITS`, from the seeds that IceTray had."""
-    found = {name: [] for name in FITS}
+MORE = {  # every fit that IceTray did, from its seed: settings with which the simplex, and BFGS, come as low
+    "SPEFitSingle": ("LineFit", "spe", {"iterations": 4}, {}),
+    "SPEFit2": ("SPEFitSingle", "spe", {"iterations": 6}, {"iterations": 2}),
+    "MPEFit": ("SPEFit2", "mpe", {"iterations": 2}, {}),
+    "SPE_HS": ("LineFit", "spe", {"iterations": 4, "parametrization": "HalfSphere"}, {}),
+    "SPE_GSL": ("LineFit", "spe", {"iterations": 4}, {}),
+}
+
+
+def from_icetrays_seeds(shared_data):
+    """Yield pulses, a frame with them and with what IceTray found of them, and IceTray's fits, of each file."""
     for file, g in FILES.items():
         pulses = Pulses("P", Geometry.read_parquet(shared_data / "geometry" / f"{g}.parquet"))
         events = [e[1:] for e in truth_frames(shared_data) if e[0] == file]
@@ -79,12 +86,20 @@ def fits(shared_data):
             "P.charge": pl.Series([e[1].tolist() for e in events], dtype=pl.List(pl.Float32)),
             "P.omkey": pl.Series([e[2].tolist() for e in events], dtype=pl.List(pl.Int32)),
         }
-        for key in ("LineFit", *FITS):
+        for key in ("LineFit", *MORE):
             for m in PARTICLE:
                 columns[f"{key}.{m}"] = pl.Series([number(e[3][key][m]) for e in events], dtype=pl.Float64)
             columns[f"{key}.fit_status"] = pl.Series(
                 [STATUS[e[3][key]["fit_status"]] for e in events], dtype=pl.Int32
             )
+        yield pulses, pl.DataFrame(columns), [e[3] for e in events]
+
+
+@pytest.fixture(scope="module")
+def fits(shared_data):
+    """Return our fits and IceTray's, [(ours, theirs)] for each of `FITS`, from the seeds that IceTray had."""
+    found = {name: [] for name in FITS}
+    for pulses, frame, events in from_icetrays_seeds(shared_data):
         features = {
             f"Our{name}": (reco.spe_fit if kind == "spe" else reco.mpe_fit)(pulses, seed, iterations=n)
             for name, (seed, kind, n) in FITS.items()
@@ -93,14 +108,14 @@ def fits(shared_data):
             f"L{name}": reco.track_likelihood(pulses, name, form="MPE" if name == "MPEFit" else "SPE1st")
             for name in FITS
         }
-        rows = reco.with_features(pl.DataFrame(columns), **features).collect().to_dicts()
+        rows = reco.with_features(frame, **features).collect().to_dicts()
         for row, event in zip(rows, events, strict=True):
             for name in FITS:
                 ours = {
                     m: row[f"Our{name}.{m}"]
                     for m in (*PARTICLE, "fit_status", "logl", "rlogl", "ndof", "nmini")
                 }
-                found[name].append((ours | {"at_theirs": row[f"L{name}.logl"]}, event[3][name]))
+                found[name].append((ours | {"at_theirs": row[f"L{name}.logl"]}, event[name]))
     return found
 
 
@@ -148,6 +163,28 @@ def test_the_simplex_takes_the_path_that_icetray_takes(fits, name):
                 assert ours[m] == pytest.approx(theirs[m], abs=1e-3)
     better = [ours["logl"] <= theirs["logl"] + 1e-3 for ours, theirs in pairs]
     assert np.mean(better) > 0.95
+
+
+def test_from_further_directions_every_fit_is_as_good_as_icetrays_and_by_the_gradient_nearly(shared_data):
+    above = {name: ([], []) for name in MORE}
+    for pulses, frame, events in from_icetrays_seeds(shared_data):
+        features = {}
+        for name, (seed, kind, simplex, bfgs) in MORE.items():
+            fit = reco.spe_fit if kind == "spe" else reco.mpe_fit
+            features[f"S_{name}"] = fit(pulses, seed, **simplex)
+            features[f"B_{name}"] = fit(pulses, seed, minimizer="BFGS", **bfgs)
+        rows = reco.with_features(frame, **features).collect().to_dicts()
+        for row, event in zip(rows, events, strict=True):
+            for name, found in above.items():
+                if event[name]["logl"] is not None:
+                    for how, of_fit in zip("SB", found, strict=True):
+                        of_fit.append(row[f"{how}_{name}.logl"] - event[name]["logl"])
+    assert [len(of_fit) for found in above.values() for of_fit in found] == [29] * 10
+    for by_simplex, _ in above.values():
+        assert max(by_simplex) < 1e-4
+    by_gradient = np.concatenate([of_fit for _, of_fit in above.values()])
+    assert (by_gradient <= 1e-3).mean() > 0.98
+    assert (by_gradient < -0.1).sum() > 20  # lower minima than IceTray's
 
 
 STORED = {

@@ -27,6 +27,7 @@ _bfgs = quasi_newton(objective_slope)
 _WIDE = 16.0
 _BLUNTER, _BLUNT, _SHARP = 0.3, 3e-2, 1e-5
 _SAME = 0.02
+_FEW = 16
 
 
 @njit(nogil=True, error_model="numpy")
@@ -35,8 +36,9 @@ def by_gradient(data, start, tolerance, max_calls):
 
     The likelihood has several minima, and the gradient leads to the nearest. So it is followed from the place of a
     search along the axes, first to last, and from the minimum with 16 times the jitter, by which lesser minima are
-    smeared out; where these differ, from the place of a search from last to first as well. The best is kept, and
-    followed to its end.
+    smeared out; where these differ, from the place of a search from last to first as well. Few sensors leave more
+    minima, and cost little: there it is always followed from all of these, and from the place of a search with steps
+    three times as wide. The best is kept, and followed to its end.
 
     Where a track goes through a sensor the likelihood has a tip, over which a gradient leads nowhere: so the tips are
     blunt (3 cm) at first, and sharp (10 um) at the end.
@@ -47,19 +49,20 @@ def by_gradient(data, start, tolerance, max_calls):
     sharp = (blocks, event, form, time, response, noise, ice, table, _SHARP)
     steps = np.array(STEPS)
     best, lowest, calls, found = start, math.inf, 0, False
-    for k in range(3):
+    few = event[0].shape[1] < _FEW
+    for k in range(4 if few else 3):
         if k == 1:
             blurred = (_WIDE * response[0], *response[1:])
             wide = (blocks, event, form, time, blurred, noise, ice, table, _BLUNTER)
             place, _, used, _ = _bfgs(wide, start, steps, 1e3 * tolerance, max_calls)
         else:
-            place, used = along_axes(blunt, start, steps, k == 2)
+            place, used = along_axes(blunt, start, 3.0 * steps if k == 3 else steps, k == 2)
         p, y, more, converged = _bfgs(blunt, place, steps, 10.0 * tolerance, max_calls)
         calls += used + more
         same = converged and abs(y - lowest) < _SAME
         if converged and y < lowest:
             best, lowest, found = p, y, True
-        if k == 1 and same:
+        if k == 1 and same and not few:
             break
     if found:
         best, lowest, more, _ = _bfgs(sharp, best, steps, tolerance, max_calls)
