@@ -261,11 +261,17 @@ def _scale_of_line(place: Array, towards: Array, edges: Sequence[tuple[Array, Ar
     found = np.full(len(place), np.inf)
     for b, c in edges:
         normal = np.cross(b, c)
-        at = place - towards * ((place @ normal) / (towards @ normal))[:, None]
-        of_b = np.cross(at, c) @ normal / (normal @ normal)
-        of_c = np.cross(b, at) @ normal / (normal @ normal)
+        at = place - towards * (_dot(place, normal) / _dot(towards, normal))[:, None]
+        of_b = _dot(np.cross(at, c), normal) / _dot(normal, normal)
+        of_c = _dot(np.cross(b, at), normal) / _dot(normal, normal)
         found = np.where((of_b >= -_TINY) & (of_c >= -_TINY), np.minimum(found, of_b + of_c), found)
     return np.where(np.isinf(found), np.nan, found)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Return products of vectors, to the same bits for one event and for many, as `@` does not."""
+    product: Array = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+    return product
 
 
 def in_ice(geometry: Geometry) -> Array:

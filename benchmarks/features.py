@@ -1,0 +1,172 @@
+"""What each feature, cleaning, veto and fit costs an event, on one core, as a lazy plan.
+
+Not a race of rivals (kernels.py, reconstruction.py and summaries.py are): the price list. Each is computed once more
+for single events, in frames of their own, and must give the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+from common import Report, Table, parser, race, seconds
+
+import icecol as ic
+
+KEY, CLEANED = "InIcePulses", "SRTInIcePulses"
+"""Pulses that features are computed of, and those that tracks and cascades are fitted to."""
+ICETRAY = {
+    "linefit": "100 us (91 sensors, 354 pulses)",
+    "improved_linefit": "450 us (91 sensors, 354 pulses)",
+    "common_variables": "206 us (45 sensors)",
+    "spe_fit": "3.7 ms (45 sensors)",
+    "spe_fit, BFGS": "3.7 ms (45 sensors), by its simplex",
+    "spe_fit, 2 more directions": "12 ms (45 sensors)",
+}
+"""What IceTray's own modules take, as published; not run here."""
+
+
+def features(p: ic.Pulses) -> dict[str, pl.Expr]:
+    """Return the features that can be computed of simulated pulses and of first guesses."""
+    r = ic.reco
+    track = {"track": "LineFit"}
+    return {
+        "charge": r.charge(p),
+        "homogenized_qtot": r.homogenized_qtot(p),
+        "causal_qtot": r.causal_qtot(p, "LineFit.time"),
+        "dom_summary": r.dom_summary(p),
+        "linefit": r.linefit(p),
+        "improved_linefit": r.improved_linefit(p),
+        "tensor_of_inertia": r.tensor_of_inertia(p),
+        "clast": r.clast(p),
+        "dipole_fit": r.dipole_fit(p),
+        "hit_multiplicity": r.hit_multiplicity(p),
+        "hit_statistics": r.hit_statistics(p),
+        "time_characteristics": r.time_characteristics(p),
+        "direct_hits": r.direct_hits(p, window="C", **track),
+        "track_characteristics": r.track_characteristics(p, **track),
+        "common_variables": r.common_variables(p, **track),
+        "i3cuts": r.i3cuts(p, window="C", **track),
+        "cherenkov": r.cherenkov(p, **track),
+        "finite_reco": r.finite_reco(p, **track),
+        "fill_ratio": r.fill_ratio(p, vertex="CLast"),
+        "hlc_pulses": r.hlc_pulses(p),
+        "first_pulses": r.first_pulses(p),
+        "select_doms": r.select_doms(p, strings=range(1, 79)),
+        "dynamic_time_window": r.dynamic_time_window(p),
+        "classic_rt": r.classic_rt(p),
+        "seeded_rt": r.seeded_rt(p),
+        "delay_cleaning": r.delay_cleaning(p),
+        "topological_split": r.topological_split(p),
+        "smt": r.smt(p),
+        "string_trigger": r.string_trigger(p),
+        "hese_veto": r.hese_veto(p),
+        "layer_veto": r.layer_veto(p),
+        "deepcore_veto": r.deepcore_veto(p),
+        "i3_veto": r.i3_veto(p),
+        "containment": r.containment("CLast", p.geometry),
+        "containment_size": r.containment_size("LineFit", p.geometry),
+        "cylinder_size": r.cylinder_size("LineFit"),
+        "opening_angle": r.opening_angle("LineFit", "CLast"),
+        "truncated_energy": r.truncated_energy(p, **track),
+        "cramer_rao": r.cramer_rao(p, track="LineFit"),
+        "track_likelihood": r.track_likelihood(p, "LineFit"),
+        "cascade_likelihood": r.cascade_likelihood(p, "CLast"),
+    }
+
+
+def fits(p: ic.Pulses) -> dict[str, pl.Expr]:
+    """Return the fits of tracks and cascades, and what takes as long."""
+    r = ic.reco
+    return {
+        "spe_fit": r.spe_fit(p),
+        "spe_fit, BFGS": r.spe_fit(p, minimizer="BFGS"),
+        "spe_fit, 2 more directions": r.spe_fit(p, iterations=2),
+        "mpe_fit": r.mpe_fit(p, "LineFit"),
+        "mpe_fit, BFGS": r.mpe_fit(p, "LineFit", minimizer="BFGS"),
+        "cascade_fit": r.cascade_fit(p),
+        "cascade_fit, directional": r.cascade_fit(p, directional=True),
+        "paraboloid": r.paraboloid(p, "LineFit"),
+        "muon_energy": r.muon_energy(p, track="LineFit"),
+    }
+
+
+def simulate(n: int, pulses: int, distinct: int) -> tuple[pl.DataFrame, ic.Geometry]:
+    """Return n events, drawn from a sample of distinct ones, with first guesses of track and cascade."""
+    bounds = (round(0.8 * pulses), round(1.2 * pulses))
+    events = ic.sim.events(min(n, distinct), seed=1, noise=0, n_pulses=bounds)
+    p = ic.Pulses(CLEANED, events.geometry)
+    guesses = {"LineFit": ic.reco.improved_linefit(p), "CLast": ic.reco.clast(p)}
+    frame = ic.with_features(events.to_polars(), **guesses).collect()
+    pick = np.random.default_rng(2).integers(0, len(events), n)
+    wanted = [c for c in frame.columns if c.split(".")[0] in (KEY, CLEANED, "LineFit", "CLast")]
+    return frame.select(wanted)[pick].rechunk(), events.geometry
+
+
+def collect(frame: pl.DataFrame, feature: pl.Expr) -> pl.DataFrame:
+    """Compute a feature as users do it, all of its fields."""
+    plan = ic.with_features(frame.lazy(), Feature=feature)
+    return plan.select(pl.col("^Feature.*$")).collect()
+
+
+def same(a: pl.DataFrame, b: pl.DataFrame) -> bool:
+    """Compare answers; NaN is NaN."""
+    return bool(a.equals(b))
+
+
+def price(
+    report: Report,
+    what: str,
+    wanted: dict[str, pl.Expr],
+    frame: pl.DataFrame,
+    key: str,
+    args: argparse.Namespace,
+) -> None:
+    """Time features on all events, and compare some events with what they give by themselves."""
+    ways: dict[str, Callable[[], Any]] = {}
+    for name, feature in wanted.items():
+        ways[name] = lambda feature=feature: collect(frame, feature)
+        whole = ways[name]().head(args.sample)
+        single = pl.concat([collect(frame[i], feature) for i in range(whole.height)])
+        report.check(f"{name}: one by one", same(whole, single), expected=True)
+    timings, _ = race(ways, args.repeat)
+    sensors = frame[f"{key}.omkey"].list
+    title = f"Price of {what}: events of {sensors.len().mean():.0f} pulses on {sensors.n_unique().mean():.0f} sensors"
+    rows = []
+    for name, t in timings.items():
+        one = t.best_cpu / frame.height
+        rows.append([name, seconds(one), f"{1 / one:,.0f}", ICETRAY.get(name, "")])
+    note = "Time of one core. IceTray's figures are published ones for its own C++ modules, reading subtracted; they "
+    note += "were not run here."
+    report.tables.append(Table(title, ["", "an event", "events/s", "IceTray"], rows, note))
+    report.seconds[title] = {n: {"wall": list(t.wall), "cpu": list(t.cpu)} for n, t in timings.items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__, repeat=5)
+    arguments.add_argument("--events", type=int, default=10_000, help="events of most features (%(default)s)")
+    arguments.add_argument("--fits", type=int, default=300, help="events that are fitted (%(default)s)")
+    arguments.add_argument("--pulses", type=int, default=100, help="pulses of an event (%(default)s)")
+    arguments.add_argument(
+        "--distinct", type=int, default=1000, help="different ones among them (%(default)s)"
+    )
+    arguments.add_argument(
+        "--sample", type=int, default=10, help="events that are checked one by one (%(default)s)"
+    )
+    args = arguments.parse_args(argv)
+    report = Report(
+        "features", {k: getattr(args, k) for k in ("events", "fits", "pulses", "distinct", "repeat")}
+    )
+    frame, geometry = simulate(args.events, args.pulses, args.distinct)
+    price(report, "features", features(ic.Pulses(KEY, geometry)), frame, KEY, args)
+    few = frame.head(args.fits)
+    price(report, "fits", fits(ic.Pulses(CLEANED, geometry)), few, CLEANED, args)
+    return report.finish(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
