@@ -73,8 +73,9 @@ def to_i3(
         Keys to put into the frames. Their columns `Key.member` become: an I3Particle if x, y, z, time, zenith and
         azimuth are there (what is no member of a particle goes to `KeyParams`); an I3RecoPulseSeriesMap if time,
         charge, width, flags and omkey are; the class whose members have just these names, such as I3LineFitParams;
-        else an I3MapStringDouble. One column `Key` (or `Key.value`) becomes an I3Double, I3Int, I3UInt64, I3Bool,
-        I3String or I3Vector of such. A null puts nothing in.
+        else an I3MapStringDouble of those that are not null. One column `Key` (or `Key.value`) becomes an I3Double,
+        I3Int, I3UInt64, I3Bool, I3String or I3Vector of such (an I3Double where a whole number is too large for an
+        I3Int). A null puts nothing in.
     replace : bool
         Let a feature take the place of an object of that key.
     drop : str
@@ -368,13 +369,15 @@ def _classes_by_members() -> dict[frozenset[str], str]:
 def _struct(members: Mapping[str, pl.Series]) -> Make:
     values = {member: series.to_list() for member, series in members.items()}
     name = _classes_by_members().get(frozenset(values))
+    found = plain(name, CLASSES[name].version) if name is not None else None
+    real = {m for m in values if found is not None and found[0][m].kind == "f"}
 
     def make(i: int) -> Any:
         row = {member: v[i] for member, v in values.items() if v[i] is not None}
-        if not row or (name is not None and len(row) < len(values)):
+        if not row:
             return None
-        if name is not None:
-            return new(name, **row)
+        if name is not None and row.keys() | real >= values.keys():
+            return new(name, **dict.fromkeys(values.keys() - row.keys(), float("nan")), **row)
         return new("I3MapStringDouble", {member: float(value) for member, value in row.items()})
 
     return make

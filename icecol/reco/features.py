@@ -214,9 +214,28 @@ def bind(
 
     def loop(offsets: Any, *rest: Any) -> None:
         values, numbers_, out = rest[: len(members)], rest[len(members) : -1], rest[-1]
-        kernel.loop()(offsets, *values, *geometry, *numbers_, *fixed, out)
+        try:
+            kernel.loop()(offsets, *values, *geometry, *numbers_, *fixed, out)
+        except Exception as err:
+            if type(err).__name__ != "TypingError":
+                raise
+            n = len(out) if out.ndim > 1 else 1
+            msg = (
+                f"kernel {kernel.function.__name__!r} cannot be compiled, or does not return {n} number"
+                f"{'s' * (n > 1)}, one a field: {_first_line(err)}"
+            )
+            raise TypeError(msg) from err
 
     return members, numbers, loop
+
+
+def _first_line(error: Exception) -> str:
+    """Return the line of numba's message that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [
+        line for line in lines if not line.startswith(("Failed", "During", "File", "def ", "[", "->", "<"))
+    ]
+    return (telling or lines or [""])[0]
 
 
 def kernel(**fields: Any) -> Callable[[Callable[..., Any]], Kernel]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -62,7 +63,7 @@ def event_loop(kernel: Any, *, events: tuple[str, ...] = (), n_fields: int | Non
     order in which the pulses are stored, and keeps what it had for those that the kernel does not see.
     """
     function = kernel.py_func
-    name = f"{function.__name__}_events"
+    name = re.sub(r"\W", "_", f"{function.__name__}_events")  # a lambda has a name that is none
     made = {
         "np": np,
         "kernel": kernel,
@@ -160,8 +161,9 @@ def loop_source(
     elif n_fields == 1:
         lines += [f"        out[0, i] = {call}"]
     else:
+        # taken apart, so that a kernel that returns more or fewer numbers is not compiled
         lines += [
-            f"        result = {call}",
-            *(f"        out[{k}, i] = result[{k}]" for k in range(n_fields)),
+            f"        {', '.join(f'result_{k}' for k in range(n_fields))} = {call}",
+            *(f"        out[{k}, i] = result_{k}" for k in range(n_fields)),
         ]
     return "\n".join(lines) + "\n"

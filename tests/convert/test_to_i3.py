@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,16 @@ def test_features_of_events_that_cannot_be_told_apart_are_refused(file: Path, tm
     ):
         to_i3(twice, [file, file], tmp_path / "out.i3", features="Score")
     assert not (tmp_path / "out.i3").exists()
+
+
+def test_a_null_among_the_members_of_a_class_is_nan_there(file: Path, tmp_path: Path) -> None:
+    members = {"LFVel": [1.0, None], "LFVelX": [2.0, 2.5], "LFVelY": [3.0, 3.5], "LFVelZ": [4.0, 4.5]}
+    chosen = rows((0, 0), (1, 0), **{f"LF.{m}": v for m, v in members.items()}, **{"LF.NHits": [5, 6]})
+    to_i3(chosen, file, tmp_path / "out.i3", features="LF")
+    found = [f["LF"] for f in ic.open_i3(tmp_path / "out.i3") if f.stop == "P"]
+    assert [f.i3class for f in found] == ["I3LineFitParams"] * 2
+    assert (found[0].LFVel, found[1].LFVelX, found[1].NHits) == (1.0, 2.5, 6)
+    assert math.isnan(found[1].LFVel)
 
 
 def test_large_whole_numbers_become_doubles(file: Path, tmp_path: Path) -> None:

@@ -268,3 +268,18 @@ def test_columns_reach_the_loop_in_their_types(engine):
     for frame in (events(), events()[:0], events()[3:4], events().filter(pl.col("energy") > 1)):
         frame.lazy().select(pl.col("energy"), feature.alias("f")).collect(engine=engine)
     assert set(seen) == {("f8", "f4", "i4")}
+
+
+@pytest.mark.parametrize(
+    ("returns", "match"),
+    [
+        (lambda time: (time.size, 2.0, 3.0), r"does not return 2 numbers, one a field: .*expected 2, got 3"),
+        (lambda time: time.size, r"kernel '<lambda>' cannot be compiled, or does not return 2 numbers"),
+        (lambda time: (time.nothing(), 2.0), "Unknown attribute 'nothing'"),
+    ],
+)
+def test_a_kernel_that_does_not_return_its_fields_says_so(returns, match):
+    made = kernel(a=pl.Float64, b=pl.Float64)(returns)
+    frame = pl.DataFrame({"P.time": [[0.0, 1.0]]})
+    with pytest.raises((TypeError, pl.exceptions.ComputeError), match=match):
+        with_features(frame, K=made(Pulses("P"))).collect()

@@ -116,3 +116,18 @@ def flat(groups: dict) -> dict:
     found = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
     found |= dict(zip(("HS.cog_x", "HS.cog_y", "HS.cog_z"), found.pop("HS.cog"), strict=True))
     return {name: number(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_there_are_as_many_sub_events_as_icetray_split_off(name, shared_data):
+    events = ic.scan_i3(
+        shared_data / "i3" / "real" / f"{name}_first_5_frames.i3.gz", keys="WIMPrecoTopoSplit*"
+    )
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    parts = reco.topological_split(
+        ic.Pulses("SRTInIcePulses", geometry), 4, 4000.0, xy_dist=300.0, z_dom_dist=15
+    )
+    found = reco.with_features(events, Parts=parts).select(
+        "WIMPrecoTopoSplitSplitCount.value", pl.col("Parts.time").list.len().cast(pl.Int32)
+    )
+    assert [a == b for a, b in found.collect().rows()] == [True] * 5
