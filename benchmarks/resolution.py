@@ -119,6 +119,10 @@ def main(argv: list[str] | None = None) -> int:
     report.goals += [
         Goal("improved LineFit: median angle", medians["Improved"] / medians["LineFit"], 1.0, "x LineFit"),
         Goal("SPE fit: median angle", medians["SPE"] / medians["Improved"], 1.0, "x improved LineFit"),
+        Goal("SPE fit by BFGS: median angle", medians["SPE BFGS"] / medians["SPE"], 1.0, "x by the simplex"),
+        Goal(
+            "MPE fit by BFGS: median angle", medians["MPE BFGS"] / medians["SPE"], 1.0, "x SPE by the simplex"
+        ),
         Goal(
             f"MPE fit: median angle from {BRIGHT:g} PE on",
             float(bright["MPE"].median()) / float(bright["SPE2"].median()),

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 PULSES: Final = "SRTInIcePulses"
 TRUTH: Final = "MCPrimary"
 
-TRACK_FITS: Final = ("LineFit", "Improved", "SPE", "SPE2", "MPE")
-"""Track fits, each the seed of a later one: SPE of Improved, SPE2 (two more directions) of SPE, MPE of SPE2."""
+TRACK_FITS: Final = ("LineFit", "Improved", "SPE", "SPE2", "MPE", "SPE BFGS", "MPE BFGS")
+"""Track fits, each the seed of a later one: SPE of Improved, SPE2 (two more directions) of SPE, MPE of SPE2, all by the
+simplex; then SPE of Improved, and MPE of that, by the gradient."""
 
 MUON_ENERGIES: Final = {
     "ORIG": "Truncated.ORIG_energy",
@@ -53,6 +54,15 @@ CASCADE_FITS: Final[Mapping[str, Callable[[ic.Pulses], pl.Expr]]] = {
 
 CASCADE_SHAPES: Final = ("CLast",)
 """Those of them that say direction and energy, too, and not just those of their seed."""
+
+NOTES: Final = {
+    "angles of muons / ° by charge / PE": (
+        "The density of the first of n photons (MPE) is another than that of one photon (SPE) only where sensors see "
+        "several: it gains where events are bright, and most where muons shine evenly (an option). Its jitter is 4 ns "
+        "for 15 ns: a rougher likelihood, in which the gradient (BFGS) finds lower minima than the simplex."
+    )
+}
+"""What a table does not say by itself, by its title."""
 
 QUANTILES: Final = (0.2, 0.5, 0.8, 0.9)
 
@@ -101,6 +111,10 @@ def muons(
         SPE=ic.reco.spe_fit(pulses, seed="Improved"),
         SPE2=ic.reco.spe_fit(pulses, seed="SPE", iterations=2),
         MPE=ic.reco.mpe_fit(pulses, seed="SPE2"),
+        **{
+            "SPE BFGS": ic.reco.spe_fit(pulses, seed="Improved", minimizer="BFGS"),
+            "MPE BFGS": ic.reco.mpe_fit(pulses, seed="SPE BFGS", minimizer="BFGS"),
+        },
         Truncated=ic.reco.truncated_energy(pulses, track="MPE"),
         Likelihood=ic.reco.muon_energy(pulses, track="MPE"),
     )
@@ -297,6 +311,8 @@ def run(
         _cascade_report(_cascades(cascades, seed=seed), tables, draw)
     for title, table in tables.items():
         console.print(shown(title, table))
+        if title in NOTES:
+            console.print(NOTES[title], markup=False)
     files = [folder / "study.json"]
     try:
         for name, make in draw.items():
