@@ -15,7 +15,7 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import Record
+from icecol.i3.objects import Record, TriggerKey
 from icecol.i3.schema import CArray, Enum, Field, Map, Pointer, Type, Vector
 
 Versions = Mapping[str, int]
@@ -23,7 +23,7 @@ Versions = Mapping[str, int]
 
 
 def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
-    """Read the sensors and, as far as the file has them, the tables `calibration` and `detector_status`.
+    """Read the sensors and, as far as the file has them, the tables of `tables_of`.
 
     Raises
     ------
@@ -47,16 +47,17 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
 
 
 def tables_of(objects: Mapping[str, Any]) -> dict[str, pa.Table]:
-    """Make the tables `calibration` and `detector_status` of a decoded I3Calibration and I3DetectorStatus.
+    """Make the tables `calibration`, `detector_status` and `trigger_status` of a decoded GCD.
 
-    They have one row a sensor. Columns are IceTray's members; those of a class inside are joined to its name by `_`,
+    They have one row a sensor, of I3Calibration and I3DetectorStatus, or one a trigger, of the latter. Columns are IceTray's members; those of a class inside are joined to its name by `_`,
     arrays are lists. The calibration has the members of I3DOMCalibration and, for IceTop, of I3VEMCalibration; the
     status those of I3DOMStatus. Units and meanings are in the metadata of the fields.
     """
     made = {
         name: make(objects[key])
-        for key, (name, make) in _TABLES.items()
+        for key, tables in _TABLES.items()
         if isinstance(objects.get(key), Record)
+        for name, make in tables.items()
     }
     return {name: table for name, table in made.items() if table.num_rows}
 
@@ -69,9 +70,30 @@ def _detector_status(obj: Any) -> pa.Table:
     return _table(obj, {"I3DOMStatus": obj.dom_status})
 
 
+def _trigger_status(obj: Any) -> pa.Table:
+    """Put the settings of the triggers below each other, in the order of their keys."""
+    triggers = obj.trigger_status
+    docs = ("part of the detector", "condition", "its variant", "number of the configuration")
+    columns = [
+        (
+            schemas.field(name, pa.int32(), doc=doc),
+            pa.array([_whole(getattr(key, name)) for key in triggers], pa.int32()),
+        )
+        for name, doc in zip(TriggerKey._fields, docs, strict=True)
+    ]
+    versions = {name: version for name, (_, version) in obj.versions.items() if isinstance(name, str)}
+    columns += _columns("I3TriggerStatus", versions, list(triggers.values()), "")
+    fields, arrays = zip(*columns, strict=True)
+    return pa.Table.from_arrays(list(arrays), schema=pa.schema(list(fields)))
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
 _TABLES: Final = {
-    "I3Calibration": ("calibration", _calibration),
-    "I3DetectorStatus": ("detector_status", _detector_status),
+    "I3Calibration": {"calibration": _calibration},
+    "I3DetectorStatus": {"detector_status": _detector_status, "trigger_status": _trigger_status},
 }
 KEYS: Final = (*WANTED, *_TABLES)
 """Keys that the geometry and the tables are made from."""

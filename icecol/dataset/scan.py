@@ -15,7 +15,16 @@ import pyarrow.types as pt
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest
-from icecol.dataset.writer import CALIBRATION, DETECTOR_STATUS, EVENTS, GEOMETRY, PROGRESS, SIMULATION, n_done
+from icecol.dataset.writer import (
+    CALIBRATION,
+    DETECTOR_STATUS,
+    EVENTS,
+    GEOMETRY,
+    PROGRESS,
+    SIMULATION,
+    TRIGGER_STATUS,
+    n_done,
+)
 from icecol.errors import DatasetError, MissingColumnError, close_names
 
 if TYPE_CHECKING:
@@ -85,7 +94,7 @@ class Dataset:
         >>> ds = ic.open_dataset("level2.icecol")  # doctest: +SKIP
         >>> ds.calibration.select("string", "om", "relative_dom_eff").collect()  # doctest: +SKIP
         """
-        return self._sensors(CALIBRATION)
+        return self._table(CALIBRATION)
 
     @property
     def detector_status(self) -> pl.LazyFrame | None:
@@ -93,9 +102,17 @@ class Dataset:
 
         Columns are `omkey`, `string`, `om`, `pmt` and the members of I3DOMStatus.
         """
-        return self._sensors(DETECTOR_STATUS)
+        return self._table(DETECTOR_STATUS)
 
-    def _sensors(self, name: str) -> pl.LazyFrame | None:
+    @property
+    def trigger_status(self) -> pl.LazyFrame | None:
+        """The settings of the triggers, one row each, or None if no file had an I3DetectorStatus with some.
+
+        Columns are the members of TriggerKey, `source`, `type`, `subtype` and `config_id`, and of I3TriggerStatus.
+        """
+        return self._table(TRIGGER_STATUS)
+
+    def _table(self, name: str) -> pl.LazyFrame | None:
         path = self.path / name
         return pl.scan_parquet(path, glob=False) if path.exists() else None
 

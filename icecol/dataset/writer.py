@@ -38,6 +38,7 @@ GEOMETRY: Final = "geometry.parquet"
 CALIBRATION: Final = "calibration.parquet"
 """Table of the calibration, one row a sensor."""
 DETECTOR_STATUS: Final = "detector_status.parquet"
+TRIGGER_STATUS: Final = "trigger_status.parquet"
 """Table of the settings, one row a sensor."""
 
 
@@ -93,7 +94,7 @@ def start(dataset: str | Path, *, overwrite: bool = False) -> Path:
             raise DatasetError(msg)
         (path / manifests.NAME).unlink()
         _remove_progress(path)
-        for name in (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS):
+        for name in (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS, TRIGGER_STATUS):
             (path / name).unlink(missing_ok=True)
         _remove_strays(path, keep=())
     (path / PROGRESS).mkdir(parents=True, exist_ok=True)  # first: it says what the folder is to a job beside
@@ -208,7 +209,7 @@ def finish(
     geometry
         The sensors, written beside the events.
     tables
-        Further tables to write beside the events, under their names: `calibration`, `detector_status`.
+        Further tables to write beside the events, under their names: `calibration`, `detector_status`, ...
 
     Raises
     ------

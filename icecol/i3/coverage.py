@@ -28,7 +28,7 @@ TITLES: Final = {
 TABLES: Final = {
     "I3Geometry": "`geometry.parquet`",
     "I3Calibration": "`calibration.parquet`",
-    "I3DetectorStatus": "`detector_status.parquet`",
+    "I3DetectorStatus": "`detector_status.parquet`, `trigger_status.parquet`",
 }
 """Classes that become a table of their own beside the events."""
 FILES: Final = (

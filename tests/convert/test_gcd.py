@@ -73,9 +73,18 @@ def test_tables_have_what_the_objects_have(shared_data: Path, name: str) -> None
             if key in frame:
                 objects.setdefault(key, frame[key])
     tables = tables_from(objects)
+    status = objects.get("I3DetectorStatus")
     assert set(tables) == {
-        {"I3Calibration": "calibration", "I3DetectorStatus": "detector_status"}[key] for key in objects
+        *(["calibration"] if "I3Calibration" in objects else []),
+        *(["detector_status"] if status is not None else []),
+        *(["trigger_status"] if status is not None and status.trigger_status else []),
     }
+    if "trigger_status" in tables:
+        found = tables["trigger_status"].to_dicts()
+        for row, (key, trigger) in zip(found, status.trigger_status.items(), strict=True):
+            assert [row[m] for m in key._fields] == [None if v is None else int(v) for v in key]
+            assert row["trigger_name"] == trigger.trigger_name
+            assert {s["key"]: s["value"] for s in row["trigger_settings"]} == dict(trigger.trigger_settings)
     if "I3Calibration" in objects:
         cal = objects["I3Calibration"]
         check(tables["calibration"], cal.dom_cal)
@@ -98,6 +107,8 @@ def test_every_version_of_the_objects_becomes_tables(name: str, version: int) ->
             if name == "I3DetectorStatus"
             else [obj.dom_cal, getattr(obj, "vem_cal", {}) or {}]
         )
+        triggers = tables.pop("trigger_status", None)
+        assert (0 if triggers is None else triggers.height) == len(getattr(obj, "trigger_status", ()))
         assert bool(tables) == any(map(len, records))
         for table in tables.values():
             for part in records:
