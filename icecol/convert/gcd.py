@@ -49,9 +49,10 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
 def tables_of(objects: Mapping[str, Any]) -> dict[str, pa.Table]:
     """Make the tables `calibration`, `detector_status` and `trigger_status` of a decoded GCD.
 
-    They have one row a sensor, of I3Calibration and I3DetectorStatus, or one a trigger, of the latter. Columns are IceTray's members; those of a class inside are joined to its name by `_`,
-    arrays are lists. The calibration has the members of I3DOMCalibration and, for IceTop, of I3VEMCalibration; the
-    status those of I3DOMStatus. Units and meanings are in the metadata of the fields.
+    They have one row a sensor, of I3Calibration and I3DetectorStatus, or one a trigger, of the latter. Columns are
+    IceTray's members; those of a class inside are joined to its name by `_`, arrays are lists. The calibration has the
+    members of I3DOMCalibration and, for IceTop, of I3VEMCalibration; the status those of I3DOMStatus, and of TriggerKey
+    and I3TriggerStatus. Units and meanings are in the metadata of the fields.
     """
     made = {
         name: make(objects[key])
@@ -74,13 +75,10 @@ def _trigger_status(obj: Any) -> pa.Table:
     """Put the settings of the triggers below each other, in the order of their keys."""
     triggers = obj.trigger_status
     docs = ("part of the detector", "condition", "its variant", "number of the configuration")
-    columns = [
-        (
-            schemas.field(name, pa.int32(), doc=doc),
-            pa.array([_whole(getattr(key, name)) for key in triggers], pa.int32()),
-        )
-        for name, doc in zip(TriggerKey._fields, docs, strict=True)
-    ]
+    columns = []
+    for name, doc in zip(TriggerKey._fields, docs, strict=True):
+        numbers = [_whole(getattr(key, name)) for key in triggers]
+        columns.append((schemas.field(name, pa.int32(), doc=doc), pa.array(numbers, pa.int32())))
     versions = {name: version for name, (_, version) in obj.versions.items() if isinstance(name, str)}
     columns += _columns("I3TriggerStatus", versions, list(triggers.values()), "")
     fields, arrays = zip(*columns, strict=True)
