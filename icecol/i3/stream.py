@@ -34,6 +34,8 @@ def files_of(paths: Paths) -> list[Path]:
     ------
     FileNotFoundError
         A file is not there, or a pattern fits to none.
+    IsADirectoryError
+        It is a folder.
     """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
@@ -44,6 +46,10 @@ def files_of(paths: Paths) -> list[Path]:
         if not matches:
             msg = f"no file {name!r}" + (" fits the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)
+        folder = next((m for m in matches if Path(m).is_dir()), None)
+        if folder is not None:
+            msg = f"{folder!r} is a folder: name the files in it, such as {os.path.join(folder, '*.i3*')!r}"  # noqa: PTH118
+            raise IsADirectoryError(msg)
         found += map(Path, matches)
     return found
 

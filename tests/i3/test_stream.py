@@ -216,3 +216,8 @@ def test_real_files_are_written_back_byte_for_byte(shared_data):
     folder = shared_data / "i3"
     for path in [*sorted((folder / "real").iterdir()), *sorted(folder.glob("*.i3*"))]:
         assert b"".join(f.encoded() for f in open_i3(path)) == unpacked(path), path.name
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"is a folder: name the files in it, such as '.*\*\.i3\*'"):
+        open_i3(tmp_path)
