@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import google_crc32c
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from icecol.convert.gcd import read_gcd
 from icecol.convert.processes import Context
 from icecol.convert.tables import TableMaker, select_streams, streams_of
 from icecol.dataset import manifest as manifests
 from icecol.dataset import writer as writers
-from icecol.dataset.geometry import Geometry, split_omkey
+from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
@@ -84,9 +84,15 @@ class Conversion:
         }
 
 
+_NONE: Final = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one file gave: seen sub-event streams and stops with their counts, damage, whether it has geometry."""
+    """What one file gave: seen sub-event streams and stops with their counts, damage, whether it has geometry.
+
+    `modules` are those of the pulses of its first events, and the pulses of each, if it was converted just now.
+    """
 
     path: str
     events: int
@@ -94,6 +100,7 @@ class Outcome:
     stops: dict[str, int]
     damages: tuple[str, ...]
     has_geometry: bool
+    modules: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] = _NONE
 
 
 def i3(
@@ -185,7 +192,7 @@ def i3(
     folder = writers.start(dataset, overwrite=overwrite)
     chosen = conversion.settings()
     outcomes = list(_convert_all(files, folder, conversion, chosen, jobs, progress))
-    _give_back()
+    _c_library("malloc_trim", 0)  # what was kept for further files
     try:
         check_streams(conversion, outcomes)
     except UnknownStreamError:
@@ -203,7 +210,7 @@ def i3(
 
     made = open_dataset(folder)
     tell(made)
-    _tell_outside(made)
+    _tell_outside(made, outcomes)
     damaged = [d for outcome in outcomes for d in outcome.damages]
     if damaged and not skip_damaged:
         more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
@@ -228,30 +235,44 @@ def tell(dataset: Dataset) -> None:
 
 
 _MOST_OUTSIDE: Final = 0.01
+_MODULES: Final = 1 << 16
 
 
-def _tell_outside(dataset: Dataset) -> None:
-    """Warn if the geometry lacks the sensors of more than a few pulses, judged by the first row group."""
-    columns = [name for name in dataset.manifest.schema.names if name.endswith(".omkey")]
-    geometry = dataset.geometry
-    if not dataset.manifest.parts or not columns or geometry is None:
+def _tell_outside(dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
+    """Warn if the geometry lacks the modules of more than a few pulses of the first events of each file."""
+    if dataset.geometry is None:
         return
-    with pq.ParquetFile(dataset.path / dataset.manifest.parts[0].path) as file:
-        table = file.read_row_group(0, columns=[c for c in columns if c in file.schema_arrow.names])
-    lists = [chunk.flatten() for column in table.columns for chunk in column.chunks]
-    keys, counts = np.unique(np.concatenate([np.zeros(0, np.int32), *lists]), return_counts=True)
-    string, om, _ = split_omkey(keys)
-    tank = (string <= _STRINGS) & (om > _IN_ICE)
-    outside = (geometry.rows(keys) < 0) & ~tank
-    n, total = int(counts[outside].sum()), int(counts[~tank].sum())
-    if n > _MOST_OUTSIDE * total:
-        lost = np.unique(string[outside])
+    counts = np.zeros(_MODULES, np.int64)
+    for outcome in outcomes:
+        modules, n = outcome.modules
+        counts[modules] += n
+    seen = np.flatnonzero(counts)
+    tank = (seen >> 8 <= _STRINGS) & (seen & 0xFF > _IN_ICE)
+    outside = ~np.isin(seen, dataset.geometry.omkey >> 8) & ~tank
+    lost, total = int(counts[seen[outside]].sum()), int(counts[seen[~tank]].sum())
+    if lost > _MOST_OUTSIDE * total:
+        strings = seen[outside] >> 8
         msg = (
-            f"{dataset.path}: the geometry lacks the sensors of {n:,} of the {total:,} pulses of the first "
-            f"{table.num_rows} events (on strings {lost[0]} to {lost[-1]}); features leave such pulses out: give the "
-            "GCD file of that detector as `gcd`"
+            f"{dataset.path}: the geometry lacks the sensors of {lost:,} of {total:,} pulses (on strings "
+            f"{strings[0]} to {strings[-1]}); features leave such pulses out: give the GCD file of that detector "
+            "as `gcd`"
         )
         warnings.warn(msg, stacklevel=3)
+
+
+def _modules(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the modules, string << 8 | om, that all pulse series of a table have, and the pulses of each."""
+    columns = [name for name in table.column_names if name.endswith(".omkey")]
+    lists = [chunk.flatten() for name in columns for chunk in table.column(name).chunks]
+    counts = np.bincount(
+        np.concatenate([np.zeros(0, np.int64), *(np.asarray(keys) >> 8 for keys in lists)]).clip(
+            0, _MODULES - 1
+        ),
+        minlength=_MODULES,
+    )
+    counts[[0, -1]] = 0  # what is no module of a string
+    seen = np.flatnonzero(counts)
+    return seen, counts[seen]
 
 
 def tell_unused(
@@ -403,9 +424,10 @@ def convert_files(
     settings = conversion.settings()
     sources = []
     simulation = {}
+    modules = {}
     with _returning_memory(), writers.part_writer(folder, paths, settings) as writer:
         for path in paths:
-            source, simulated = _convert_file(path, writer, conversion, progress)
+            source, simulated, modules[source.path] = _convert_file(path, writer, conversion, progress)
             sources.append(source)
             if simulated is not None:
                 simulation[source.path] = simulated
@@ -413,13 +435,13 @@ def convert_files(
     if progress is not None:
         for path in paths:
             progress(str(path), 0, 0, 1)
-    return [_outcome_of(source) for source in sources]
+    return [replace(_outcome_of(source), modules=modules[source.path]) for source in sources]
 
 
 def _convert_file(
     path: Path, writer: PartWriter, conversion: Conversion, progress: Progress | None
-) -> tuple[Source, pa.Table | None]:
-    """Append the events of a file; return what there is to say of it, and the table of its S frames."""
+) -> tuple[Source, pa.Table | None, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Append the events of a file; return what there is to say of it, the table of its S frames, and its modules."""
     stream, file, _ = open_stream(path)
     tables = Tables(conversion)
     name = str(path.absolute())
@@ -444,7 +466,7 @@ def _convert_file(
             raise type(err)(msg) from err
     if progress is not None:
         progress(str(path), 0, scanner.n_bytes - read, 0)
-    return _source(path, scanner, tables), tables.simulated()
+    return _source(path, scanner, tables), tables.simulated(), tables.modules
 
 
 class Tables:
@@ -467,6 +489,7 @@ class Tables:
         self._of_file = TableMaker()
         self._simulation: list[pa.Table] = []
         self._order, self._order_s = new_order(), new_order()
+        self.modules = _NONE
 
     def take(self, batch: Batch, append: Callable[[pa.Table], None]) -> None:
         """Append the table of the events of a batch that are asked for, if there are any."""
@@ -479,7 +502,10 @@ class Tables:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
         self.events += events.n
         for part in pieces(events):
-            append(self._maker.table(part))
+            table = self._maker.table(part)
+            if not self.modules[0].size:
+                self.modules = _modules(table)
+            append(table)
 
     def simulated(self) -> pa.Table | None:
         """Return the table of the S frames, None if there are none."""
@@ -507,21 +533,26 @@ class Tables:
 def _returning_memory() -> Iterator[None]:
     """Let Arrow allocate from the system, which takes freed memory back: its own pool keeps tens of megabytes.
 
-    The C library keeps as much for further files, until the last one is done.
+    And let the thread that writes share the memory of the one that decodes, or both keep what they have freed.
     """
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
+    _c_library("mallopt", _ARENA_MAX, 1)
     try:
         yield
     finally:
+        _c_library("mallopt", _ARENA_MAX, 0)  # as many as it likes
         pa.set_memory_pool(pool)
 
 
-def _give_back() -> None:
-    """Let the C library return what it keeps of freed memory; only that of GNU has and needs this."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+_ARENA_MAX: Final = -8  # M_ARENA_MAX of malloc.h
+
+
+def _c_library(function: str, *arguments: int) -> None:
+    """Call a function by which the GNU C library is told how to keep memory; other libraries have none."""
+    call = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
+    if call is not None:
+        call(*arguments)
 
 
 def _wanted(events: Events, conversion: Conversion, maker: TableMaker, streams: Counter[str]) -> Events:

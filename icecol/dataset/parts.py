@@ -26,9 +26,9 @@ ROW_GROUP_EVENTS: Final = 8192
 CHUNK_BYTES: Final = 10 << 10
 """Bytes in memory of a column chunk, on average, after which a row group is written however few its events: its
 fixed cost is then well below that of its values."""
-ROW_GROUP_BYTES: Final = 8 << 20
+ROW_GROUP_BYTES: Final = 6 << 20
 """Least bytes in memory of a row group of few columns. Twice its bytes are needed while it is written."""
-PART_CHUNKS: Final = 1 << 13
+PART_CHUNKS: Final = 6 << 10
 """Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
 
 
