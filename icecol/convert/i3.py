@@ -42,12 +42,10 @@ from icecol.i3.stream import files_of
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
-BATCH_BYTES: Final = 12 << 20
-"""Bytes of frames that are decoded together, at least."""
-COLUMN_BYTES: Final = 10 << 10
-"""Bytes of frames for each column they become: where columns are many, their fixed cost calls for larger batches."""
-MOST_BYTES: Final = 16 << 20
-"""Bytes of frames that are decoded together, at most (or one frame)."""
+BATCH_BYTES: Final = 10 << 20
+"""Bytes of frames that are decoded together (or one frame)."""
+_TIMES: Final = 2.0
+"""By how much the objects of a table may outgrow them, as older frames lend theirs to many."""
 GROUP_FILES: Final = 100
 GROUP_BYTES: Final = 32 << 20
 """Files, and their bytes as they are on disk, that share parts at most: a run that is killed begins a group anew."""
@@ -449,7 +447,6 @@ def _convert_file(
         scanner = Scanner(stream, verify=conversion.verify, batch_bytes=BATCH_BYTES)
 
         def write(table: pa.Table) -> None:
-            scanner.batch_bytes = max(BATCH_BYTES, min(COLUMN_BYTES * table.num_columns, MOST_BYTES))
             writer.append(table, name)
 
         try:
@@ -501,7 +498,7 @@ class Tables:
         if ord("S") in letters:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
         self.events += events.n
-        for part in pieces(events):
+        for part in pieces(events, _TIMES):
             table = self._maker.table(part)
             if not self.modules[0].size:
                 self.modules = _modules(table)
