@@ -402,7 +402,7 @@ def test_many_physics_frames_on_one_large_readout_are_made_into_rows_in_pieces(
     frames += [frame("P", I3EventHeader=header(0, sub=i), Fit=double(float(i))) for i in range(60)]
     asked = []
     monkeypatch.setattr(
-        module, "pieces", lambda events: [asked.append(part.n) or part for part in pieces(events)]
+        module, "pieces", lambda events, times: [asked.append(p.n) or p for p in pieces(events, times)]
     )
     dataset = convert(write(tmp_path / "a.i3", frames), tmp_path / "a", jobs=1)
     assert sum(asked) == 60
