@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -168,23 +169,18 @@ def cylinder_size(
     def size(x: Array, y: Array, z: Array, zenith: Array, azimuth: Array) -> tuple[Array]:
         px, py, pz = -np.sin(zenith) * np.cos(azimuth), -np.sin(zenith) * np.sin(azimuth), -np.cos(zenith)
         above = z - center
-        # through the rim of a cap: as far from the axis as k times the depth
+        # the size of a point is convex along the track: least where the track is closest to the axis, in the middle
+        # plane, or where cap and wall are as far, at a root of a t^2 + b t + c
         a = px * px + py * py - k * k * pz * pz
         b = 2.0 * (x * px + y * py - k * k * above * pz)
         c = x * x + y * y - k * k * above * above
-        root = np.sqrt(b * b - 4.0 * a * c)
-        rims = np.abs(above + 0.5 * (-b + root) / a * pz), np.abs(above + 0.5 * (-b - root) / a * pz)
-        rim = np.where(rims[1] < rims[0], rims[1], rims[0]) / height
-        # or along the wall, if that is where it comes closest to the axis
-        across, along = px * px + py * py, px * x + py * y
-        upright = across == 0.0
-        closest = np.where(
-            upright, np.hypot(x, y), np.sqrt(np.maximum(x * x + y * y - along * along / across, 0.0))
-        )
-        beside = closest / np.abs(above - along / across * pz) >= k
-        wall = np.where(upright | beside, closest / radius, np.nan)
-        found = np.where((rim < wall) | np.isnan(wall), rim, wall)
-        return (found + 0.0 * (x + y + z + zenith + azimuth),)
+        q = -0.5 * (b + np.copysign(np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0)), b))
+        steps = -(px * x + py * y) / (px * px + py * py), -above / pz, q / a, c / q
+        found = [
+            np.maximum(np.hypot(x + t * px, y + t * py) / radius, np.abs(above + t * pz) / height)
+            for t in steps
+        ]
+        return (reduce(np.fmin, found),)
 
     return _by_event(track, _TRACK, ("size",), size).struct.field("size")
 

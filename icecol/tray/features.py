@@ -209,15 +209,16 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
             return None
         if frame.class_name(key) in PULSE_CLASSES:
             series = frame.pulses(key)
-            made += [pl.Series(c, getattr(series, c.removeprefix(f"{key}."))).implode() for c in columns]
-            continue
-        data = bytearray(encode_frame("P", [(key, frame.type_name(key), frame.raw(key))]))
-        table = TableMaker(keys=(key,)).table(mix(scan(data), "P", new_order()))
+            there = {f"{key}.{m}": pl.Series(getattr(series, m)).implode() for m in MEMBERS}
+        else:
+            data = bytearray(encode_frame("P", [(key, frame.type_name(key), frame.raw(key))]))
+            table = TableMaker(keys=(key,)).table(mix(scan(data), "P", new_order()))
+            there = {c: pl.Series(table.column(c)) for c in table.column_names}
         for c in columns:
-            if c not in table.column_names:
+            if c not in there:
                 msg = f"no column {c!r} of {key!r}, a {frame.class_name(key)}; "
-                raise MissingColumnError(msg + f"there are {close_names(c, table.column_names)}")
-            made.append(pl.Series(c, table.column(c)))
+                raise MissingColumnError(msg + f"there are {close_names(c, there)}")
+            made.append(there[c].alias(c))
     return pl.DataFrame(made)
 
 

@@ -102,7 +102,7 @@ def test_the_volume_is_scaled_until_it_touches_the_track():
     expected = [
         least(lambda p: (faces @ (p - centre)).max(), p, e) for p, e in zip(place, towards, strict=True)
     ]
-    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
     assert 10 < (found < 1).sum() < 50
 
 
@@ -133,7 +133,19 @@ def test_a_cylinder_is_scaled_until_it_touches_the_track():
     found = frame.select(reco.cylinder_size("T", height=480.0, radius=560.0, center=-20.0).alias("s"))["s"]
     size = lambda p: max(math.hypot(p[0], p[1]) / 560.0, abs(p[2] + 20.0) / 480.0)  # noqa: E731
     expected = [least(size, p, e) for p, e in zip(place, towards, strict=True)]
-    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # as steep as the cone through the rims: no term of second order is left
+    steep = pl.DataFrame(
+        {
+            "T.x": [100.0, 100.0],
+            "T.y": [50.0, 0.0],
+            "T.z": [30.0, 100.0],
+            "T.zenith": math.pi / 4,
+            "T.azimuth": 0.0,
+        }
+    )
+    sizes = steep.select(reco.cylinder_size("T").alias("s"))["s"]
+    np.testing.assert_allclose(sizes, [0.74 / 7, 0.0], rtol=1e-12, atol=1e-12)
     upright = {"T.x": [280.0], "T.y": [0.0], "T.z": [0.0], "T.zenith": [math.pi], "T.azimuth": [0.0]}
     assert pl.DataFrame(upright).select(reco.cylinder_size("T", radius=560.0)).item() == pytest.approx(0.5)
 
