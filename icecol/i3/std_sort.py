@@ -11,7 +11,7 @@ from numba import njit
 
 Ints = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
-Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 
 @njit(cache=True, nogil=True)
@@ -98,6 +98,7 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
     depth = 0
     while n >> (depth + 1):
         depth += 1
+    left, right = np.empty(n, np.int64), np.empty(n, np.int64)
     stack = np.empty((2 * depth, 3), np.int64)  # a part of limit k puts k parts there at most
     # one number at a time: numba takes seconds to compile the assignment of a row
     stack[0, 0], stack[0, 1], stack[0, 2] = lo, hi, 2 * depth
@@ -117,19 +118,33 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
             else:
                 m = a if ta < tc else (c if tb < tc else b)
             idx[first], idx[m] = idx[m], idx[first]
-            pivot = t[idx[first]]
-            i, j = first + 1, last
-            while True:
-                while i < last and t[idx[i]] < pivot:
-                    i += 1
-                j -= 1
-                while j > first and pivot < t[idx[j]]:
-                    j -= 1
-                if i >= j:
-                    break
-                idx[i], idx[j] = idx[j], idx[i]
-                i += 1
+            cut = _swap(idx, t, first, last, left, right)
             # The order in which the two parts are sorted does not matter: they do not touch each other.
-            stack[sp, 0], stack[sp, 1], stack[sp, 2] = i, last, limit
+            stack[sp, 0], stack[sp, 1], stack[sp, 2] = cut, last, limit
             sp += 1
-            last = i
+            last = cut
+
+
+@njit(cache=True, nogil=True)
+def _swap(idx: Ints, t: Keys, first: int, last: int, left: Ints, right: Ints) -> int:
+    """Do Hoare's partition of idx[first + 1:last] by the number of idx[first], and return where it cuts.
+
+    From the left it stops at numbers that are not smaller, from the right at those that are not larger, swaps the two,
+    and goes on until it comes to where it was from the other side. The places where it stops are found first, without
+    a branch: whether the next number is smaller is a coin toss.
+    """
+    pivot, n, m = t[idx[first]], 0, 1
+    right[0] = first
+    for p in range(first + 1, last):
+        v = t[idx[p]]
+        left[n] = right[m] = p
+        n += not v < pivot
+        m += not pivot < v
+    left[n] = last
+    i, j, k = left[0], right[m - 1], 0
+    while i < j:
+        idx[i], idx[j] = idx[j], idx[i]
+        k += 1
+        # what was swapped to the other side stops, too
+        i, j = min(left[k], j), max(right[m - 1 - k], i)
+    return i

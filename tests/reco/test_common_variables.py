@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 
 import naive_common_variables as naive
+import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,6 +96,24 @@ def test_events_of_many_pulses_are_counted_whole():
     row = around([event], [track]).select(joint.struct.unnest())
     names = ("n_dir_doms_all", "n_dir_pulses_all", "q_dir_pulses_all", "n_early_pulses_all")
     assert row.select(names).row(0) == (400, 1200, 600.0, 0)
+
+
+@pytest.mark.parametrize(
+    "charges", [[0.025, 1e9, 0.025, -1e9], [3.0, 2e-38, 1e-45, 4.0], [0.1] * 300, [1.0, math.inf, 2.0, 0.0]]
+)
+def test_charges_add_up_in_the_order_of_the_pulses_or_where_that_makes_no_difference(charges):
+    charges = np.array([*charges, 0.0, *charges[::-1]], np.float32)
+    event = [
+        (float(t), q, key) for t, (q, key) in enumerate(zip(charges.tolist(), sorted(SENSORS), strict=False))
+    ]
+    track = dict.fromkeys(("x", "y", "z", "time", "zenith", "azimuth", "length"), 0.0)
+    table = around([event], [track])
+    hits = reco.direct_hits(PULSES, track="L", window=(-math.inf, math.inf)).struct.unnest()
+    total = 0.0
+    for _, q, _ in event:
+        total += q
+    assert table.schema["P.charge"] == pl.List(pl.Float32)
+    assert table.select(hits).item(0, "q_dir_pulses") == total
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def seen_from(track, doms):
     Without a branch for a track without ends, so that several sensors are done at once.
     """
     n = doms.time.size
-    place, distance, arrival = np.empty(n), np.empty(n), np.empty(n)
+    seen = np.empty((3, n))
+    place, distance, arrival = seen[0], seen[1], seen[2]
     if track.shape == INFINITE_TRACK:
         for i in range(n):
             x, y, z = doms.x[i], doms.y[i], doms.z[i]
@@ -41,10 +42,12 @@ def seen_from(track, doms):
 @njit(nogil=True, error_model="numpy")
 def longest_gap(places):
     """Return the largest difference of neighbours among places that rise; NaN for fewer than two."""
-    gap = math.nan
-    for i in range(1, places.size):
+    if places.size < 2:
+        return math.nan
+    gap = places[1] - places[0]
+    for i in range(2, places.size):
         between = places[i] - places[i - 1]
-        gap = between if between > gap or i == 1 else gap
+        gap = max(gap, between)
     return gap
 
 
@@ -61,10 +64,16 @@ def smoothness(places):
     uneven, begin, length = np.empty(n), places[0], places[n] - places[0]
     for i in range(n):  # in a loop of its own: several divisions at once
         uneven[i] = i / n - (places[i] - begin) / length
-    largest = 0.0
+    highest, lowest = 0.0, 0.0
     for i in range(1, n):
-        largest = uneven[i] if abs(uneven[i]) > abs(largest) else largest
-    return largest
+        s = uneven[i]
+        highest = max(highest, s)
+        lowest = min(lowest, s)
+    if highest == -lowest > 0.0:  # the first of them
+        for i in range(1, n):
+            if abs(uneven[i]) == highest:
+                return uneven[i]
+    return highest if highest > -lowest else lowest
 
 
 @njit(nogil=True, error_model="numpy")

@@ -10,7 +10,7 @@ from numba import njit
 from icecol.reco.kernels.along_track import seen_from, spread
 from icecol.reco.kernels.ascending import rising
 from icecol.reco.kernels.cherenkov import make_track, time_residual
-from icecol.reco.kernels.sensors import sensors
+from icecol.reco.kernels.sensors import exact, sensors
 
 AT_ONCE, _BLOCK = 7, 255
 """Windows that `count` can take: a byte of an integer each; and how many pulses a byte can count."""
@@ -63,7 +63,8 @@ def count(omkey, charge, residual, begins, ends, hit, out):
     sensor, is a coin toss.
     """
     n = residual.size
-    earlier, later = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    aside = np.zeros((2, n), np.int64)
+    earlier, later = aside[0], aside[1]
     ones = 0
     for w in range(begins.size):
         begin, end, bit = begins[w], ends[w], 1 << 8 * w
@@ -119,12 +120,24 @@ def count(omkey, charge, residual, begins, ends, hit, out):
             out[w, 8] += late_strings >> s & 255
             out[w, 9] += late_doms >> s & 255
             out[w, 10] += late_pulses >> s & 255
-    for w in range(begins.size):
-        begin, end = begins[w], ends[w]
-        q_direct, q_early, q_late = 0.0, 0.0, 0.0
-        for j in range(n):
-            r, q = residual[j], np.float64(charge[j])
-            q_direct += q if (r >= begin) & (r <= end) else 0.0
-            q_early += q if r < begin else 0.0
-            q_late += q if r > end else 0.0
-        out[w, 3], out[w, 7], out[w, 11] = q_direct, q_early, q_late
+    if exact(charge):
+        for w in range(begins.size):
+            out[w, 3], out[w, 7], out[w, 11] = _in_any_order(residual, charge, begins[w], ends[w])
+    else:
+        for w in range(begins.size):
+            out[w, 3], out[w, 7], out[w, 11] = _in_order(residual, charge, begins[w], ends[w])
+
+
+def _charges(residual, charge, begin, end):
+    """Return the sums of the direct, early and late charges of one window."""
+    direct, early, late = 0.0, 0.0, 0.0
+    for j in range(residual.size):
+        r, q = residual[j], np.float64(charge[j])
+        direct += q if (r >= begin) & (r <= end) else 0.0
+        early += q if r < begin else 0.0
+        late += q if r > end else 0.0
+    return direct, early, late
+
+
+_in_order = njit(nogil=True, error_model="numpy")(_charges)
+_in_any_order = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(_charges)

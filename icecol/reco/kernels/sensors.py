@@ -49,3 +49,20 @@ def charges_of(doms, omkey, charge):
         charges[dom] = total
         before = omkey[j]
     return charges
+
+
+@njit(nogil=True, error_model="numpy")
+def exact(charge):
+    """Tell whether no sum of these charges is rounded: float32 numbers of like size, added as float64.
+
+    Their bits reach from the last of the smallest to the carry of the largest: 24, the difference of the exponents,
+    and those of their number.
+    """
+    if charge.itemsize != 4:
+        return False
+    largest, smallest = 0, 255
+    for bits in charge.view(np.int32):
+        exponent = bits >> 23 & 0xFF
+        largest = max(largest, exponent)
+        smallest = min(smallest, exponent if bits & 0x7FFFFFFF else 0xFF)
+    return largest < 0xFF and charge.size << min(max(largest - smallest, 0), 30) <= 1 << 29
