@@ -57,8 +57,10 @@ def paraboloid(
     noise: float = 1e-8,
     timing_error: float = 0.0,
     energy: float = 1000.0,
+    ice_model: str = "H2",
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
+    charge_fraction: float = 0.9,
     vertex_step: float = 5.0,
     zenith_reach: float = math.radians(2.0),
     azimuth_reach: float = math.radians(2.0),
@@ -82,11 +84,12 @@ def paraboloid(
         The series, with a geometry; pulses of sensors that it lacks are left out.
     track
         Key of the fit: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`.
-    form, jitter, noise, timing_error, energy, time_shift, max_mean_time_residual
+    form, jitter, noise, timing_error, energy, ice_model, time_shift, max_mean_time_residual, charge_fraction
         The likelihood, and how the vertex is moved before a fit: see `spe_fit`. `jitter` is 15 ns unless given, 4 ns
         with the MPE forms.
     vertex_step
-        First step (m) of the fit of the vertex for each direction of the grid; 0: the vertex is not fitted.
+        First step (m) of the fit of the vertex for each direction of the grid; 0: the vertex is not fitted. IceCube
+        uses 5; the default of the module is 10, as it leaves `max_missing_grid_points` at 0 and does not correct.
     zenith_reach, azimuth_reach
         Full width (rad) of the grid; IceCube uses 2 degrees, the default of the module is 10.
     number_of_steps, number_of_sampling_points
@@ -137,8 +140,8 @@ def paraboloid(
         pulses,
         **columns,
         **dict(zip(_TRUE, angles, strict=True)),
-        **likelihood(form, jitter, noise, timing_error, energy),
-        **moved(time_shift, max_mean_time_residual),
+        **likelihood(form, jitter, noise, timing_error, energy, ice_model=ice_model),
+        **moved(time_shift, max_mean_time_residual, charge_fraction),
         vertex_step=float(vertex_step),
         zenith_reach=float(zenith_reach),
         azimuth_reach=float(azimuth_reach),

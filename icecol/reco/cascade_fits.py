@@ -55,6 +55,8 @@ def cascade_fit(
     energy: float = 1000.0,
     time_shift: str = "TNone",
     max_mean_time_residual: float = 1000.0,
+    charge_fraction: float = 0.9,
+    min_hits: int = 0,
     light: str = "charge",
     light_yield: float = 0.45,
     attenuation: float = 28.08,
@@ -87,15 +89,17 @@ def cascade_fit(
     directional
         Vary zenith, azimuth and energy as well.
     form
-        As in `spe_fit`, or "UPandel": the patched Pandel function of IceTray's cscd-llh, at least 1e-10, in which
-        light goes at c / 1.31; `noise` is not added to it. "PSA" takes the mean number of photo-electrons
+        As in `spe_fit`, or "UPandel": the patched Pandel function of IceTray's cscd-llh, at least 1e-10, to which
+        `noise` is not added. "PSA" takes the mean number of photo-electrons
         1.4 m/GeV E exp(-d / 29 m) / d for the energy of the seed.
     jitter, noise, timing_error
         As in `spe_fit`.
     energy
         Energy (GeV) for "PSA" where the seed has none.
-    time_shift, max_mean_time_residual
+    time_shift, max_mean_time_residual, charge_fraction
         As in `spe_fit`, for light from the vertex; CLast gives a good time as it is ("TNone").
+    min_hits
+        Least number of hit sensors, beside one more than there are parameters; 8 in IceCube's CascadeFilter.
     light
         "charge": the charge of a sensor is Poisson distributed, with `light_noise` PE beside the cascade's. "hits":
         a sensor is hit with the chance 1 - (1 - light_noise) exp(-mu) - dead (1 - exp(-mu)), as in cscd-llh.
@@ -111,10 +115,10 @@ def cascade_fit(
     -------
     pl.Expr
         Fields x, y, z (m), time (ns), zenith, azimuth (rad), energy (GeV; these three are the seed's unless fitted),
-        fit_status (0 OK; 30: no more hit sensors than parameters, or no convergence; 40 no seed); logl (-ln L), rlogl
-        (by ndof), ndof (hit sensors less 4 or 7), nmini (calls of the likelihood). Without a fit logl and rlogl are
-        NaN, ndof and nmini -1 where none was tried, and the particle is the seed. Every field is null where the series
-        is.
+        fit_status (0 OK; 20: fewer hit sensors than `min_hits`; 30: no more of them than parameters, or no
+        convergence; 40 no seed); logl (-ln L), rlogl (by ndof), ndof (hit sensors less 4 or 7), nmini (calls of the
+        likelihood). Without a fit logl and rlogl are NaN, ndof and nmini -1, and the particle is the seed, moved in
+        time. Every field is null where the series is.
 
     Raises
     ------
@@ -140,7 +144,8 @@ def cascade_fit(
     settings = {
         **dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
         **_times(form, jitter, noise, timing_error, energy),
-        **moved(time_shift, max_mean_time_residual),
+        **moved(time_shift, max_mean_time_residual, charge_fraction),
+        "min_hits": int(min_hits),
         "tolerance": float(tolerance),
         "max_calls": int(max_calls),
         "table": frozen(pandel_table() if tables else EXACT),

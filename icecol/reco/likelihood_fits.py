@@ -13,10 +13,20 @@ from icecol.reco.jagged import frozen
 from icecol.reco.kernels import gradient_track_fit as gradient
 from icecol.reco.kernels import half_sphere_track_fit as half_sphere
 from icecol.reco.kernels import track_fit as kernels
-from icecol.reco.kernels.pandel import H2
+from icecol.reco.kernels.pandel import ICE_MODELS
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import MPE, MPE_ALL, MPE_PLAIN, PSA, SPE_1ST, SPE_ALL, SPEQ_ALL
-from icecol.reco.kernels.track_seed import T_FIRST, T_MEAN, T_NONE
+from icecol.reco.kernels.track_seed import (
+    CUBE,
+    NO_ALTERNATIVES,
+    REVERSE,
+    T_CHARGE_FRACTION,
+    T_DIRECT_CHARGE_FRACTION,
+    T_FIRST,
+    T_MEAN,
+    T_NONE,
+    TETRAHEDRON,
+)
 
 T = TypeVar("T")
 
@@ -34,8 +44,21 @@ MINIMIZERS: Final = ("simplex", "BFGS")
 """Minuit's simplex, or the quasi-Newton method with the gradient."""
 PARAMETRIZATIONS: Final = ("Simple", "HalfSphere")
 """Zenith and azimuth, or two lengths across the direction of the seed."""
-TIME_SHIFTS: Final = {"TNone": T_NONE, "TMean": T_MEAN, "TFirst": T_FIRST}
+TIME_SHIFTS: Final = {
+    "TNone": T_NONE,
+    "TMean": T_MEAN,
+    "TFirst": T_FIRST,
+    "TChargeFraction": T_CHARGE_FRACTION,
+    "TDirectChargeFraction": T_DIRECT_CHARGE_FRACTION,
+}
 """How the time of a seed is set."""
+ALTERNATIVES: Final = {
+    "None": NO_ALTERNATIVES,
+    "Reverse": REVERSE,
+    "Tetrahedron": TETRAHEDRON,
+    "Cube": CUBE,
+}
+"""What other directions a seed is turned to."""
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _PARAMS = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
@@ -61,8 +84,12 @@ class FitSettings(TypedDict, total=False):
     noise: float
     timing_error: float
     energy: float
+    ice_model: str
     time_shift: str
     max_mean_time_residual: float
+    charge_fraction: float
+    add_alternatives: str
+    cos_zenith_range: tuple[float, float]
     parametrization: str
     minimizer: str
     tables: bool
@@ -80,8 +107,12 @@ def spe_fit(
     noise: float = 1e-8,
     timing_error: float = 0.0,
     energy: float = 1000.0,
+    ice_model: str = "H2",
     time_shift: str = "TFirst",
     max_mean_time_residual: float = 1000.0,
+    charge_fraction: float = 0.9,
+    add_alternatives: str = "None",
+    cos_zenith_range: tuple[float, float] = (-1.0, 1.0),
     parametrization: str = "Simple",
     minimizer: str = "simplex",
     tables: bool = False,
@@ -91,18 +122,21 @@ def spe_fit(
     """Return the track of largest likelihood for the time of the first photon at each sensor.
 
     The seed is moved along its direction to the point closest to the centre of charge, and in time; x, y, z, zenith
-    and azimuth are then varied by Minuit's simplex. This is the SPEFitSingle of level 2, and with the seed
-    "SPEFitSingle" and iterations=2 its SPEFit2: the same numbers, after the same number of calls.
+    and azimuth are then varied by Minuit's simplex, with steps of 20 m, 0.1 and 0.2 within 2 km. This is the
+    SPEFitSingle of level 2, and with the seed "SPEFitSingle" and iterations=2 its SPEFit2: the same numbers, after the
+    same number of calls. The defaults are those of IceCube's standard processing; bare, IceTray's modules have a noise
+    of 1e-18, the form "MPEPlain" for "MPE", the shift "TMean", a tolerance of 1e-2 and 10000 calls.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks, and those at NaN, are left out.
+        The series, with a geometry; pulses of sensors that it lacks, at NaN, or without a charge above 0 are left out.
     seed
         Key of a track: its columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`. Of several
-        seeds the one that leads to the best fit; if none does, what the first leads to.
+        seeds the one that leads to the best fit; if none does, what the first good one leads to.
     iterations
-        Number of further fits, from the first result turned to directions of a Sobol sequence; the best is kept.
+        Number of further fits, from the first result turned to directions of a Sobol sequence (their time set as by
+        "TFirst"); the best is kept.
     form
         "SPE1st" for the first pulse of a sensor, "SPEAll" for all of them, "SPEqAll" for all to the power of their
         charge, "MPE" for the first of as many photons as the charge of the sensor says, "MPEPlain" for that with the
@@ -116,9 +150,19 @@ def spe_fit(
         that time.
     energy
         Energy of the muon (GeV), for PSA.
-    time_shift, max_mean_time_residual
+    ice_model
+        Of the holes around the strings: "H0" (clear), "H1", "H2", "H3" or "H4" (much scattering).
+    time_shift, max_mean_time_residual, charge_fraction
         "TFirst" sets the time of a seed so that no first pulse comes before direct light, but for those more than
-        max_mean_time_residual ns below the mean; "TMean" so that the mean residual is 0; "TNone" keeps it.
+        max_mean_time_residual ns below the mean (NaN: for all); "TMean" so that the mean residual is 0;
+        "TChargeFraction" so that this share of the charge comes after direct light, "TDirectChargeFraction" the same
+        for the first pulse of each sensor; "TNone" keeps it.
+    add_alternatives
+        Fit from the seed turned to other directions too, its time set as by "TFirst": to the "Reverse", to the other
+        corners of a "Tetrahedron", or to the other sides of a "Cube".
+    cos_zenith_range
+        Range of the cosine of the zenith angle in which the Sobol sequence runs; with iterations, a seed outside of it
+        is not fitted itself.
     parametrization
         "Simple" varies zenith and azimuth, "HalfSphere" two lengths across the direction of the seed, from which a
         result is then less than a right angle away.
@@ -137,10 +181,10 @@ def spe_fit(
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m), time (ns), zenith, azimuth (rad), fit_status (0 OK; 20, 30: five hit sensors or fewer, or
-        no convergence; 40 no seed); logl (-ln L), rlogl (by ndof), ndof (hit sensors less 5), nmini (calls of the
-        likelihood in the best fit). Without a fit logl and rlogl are NaN; ndof and nmini are -1, as IceTray has
-        them, where none was tried. After a failure with iterations=0 the particle is the seed, moved.
+        Fields x, y, z (m), time (ns), zenith, azimuth (rad), fit_status (0 OK; 30: five hit sensors or fewer, or no
+        convergence; 40 no seed, or with iterations five hit sensors or fewer, as IceTray has it); logl (-ln L), rlogl
+        (by ndof), ndof (hit sensors less 5), nmini (calls of the likelihood in the best fit). Without a fit logl and
+        rlogl are NaN, ndof and nmini -1, and the particle is the seed, moved, or NaN with iterations.
 
     References
     ----------
@@ -157,9 +201,17 @@ def spe_fit(
     if iterations < 0 or max_calls < 1:
         msg = f"iterations must be 0 or more and max_calls 1 or more, found {iterations} and {max_calls}"
         raise ValueError(msg)
+    low, high = cos_zenith_range
+    if not -1.0 <= low < high <= 1.0:
+        msg = f"`cos_zenith_range` must be (least, most) within -1 and 1, found {cos_zenith_range}"
+        raise ValueError(msg)
     settings = {
-        **likelihood(form, jitter, noise, timing_error, energy, gradient=minimizer == "BFGS"),
-        **moved(time_shift, max_mean_time_residual),
+        **likelihood(
+            form, jitter, noise, timing_error, energy, ice_model=ice_model, gradient=minimizer == "BFGS"
+        ),
+        **moved(time_shift, max_mean_time_residual, charge_fraction),
+        "alternatives": choice("add_alternatives", add_alternatives, ALTERNATIVES),
+        "cos_zenith_range": (float(low), float(high)),
         "iterations": int(iterations),
         "tolerance": float(tolerance),
         "max_calls": int(max_calls),
@@ -181,12 +233,16 @@ def spe_fit(
 
 
 def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
-    """Return for each event the fit of least logl, the first one if none has any."""
+    """Return for each event the fit of least logl; if none has any the first one that had a seed, or the first."""
 
     def choose(series: Sequence[pl.Series]) -> pl.Series:
         best = series[0].struct.unnest()
         for other in (s.struct.unnest() for s in series[1:]):
-            keep = ~((other["logl"] < best["logl"]) | (other["logl"].is_not_nan() & best["logl"].is_nan()))
+            found, better = best["logl"].is_not_nan(), other["logl"] < best["logl"]
+            first_good = (best["fit_status"] == kernels.MISSING_SEED) & (
+                other["fit_status"] != kernels.MISSING_SEED
+            )
+            keep = ~((found & better) | (~found & (other["logl"].is_not_nan() | first_good)))
             keep = keep.fill_null(value=True)
             best = best.select(best[name].zip_with(keep, other[name]) for name in best.columns)
         return best.to_struct(series[0].name)
@@ -228,11 +284,14 @@ def track_likelihood(
     noise: float = 1e-8,
     timing_error: float = 0.0,
     energy: float = 1000.0,
+    ice_model: str = "H2",
+    n_free_parameters: int = 5,
 ) -> pl.Expr:
     """Return -ln L of a given track: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`.
 
-    Fields: logl, rlogl, ndof, as `spe_fit` has them; rlogl is NaN without degrees of freedom, and logl too where the
-    track is missing. `jitter` is 15 ns unless given, 4 ns with the MPE forms.
+    Fields: logl, rlogl, ndof (hit sensors less `n_free_parameters`), as `spe_fit` has them; rlogl is NaN without
+    degrees of freedom, and logl too where the track is missing. `jitter` is 15 ns unless given, 4 ns with the MPE
+    forms; the others are as in `spe_fit`.
 
     Examples
     --------
@@ -244,7 +303,11 @@ def track_likelihood(
     """
     columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
     return _LIKELIHOOD(
-        pulses, **columns, **likelihood(form, jitter, noise, timing_error, energy), table=frozen(EXACT)
+        pulses,
+        **columns,
+        **likelihood(form, jitter, noise, timing_error, energy, ice_model=ice_model),
+        n_free_parameters=int(n_free_parameters),
+        table=frozen(EXACT),
     )
 
 
@@ -255,6 +318,7 @@ def likelihood(
     timing_error: float = 0.0,
     energy: float = 1000.0,
     *,
+    ice_model: str = "H2",
     gradient: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of a kernel that say which likelihood of a track it takes."""
@@ -266,7 +330,12 @@ def likelihood(
         msg = f"BFGS needs a gradient, which {form!r} {how}has not"
         raise ValueError(msg)
     blur = response(form, jitter, timing_error, energy)
-    return {"form": kind, "response": blur, "noise": float(noise), "ice": H2}
+    return {
+        "form": kind,
+        "response": blur,
+        "noise": float(noise),
+        "ice": choice("ice_model", ice_model, ICE_MODELS),
+    }
 
 
 def response(form: str, jitter: float, timing_error: float, energy: float) -> tuple[float, float, float]:
@@ -283,10 +352,15 @@ def response(form: str, jitter: float, timing_error: float, energy: float) -> tu
     return float(jitter), max(float(timing_error), 0.0), float(energy)
 
 
-def moved(time_shift: str, max_mean_time_residual: float) -> dict[str, Any]:
-    """Return the arguments of a kernel that say how a seed is moved in time."""
+def moved(
+    time_shift: str, max_mean_time_residual: float, charge_fraction: float = 0.9
+) -> dict[str, tuple[int, float, float]]:
+    """Return the argument of a kernel that says how a seed is moved in time."""
     shift = choice("time_shift", time_shift, TIME_SHIFTS)
-    return {"shift": shift, "max_mean_residual": float(max_mean_time_residual)}
+    if not 0.0 <= charge_fraction <= 1.0:
+        msg = f"`charge_fraction` must be from 0 to 1, found {charge_fraction}"
+        raise ValueError(msg)
+    return {"moves": (shift, float(max_mean_time_residual), float(charge_fraction))}
 
 
 def choice(argument: str, name: str, choices: Mapping[str, T]) -> T:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from icecol.reco.kernels.pandel import H2, convoluted, fast_integral, integral, timing
+from icecol.reco.kernels.pandel import ICE_MODELS, convoluted, fast_integral, integral, timing
 from icecol.reco.kernels.pandel_table import EXACT
 
 C_GROUP = 0.2997924 / 1.35634
@@ -20,10 +20,10 @@ def flight(zenith, azimuth):
 
 
 def hit_doms(event, sensors):
-    """Return omkey -> [(time, charge), ...] of the sensors of a geometry, in the order of omkey."""
+    """Return omkey -> [(time, charge), ...] of good pulses of the sensors of a geometry, in the order of omkey."""
     doms = {}
     for t, q, key in sorted(event, key=lambda p: p[2]):
-        if key in sensors:
+        if key in sensors and math.isfinite(t) and q > 0:
             doms.setdefault(key, []).append((t, q))
     return doms
 
@@ -68,20 +68,20 @@ def of_dom(form, pulses, t0, xi, rho, jitter, timing_error, mean):
     return n * p(t) * (1 - cdf(t)) ** (n - 1)
 
 
-def muon_photons(d, cos, energy):
+def muon_photons(d, cos, energy, scattering, decay):
     """Return the photo-electrons of a muon, from the chance that an AMANDA sensor sees none."""
     scale = 0.7886 - 0.1851 * math.tanh(0.5967 * math.log(energy / 1409))
     way = scale * d * 1.51676
-    chance = math.exp(-way / 98 - way / 33.29 * math.log(1 + 556.7 * C_GROUP / 98))
+    chance = math.exp(-way / 98 - way / scattering * math.log(1 + decay * C_GROUP / 98))
     size = (1.978 + 0.2314e-3 * energy) * min(energy / 100, 1)
     size *= 1 + 1.1932 * max(energy, 100) ** -0.20084 * cos
     none = (1 - chance) ** size
     return 40.0 if none < math.exp(-40) else max(-math.log(none), 0.0)
 
 
-def track_logl(event, sensors, track, form, jitter, *, timing_error=0.0, energy=1000.0):
+def track_logl(event, sensors, track, form, jitter, *, timing_error=0.0, energy=1000.0, ice_model="H2"):
     """Return -ln L and degrees of freedom: where the light leaves the track and how far it goes."""
-    rho, scattering, p1, *p0 = H2
+    rho, scattering, p1, *p0, decay = ICE_MODELS[ice_model]
     n_phase, n_group, c, sin = 1.3195, 1.35634, 0.2997924, 0.65241392973
     e = flight(track["zenith"], track["azimuth"])
     logl, doms = 0.0, hit_doms(event, sensors)
@@ -93,7 +93,7 @@ def track_logl(event, sensors, track, form, jitter, *, timing_error=0.0, energy=
         cos = ray[2] / (d / sin)
         xi = (p1 * d + p0[0] + p0[1] * cos + p0[2] * cos**2) / scattering
         t0 = track["time"] + (along + d * (n_phase * n_group - 1) / (sin * n_phase)) / c
-        mean = muon_photons(d, cos, energy)
+        mean = muon_photons(d, cos, energy, scattering, decay)
         logl -= math.log(1e-8 + of_dom(form, pulses, t0, xi, rho, jitter, timing_error, mean))
     return logl, len(doms) - 5
 
@@ -102,7 +102,7 @@ def patched_pandel(t, r, sigma):
     """Return the density of which value and slope join at 0 and sqrt(2 pi) sigma, by solving for the cubic."""
     from scipy import special
 
-    rho, xi, join = 1 / 450 + 0.299792458 / 1.31 / 98, r / 47, math.sqrt(2 * math.pi) * sigma
+    rho, xi, join = 1 / 450 + 0.299792458 / 1.35634 / 98, r / 47, math.sqrt(2 * math.pi) * sigma
 
     def pandel(t):
         return math.exp(xi * math.log(rho) + (xi - 1) * math.log(t) - rho * t - special.gammaln(xi))
@@ -126,7 +126,7 @@ def cascade_logl(event, sensors, vertex, form, jitter, *, timing_error=0.0, ener
     for key, pulses in doms.items():
         r = math.dist([sensors[key][a] for a in "xyz"], [vertex[a] for a in "xyz"])
         if form == "UPandel":
-            t = pulses[0][0] - vertex["time"] - r / (0.299792458 / 1.31)
+            t = pulses[0][0] - vertex["time"] - r / (0.299792458 / 1.35634)
             logl -= math.log(max(patched_pandel(t, r, jitter), 1e-10) if r <= 500 else 1e-10)
             continue
         mean = energy * 1.4 / (r + 0.1) * math.exp(-(r + 0.1) / 29)

@@ -66,8 +66,6 @@ def lit(rng, cascade=CASCADE):
 )
 def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error, energy):
     pytest.importorskip("scipy")
-    if form == "SPEqAll":
-        events = [e and [(t, abs(q), k) for t, q, k in e] for e in events]
     timing_error = timing_error if form in {"MPE", "MPEPlain"} else 0.0
     table = frame(events, CASCADE | {"energy": energy})
     found = table.select(
@@ -83,6 +81,18 @@ def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error,
         assert row["ndof"] == ndof
         assert row["logl"] == pytest.approx(logl, rel=1e-9, abs=1e-9)
         assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("directional", [False, True])
+def test_too_few_sensors_for_the_setting_are_no_fit(directional):
+    event = sorted(lit(np.random.default_rng(3)), key=lambda p: p[2])[:12]
+    fits = [
+        reco.cascade_fit(PULSES, "C", directional=directional, min_hits=n).struct.unnest() for n in (12, 13)
+    ]
+    enough, few = (frame([event]).select(fit).to_dicts()[0] for fit in fits)
+    assert (enough["fit_status"], few["fit_status"], few["ndof"], few["nmini"]) == (0, 20, -1, -1)
+    assert math.isnan(few["rlogl"])
+    assert {m: few[m] for m in MEMBERS} == {m: CASCADE[m] for m in MEMBERS}
 
 
 @given(st.floats(0.5, 499), st.floats(-100, 3000))

@@ -16,10 +16,10 @@ from naive_likelihood import track_logl
 from icecol import reco, scan_i3, sim
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
-from icecol.reco.kernels.direction import towards
-from icecol.reco.kernels.half_sphere_track_fit import across
+from icecol.reco.kernels.direction import across, folded, towards
 from icecol.reco.kernels.pandel import H2
 from icecol.reco.kernels.pandel_table import pandel_table
+from icecol.reco.kernels.track_fit import offset
 from icecol.reco.kernels.track_likelihood import (
     MPE,
     SLOW,
@@ -30,8 +30,9 @@ from icecol.reco.kernels.track_likelihood import (
     hits,
     track_likelihood,
 )
+from icecol.reco.kernels.track_seed import directions
 from icecol.reco.kernels.track_slope import blocks_of, track_slope
-from icecol.reco.likelihood_fits import FitSettings
+from icecol.reco.likelihood_fits import ALTERNATIVES, FitSettings
 from icecol.reco.testing import check_feature
 
 FILES = {
@@ -271,12 +272,12 @@ FORM = st.sampled_from(["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain", "MPEAl
     st.sampled_from([0.0, 3.0]),
     st.sampled_from([30.0, 1000.0, 1e5]),
     st.sampled_from([None, 0.0]),
+    st.sampled_from(["H0", "H1", "H2", "H3", "H4"]),
 )
-def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy, jitter):
-    if form == "SPEqAll":
-        events = [e and [(t, abs(q), k) for t, q, k in e] for e in events]
+def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy, jitter, ice_model):
     usual = 4.0 if "MPE" in form else 15.0
     options = {"energy": energy, "timing_error": timing_error if form in {"MPE", "MPEPlain"} else 0.0}
+    options |= {"ice_model": ice_model}
     likelihood = reco.track_likelihood(PULSES, "T", form=form, jitter=jitter, **options)
     found = frame(events).select(likelihood.struct.unnest())
     for row, event in zip(found.to_dicts(), events, strict=True):
@@ -331,6 +332,143 @@ def test_of_several_seeds_the_best_fit_is_kept():
         reco.spe_fit(PULSES, [])
 
 
+def test_of_several_seeds_that_lead_nowhere_the_first_good_one_is_told():
+    bad = {f"V.{m}": v for m, v in TRACK.items()} | {"V.fit_status": 20}
+    rows = frame([[(9900.0, 1.0, KEYS[0])]]).with_columns(pl.lit(v).alias(c) for c, v in bad.items())
+    fits = {"One": reco.spe_fit(PULSES, "T"), "Two": reco.spe_fit(PULSES, ["V", "T"])}
+    row = reco.with_features(rows, **fits).collect().to_dicts()[0]
+    assert row["Two.fit_status"] == 30
+    assert {row[f"Two.{m}"] == row[f"One.{m}"] for m in PARTICLE} == {True}
+
+
+def residuals(event, track):
+    """Return charge and time residual of each pulse of an event, by sensor."""
+    e, late = np.array(towards(track["zenith"], track["azimuth"])), {}
+    for t, q, key in event:
+        r = np.array([SENSORS[key][a] - track[a] for a in "xyz"])
+        along = float(e @ r)
+        slow = (1.3195 * 1.35634 - 1) / math.sqrt(1.3195**2 - 1)
+        straight = along + math.sqrt(max(r @ r - along**2, 0)) * slow
+        late.setdefault(key, []).append((t - track["time"] - straight / 0.299792458, q))
+    return late
+
+
+@pytest.mark.parametrize("form", ["SPE1st", "SPEAll"])
+@pytest.mark.parametrize(
+    ("shift", "limit"),
+    [
+        ("TNone", 1000.0), ("TMean", 1000.0), ("TFirst", 1000.0), ("TFirst", 100.0), ("TFirst", math.nan),
+        ("TChargeFraction", 0.0), ("TDirectChargeFraction", 0.0),
+    ],
+)  # fmt: skip
+def test_a_seed_is_moved_in_time_as_its_shift_says(shift, limit, form):
+    """Without a fit (no call) the particle is the seed, moved: its residuals tell how."""
+    rng = np.random.default_rng(7)
+    event = sorted(
+        ((9700.0 + 40 * i + float(t), float(q), key) for i, key in enumerate(KEYS)
+         for t, q in zip(np.sort(rng.exponential(300, 3)), rng.uniform(0.2, 3, 3), strict=True)),
+        key=lambda pulse: pulse[2],
+    )  # fmt: skip
+    event[0] = (event[0][0] - 900.0, *event[0][1:])
+    fit = reco.spe_fit(
+        PULSES,
+        "T",
+        form=form,
+        time_shift=shift,
+        max_mean_time_residual=limit,
+        charge_fraction=0.7,
+        max_calls=1,
+    )
+    found = frame([event]).select(fit.struct.unnest()).to_dicts()[0]
+    assert (found["fit_status"], found["ndof"], found["nmini"]) == (30, -1, -1)
+    late = residuals(event, found)
+    first = np.array([pulses[0] for pulses in late.values()])
+    if shift == "TNone":
+        e = np.array(towards(TRACK["zenith"], TRACK["azimuth"]))
+        moved = e @ [found[a] - TRACK[a] for a in "xyz"]
+        assert found["time"] == pytest.approx(TRACK["time"] + moved / 0.299792458, abs=1e-6)
+    elif shift == "TMean":
+        assert first[:, 0].mean() == pytest.approx(0.0, abs=1e-6)
+    elif shift == "TFirst":
+        mean = first[:, 0].mean()
+        within = [r for r in first[:, 0] if math.isnan(limit) or r >= mean - limit]
+        assert min(within) == pytest.approx(0.0, abs=1e-6)
+        assert (min(first[:, 0]) < -1.0) == (limit == 100.0)
+    else:
+        every = shift == "TChargeFraction"
+        chosen = sorted(p for pulses in late.values() for p in (pulses if every else pulses[:1]))
+        total, early = sum(q for _, q in chosen), 0.0
+        at = next(r for r, q in chosen if (early := early + q) >= (1 - 0.7) * total)
+        assert at == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_seed_is_turned_to_its_alternatives():
+    for name, n, apart in (("None", 1, []), ("Reverse", 2, [-1]), ("Tetrahedron", 4, [-1 / 3] * 3),
+                           ("Cube", 6, [-1, 0, 0, 0, 0])):  # fmt: skip
+        there = directions(1.1, 4.0, ALTERNATIVES[name])
+        e = np.array([towards(*row) for row in there])
+        assert there[0].tolist() == [1.1, 4.0]
+        assert len(there) == n
+        assert e[1:] @ e[0] == pytest.approx(apart, abs=1e-12)
+        for i in range(1, n):  # none of them twice
+            assert (np.delete(e, i, 0) @ e[i]).max() < 0.01
+
+
+def test_other_directions_lead_no_worse_and_a_seed_upside_down_back():
+    geometry = Pulses("SRTInIcePulses", NOMINAL)
+    rows = sim.events(60, seed=2).to_polars()
+    lines = reco.with_features(rows, LineFit=reco.improved_linefit(geometry)).collect()
+    turned = {f"Up.{m}": pl.col(f"LineFit.{m}") for m in (*PARTICLE, "fit_status")}
+    turned |= {
+        "Up.zenith": math.pi - pl.col("LineFit.zenith"),
+        "Up.azimuth": pl.col("LineFit.azimuth") + math.pi,
+    }
+    fits = {"A": reco.spe_fit(geometry)} | {
+        name: reco.spe_fit(geometry, "Up", add_alternatives=name) for name in ("None", "Reverse", "Cube")
+    }
+    found = reco.with_features(lines.with_columns(**turned), **fits).collect()
+    found = found.filter(pl.col("A.fit_status") == 0)
+    for more, less in (("Reverse", "None"), ("Cube", "None")):
+        assert (found[f"{more}.logl"] <= found[f"{less}.logl"]).all()
+    assert (found["Reverse.logl"] <= found["A.logl"] + 1e-3).mean() > 0.8
+    assert (found["Cube.logl"] < found["None.logl"] - 1.0).mean() > 0.3
+
+
+def test_further_directions_start_where_the_first_fit_ended_even_beyond_a_pole():
+    """The points of the sequence are added to the direction of the first fit, whichever angles it is told in."""
+    e = towards(1.1, 4.0)
+    for zenith, azimuth in ((1.1, 4.0), (2 * math.pi - 1.1, 4.0 - math.pi), (-1.1, 4.0 + math.pi)):
+        assert folded(zenith, azimuth) == pytest.approx((1.1, 4.0))
+        assert towards(*offset(folded(zenith, azimuth), 0.0, 0.0, (-1.0, 1.0))) == pytest.approx(e)
+
+
+@given(st.floats(0, math.pi), st.floats(0, 6.28), st.floats(0, 0.999), st.floats(0, 0.999))
+def test_further_directions_stay_in_their_range(zenith, azimuth, a, b):
+    new = offset((zenith, azimuth), a, b, (-0.5, 0.25))
+    assert -0.5 - 1e-12 <= math.cos(new[0]) <= 0.25 + 1e-12
+    assert 0 <= new[1] <= 2 * math.pi
+
+
+def test_with_further_directions_a_failure_has_no_track():
+    few, none = [(9900.0, 1.0, KEYS[0])], [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
+    fit = reco.spe_fit(PULSES, "T", iterations=2, max_calls=1)
+    for row, status in zip(frame([few, none]).select(fit.struct.unnest()).to_dicts(), (40, 30), strict=True):
+        assert (row["fit_status"], row["ndof"], row["nmini"]) == (status, -1, -1)
+        assert all(math.isnan(row[m]) for m in (*PARTICLE, "logl", "rlogl"))
+
+
+def test_a_seed_outside_of_the_range_of_directions_is_not_fitted_itself():
+    event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
+    fits = {
+        "Inside": reco.spe_fit(PULSES, "T", iterations=1, cos_zenith_range=(0.0, 1.0), max_calls=400),
+        "Outside": reco.spe_fit(PULSES, "T", iterations=1, cos_zenith_range=(-1.0, 0.0), max_calls=400),
+    }
+    row = reco.with_features(frame([event]), **fits).collect().to_dicts()[0]
+    assert row["Inside.logl"] != row["Outside.logl"]
+    alone = frame([event]).select(reco.spe_fit(PULSES, "T", max_calls=400).struct.field("logl")).item()
+    assert row["Inside.logl"] <= alone
+
+
 SPE = reco.spe_fit(PULSES, "T", max_calls=300)
 
 
@@ -351,7 +489,7 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(event
             if event is None:
                 assert row[f"{name}.fit_status"] is None
             elif row[f"At{name}.ndof"] <= 0:
-                assert row[f"{name}.fit_status"] == (20 if name == "C" else 30)
+                assert row[f"{name}.fit_status"] == (40 if name == "C" else 30)
                 assert (row[f"{name}.ndof"], row[f"{name}.nmini"]) == (-1, -1)
             elif row[f"{name}.fit_status"] == 0:
                 assert row[f"{name}.logl"] == pytest.approx(row[f"At{name}.logl"], rel=1e-6)
@@ -525,6 +663,13 @@ def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
             lambda: reco.spe_fit(PULSES, parametrization="HalfSphere", minimizer="BFGS"),
             r"BFGS knows no `parametrization` 'HalfSphere'",
         ),
+        (
+            lambda: reco.spe_fit(PULSES, ice_model="H5"),
+            r"`ice_model` must be one of H0, H1, H2, H3, H4, found",
+        ),
+        (lambda: reco.spe_fit(PULSES, add_alternatives="Cubic"), r"must be one of None, Reverse, .*, found"),
+        (lambda: reco.spe_fit(PULSES, cos_zenith_range=(0.5, 0.5)), r"`cos_zenith_range` must be .*, found"),
+        (lambda: reco.spe_fit(PULSES, charge_fraction=1.5), r"`charge_fraction` must be from 0 to 1, found"),
         (lambda: reco.spe_fit(PULSES, parametrization="Sphere"), r"must be one of Simple, HalfSphere, found"),
     ],
 )

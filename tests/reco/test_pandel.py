@@ -22,7 +22,7 @@ from icecol.reco.kernels.pandel import (
 )
 from icecol.reco.kernels.pandel_table import EXACT, LEAST_XI, MOST_XI, pandel_table
 
-RHO, SCATTERING, P1, A0, A1, A2 = H2
+RHO, SCATTERING, P1, A0, A1, A2, _ = H2
 XI = st.floats(0.02, 12)
 
 

@@ -8,38 +8,14 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, OK
+from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_fit import MISSING_SEED
 from icecol.reco.kernels.track_likelihood import hits
-from icecol.reco.kernels.track_seed import T_MEAN, T_NONE
-from icecol.units import c_ice
+from icecol.reco.kernels.track_seed import cascade_residuals, seen, time_shift
 
 _STEPS = (20.0, 20.0, 20.0, 20.0)
 LIMIT = 1000.0
-
-
-@njit(nogil=True, error_model="numpy")
-def shifted(place, times, offsets, vertex, time, shift, max_mean_residual):
-    """Return the time for which the mean, or the smallest, residual of the first pulses at light speed is 0.
-
-    The smallest is taken over residuals of at least the mean less max_mean_residual (ns).
-    """
-    n = place.shape[1]
-    if shift == T_NONE or n == 0:
-        return time
-    late, mean = np.empty(n), 0.0
-    for i in range(n):
-        rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
-        late[i] = times[offsets[i]] - time - math.sqrt(rx * rx + ry * ry + rz * rz) / c_ice
-        mean += late[i] / n
-    if shift == T_MEAN:
-        return time + mean
-    first = math.inf
-    for r in late:
-        if mean - max_mean_residual <= r < first:
-            first = r
-    return time + first
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
@@ -57,7 +33,7 @@ _simplex = minimiser(_objective)
 def cascade_fit(
     time, charge, omkey, x, y, z,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,
-    form, response, noise, shift, max_mean_residual, tolerance, max_calls, table,
+    form, response, noise, moves, min_hits, tolerance, max_calls, table,
 ):  # fmt: skip
     """Fit vertex and time of a cascade to the pulses of one event, sorted by omkey.
 
@@ -65,25 +41,28 @@ def cascade_fit(
     ndof, nmini: -ln L at the minimum, the same by ndof, hit sensors less 4, and how often the likelihood was computed.
     """
     nan = math.nan
-    if seed_status != OK or math.isnan(seed_x + seed_y + seed_z + seed_time):
+    if seed_status != OK or not math.isfinite(seed_x + seed_y + seed_z + seed_time):
         return nan, nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
     event = hits(time, charge, omkey, x, y, z, form)
-    t = shifted(event[0], event[2], event[1], (seed_x, seed_y, seed_z), seed_time, shift, max_mean_residual)
-    status = float(FAILED_TO_CONVERGE)
+    pulses = seen(time, charge, omkey, x, y, z, moves[0])
+    late = cascade_residuals(pulses, (seed_x, seed_y, seed_z), seed_time)
+    t = seed_time + time_shift(late, pulses[2], moves)
     ndof = event[0].shape[1] - 4.0
-    if ndof <= 0.0:
-        return (
-            seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
-        )  # fmt: skip
     high = np.array([0.0, LIMIT, LIMIT, LIMIT])
     energy = seed_energy if math.isfinite(seed_energy) else response[2]
     data = (event, form, energy, response, noise, table)
-    p, logl, calls, converged = _simplex(
-        data, np.array([t, seed_x, seed_y, seed_z]), np.array(_STEPS), -high, high, tolerance, max_calls
-    )
-    nmini = calls + 1.0
+    p, logl, nmini, converged = np.empty(4), nan, -1.0, False
+    if ndof > 0.0 and event[0].shape[1] >= min_hits:
+        p, logl, calls, converged = _simplex(
+            data, np.array([t, seed_x, seed_y, seed_z]), np.array(_STEPS), -high, high, tolerance, max_calls
+        )
+        nmini = calls + 1.0
     if not converged:
-        return p[1], p[2], p[3], p[0], seed_zenith, seed_azimuth, seed_energy, status, nan, nan, ndof, nmini
+        few = event[0].shape[1] < min_hits
+        status = float(INSUFFICIENT_HITS if few else FAILED_TO_CONVERGE)
+        return (
+            seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
+        )  # fmt: skip
     if table.shape[0] > 0:
         logl = _objective(p, (event, form, energy, response, noise, table[:0]))
         nmini += 1.0

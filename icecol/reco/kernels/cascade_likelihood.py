@@ -1,7 +1,7 @@
 """Likelihood of a cascade: light from one point, that comes earliest by the straight way and is scattered on it.
 
 The time of light at a sensor r m from the vertex is Pandel's with xi = r / 47 m, decay time 450 ns and absorption
-length 98 m: IceTray's ipdf (PointCascade), and cscd-llh (UPandel), whose light is faster.
+length 98 m: IceTray's ipdf (PointCascade), and cscd-llh (UPandel), whose speed of light is not rounded.
 
 How much light there is comes from the AMANDA parametrisation that ipdf keeps (Taboada's, of DirectionalCascade): at the
 angle of cosine c to the axis the mean number of photo-electrons is
@@ -29,6 +29,7 @@ from icecol.reco.kernels.track_likelihood import (
     of_poisson,
     of_sensor,
 )
+from icecol.units import c_ice
 
 U_PANDEL = 7
 """Form, beside those of `track_likelihood`: the patched Pandel function of the first pulse."""
@@ -37,8 +38,7 @@ C_GROUP = C / N_GROUP
 SCATTERING, _DECAY, _ABSORPTION = 47.0, 450.0, 98.0
 RHO = 1.0 / _DECAY + C_GROUP / _ABSORPTION
 
-_C_PATCHED = 0.299792458 / 1.31
-_RHO_PATCHED = 1.0 / _DECAY + _C_PATCHED / _ABSORPTION
+_RHO_PATCHED = 1.0 / _DECAY + c_ice / _ABSORPTION
 _LEAST, _FARTHEST = 1e-10, 500.0
 
 _POINT_YIELD, _POINT_ATTENUATION, _NEAREST = 1.4, 29.0, 0.1
@@ -58,7 +58,7 @@ def cascade_likelihood(hits, form, vertex, time, energy, response, noise, table)
         rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
         r = math.sqrt(rx * rx + ry * ry + rz * rz)
         if form == U_PANDEL:
-            total -= math.log(patched(times[offsets[i]] - time - r / _C_PATCHED, r, response[0]))
+            total -= math.log(patched(times[offsets[i]] - time - r / c_ice, r, response[0]))
             continue
         xi, t0 = r / SCATTERING, time + r / C_GROUP
         if form == PSA:

@@ -7,21 +7,25 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.cascade_fit import LIMIT, shifted
+from icecol.reco.kernels.cascade_fit import LIMIT
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood, light_likelihood
+from icecol.reco.kernels.direction import folded
 from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, OK
+from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.simplex import minimiser
-from icecol.reco.kernels.track_fit import MISSING_SEED, folded, sobol
-from icecol.reco.kernels.track_likelihood import hits
+from icecol.reco.kernels.track_fit import MISSING_SEED, offset, sobol
+from icecol.reco.kernels.track_likelihood import hits, usable
+from icecol.reco.kernels.track_seed import cascade_residuals, seen, time_shift
 
 _STEPS = (20.0, 20.0, 20.0, 20.0, 0.3, 0.3, 0.3)
 _GAIN = 0.01
 
 
 @njit(nogil=True, error_model="numpy")
-def charges_of(charge, omkey, bad):
+def charges_of(time, charge, omkey, bad):
     """Return the charge of each hit sensor, NaN for one that is known to be bad."""
+    good = usable(time, charge)
+    charge, omkey, bad = charge[good], omkey[good], bad[good]
     first = first_pulses(omkey)
     charges = np.zeros(first.size - 1)
     for i in range(charges.size):
@@ -73,7 +77,7 @@ def _minimum(data, start, tolerance, max_calls):
 def directional_cascade_fit(
     time, charge, omkey, x, y, z, bad,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,
-    form, response, noise, shift, max_mean_residual, tolerance, max_calls, table,
+    form, response, noise, moves, min_hits, tolerance, max_calls, table,
     sensors, light, by_charge, iterations,
 ):  # fmt: skip
     """Fit vertex, time, direction and energy of a cascade to the pulses of one event, sorted by omkey.
@@ -84,36 +88,34 @@ def directional_cascade_fit(
     nan = math.nan
     if (
         seed_status != OK
-        or math.isnan(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth)
+        or not math.isfinite(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth)
         or not 0.0 < seed_energy < math.inf
     ):
         return nan, nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
     event = hits(time, charge, omkey, x, y, z, form)
-    t = shifted(event[0], event[2], event[1], (seed_x, seed_y, seed_z), seed_time, shift, max_mean_residual)
-    status = float(FAILED_TO_CONVERGE)
+    pulses = seen(time, charge, omkey, x, y, z, moves[0])
+    late = cascade_residuals(pulses, (seed_x, seed_y, seed_z), seed_time)
+    t = seed_time + time_shift(late, pulses[2], moves)
     ndof = event[0].shape[1] - 7.0
-    if ndof <= 0.0:
+    charges = charges_of(time, charge, omkey, bad)
+    data = (event, charges, sensors, form, response, noise, light, by_charge, table)
+    best = np.array([t, seed_x, seed_y, seed_z, seed_zenith, seed_azimuth, math.log10(seed_energy)])
+    start, logl, nmini = best.copy(), math.inf, 0.0
+    for j in range(iterations + 1 if ndof > 0.0 and event[0].shape[1] >= min_hits else 0):
+        if j > 0:
+            a, b = sobol(j - 1)
+            start[4], start[5] = offset((seed_zenith, seed_azimuth), a, b, (-1.0, 1.0))
+        p, value, calls, converged = _minimum(data, start, tolerance, max_calls)
+        if converged and value < logl:
+            best, logl, nmini = p, value, calls + 1.0
+    if not logl < math.inf:
+        few = event[0].shape[1] < min_hits
+        status = float(INSUFFICIENT_HITS if few else FAILED_TO_CONVERGE)
         return (
             seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
         )  # fmt: skip
-    charges = charges_of(charge, omkey, bad)
-    data = (event, charges, sensors, form, response, noise, light, by_charge, table)
-    best = np.array([t, seed_x, seed_y, seed_z, seed_zenith, seed_azimuth, math.log10(seed_energy)])
-    start, logl, nmini, found = best.copy(), math.inf, 0.0, False
-    for j in range(iterations + 1):
-        if j > 0:
-            a, b = sobol(j - 1)
-            start[4] = math.acos(2.0 * ((0.5 * (math.cos(seed_zenith) + 1.0) + a) % 1.0) - 1.0)
-            start[5] = 2.0 * math.pi * ((seed_azimuth / (2.0 * math.pi) + b) % 1.0)
-        p, value, calls, converged = _minimum(data, start, tolerance, max_calls)
-        if j == 0:
-            best, nmini = p, calls + 1.0
-        if converged and value < logl:
-            best, logl, nmini, found = p, value, calls + 1.0, True
     zenith, azimuth = folded(best[4], best[5])
     energy = 10.0 ** best[6]
-    if not found:
-        return best[1], best[2], best[3], best[0], zenith, azimuth, energy, status, nan, nan, ndof, nmini
     if table.shape[0] > 0:
         logl = _objective(best, (event, charges, sensors, form, response, noise, light, by_charge, table[:0]))
         nmini += 1.0

@@ -6,30 +6,15 @@ Near the zenith two angles are no good coordinates; these are.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import direction, towards
+from icecol.reco.kernels.direction import across, direction, towards
 from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_fit import fitter
 from icecol.reco.kernels.track_likelihood import track_likelihood
 
 _STEPS = (0.3, 0.3, 30.0, 30.0, 30.0)
-
-
-@njit(nogil=True, error_model="numpy")
-def across(e):
-    """Return two unit vectors at right angles to one and to each other, as IceTray's I3Calculator takes them."""
-    least = 1 if abs(e[1]) < abs(e[0]) else 0
-    if abs(e[2]) < abs(e[least]):
-        least = 2
-    px, py, pz = e[least], e[(least + 1) % 3], e[(least + 2) % 3]
-    size = math.sqrt(py * py + pz * pz)
-    one, two = (0.0, pz / size, -py / size), (-size, px * py / size, px * pz / size)
-    i, j, k = (3 - least) % 3, (4 - least) % 3, (5 - least) % 3
-    return (one[i], one[j], one[k]), (two[i], two[j], two[k])
 
 
 @njit(nogil=True, error_model="numpy")

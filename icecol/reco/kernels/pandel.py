@@ -17,9 +17,24 @@ from numba import njit
 from icecol.reco.kernels.pandel_table import LEAST_ETA, LEAST_XI, MOST_ETA, MOST_XI, tabulated
 from icecol.reco.kernels.special import digamma, gamma_p, gamma_q, kummer, tricomi
 
-H2 = (1.0 / 556.7 + 0.2997924 / 1.35634 / 98.0, 33.29, 0.8395, 3.094, -3.946, 4.636)
-"""IceTray's ice model H2: rho (1/ns: decay time 556.7 ns, absorption length 98 m), scattering length (m), and P1,
-P0[0], P0[1], P0[2] of the effective distance of a sensor from a track."""
+ABSORPTION = 98.0
+"""Absorption length (m) of every ice model."""
+
+
+def _ice(decay: float, scattering: float, p1: float, *p0: float) -> tuple[float, ...]:
+    return (1.0 / decay + 0.2997924 / 1.35634 / ABSORPTION, scattering, p1, *p0, decay)
+
+
+ICE_MODELS = {
+    "H0": _ice(596.0, 36.93, 0.9045, 4.249, -6.629, 5.430),
+    "H1": _ice(578.0, 35.04, 0.8682, 3.615, -5.081, 5.015),
+    "H2": _ice(556.7, 33.29, 0.8395, 3.094, -3.946, 4.636),
+    "H3": _ice(542.2, 31.72, 0.8106, 2.683, -3.090, 4.436),
+    "H4": _ice(526.3, 29.94, 0.7790, 2.139, -0.9614, 4.020),
+}
+"""IceTray's models of the ice in the holes, for light of tracks: rho (1/ns, from the decay time and the absorption
+length), scattering length (m), P1, P0[0], P0[1], P0[2] of the effective distance of a sensor, decay time (ns)."""
+H2 = ICE_MODELS["H2"]
 SMALLEST = 1.1754943508222875e-38
 """The least value of the convoluted density (FLT_MIN), so that its logarithm exists."""
 

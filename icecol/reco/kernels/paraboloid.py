@@ -18,8 +18,9 @@ from icecol.reco.kernels.direction import direction, towards
 from icecol.reco.kernels.inverse import inverse
 from icecol.reco.kernels.linefit import GENERAL_FAILURE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.simplex import minimiser
-from icecol.reco.kernels.track_fit import MISSING_SEED, centre, tweak
+from icecol.reco.kernels.track_fit import MISSING_SEED, centre
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
+from icecol.reco.kernels.track_seed import seen, tweak
 
 NO_SEED, INCOMPLETE_GRID, FAILED_PARABOLOID_FIT, SINGULAR_CURVATURE_MATRIX = -100.0, -80.0, -50.0, -20.0
 SUCCESS, NON_POSITIVE_ERRS, NON_POSITIVE_ERR_1, NON_POSITIVE_ERR_2, TOO_SMALL_ERRS = (
@@ -142,7 +143,7 @@ def ellipse(c11, c12, c22):
 def paraboloid(
     time, charge, omkey, x, y, z,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_status, true_zenith, true_azimuth,
-    form, response, noise, ice, shift, max_mean_residual,
+    form, response, noise, ice, moves,
     vertex_step, zenith_reach, azimuth_reach, steps, points, max_missing, correct,
     tolerance, max_calls, table,
 ):  # fmt: skip
@@ -162,10 +163,9 @@ def paraboloid(
         return out
     out[28], out[29] = offset(true_zenith, true_azimuth, seed_zenith, seed_azimuth)
     event = hits(time, charge, omkey, x, y, z, form)
+    pulses = seen(time, charge, omkey, x, y, z, moves[0])
     cog = centre(charge, x, y, z)
-    vertex, t = tweak(
-        event, cog, (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth, shift, max_mean_residual
-    )
+    vertex, t = tweak(pulses, cog, (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth, moves)
     place(out, vertex, t, seed_zenith, seed_azimuth)
     n = event[0].shape[1]
     if n <= 5:
@@ -184,7 +184,7 @@ def paraboloid(
         zenith, azimuth = turned(zen[i + 1], azi[i + 1], seed_zenith, seed_azimuth)
         start, t_start = middle, t
         if correct:
-            start, t_start = tweak(event, cog, middle, t, zenith, azimuth, shift, max_mean_residual)
+            start, t_start = tweak(pulses, cog, middle, t, zenith, azimuth, moves)
         data = (event, form, t_start, zenith, azimuth, response, noise, ice, table)
         _, llh[i + 1], _, good = best_vertex(data, start, vertex_step, tolerance, max_calls)
         if not good:  # the better of the two that it began with
@@ -220,7 +220,7 @@ def paraboloid(
     out[6] = OK
     zenith, azimuth, start, t_start = out[11], out[12], vertex, t
     if correct:
-        start, t_start = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
+        start, t_start = tweak(pulses, cog, vertex, t, zenith, azimuth, moves)
     if not vertex_step > 0.0:  # nothing is fitted, and the particle stays
         data = (event, form, t, seed_zenith, seed_azimuth, response, noise, ice, table)
         _, out[7], _, _ = best_vertex(data, vertex, 0.0, tolerance, max_calls)

@@ -10,10 +10,11 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.direction import folded
+from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, OK
 from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
-from icecol.reco.kernels.track_seed import closest_to_cog, shifted_time
+from icecol.reco.kernels.track_seed import T_CHARGE_FRACTION, T_FIRST, directions, seen, tweak
 
 MISSING_SEED = 40
 """I3Particle.FitStatus, beside those of `linefit`."""
@@ -25,89 +26,74 @@ LIMIT = 2000.0
 def fitter(minimise, name):
     """Return the kernel `name`: a fit by minimise(data, start, tolerance, max_calls).
 
-    It fits a track to the pulses of one event, sorted by omkey, from a seed and `iterations` other directions, and
-    returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl, rlogl, ndof, nmini: -ln L at the
-    minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the best fit was computed.
+    It fits a track to the pulses of one event, sorted by omkey, from a seed, the seed turned to `alternatives`, and
+    `iterations` other directions each, and returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl,
+    rlogl, ndof, nmini: -ln L at the minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the
+    best fit was computed.
     Each minimiser has a kernel of its own, so that only the one in use is compiled.
     """
 
     def fit(
-        time,
-        charge,
-        omkey,
-        x,
-        y,
-        z,
-        seed_x,
-        seed_y,
-        seed_z,
-        seed_time,
-        seed_zenith,
-        seed_azimuth,
-        seed_status,
-        form,
-        response,
-        noise,
-        ice,
-        shift,
-        max_mean_residual,
-        iterations,
-        tolerance,
-        max_calls,
-        table,
-    ):
+        time, charge, omkey, x, y, z,
+        seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_status,
+        form, response, noise, ice, moves, alternatives, iterations, cos_zenith_range, tolerance, max_calls, table,
+    ):  # fmt: skip
         nan = math.nan
-        if seed_status != OK or math.isnan(seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth):
+        if seed_status != OK or not math.isfinite(
+            seed_x + seed_y + seed_z + seed_time + seed_zenith + seed_azimuth
+        ):
             return nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
         event = hits(time, charge, omkey, x, y, z, form)
-        cog = centre(charge, x, y, z)
-        vertex, t, zenith, azimuth = (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth
-        vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
         ndof = event[0].shape[1] - 5.0
-        if ndof <= 0.0:
+        if ndof <= 0.0 and iterations:
+            return nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
+        cog = centre(charge, x, y, z)
+        later = (T_FIRST, moves[1], moves[2])  # of seeds that are turned
+        firsts = seen(time, charge, omkey, x, y, z, T_FIRST)
+        pulses = seen(time, charge, omkey, x, y, z, moves[0]) if moves[0] == T_CHARGE_FRACTION else firsts
+        seed, seed_t = tweak(
+            pulses, cog, (seed_x, seed_y, seed_z), seed_time, seed_zenith, seed_azimuth, moves
+        )
+        best, best_t, logl, nmini = np.empty(5), seed_t, math.inf, 0
+        turned = directions(seed_zenith, seed_azimuth, alternatives)
+        for k in range(turned.shape[0] if ndof > 0.0 else 0):
+            vertex, t, zenith, azimuth = seed, seed_t, turned[k, 0], turned[k, 1]
+            if k > 0:
+                vertex, t = tweak(firsts, cog, vertex, t, zenith, azimuth, later)
+            first, first_t = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth]), t
+            origin = (zenith, azimuth)
+            for j in range(iterations + 1):
+                if j > 0:  # the first result, turned
+                    a, b = sobol(j - 1)
+                    vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
+                    vertex, t = tweak(firsts, cog, vertex, first_t, zenith, azimuth, later)
+                    zenith, azimuth = offset(origin, a, b, cos_zenith_range)
+                    vertex, t = tweak(firsts, cog, vertex, t, zenith, azimuth, later)
+                elif not cos_zenith_range[0] <= math.cos(zenith) <= cos_zenith_range[1]:
+                    continue
+                start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
+                data = (event, form, t, response, noise, ice, table)
+                p, y, calls, converged = minimise(data, start, tolerance, max_calls)
+                if j == 0:  # where it goes on from; a failure, too, has turned IceTray's seed
+                    origin = folded(p[3], p[4])
+                    if converged:
+                        first = p
+                if converged and y < logl:
+                    best, best_t, logl, nmini = p, t, y, calls
+        if not logl < math.inf:
+            status = float(FAILED_TO_CONVERGE)
             if iterations:
-                return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, -1.0, -1.0
-            status = float(FAILED_TO_CONVERGE)
-            return vertex[0], vertex[1], vertex[2], t, zenith, azimuth, status, nan, nan, -1.0, -1.0
-        best = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
-        best_t, logl, nmini, found = t, math.inf, 0, False
-        first, first_t = best, t
-        for j in range(iterations + 1):
-            if j > 0:  # the first result, turned
-                a, b = sobol(j - 1)
-                vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
-                vertex, t = tweak(event, cog, vertex, first_t, zenith, azimuth, shift, max_mean_residual)
-                zenith = math.acos(2.0 * ((0.5 * (math.cos(zenith) + 1.0) + a) % 1.0) - 1.0)
-                azimuth = 2.0 * math.pi * ((azimuth / (2.0 * math.pi) + b) % 1.0)
-                vertex, t = tweak(event, cog, vertex, t, zenith, azimuth, shift, max_mean_residual)
-            start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
-            data = (event, form, t, response, noise, ice, table)
-            p, y, calls, converged = minimise(data, start, tolerance, max_calls)
-            if j == 0:
-                nmini = calls
-                first = p if converged else start
-            if converged and y < logl:
-                best, best_t, logl, nmini, found = p, t, y, calls, True
-        zenith, azimuth = folded(best[3], best[4])
-        if not found:
-            status = float(FAILED_TO_CONVERGE)
-            return best[0], best[1], best[2], best_t, zenith, azimuth, status, nan, nan, ndof, float(nmini)
+                return nan, nan, nan, nan, nan, nan, status, nan, nan, -1.0, -1.0
+            return (
+                seed[0], seed[1], seed[2], seed_t, seed_zenith, seed_azimuth, status, nan, nan, -1.0, -1.0,
+            )  # fmt: skip
         if table.shape[0] > 0:
             logl = objective(best, (event, form, best_t, response, noise, ice, table[:0]))
             nmini += 1
+        zenith, azimuth = folded(best[3], best[4])
         return (
-            best[0],
-            best[1],
-            best[2],
-            best_t,
-            zenith,
-            azimuth,
-            float(OK),
-            logl,
-            logl / ndof,
-            ndof,
-            float(nmini),
-        )
+            best[0], best[1], best[2], best_t, zenith, azimuth, float(OK), logl, logl / ndof, ndof, float(nmini),
+        )  # fmt: skip
 
     fit.__name__ = name
     return njit(nogil=True, error_model="numpy")(fit)
@@ -115,28 +101,14 @@ def fitter(minimise, name):
 
 @njit(nogil=True, error_model="numpy")
 def event_likelihood(
-    time,
-    charge,
-    omkey,
-    x,
-    y,
-    z,
-    track_x,
-    track_y,
-    track_z,
-    track_time,
-    track_zenith,
-    track_azimuth,
-    form,
-    response,
-    noise,
-    ice,
-    table,
-):
+    time, charge, omkey, x, y, z,
+    track_x, track_y, track_z, track_time, track_zenith, track_azimuth,
+    form, response, noise, ice, n_free_parameters, table,
+):  # fmt: skip
     """Return logl, rlogl and ndof of a track for the pulses of one event, sorted by omkey."""
     event = hits(time, charge, omkey, x, y, z, form)
     vertex = (track_x, track_y, track_z)
-    ndof = event[0].shape[1] - 5.0
+    ndof = float(event[0].shape[1] - n_free_parameters)
     if math.isnan(track_x + track_y + track_z + track_time + track_zenith + track_azimuth):
         return math.nan, math.nan, ndof
     logl = track_likelihood(
@@ -158,13 +130,6 @@ def centre(charge, x, y, z):
             total += q
     total = total if total != 0.0 else 1.0
     return cx / total, cy / total, cz / total
-
-
-@njit(nogil=True, error_model="numpy")
-def tweak(event, cog, vertex, time, zenith, azimuth, shift, max_mean_residual):
-    """Return vertex and time of a track moved to the centre of charge and in time."""
-    vertex, time = closest_to_cog(cog, vertex, time, zenith, azimuth)
-    return vertex, shifted_time(event[0], event[2], vertex, time, zenith, azimuth, shift, max_mean_residual)
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
@@ -208,9 +173,12 @@ def sobol(j):
 
 
 @njit(nogil=True, error_model="numpy")
-def folded(zenith, azimuth):
-    """Return the same direction with the zenith angle in [0, pi] and the azimuth in [0, 2 pi)."""
-    zenith %= 2.0 * math.pi
-    if zenith > math.pi:
-        zenith, azimuth = 2.0 * math.pi - zenith, azimuth + math.pi
-    return zenith, azimuth % (2.0 * math.pi)
+def offset(origin, a, b, cos_zenith_range):
+    """Return the direction of a point (a, b) of the unit square, which begins at that of the origin and is cyclic.
+
+    One side is the cosine of the zenith angle in its range, the other the azimuth.
+    """
+    low, high = cos_zenith_range
+    u = ((math.cos(origin[0]) - low) / (high - low) % 1.0 + a) % 1.0
+    v = (0.5 * origin[1] / math.pi % 1.0 + b) % 1.0
+    return math.acos(low * (1.0 - u) + high * u), 2.0 * math.pi * v

@@ -13,7 +13,7 @@ from numba import njit
 
 from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.pandel import convoluted, fast_integral, integral, timing
+from icecol.reco.kernels.pandel import ABSORPTION, convoluted, fast_integral, integral, timing
 
 SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA = 0, 1, 2, 3, 4, 5, 6
 """Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse
@@ -22,7 +22,6 @@ as the first of its n; first of as many photons as a muon makes."""
 C, N_PHASE, N_GROUP, SIN = 0.2997924, 1.3195, 1.35634, 0.65241392973
 SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
 
-_ABSORPTION, _DECAY = 98.0, 556.7
 _MOST_PHOTONS = 40.0
 
 
@@ -33,11 +32,11 @@ def hits(time, charge, omkey, x, y, z, form):
     Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
     of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
     sensor (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
-    Pulses at a time that is not finite are left out.
+    As in IceTray, pulses at a time that is not finite, or without a charge above 0, are left out.
     """
-    timed = np.isfinite(time)
-    if not timed.all():
-        time, charge, omkey, x, y, z = time[timed], charge[timed], omkey[timed], x[timed], y[timed], z[timed]
+    good = usable(time, charge)
+    if not good.all():
+        time, charge, omkey, x, y, z = time[good], charge[good], omkey[good], x[good], y[good], z[good]
     first = first_pulses(omkey)
     n = first.size - 1
     every = form in (SPE_ALL, SPEQ_ALL, MPE_ALL)
@@ -49,7 +48,7 @@ def hits(time, charge, omkey, x, y, z, form):
         place[0, i], place[1, i], place[2, i] = x[a], y[a], z[a]
         q = 0.0
         for j in range(a, first[i + 1]):
-            q += max(charge[j], 0.0)
+            q += charge[j]
             if every:
                 times[j] = time[j]
                 if form == SPEQ_ALL:
@@ -64,6 +63,12 @@ def hits(time, charge, omkey, x, y, z, form):
 
 
 @njit(nogil=True, error_model="numpy")
+def usable(time, charge):
+    """Tell which pulses a likelihood takes."""
+    return np.isfinite(time) & (charge > 0.0)
+
+
+@njit(nogil=True, error_model="numpy")
 def photons(charge):
     """Return how many photons a charge is: the nearest whole number, at least 1."""
     return math.floor(charge + 0.5) if charge >= 1.5 else 1.0
@@ -73,8 +78,9 @@ def photons(charge):
 def light(place, i, vertex, e):
     """Return where a sensor is: along the track, closest to it, and the cosine of the light at the sensor.
 
-    The last is of the angle between the light and a sensor that looks down, as IceTray takes every sensor to do,
-    even those of the Upgrade that do not. (Where the track meets the sensor it is 0.)
+    The last is of the angle between the light and a sensor that looks down, as every sensor does in the detector
+    description of the IceTray fits that this is held against, those of the Upgrade too. (ipdf multiplies it with the z
+    of where a sensor looks to. Where the track meets the sensor it is 0.)
     """
     rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
     along = rx * e[0] + ry * e[1] + rz * e[2]
@@ -92,11 +98,10 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise,
 
     `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); `response` is jitter (ns), error of the
     sensor's clock (ns, MPE) and energy of the muon (GeV, PSA); noise (1/ns) is added to the likelihood of each sensor.
-    `ice` is rho (1/ns), scattering length (m), and P1, P0[0], P0[1], P0[2] of the
-    effective distance P1 d + P0[0] + P0[1] cos + P0[2] cos^2.
+    `ice` as in `ICE_MODELS`; the effective distance is P1 d + P0[0] + P0[1] cos + P0[2] cos^2.
     """
     place, offsets, times, weights = hits
-    rho, scattering, p1, p00, p01, p02 = ice
+    rho, scattering, p1, p00, p01, p02, decay = ice
     e = towards(zenith, azimuth)
     blur = timing(rho, response[0])
     total = 0.0
@@ -105,7 +110,7 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise,
         xi = (p1 * closest + p00 + p01 * cos + p02 * cos * cos) / scattering
         t0 = time + (along + closest * SLOW) / C
         if form == PSA:
-            t, n = times[offsets[i]] - t0, muon_photons(closest, cos, response[2], scattering)
+            t, n = times[offsets[i]] - t0, muon_photons(closest, cos, response[2], scattering, decay)
             p = of_poisson(n, t, xi, blur, table)
         elif form in (MPE, MPE_PLAIN) and response[1] > 0.0:
             p = of_clock(form, times[offsets[i]] - t0, weights[offsets[i]], xi, blur, response[1])
@@ -167,16 +172,15 @@ def of_poisson(mean, t, xi, blur, table):
 
 
 @njit(nogil=True, error_model="numpy")
-def muon_photons(closest, cos, energy, scattering):
+def muon_photons(closest, cos, energy, scattering, decay):
     """Return the mean number of photo-electrons of a muon, at most 40: the light yield of IceTray's ipdf (AMANDA's).
 
-    `closest` is the distance to the track (m), `cos` as from `light`, energy in GeV.
+    `closest` is the distance to the track (m), `cos` as from `light`, energy in GeV, scattering length and decay time
+    (ns) those of the ice.
     """
     scale = 0.7886 - 0.1851 * math.tanh(0.5967 * (math.log(energy) - math.log(1409.0)))
     path = scale * closest * 1.51676
-    hit = math.exp(
-        -path * (1.0 / _ABSORPTION + math.log(1.0 + _DECAY * C / N_GROUP / _ABSORPTION) / scattering)
-    )
+    hit = math.exp(-path * (1.0 / ABSORPTION + math.log(1.0 + decay * C / N_GROUP / ABSORPTION) / scattering))
     yields = 1.978 + 0.2314e-3 * energy
     if energy < 100.0:
         yields *= energy / 100.0

@@ -1,17 +1,40 @@
-"""Seeds of track fits: a track moved to where and when its light fits the pulses, as IceTray's seed service does."""
+"""Seeds of fits: a particle moved to where and when its light fits the pulses, as IceTray's seed service does."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import towards
+from icecol.reco.kernels.direction import across, direction, rotated, towards
+from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.units import c_ice
 
-T_NONE, T_MEAN, T_FIRST = 0, 1, 2
-"""How the time of a seed is set: not at all, no mean residual, no negative residual."""
+T_NONE, T_MEAN, T_FIRST, T_CHARGE_FRACTION, T_DIRECT_CHARGE_FRACTION = range(5)
+"""How the time of a seed is set: not at all, no mean residual, no negative residual, a share of the charge late."""
+
+NO_ALTERNATIVES, REVERSE, TETRAHEDRON, CUBE = range(4)
+"""What other directions a seed is turned to."""
 
 _C, _N_PHASE, _N_GROUP = 0.299792458, 1.3195, 1.35634
+
+
+@njit(nogil=True, error_model="numpy")
+def seen(time, charge, omkey, x, y, z, shift):
+    """Return place (3, n), time and charge of the pulses that set the time: the first of each sensor, or all.
+
+    The pulses of one event are sorted by omkey; those at a time that is not finite are left out.
+    """
+    timed = np.isfinite(time)
+    if not timed.all():
+        time, charge, omkey, x, y, z = time[timed], charge[timed], omkey[timed], x[timed], y[timed], z[timed]
+    chosen = np.arange(time.size) if shift == T_CHARGE_FRACTION else first_pulses(omkey)[:-1]
+    place, times, charges = np.empty((3, chosen.size)), np.empty(chosen.size), np.empty(chosen.size)
+    for i, j in enumerate(chosen):
+        place[0, i], place[1, i], place[2, i] = x[j], y[j], z[j]
+        times[i], charges[i] = time[j], charge[j]
+    return place, times, charges
 
 
 @njit(nogil=True, error_model="numpy")
@@ -23,33 +46,97 @@ def closest_to_cog(cog, vertex, time, zenith, azimuth):
 
 
 @njit(nogil=True, error_model="numpy")
-def shifted_time(place, times, vertex, time, zenith, azimuth, shift, max_mean_residual):
-    """Return the time for which the mean, or the smallest, residual of the first pulses at light speed is 0.
-
-    The smallest is taken over residuals of at least the mean less max_mean_residual (ns).
-    """
-    n = times.size
-    if shift == T_NONE or n == 0:
-        return time
-    mean = 0.0
-    for i in range(n):
-        mean += residual(place, times, i, vertex, time, zenith, azimuth) / n
-    if shift == T_MEAN:
-        return time + mean
-    first = math.inf
-    for i in range(n):
-        r = residual(place, times, i, vertex, time, zenith, azimuth)
-        if mean - max_mean_residual <= r < first:
-            first = r
-    return time + first
+def tweak(pulses, cog, vertex, time, zenith, azimuth, moves):
+    """Return vertex and time of a track moved to the centre of charge, and in time; `pulses` as from `seen`."""
+    vertex, time = closest_to_cog(cog, vertex, time, zenith, azimuth)
+    return vertex, time + time_shift(track_residuals(pulses, vertex, time, zenith, azimuth), pulses[2], moves)
 
 
 @njit(nogil=True, error_model="numpy")
-def residual(place, times, i, vertex, time, zenith, azimuth):
-    """Return by how much a pulse is later than Cherenkov light that was not scattered, in ns."""
+def time_shift(late, charges, moves):
+    """Return by how much (ns) a seed is moved in time, from the residuals (ns) and charges of pulses.
+
+    `moves` is the kind, by how many ns a residual may be below the mean to be the first (NaN: any number), and the
+    share of the charge that is to be late.
+    """
+    kind, max_mean_residual, charge_fraction = moves
+    if kind == T_NONE or late.size == 0:
+        return 0.0
+    if kind in (T_CHARGE_FRACTION, T_DIRECT_CHARGE_FRACTION):
+        return _of_charge(late, charges, charge_fraction)
+    mean = 0.0
+    for r in late:
+        mean += r / late.size
+    if kind == T_MEAN:
+        return mean
+    least = -math.inf if math.isnan(max_mean_residual) else mean - max_mean_residual
+    first = math.inf
+    for r in late:
+        first = r if least <= r < first else first
+    return first if math.isfinite(first) else 0.0
+
+
+@njit(nogil=True, error_model="numpy")
+def _of_charge(late, charges, fraction):
+    """Return the residual of the pulse with which the share of the charge is passed that is to be early."""
+    order = np.argsort(late, kind="mergesort")
+    early, found = (1.0 - fraction) * charges.sum(), 0.0
+    for j in order:
+        found += charges[j]
+        if found >= early:
+            return late[j]
+    return 0.0
+
+
+@njit(nogil=True, error_model="numpy")
+def track_residuals(pulses, vertex, time, zenith, azimuth):
+    """Return by how much each pulse is later than Cherenkov light that was not scattered, in ns."""
+    place, times, _ = pulses
     ex, ey, ez = towards(zenith, azimuth)
-    rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
-    s = rx * ex + ry * ey + rz * ez
-    d = math.sqrt((rx - s * ex) ** 2 + (ry - s * ey) ** 2 + (rz - s * ez) ** 2)
     slow = (_N_PHASE * _N_GROUP - 1.0) / math.sqrt(_N_PHASE * _N_PHASE - 1.0)
-    return times[i] - time - (s + d * slow) / _C
+    late = np.empty(times.size)
+    for i in range(times.size):
+        rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
+        s = rx * ex + ry * ey + rz * ez
+        d = math.sqrt((rx - s * ex) ** 2 + (ry - s * ey) ** 2 + (rz - s * ez) ** 2)
+        late[i] = times[i] - time - (s + d * slow) / _C
+    return late
+
+
+@njit(nogil=True, error_model="numpy")
+def cascade_residuals(pulses, vertex, time):
+    """Return by how much each pulse is later than light from a point that was not scattered, in ns."""
+    place, times, _ = pulses
+    late = np.empty(times.size)
+    for i in range(times.size):
+        rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
+        late[i] = times[i] - time - math.sqrt(rx * rx + ry * ry + rz * rz) / c_ice
+    return late
+
+
+@njit(nogil=True, error_model="numpy")
+def directions(zenith, azimuth, alternatives):
+    """Return the direction of a seed and those that it is turned to: zenith and azimuth (rad) in each row.
+
+    None; the reverse; the other corners of a tetrahedron; or the reverse and the four at right angles.
+    """
+    e = towards(zenith, azimuth)
+    one, two = across(e)
+    there = np.empty((6, 2))
+    there[0, 0], there[0, 1] = zenith, azimuth
+    n = 1
+    if alternatives in (REVERSE, CUBE):
+        there[n, 0], there[n, 1] = direction(-e[0], -e[1], -e[2])
+        n += 1
+    if alternatives == CUBE:
+        for v in (one, two):
+            there[n, 0], there[n, 1] = direction(v[0], v[1], v[2])
+            there[n + 1, 0], there[n + 1, 1] = direction(-v[0], -v[1], -v[2])
+            n += 2
+    if alternatives == TETRAHEDRON:
+        corner = rotated(e, one, math.acos(-1.0 / 3.0))
+        for _ in range(3):
+            there[n, 0], there[n, 1] = direction(corner[0], corner[1], corner[2])
+            corner = rotated(corner, e, 2.0 * math.pi / 3.0)
+            n += 1
+    return there[:n]

@@ -89,7 +89,7 @@ def track_slope(
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _look(block, vertex, time, e, ice, blunt):
     """Put down where the sensors of a block are, as seen from the track, the time residual, and the shape xi."""
-    _, scattering, p1, p00, p01, p02 = ice
+    _, scattering, p1, p00, p01, p02, _ = ice
     x0, y0, z0 = vertex
     ex, ey, ez = e
     per_length, per_c = 1.0 / scattering, 1.0 / C
@@ -108,7 +108,7 @@ def _look(block, vertex, time, e, ice, blunt):
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _lean(block, e, ice):
     """Put down the slopes of the sensors of a block in the place of the vertex, and in the direction."""
-    _, scattering, p1, _, p01, p02 = ice
+    _, scattering, p1, _, p01, p02, _ = ice
     ex, ey, ez = e
     per_length, per_c = 1.0 / scattering, 1.0 / C
     for j in range(_LANES):
