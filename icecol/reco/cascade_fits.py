@@ -13,8 +13,8 @@ from icecol.reco.features import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cascade_fit as kernels
 from icecol.reco.kernels import directional_cascade_fit as directional_kernels
-from icecol.reco.kernels.cascade_likelihood import U_PANDEL
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
+from icecol.reco.kernels.track_likelihood import U_PANDEL
 from icecol.reco.likelihood_fits import FORMS, choice, moved, response
 from icecol.reco.topology import ICETOP_OM
 
@@ -34,7 +34,11 @@ _FIELDS = {
     "ndof": pl.Int32,
     "nmini": pl.Int32,
 }
-_FIT = Kernel(kernels.cascade_fit, _FIELDS, events=_SEED)
+_FITS: Final = {
+    "simplex": Kernel(kernels.cascade_fit, _FIELDS, events=_SEED),
+    "Powell": Kernel(kernels.powell_cascade_fit, _FIELDS, events=_SEED),
+}
+_TOLERANCES: Final = {"simplex": 1e-4, "Powell": 1e-2}
 _DIRECTIONAL = Kernel(directional_kernels.directional_cascade_fit, _FIELDS, events=_SEED)
 _LIKELIHOOD = Kernel(
     kernels.vertex_likelihood,
@@ -64,8 +68,9 @@ def cascade_fit(
     light_noise: float = 5e-3,
     dead: float = 0.05,
     iterations: int = 0,
+    minimizer: str = "simplex",
     tables: bool = False,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
     max_calls: int = 10_000,
 ) -> pl.Expr:
     """Return the cascade of largest likelihood: a vertex and its time, and with `directional` direction and energy.
@@ -108,8 +113,14 @@ def cascade_fit(
         the chance that a sensor sees noise; the chance that it is dead.
     iterations
         Number of further fits with `directional`, from directions of a Sobol sequence; the best is kept.
-    tables, tolerance, max_calls
+    minimizer
+        "simplex"; or "Powell", that of cscd-llh, without direction: with the form "UPandel", min_hits=8 and a `clast`
+        as the seed it is the CascadeLlhVertexFit of level 2.
+    tables, max_calls
         As in `spe_fit`.
+    tolerance
+        Of the simplex 1e-4 unless given, see `spe_fit`; of Powell's method, 1e-2 unless given, the share of -ln L that
+        a round along all directions must win to go on. cscd-llh leaves it there, and so stops early.
 
     Returns
     -------
@@ -141,17 +152,21 @@ def cascade_fit(
     if iterations < 0 or max_calls < 1:
         msg = f"iterations must be 0 or more and max_calls 1 or more, found {iterations} and {max_calls}"
         raise ValueError(msg)
+    fit = choice("minimizer", minimizer, _FITS)
+    if directional and minimizer != "simplex":
+        msg = f"a cascade with direction is fitted by the simplex only, found `minimizer` {minimizer!r}"
+        raise ValueError(msg)
     settings = {
         **dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
         **_times(form, jitter, noise, timing_error, energy),
         **moved(time_shift, max_mean_time_residual, charge_fraction),
         "min_hits": int(min_hits),
-        "tolerance": float(tolerance),
+        "tolerance": float(_TOLERANCES[minimizer] if tolerance is None else tolerance),
         "max_calls": int(max_calls),
         "table": frozen(pandel_table() if tables else EXACT),
     }
     if not directional:
-        return _FIT(pulses, **settings)
+        return fit(pulses, **settings)
     return _DIRECTIONAL(
         pulses,
         **settings,

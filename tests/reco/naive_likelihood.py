@@ -19,11 +19,11 @@ def flight(zenith, azimuth):
     )
 
 
-def hit_doms(event, sensors):
+def hit_doms(event, sensors, form=None):
     """Return omkey -> [(time, charge), ...] of good pulses of the sensors of a geometry, in the order of omkey."""
     doms = {}
     for t, q, key in sorted(event, key=lambda p: p[2]):
-        if key in sensors and math.isfinite(t) and q > 0:
+        if key in sensors and math.isfinite(t) and (q > 0 or form == "UPandel"):
             doms.setdefault(key, []).append((t, q))
     return doms
 
@@ -122,7 +122,7 @@ def patched_pandel(t, r, sigma):
 
 def cascade_logl(event, sensors, vertex, form, jitter, *, timing_error=0.0, energy=1000.0):
     """Return -ln L of the times of light from a point, and degrees of freedom."""
-    logl, doms = 0.0, hit_doms(event, sensors)
+    logl, doms = 0.0, hit_doms(event, sensors, form)
     for key, pulses in doms.items():
         r = math.dist([sensors[key][a] for a in "xyz"], [vertex[a] for a in "xyz"])
         if form == "UPandel":

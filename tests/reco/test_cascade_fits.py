@@ -83,6 +83,35 @@ def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error,
         assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
 
 
+def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
+    pulses = Pulses("SRTInIcePulses", NOMINAL)
+    rows = sim.events(40, seed=1, muons=0.0, cascades=1.0, noise=0.0).to_polars()
+    seeds = reco.with_features(rows, CLast=reco.clast(pulses)).collect()
+    fit = {"form": "UPandel", "min_hits": 8}
+    fits = {
+        "S": reco.cascade_fit(pulses, **fit),
+        "P": reco.cascade_fit(pulses, **fit, minimizer="Powell"),
+        "E": reco.cascade_fit(pulses, **fit, minimizer="Powell", tolerance=1e-7),
+    }
+    found = reco.with_features(
+        seeds, **fits, At=reco.cascade_likelihood(pulses, "P", form="UPandel")
+    ).collect()
+    found = found.filter(pl.col("S.fit_status") == 0)
+    assert len(found) > 30
+    assert found["P.fit_status"].unique().to_list() == found["E.fit_status"].unique().to_list() == [0]
+    assert found["At.logl"].to_list() == pytest.approx(found["P.logl"].to_list(), rel=1e-12)
+    assert (found["E.logl"] <= found["S.logl"] + 0.01).mean() > 0.8
+    assert (found["E.logl"] <= found["P.logl"] + 1e-9).all()
+    assert found["P.nmini"].mean() < 0.5 * found["E.nmini"].mean()
+
+
+def test_what_powells_method_cannot_is_said():
+    with pytest.raises(ValueError, match="fitted by the simplex only, found `minimizer` 'Powell'"):
+        reco.cascade_fit(PULSES, directional=True, minimizer="Powell")
+    with pytest.raises(ValueError, match="`minimizer` must be one of simplex, Powell, found 'BFGS'"):
+        reco.cascade_fit(PULSES, minimizer="BFGS")
+
+
 @pytest.mark.parametrize("directional", [False, True])
 def test_too_few_sensors_for_the_setting_are_no_fit(directional):
     event = sorted(lit(np.random.default_rng(3)), key=lambda p: p[2])[:12]
@@ -136,20 +165,21 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_vertex(even
         "B": reco.cascade_fit(PULSES, "C", form="UPandel", time_shift="TFirst", tables=True),
         "AtA": reco.cascade_likelihood(PULSES, "A"),
         "AtB": reco.cascade_likelihood(PULSES, "B", form="UPandel"),
-        "Seed": reco.cascade_likelihood(PULSES, "C"),
+        "SeedA": reco.cascade_likelihood(PULSES, "C"),
+        "SeedB": reco.cascade_likelihood(PULSES, "C", form="UPandel"),
     }
     rows = reco.with_features(frame(events), **features).collect().to_dicts()
     for row, event in zip(rows, events, strict=True):
         for name in "AB":
             if event is None:
                 assert row[f"{name}.fit_status"] is None
-            elif row["Seed.ndof"] <= 0:
+            elif row[f"Seed{name}.ndof"] <= 0:
                 assert (row[f"{name}.fit_status"], row[f"{name}.ndof"], row[f"{name}.nmini"]) == (30, -1, -1)
                 assert [row[f"{name}.{a}"] for a in "xyz"] == [CASCADE[a] for a in "xyz"]
             elif row[f"{name}.fit_status"] == 0:
                 assert row[f"{name}.logl"] == pytest.approx(row[f"At{name}.logl"], rel=1e-9)
         if event is not None and row["A.fit_status"] == 0:
-            assert row["A.logl"] <= row["Seed.logl"]
+            assert row["A.logl"] <= row["SeedA.logl"]
 
 
 @settings(max_examples=5)

@@ -9,6 +9,7 @@ from numba import njit
 
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood
 from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.powell import direction_set
 from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_fit import MISSING_SEED
 from icecol.reco.kernels.track_likelihood import hits
@@ -26,49 +27,65 @@ def _objective(parameters, data):
     return cascade_likelihood(event, form, vertex, parameters[0], energy, response, noise, table)
 
 
-_simplex = minimiser(_objective)
+def fitter(minimise, name):
+    """Return the kernel `name`: a fit by minimise(data, start, tolerance, max_calls).
 
-
-@njit(nogil=True, error_model="numpy")
-def cascade_fit(
-    time, charge, omkey, x, y, z,
-    seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,
-    form, response, noise, moves, min_hits, tolerance, max_calls, table,
-):  # fmt: skip
-    """Fit vertex and time of a cascade to the pulses of one event, sorted by omkey.
-
-    Returns x, y, z (m), time (ns), zenith, azimuth (rad), energy (GeV): those of the seed; fit_status, logl, rlogl,
-    ndof, nmini: -ln L at the minimum, the same by ndof, hit sensors less 4, and how often the likelihood was computed.
+    It fits vertex and time of a cascade to the pulses of one event, sorted by omkey. Returns x, y, z (m), time (ns),
+    zenith, azimuth (rad), energy (GeV): those of the seed; fit_status, logl, rlogl, ndof, nmini: -ln L at the minimum,
+    the same by ndof, hit sensors less 4, and how often the likelihood was computed.
     """
-    nan = math.nan
-    if seed_status != OK or not math.isfinite(seed_x + seed_y + seed_z + seed_time):
-        return nan, nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
-    event = hits(time, charge, omkey, x, y, z, form)
-    pulses = seen(time, charge, omkey, x, y, z, moves[0])
-    late = cascade_residuals(pulses, (seed_x, seed_y, seed_z), seed_time)
-    t = seed_time + time_shift(late, pulses[2], moves)
-    ndof = event[0].shape[1] - 4.0
-    high = np.array([0.0, LIMIT, LIMIT, LIMIT])
-    energy = seed_energy if math.isfinite(seed_energy) else response[2]
-    data = (event, form, energy, response, noise, table)
-    p, logl, nmini, converged = np.empty(4), nan, -1.0, False
-    if ndof > 0.0 and event[0].shape[1] >= min_hits:
-        p, logl, calls, converged = _simplex(
-            data, np.array([t, seed_x, seed_y, seed_z]), np.array(_STEPS), -high, high, tolerance, max_calls
-        )
-        nmini = calls + 1.0
-    if not converged:
-        few = event[0].shape[1] < min_hits
-        status = float(INSUFFICIENT_HITS if few else FAILED_TO_CONVERGE)
+
+    def fit(
+        time, charge, omkey, x, y, z,
+        seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,
+        form, response, noise, moves, min_hits, tolerance, max_calls, table,
+    ):  # fmt: skip
+        nan = math.nan
+        if seed_status != OK or not math.isfinite(seed_x + seed_y + seed_z + seed_time):
+            return nan, nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
+        event = hits(time, charge, omkey, x, y, z, form)
+        pulses = seen(time, charge, omkey, x, y, z, moves[0])
+        late = cascade_residuals(pulses, (seed_x, seed_y, seed_z), seed_time)
+        t = seed_time + time_shift(late, pulses[2], moves)
+        ndof = event[0].shape[1] - 4.0
+        energy = seed_energy if math.isfinite(seed_energy) else response[2]
+        data = (event, form, energy, response, noise, table)
+        p, logl, nmini, converged = np.empty(4), nan, -1, False
+        if ndof > 0.0 and event[0].shape[1] >= min_hits:
+            start = np.array([t, seed_x, seed_y, seed_z])
+            p, logl, nmini, converged = minimise(data, start, tolerance, max_calls)
+        if not converged:
+            few = event[0].shape[1] < min_hits
+            status = float(INSUFFICIENT_HITS if few else FAILED_TO_CONVERGE)
+            return (
+                seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
+            )  # fmt: skip
+        if table.shape[0] > 0:
+            logl = _objective(p, (event, form, energy, response, noise, table[:0]))
+            nmini += 1
         return (
-            seed_x, seed_y, seed_z, t, seed_zenith, seed_azimuth, seed_energy, status, nan, nan, -1.0, -1.0,
+            p[1], p[2], p[3], p[0], seed_zenith, seed_azimuth, seed_energy,
+            float(OK), logl, logl / ndof, ndof, float(nmini),
         )  # fmt: skip
-    if table.shape[0] > 0:
-        logl = _objective(p, (event, form, energy, response, noise, table[:0]))
-        nmini += 1.0
-    return (
-        p[1], p[2], p[3], p[0], seed_zenith, seed_azimuth, seed_energy, float(OK), logl, logl / ndof, ndof, nmini,
-    )  # fmt: skip
+
+    fit.__name__ = name
+    return njit(nogil=True, error_model="numpy")(fit)
+
+
+_simplex = minimiser(_objective)
+_powell = direction_set(_objective)
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def by_simplex(data, start, tolerance, max_calls):
+    """Minimise -ln L over time, x, y and z: the result, its value, number of calls, and convergence."""
+    high = np.array([0.0, LIMIT, LIMIT, LIMIT])
+    p, y, calls, converged = _simplex(data, start, np.array(_STEPS), -high, high, tolerance, max_calls)
+    return p, y, calls + 1, converged  # IceTray asks for the value at the end once more
+
+
+cascade_fit = fitter(by_simplex, "cascade_fit")
+powell_cascade_fit = fitter(_powell, "powell_cascade_fit")
 
 
 @njit(nogil=True, error_model="numpy")

@@ -24,15 +24,13 @@ from icecol.reco.kernels.track_likelihood import (
     MPE_PLAIN,
     N_GROUP,
     PSA,
+    U_PANDEL,
     C,
     of_clock,
     of_poisson,
     of_sensor,
 )
 from icecol.units import c_ice
-
-U_PANDEL = 7
-"""Form, beside those of `track_likelihood`: the patched Pandel function of the first pulse."""
 
 C_GROUP = C / N_GROUP
 SCATTERING, _DECAY, _ABSORPTION = 47.0, 450.0, 98.0

@@ -22,9 +22,9 @@ _GAIN = 0.01
 
 
 @njit(nogil=True, error_model="numpy")
-def charges_of(time, charge, omkey, bad):
+def charges_of(time, charge, omkey, bad, form):
     """Return the charge of each hit sensor, NaN for one that is known to be bad."""
-    good = usable(time, charge)
+    good = usable(time, charge, form)
     charge, omkey, bad = charge[good], omkey[good], bad[good]
     first = first_pulses(omkey)
     charges = np.zeros(first.size - 1)
@@ -97,7 +97,7 @@ def directional_cascade_fit(
     late = cascade_residuals(pulses, (seed_x, seed_y, seed_z), seed_time)
     t = seed_time + time_shift(late, pulses[2], moves)
     ndof = event[0].shape[1] - 7.0
-    charges = charges_of(time, charge, omkey, bad)
+    charges = charges_of(time, charge, omkey, bad, form)
     data = (event, charges, sensors, form, response, noise, light, by_charge, table)
     best = np.array([t, seed_x, seed_y, seed_z, seed_zenith, seed_azimuth, math.log10(seed_energy)])
     start, logl, nmini = best.copy(), math.inf, 0.0

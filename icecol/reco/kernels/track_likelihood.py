@@ -15,9 +15,10 @@ from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.improved_linefit import first_pulses
 from icecol.reco.kernels.pandel import ABSORPTION, convoluted, fast_integral, integral, timing
 
-SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA = 0, 1, 2, 3, 4, 5, 6
+SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA, U_PANDEL = range(8)
 """Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse
-as the first of its n; first of as many photons as a muon makes."""
+as the first of its n; first of as many photons as a muon makes; and, for cascades, the patched Pandel function of the
+first pulse."""
 
 C, N_PHASE, N_GROUP, SIN = 0.2997924, 1.3195, 1.35634, 0.65241392973
 SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
@@ -32,9 +33,9 @@ def hits(time, charge, omkey, x, y, z, form):
     Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
     of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
     sensor (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
-    As in IceTray, pulses at a time that is not finite, or without a charge above 0, are left out.
+    As in IceTray, pulses at a time that is not finite, or (but for UPandel) without a charge above 0, are left out.
     """
-    good = usable(time, charge)
+    good = usable(time, charge, form)
     if not good.all():
         time, charge, omkey, x, y, z = time[good], charge[good], omkey[good], x[good], y[good], z[good]
     first = first_pulses(omkey)
@@ -63,9 +64,9 @@ def hits(time, charge, omkey, x, y, z, form):
 
 
 @njit(nogil=True, error_model="numpy")
-def usable(time, charge):
+def usable(time, charge, form):
     """Tell which pulses a likelihood takes."""
-    return np.isfinite(time) & (charge > 0.0)
+    return np.isfinite(time) & ((charge > 0.0) | (form == U_PANDEL))
 
 
 @njit(nogil=True, error_model="numpy")
