@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 import polars as pl
+import polars.selectors as cs
 
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.reco.cherenkov import on_track
+from icecol.reco.cherenkov import SHAPES, TRACK, on_track
 from icecol.reco.features import Kernel
-from icecol.reco.jagged import frozen
+from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import fill_ratio as fill_kernels
 from icecol.reco.kernels import finite_reco as finite_kernels
 
-ICETOP_OM = 61
+ICECUBE: Final = 20
+"""I3OMGeo.OMType."""
+ICETOP_OM: Final = 61
 """Sensors from this number on are those of IceTop, on the surface."""
 
 _CUTS = ("Length", "endFraction", "startFraction", "Sdet", "finiteCut", "DetectorLength")
-_TRACK = tuple(f"track_{m}" for m in ("x", "y", "z", "time", "zenith", "azimuth", "length"))
+_FINITE_SHAPES = ("StartingTrack", "StoppingTrack", "ContainedTrack")
 _FINITE = Kernel(
     finite_kernels.finite_reco,
     {
@@ -27,7 +31,7 @@ _FINITE = Kernel(
         "fit_status": pl.Int32,
         **dict.fromkeys(_CUTS, pl.Float64),
     },
-    events=_TRACK,
+    events=(*TRACK, "track_status", "own_length"),
 )
 _FILL = Kernel(
     fill_kernels.fill_ratio,
@@ -46,7 +50,13 @@ _FILL = Kernel(
 )
 
 
-def finite_reco(pulses: Pulses, *, track: str, cylinder_radius: float = 100.0) -> pl.Expr:
+def finite_reco(
+    pulses: Pulses,
+    *,
+    track: str,
+    cylinder_radius: float = 100.0,
+    expected_shape: str = "ContainedTrack",
+) -> pl.Expr:
     """Return the part of a track between its first and last hit sensor, as IceTray's finiteReco has it.
 
     Parameters
@@ -54,32 +64,69 @@ def finite_reco(pulses: Pulses, *, track: str, cylinder_radius: float = 100.0) -
     pulses
         The series, with a geometry; sensors are looked at, not times or charges.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit. Its `.fit_status` and
+        `.length` are read where there are such columns.
     cylinder_radius
         Sensors closer to the track than so many m count; level 2 uses 200.
+    expected_shape
+        "ContainedTrack", as in level 2, for where the track starts and how long it is; "StartingTrack" for where it
+        starts, "StoppingTrack", which I3StartStopPoint takes if nothing is asked, for where it stops.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m), time (ns): where it starts; zenith, azimuth (rad), length (m); fit_status (0 OK, 40 the
-        track is NaN, 20 no hit sensor is close to it); and of I3FiniteCuts Length (m), endFraction and startFraction
-        (of the detector behind and before it), Sdet (unevenness of the hits), finiteCut (where in the detector they
-        are, -1 at its begin to 1 at its end), DetectorLength (m, of the sensors of the ice close to the track). When
-        the status is not 0 all others are NaN. Every field is null where the series or the track is.
+        Fields x, y, z (m), time (ns): where it starts, or stops; zenith, azimuth (rad), as they were; length (m): of
+        the part of a contained track, else that of the track, NaN if it has none; fit_status (0 OK, that of the track
+        if it is not 0, 40 the track is NaN, 20 no hit sensor is close to it); and of I3FiniteCuts Length (m, of the
+        part), endFraction and startFraction (of the detector behind and before it), Sdet (unevenness of the hits, NaN
+        for fewer than three), finiteCut (where in the detector they are, -1 at its begin to 1 at its end, 0 without
+        any, NaN without any pulse), DetectorLength (m, of the sensors of IceCube in the ice close to the track). A
+        status of 20 leaves of these zenith, azimuth, finiteCut, DetectorLength and a length that is that of the track,
+        any other none; the others are NaN. Every field is null where the series or the track is.
 
     Raises
     ------
     GeometryError
         The pulses have no geometry.
+    ValueError
+        The shape is not one of the three.
+
+    Examples
+    --------
+    >>> g = Geometry.from_columns(
+    ...     {
+    ...         "string": 4 * [1],
+    ...         "om": [1, 2, 3, 4],
+    ...         "x": 4 * [9.0],
+    ...         "y": 4 * [0.0],
+    ...         "z": [300.0, 200.0, 100.0, 0.0],
+    ...     }
+    ... )
+    >>> track = {"L.x": 0.0, "L.y": 0.0, "L.z": 0.0, "L.time": 0.0, "L.zenith": 0.0, "L.azimuth": 0.0}
+    >>> frame = pl.DataFrame({"P.omkey": [[65792 + 256, 65792 + 512]], **track})
+    >>> part = finite_reco(Pulses("P", g), track="L").struct
+    >>> frame.select(part.field("z"), part.field("length"), part.field("DetectorLength")).row(0)
+    (200.0, 100.0, 300.0)
     """
+    if expected_shape not in _FINITE_SHAPES:
+        msg = f"`expected_shape` must be one of {', '.join(map(repr, _FINITE_SHAPES))}; found {expected_shape!r}"
+        raise ValueError(msg)
     return on_track(
         _FINITE,
         pulses,
         track,
         "InfiniteTrack",
+        track_status=_if_there(f"{track}.fit_status", 0.0),
+        own_length=_if_there(f"{track}.length", math.nan),
+        expected_shape=SHAPES[expected_shape],
         cylinder_radius=float(cylinder_radius),
-        **_sensors(pulses, "where a track starts and stops", in_ice=True),
+        **_sensors(pulses, "where a track starts and stops", icecube=True),
     )
+
+
+def _if_there(column: str, otherwise: float) -> pl.Expr:
+    """Return a column, and a number where it is null or the frame has none."""
+    return pl.coalesce(cs.by_name(column, require_all=False), pl.lit(otherwise))
 
 
 def fill_ratio(
@@ -138,15 +185,20 @@ def fill_ratio(
         scale_nch=float(nch),
         scale_energy=float(energy),
         amplitude_weighting_power=float(amplitude_weighting_power),
-        **_sensors(pulses, "a fill ratio", in_ice=False),
+        **_sensors(pulses, "a fill ratio", icecube=False),
     )
 
 
-def _sensors(pulses: Pulses, what: str, *, in_ice: bool) -> dict[str, Any]:
-    """Return the places of all good sensors as parameters of a kernel."""
+def _sensors(pulses: Pulses, what: str, *, icecube: bool) -> dict[str, Any]:
+    """Return the places of the sensors of IceCube in the ice, or of all good ones, as parameters of a kernel."""
     if pulses.geometry is None:
         msg = f"{what} needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry"
         raise GeometryError(msg)
     geometry: Geometry = pulses.geometry
-    there = geometry.om < ICETOP_OM if in_ice else ~geometry.bad
+    there = _of_icecube(geometry) if icecube else ~geometry.bad
     return {f"sensor_{c}": frozen(getattr(geometry, c)[there]) for c in ("x", "y", "z")}
+
+
+def _of_icecube(geometry: Geometry) -> Array:
+    """Tell which sensors are those of IceCube in the ice: by their types, or by their numbers if no type is known."""
+    return geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM

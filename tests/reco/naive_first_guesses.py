@@ -70,23 +70,42 @@ def along(track, where):
     return e, s, np.linalg.norm(d - s[:, None] * e, axis=1)
 
 
-def finite_reco(event, sensors, track, radius):
+def finite_reco(event, sensors, track, radius, shape="ContainedTrack"):
     doms = by_dom(event, sensors)
-    if any(math.isnan(v) for v in track.values()):
-        return {"fit_status": 40, "Length": NAN}
+    status = track.get("fit_status") or 0
+    places_of = [track[m] for m in ("x", "y", "z", "zenith", "azimuth")]
+    if status or any(math.isnan(v) for v in places_of):
+        return {"fit_status": status or 40, "Length": NAN, "zenith": NAN, "finiteCut": NAN, "length": NAN}
+    types = any(s["om_type"] for s in sensors.values())
+    ice = [k for k, s in sensors.items() if (s["om_type"] == 20 if types else s["om"] <= 60)]
+    _, s, d = along(track, places(sensors, ice))
+    near = s[d < radius]
+    begin, end = (near.min(), near.max()) if near.size else (NAN, NAN)
+    size = end - begin
+    length = track.get("length", NAN)
+    kept = {
+        "zenith": track["zenith"],
+        "azimuth": track["azimuth"],
+        "length": NAN if length is None else length,
+    }
     e, s, d = along(track, places(sensors, doms))
     hit = np.sort(s[d < radius])
-    if not hit.size:
-        return {"fit_status": 20, "Length": NAN}
-    _, s, d = along(track, places(sensors, [k for k in sensors if (k >> 8 & 0xFF) <= 60]))
-    begin, end = s[d < radius].min(), s[d < radius].max()
-    n, size = hit.size, end - begin
+    n = hit.size
+    if not n:
+        kept |= {"length": NAN} if shape == "ContainedTrack" else {}
+        kept |= {"fit_status": 20, "DetectorLength": size, "finiteCut": 0.0 if doms else NAN}
+        return kept | dict.fromkeys(
+            ("x", "y", "z", "time", "Length", "endFraction", "startFraction", "Sdet"), NAN
+        )
+    if shape == "ContainedTrack":
+        kept["length"] = hit[-1] - hit[0]
+    at = hit[-1] if shape == "StoppingTrack" else hit[0]
     uneven = [j / n - (hit[j] - begin) / size for j in range(n)]
     return {
-        **dict(zip("xyz", [track[c] for c in "xyz"] + hit[0] * e, strict=True)),
-        "time": track["time"] + hit[0] / 0.299792458, "fit_status": 0, "Length": hit[-1] - hit[0],
+        **dict(zip("xyz", [track[c] for c in "xyz"] + at * e, strict=True)),
+        "time": track["time"] + at / 0.299792458, "fit_status": 0, **kept, "Length": hit[-1] - hit[0],
         "endFraction": (end - hit[-1]) / size, "startFraction": (hit[0] - begin) / size,
-        "Sdet": max(uneven, key=abs) if n > 2 else NAN,
+        "Sdet": NAN if n < 3 else 0.0 if math.isnan(size) else max(uneven, key=abs),
         "finiteCut": ((hit - (begin + end) / 2) / (size / 2)).sum() / len(doms), "DetectorLength": size,
     }  # fmt: skip
 
