@@ -46,6 +46,7 @@ def clast(
     *,
     min_hits: int = 3,
     amplitude_weight: float = 1.0,
+    amplitude_option: int = 1,
     direct_hit_radius: float = 300.0,
     direct_hit_window: float = 200.0,
     direct_hit_threshold: int = 3,
@@ -61,12 +62,15 @@ def clast(
         Fewest *sensors* for a fit.
     amplitude_weight
         Power of the charge that is the mass of a pulse.
+    amplitude_option
+        1 takes charges as they are; 0 counts one below 2 PE as 1 in the tensor and in the sense of its axis, but not
+        in the centre of charge nor in the energy.
     direct_hit_radius, direct_hit_window, direct_hit_threshold
         Sensors within this many m of the vertex are looked at for its time; their first pulses count if light from the
         vertex could have been there at most so many ns before; so many of them make a time good.
     energy
         Coefficients of log10(energy / GeV) as a polynomial in log10(charge / PE), rising; level 2 uses
-        `DEEPCORE_ENERGY`.
+        `DEEPCORE_ENERGY`. AmandaMode is no parameter: it makes IceTray use the same coefficients.
 
     Returns
     -------
@@ -75,11 +79,20 @@ def clast(
         `tensor_of_inertia`), energy (GeV), fit_status (0 OK, 20 too few sensors), and of I3CLastFitParams mineval,
         evalratio, eval2, eval3 (m^2). When the status is not 0 the first seven are NaN and the params, which IceTray
         then does not write, null. Every field is null where the series is.
+
+    Raises
+    ------
+    ValueError
+        The amplitude_option is neither 0 nor 1.
     """
+    if amplitude_option not in {0, 1}:
+        msg = f"amplitude_option must be 1 (charges as they are) or 0 (small ones are 1), found {amplitude_option!r}"
+        raise ValueError(msg)
     return _CLAST(
         pulses,
         min_hits=int(min_hits),
         amplitude_weight=float(amplitude_weight),
+        small_as_one=amplitude_option == 0,
         direct_hit_radius=float(direct_hit_radius),
         direct_hit_window=float(direct_hit_window),
         direct_hit_threshold=int(direct_hit_threshold),

@@ -183,7 +183,7 @@ def debiasing(event, place, seed):
     return at_least_two_doms(kept, event)
 
 
-def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0):
+def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0, small_as_one=False):
     doms = by_dom(event, sensors)
     if len(doms) < min_hits:
         nothing = dict.fromkeys(("x", "y", "z", "time", "zenith", "azimuth"), NAN)
@@ -192,19 +192,17 @@ def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0):
     t = np.array([p[0] for p in event])
     q = np.array([p[1] for p in event])
     r = np.array([[sensors[p[2]][c] for c in "xyz"] for p in event])
-    with np.errstate(all="ignore"):
-        mass = q**power
     finite = np.where(np.isfinite(q), q, 0.0)
+    seen = np.where(finite >= 2.0, finite, 1.0) if small_as_one else finite
+    with np.errstate(all="ignore"):
+        mass = (seen if small_as_one else q) ** power
     by = finite.sum() or 1.0
     centre, time = (finite[:, None] * r).sum(0) / by, (finite * t).sum() / by
     d = r - centre
     w = np.where(np.isfinite(mass), mass, 0.0)
-    tensor = (
-        sum(
-            (w[i] * (d[i] @ d[i] * np.eye(3) - np.outer(d[i], d[i])) for i in range(len(d))), np.zeros((3, 3))
-        )
-        / by
-    )
+    tensor = sum(
+        (w[i] * (d[i] @ d[i] * np.eye(3) - np.outer(d[i], d[i])) for i in range(len(d))), np.zeros((3, 3))
+    ) / (seen.sum() or 1.0)
     values, vectors = np.linalg.eigh(tensor)
     axis = vectors[:, 0]
     p, u = d @ axis, mass**2

@@ -14,8 +14,8 @@ def places(sensors, keys):
     return np.array([[sensors[k][c] for c in "xyz"] for k in keys]).reshape(-1, 3)
 
 
-def clast(event, sensors, energy=(1.069, 1.842, -0.492, 0.075, 0.0, 0.0)):
-    fit = tensor_of_inertia(event, sensors)
+def clast(event, sensors, energy=(1.069, 1.842, -0.492, 0.075, 0.0, 0.0), *, option=1, power=1.0):
+    fit = tensor_of_inertia(event, sensors, power=power, small_as_one=option == 0)
     if fit["fit_status"]:
         return {**fit, "energy": NAN}
     doms = by_dom(event, sensors)

@@ -42,13 +42,14 @@ def agree(found: dict, expected: dict, rel: float = 1e-9) -> None:
 
 
 @settings(max_examples=60)
-@given(CALM)
-def test_clast_agrees_with_its_slow_twin(events):
-    for row, event in zip(rows(events, reco.clast(PULSES)), events, strict=True):
+@given(CALM, st.sampled_from([0, 1]), st.sampled_from([1.0, 0.5]))
+def test_clast_agrees_with_its_slow_twin(events, option, power):
+    feature = reco.clast(PULSES, amplitude_option=option, amplitude_weight=power)
+    for row, event in zip(rows(events, feature), events, strict=True):
         if event is None:
             assert set(row.values()) == {None}
             continue
-        expected = naive.clast(event, SENSORS)
+        expected = naive.clast(event, SENSORS, option=option, power=power)
         if row["fit_status"] == 0 and row["eval2"] - row["mineval"] < 1e-6 * row["eval2"]:
             expected = {k: v for k, v in expected.items() if k not in ("zenith", "azimuth")}
         sign = expected.pop("zenith", None), expected.pop("azimuth", None)
@@ -86,6 +87,22 @@ def test_light_that_runs_down_a_string_makes_a_dipole_of_one():
     [row] = rows([event], reco.dipole_fit(PULSES))
     assert row["Magnet"] == pytest.approx(1.0)
     assert (row["zenith"], row["NPairs"]) == (pytest.approx(0.0, abs=1e-7), 5)
+
+
+def test_small_charges_count_as_one_in_the_tensor_alone():
+    keys = sorted(SENSORS)[:4]
+    small, whole = (
+        [(1e4, q, k) for q, k in zip(charges, keys, strict=True)]
+        for charges in ([0.5, 1.5, 1.0, 3.0], [1.0, 1.0, 1.0, 3.0])
+    )
+    [a, b] = rows([small, whole], reco.clast(PULSES, amplitude_option=0))
+    [c, _] = rows([small, whole], reco.clast(PULSES))
+    assert (a["x"], a["z"], a["energy"]) == (c["x"], c["z"], c["energy"])
+    assert a["eval3"] != c["eval3"]
+    [same, _] = rows([whole, whole], reco.clast(PULSES))
+    assert b == same
+    with pytest.raises(ValueError, match="amplitude_option must be 1"):
+        reco.clast(PULSES, amplitude_option=2)
 
 
 def test_the_energy_is_a_polynomial_of_the_charge():

@@ -24,24 +24,38 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     smallest eigenvalue, towards later times), fit_status, mineval, evalratio = mineval / sum, eval2, eval3 (m^2).
     Status 20: fewer than min_hits sensors; all but the status is then NaN.
     """
+    return inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False)
+
+
+@njit(nogil=True, error_model="numpy")
+def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one):
+    """Return the tensor of inertia of one event; a charge below 2 PE may count as 1, but not for the centre."""
     _, doms, _, _ = hit_multiplicity(omkey)
     if doms < min_hits:
         nan = math.nan
         return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, nan, nan
     n = time.size
     mass = np.empty(n)
-    power = mass if amplitude_weight == 1.0 else np.empty(n)
+    power = mass if amplitude_weight == 1.0 and not small_as_one else np.empty(n)
     for j in range(n):
         q = np.float64(charge[j])
         mass[j] = q if math.isfinite(q) else 0.0
-    if amplitude_weight != 1.0:
+    q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
+    total = q_sum
+    if small_as_one:
+        total = 0.0
+        for j in range(n):
+            seen = mass[j] if mass[j] >= 2.0 else 1.0
+            total += seen
+            power[j] = seen**amplitude_weight
+    elif amplitude_weight != 1.0:
         for j in range(n):
             w = np.float64(charge[j]) ** amplitude_weight
             power[j] = w if math.isfinite(w) else 0.0
-    q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
     by = q_sum if q_sum != 0.0 else 1.0
     cx, cy, cz, ct = cx / by, cy / by, cz / by, ct / by
     xx, yy, zz, xy, xz, yz = _products(power, x, y, z, cx, cy, cz)
+    by = total if total != 0.0 else 1.0
     values, ax, ay, az = smallest(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
     total = values[0] + values[1] + values[2]
     ratio = values[0] / total if total != 0.0 else 0.0
