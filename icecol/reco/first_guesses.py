@@ -110,11 +110,11 @@ def dipole_fit(
     pulses
         The series, with a geometry; only the first pulse of each sensor is used, and none at NaN.
     min_hits
-        Fewest sensors for a fit.
+        Fewest sensors for a fit; below 1 it is 2.
     dipole_step
         How many pulses, in order of time, the second of a pair comes after the first; 0: half of all.
     amp_weight_power
-        Weigh a pair with the mean of its charges to this power.
+        Weigh a pair with the mean of its charges to this power, if it is above 0.
 
     Returns
     -------
@@ -122,11 +122,12 @@ def dipole_fit(
         Fields x, y, z (m) and time (ns): the mean of the pairs; zenith, azimuth (rad, where it came from); fit_status
         (0 OK, 20 too few sensors, 30 no direction); of I3DipoleFitParams: Magnet (0 no order in time to 1 a line),
         MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. When the status is not 0 the first six are NaN and
-        the params, which IceTray then does not write, null. Every field is null where the series is.
+        the params, which IceTray then does not write, null. A charge of NaN that is a weight leaves the status 0 and
+        all but the last three NaN. Every field is null where the series is.
     """
     return _DIPOLE(
         pulses,
-        min_hits=int(min_hits),
+        min_hits=int(min_hits) if min_hits >= 1 else 2,
         dipole_step=int(dipole_step),
         amp_weight_power=float(amp_weight_power),
     )

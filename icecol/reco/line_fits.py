@@ -31,7 +31,7 @@ def linefit(
     pulses
         The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
     min_hits
-        Fewest pulses for a fit (at least 2).
+        Fewest pulses for a fit; below 1 it is 2. One pulse never makes a line, and has status 30.
     amp_weight_power
         Weigh a pulse with the charge of the first pulse of its sensor to this power; 0 weighs all the same.
     leading_edge
@@ -52,7 +52,7 @@ def linefit(
     if leading_edge not in {"ALL", "FLE"}:
         msg = f"leading_edge must be 'ALL' (all pulses) or 'FLE' (the first of each sensor), found {leading_edge!r}"
         raise ValueError(msg)
-    min_hits = max(int(min_hits), 2)
+    min_hits = _fewest(min_hits)
     if amp_weight_power == 0 and leading_edge == "ALL":
         return _LINEFIT(pulses, min_hits=min_hits)
     return _WEIGHTED(
@@ -87,10 +87,15 @@ def improved_linefit(
     """
     return _IMPROVED(
         pulses,
-        min_hits=max(int(min_hits), 2),
+        min_hits=_fewest(min_hits),
         delay_distance=max(float(delay_distance), 0.0),
         delay_time_window=max(float(delay_time_window), 0.0),
         huber_distance=float(huber_distance),
         debias_distance=float(debias_distance),
         min_doms=int(min_doms),
     )
+
+
+def _fewest(min_hits: int) -> int:
+    """Return the fewest pulses of a fit as IceTray takes them."""
+    return int(min_hits) if min_hits >= 1 else 2

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from naive import NAN, by_dom, direction, tensor_of_inertia
 
+from icecol.i3.std_sort import std_sort
+
 C_ICE = 0.299792458 / 1.35634
 
 
@@ -36,29 +38,32 @@ def clast(event, sensors, energy=(1.069, 1.842, -0.492, 0.075, 0.0, 0.0), *, opt
 
 def dipole_fit(event, sensors, *, min_hits=5, step=0, power=0.0):
     hits = [(p[0][0], p[0][1], k) for k, p in by_dom(event, sensors).items() if not math.isnan(p[0][0])]
-    hits.sort(key=lambda hit: hit[0])
+    in_time = np.arange(len(hits))
+    std_sort(in_time, np.array([hit[0] for hit in hits]), 0, len(hits))
+    hits = [hits[i] for i in in_time]
     n = len(hits)
     step = step or n // 2
     failed = {"Magnet": None, "NPairs": None, "MaxAmp": None, "NHits": None}
-    if n < min_hits or n < step or not step:
+    if n < (min_hits if min_hits >= 1 else 2) or n < step:
         return {"fit_status": 20, **failed}
-    v, r, w_sum, t_sum, weights = np.zeros(3), np.zeros(3), 0.0, 0.0, []
-    for (ta, qa, a), (tb, qb, b) in zip(hits[:-step], hits[step:], strict=True):
-        w = ((qa + qb) / 2) ** power
+    v, r, w_sum, t_sum, largest, pairs = np.zeros(3), np.zeros(3), 0.0, 0.0, 0.0, 0
+    for (ta, qa, a), (tb, qb, b) in zip(hits[: n - step], hits[step:], strict=True):
+        w = ((qa + qb) / 2) ** power if power > 0 else 1.0
         pa, pb = places(sensors, [a, b])
         t_sum += w * (ta + tb) / 2
+        largest = max(largest, w)
         if a != b and np.linalg.norm(pb - pa):
             v += w * (pb - pa) / np.linalg.norm(pb - pa)
             r += w * (pa + pb) / 2
             w_sum += w
-            weights.append(w)
-    if not (np.linalg.norm(v) > 0 and w_sum > 0):
+            pairs += 1
+    if np.linalg.norm(v) <= 0 or w_sum <= 0:
         return {"fit_status": 30, **failed}
-    zenith, azimuth = direction(v) or (NAN, NAN)
+    zenith, azimuth = (NAN, NAN) if np.isnan(v).any() else direction(v) or (NAN, NAN)
     return {
         **dict(zip("xyz", r / w_sum, strict=True)), "time": t_sum / w_sum, "zenith": zenith, "azimuth": azimuth,
-        "fit_status": 0, "Magnet": np.linalg.norm(v) / w_sum, "AmpSum": w_sum, "NHits": n, "NPairs": len(weights),
-        "MaxAmp": max(weights),
+        "fit_status": 0, "Magnet": np.linalg.norm(v) / w_sum, "AmpSum": w_sum, "NHits": n, "NPairs": pairs,
+        "MaxAmp": largest,
     }  # fmt: skip
 
 
