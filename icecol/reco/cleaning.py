@@ -24,11 +24,13 @@ from icecol.reco.kernels import improved_linefit, pulse_cuts
 from icecol.reco.kernels import seeded_rt as _srt
 from icecol.reco.kernels.classic_rt import classic_rt as _classic_rt
 from icecol.reco.kernels.dynamic_time_window import dynamic_time_window as _dynamic_time_window
-from icecol.reco.selection import Selection, found_in
+from icecol.reco.selection import Selection, found_in, of_pulses
 
 _LOCAL_COINCIDENCE: Final = Selection(pulse_cuts.local_coincidence)
 _CHARGE_RANGE: Final = Selection(pulse_cuts.charge_range)
 _FIRST_PULSE: Final = Selection(pulse_cuts.first_pulse)
+_EARLIEST_PULSE: Final = Selection(pulse_cuts.earliest_pulse)
+_CHARGE_OF_SENSOR: Final = Selection(pulse_cuts.charge_of_sensor)
 _OF_SENSORS: Final = Selection(pulse_cuts.of_sensors)
 _TIME_WINDOW: Final = Selection(pulse_cuts.time_window, events=("start", "stop"))
 _DYNAMIC: Final = Selection(_dynamic_time_window)
@@ -68,16 +70,42 @@ def slc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     return _LOCAL_COINCIDENCE(pulses, members, hard=False)
 
 
-def first_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
-    """Return the first pulse of each sensor, as stored; charges stay as they are.
+def first_pulses(
+    pulses: Pulses,
+    *,
+    keep_only_first_charge: bool = False,
+    use_mask: bool = True,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the first pulse of each sensor, as IceTray's I3FirstPulsifier.
+
+    Parameters
+    ----------
+    pulses
+        The series; it needs no geometry.
+    keep_only_first_charge
+        Without a mask: keep the charge of the pulse itself, not that of all pulses of its sensor.
+    use_mask
+        Take the pulse that is stored first, with its own charge: a selection of pulses, as all cleanings here are. With
+        False, IceTray's default, it is the earliest, and its charge the sum over its sensor, added in single precision.
+    members
+        Members of the new series. Width and flags are those of the pulse that is taken.
 
     Examples
     --------
-    >>> frame = pl.DataFrame({"P.time": [[1.0, 9.0, 3.0]], "P.omkey": [[65792, 65792, 65793]]})
-    >>> frame.select(first_pulses(Pulses("P"), members=("time",)).struct.unnest()).item().to_list()
-    [1.0, 3.0]
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[1.0, 9.0, 3.0]], "P.charge": [[0.5, 2.0, 1.0]], "P.omkey": [[65792, 65792, 65793]]}
+    ... )
+    >>> frame.select(first_pulses(Pulses("P"), members=("time", "charge")).struct.unnest()).row(0)
+    ([1.0, 3.0], [0.5, 1.0])
+    >>> whole = first_pulses(Pulses("P"), use_mask=False, members=("time", "charge"))
+    >>> frame.select(whole.struct.unnest()).row(0)
+    ([1.0, 3.0], [2.5, 1.0])
     """
-    return _FIRST_PULSE(pulses, members)
+    if use_mask:
+        return _FIRST_PULSE(pulses, members)
+    charges = None if keep_only_first_charge else of_pulses(_CHARGE_OF_SENSOR, pulses)
+    return _EARLIEST_PULSE(pulses, members, charges=charges if "charge" in members else None)
 
 
 def charge_range(

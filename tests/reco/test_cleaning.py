@@ -234,6 +234,31 @@ def test_pulses_are_chosen_one_by_one(event):
     assert kept(reco.first_pulses(PULSES), event, order=lambda p: (p[3] % 7, p[4])) == first
 
 
+@given(EVENT, st.booleans(), st.booleans())
+def test_first_pulses_without_a_mask_are_the_earliest_with_all_charge(event, own, scattered):
+    cleaned = reco.first_pulses(PULSES, use_mask=False, keep_only_first_charge=own)
+    # sensors in any order, the pulses of each as they come
+    table = frame([event], (lambda p: (p[3] % 7, p[4])) if scattered else None)
+    row = table.select(cleaned.struct.unnest()).row(0, named=True)
+    twin = naive.first_pulsifier(event, keep_only_first_charge=own)
+    found = dict(zip((int(w) for w in row["width"]), row["charge"], strict=True))
+    assert {k: repr(float(v)) for k, v in found.items()} == {k: repr(float(v)) for k, v in twin.items()}
+    assert all(repr(t) == repr(event[i][0]) for i, t in zip(found, row["time"], strict=True))
+    assert all(f == event[i][2] for i, f in zip(found, row["flags"], strict=True))
+
+
+def test_first_pulses_keep_the_types_of_their_series():
+    table = frame([[(2.0, 1.5, 1, KEYS[0]), (1.0, 2.5, 4, KEYS[0])], [], None])
+    found = table.select(reco.first_pulses(PULSES, use_mask=False).struct.unnest())
+    assert found.schema == {m: table.schema[f"P.{m}"] for m in MEMBERS}
+    assert found["charge"].to_list() == [[4.0], [], None]
+    times = reco.first_pulses(PULSES, use_mask=False, members=("time",))
+    assert table.select(times.struct.unnest()).to_dict(as_series=False) == {"time": [[1.0], [], None]}
+    none = table[1:].with_columns(pl.Series("P.charge", [[], None], dtype=pl.List(pl.Null)))
+    charges = reco.first_pulses(PULSES, use_mask=False).struct.field("charge")
+    assert none.select(charges).to_series().to_list() == [[], None]
+
+
 @given(EVENT)
 def test_delay_cleaning_keeps_what_comes_soon_after_the_first_light_nearby(event):
     there = [i for i, p in enumerate(event) if p[3] in SENSORS and not math.isnan(p[0])]
@@ -281,7 +306,9 @@ def test_static_time_window_is_set_by_the_triggers_that_count():
     assert found["F.time"].to_list() == [[51.0, 199.0], [], None, []]
 
 
-@pytest.mark.parametrize("name", ["seeded_rt", "select_doms", "dynamic_time_window", "classic_rt"])
+@pytest.mark.parametrize(
+    "name", ["seeded_rt", "select_doms", "dynamic_time_window", "classic_rt", "first_pulses"]
+)
 @settings(max_examples=8)
 @given(st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=6))
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
@@ -290,6 +317,7 @@ def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
         "select_doms": reco.select_doms(PULSES, "DeepCore", members=("time", "omkey")),
         "dynamic_time_window": reco.dynamic_time_window(PULSES, 500.0),
         "classic_rt": reco.classic_rt(PULSES),
+        "first_pulses": reco.first_pulses(PULSES, use_mask=False),
     }[name]
     found = check_feature(cleaned, frame(events)).struct.unnest()
     assert [row is None for row in found["time"]] == [e is None for e in events]
