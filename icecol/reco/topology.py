@@ -1,10 +1,11 @@
-"""Topology of events: `finite_reco` where a track starts and stops, `fill_ratio` how a cascade fills its sphere."""
+"""Topology of events: `finite_reco` where a track starts and stops, `fill_ratio` how a cascade fills its spheres."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
@@ -15,6 +16,7 @@ from icecol.reco.cherenkov import SHAPES, TRACK, on_track
 from icecol.reco.features import Kernel
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import fill_ratio as fill_kernels
+from icecol.reco.kernels import fill_ratio_lite as lite_kernels
 from icecol.reco.kernels import finite_reco as finite_kernels
 
 ICECUBE: Final = 20
@@ -47,6 +49,9 @@ _FILL = Kernel(
         "hit_count": pl.Int32,
     },
     events=("vertex_x", "vertex_y", "vertex_z", "vertex_energy", "vertex_status"),
+)
+_LITE = Kernel(
+    lite_kernels.fill_ratio_lite, {"value": pl.Float64}, events=("vertex_x", "vertex_y", "vertex_z")
 )
 
 
@@ -152,7 +157,8 @@ def fill_ratio(
         Key with columns `.x`, `.y`, `.z`, `.energy` (GeV) and `.fit_status`: a particle or a fit.
     mean, rms, mean_plus_rms, nch, energy
         Radii of the spheres: times the mean and the width (and their sum) of the distances of hit sensors, and the
-        reach of light as expected from the number of sensors and from the energy of the vertex.
+        reach of light as expected from the number of sensors and from the energy of the vertex. The scale of the last
+        is fixed in IceTray, which gives as its radius, here too, that with the scale of nch.
     amplitude_weighting_power
         Weigh a distance with the charge of its sensor to this power.
     vertex_energy, vertex_status
@@ -189,14 +195,76 @@ def fill_ratio(
     )
 
 
-def _sensors(pulses: Pulses, what: str, *, icecube: bool) -> dict[str, Any]:
-    """Return the places of the sensors of IceCube in the ice, or of all good ones, as parameters of a kernel."""
+def fill_ratio_lite(
+    pulses: Pulses,
+    *,
+    vertex: str,
+    scale: float = 1.0,
+    amplitude_weighting_power: float = 0.0,
+    vertex_status: pl.Expr | None = None,
+) -> pl.Expr:
+    """Return how much of one sphere around a vertex was hit, as IceTray's I3FillRatioLite has it.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; sensors that it calls bad do not count, hit or not.
+    vertex
+        Key with columns `.x`, `.y`, `.z` and `.fit_status`: a particle or a fit.
+    scale
+        Radius of the sphere in mean distances of the hit sensors from the vertex.
+    amplitude_weighting_power
+        Weigh a distance with the charge of its sensor to this power; sensors without charge are left out of the mean.
+    vertex_status
+        What stands for the status of a vertex without this column: `pl.lit(0)`.
+
+    Returns
+    -------
+    pl.Expr
+        Field value: the hit part of the sensors in the sphere, its surface included, but for strings whose topmost
+        sensor is not within its radius horizontally. NaN if there are none. It is null where the series is, and where
+        the status is not 0: there IceTray writes nothing.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> g = Geometry.from_columns(
+    ...     {"string": 3 * [1], "om": [1, 2, 3], "x": 3 * [3.0], "y": 3 * [4.0], "z": [12.0, 0.0, -12.0]}
+    ... )
+    >>> frame = pl.DataFrame({"P.charge": [[1.0]], "P.omkey": [[65792]], "V.x": 0.0, "V.y": 0.0, "V.z": 0.0})
+    >>> ratio = fill_ratio_lite(Pulses("P", g), vertex="V", scale=0.9, vertex_status=pl.lit(0))
+    >>> frame.select(ratio.struct.field("value")).item()
+    0.0
+    """
+    status = pl.col(f"{vertex}.fit_status") if vertex_status is None else vertex_status
+    sensors = _sensors(pulses, "a fill ratio", icecube=False, columns=("omkey", "x", "y", "z"))
+    omkey = sensors["sensor_omkey"]
+    heads = np.unique(omkey >> 16, return_index=True)[1]
+    value = _LITE(
+        pulses,
+        **{f"vertex_{c}": pl.col(f"{vertex}.{c}") for c in ("x", "y", "z")},
+        scale=float(scale),
+        amplitude_weighting_power=float(amplitude_weighting_power),
+        strings=frozen(np.append(heads, omkey.size)),
+        **sensors,
+    )
+    return pl.when(status == 0).then(value)
+
+
+def _sensors(
+    pulses: Pulses, what: str, *, icecube: bool, columns: tuple[str, ...] = ("x", "y", "z")
+) -> dict[str, Any]:
+    """Return columns of the sensors of IceCube in the ice, or of all good ones, as parameters of a kernel."""
     if pulses.geometry is None:
         msg = f"{what} needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry"
         raise GeometryError(msg)
     geometry: Geometry = pulses.geometry
     there = _of_icecube(geometry) if icecube else ~geometry.bad
-    return {f"sensor_{c}": frozen(getattr(geometry, c)[there]) for c in ("x", "y", "z")}
+    return {f"sensor_{c}": frozen(getattr(geometry, c)[there]) for c in columns}
 
 
 def _of_icecube(geometry: Geometry) -> Array:

@@ -115,7 +115,7 @@ def finite_reco(event, sensors, track, radius, shape="ContainedTrack"):
     }  # fmt: skip
 
 
-def fill_ratio(event, sensors, vertex, energy):
+def fill_ratio(event, sensors, vertex, energy, energy_scale=1.3):
     doms = {k: sum(q for _, q in p) for k, p in by_dom(event, sensors).items()}
     lit = [k for k, q in doms.items() if q]
     if not sum(doms.values()) > 0 or not lit:
@@ -128,7 +128,7 @@ def fill_ratio(event, sensors, vertex, energy):
         "fill_ratio_from_mean": 2.0 * mean,
         "fill_ratio_from_mean_plus_rms": 1.3 * (mean + rms),
         "fillratio_from_nch": 1.3 * reach(0.084 + 1.83 * math.log10(len(doms))),
-        "fill_ratio_from_energy": 1.3 * reach(math.log10(energy)),
+        "fill_ratio_from_energy": energy_scale * reach(math.log10(energy)),
     }
     good = [k for k, s in sensors.items() if not s["bad"]]
     found = {"mean_distance": mean, "rms_distance": rms, "hit_count": len(doms)}
@@ -136,4 +136,25 @@ def fill_ratio(event, sensors, vertex, energy):
         inside = [k for k, d in zip(good, distance(good), strict=True) if d <= r]
         found[name] = sum(k in doms for k in inside) / len(inside) if inside else NAN
         found["edge"] = found.get("edge", False) or bool(np.isclose(distance(good), r, rtol=1e-9).any())
+    # as in IceTray the radius that is told has another scale than the sphere
+    found["fill_radius_from_energy"] = radius["fill_ratio_from_energy"] / energy_scale * 1.3
     return found
+
+
+def fill_ratio_lite(event, sensors, vertex, scale, power):
+    """Return the value, and how far the sensor or the string closest to an edge is from it."""
+    doms = {k: sum(q for _, q in p) for k, p in by_dom(event, sensors).items()}
+    good = [k for k, s in sensors.items() if not s["bad"]]
+    lit = [k for k in good if doms.get(k, 0.0) > 0]
+    if not lit:
+        return NAN, math.inf
+    away = dict(zip(good, np.linalg.norm(places(sensors, good) - vertex, axis=1), strict=True))
+    across = dict(zip(good, np.linalg.norm((places(sensors, good) - vertex)[:, :2], axis=1), strict=True))
+    weights = [doms[k] ** power for k in lit]
+    radius = scale * sum(w * away[k] for w, k in zip(weights, lit, strict=True)) / sum(weights)
+    head = {}
+    for k in sorted(good):
+        head.setdefault(k >> 16, k)
+    inside = [k for k in good if across[head[k >> 16]] <= radius and away[k] <= radius]
+    edge = min(abs(d - radius) for d in (*away.values(), *across.values()))
+    return sum(k in doms for k in inside) / len(inside) if inside else NAN, edge

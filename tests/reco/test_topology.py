@@ -109,19 +109,53 @@ def test_the_expected_shape_is_one_of_three():
 
 
 @settings(max_examples=60)
-@given(CALM, st.floats(-300, 300), st.floats(1.5, 1e5))
-def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy):
+@given(CALM, st.floats(-300, 300), st.floats(1.5, 1e5), st.sampled_from([1.3, 2.0]))
+def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy, scale):
     vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}
-    feature = reco.fill_ratio(P, vertex="V", vertex_energy=pl.lit(energy), vertex_status=pl.lit(0))
+    values = {"vertex_energy": pl.lit(energy), "vertex_status": pl.lit(0)}
+    feature = reco.fill_ratio(P, vertex="V", energy=scale, **values)
     table = frame(events).with_columns(pl.lit(v).alias(k) for k, v in vertex.items())
     for row, event in zip(table.select(feature.struct.unnest()).to_dicts(), events, strict=True):
         if event is None:
             assert set(row.values()) == {None}
             continue
-        expected = naive.fill_ratio(event, FEW, list(vertex.values()), energy)
+        expected = naive.fill_ratio(event, FEW, list(vertex.values()), energy, scale)
         assume(not expected.pop("edge", False))
         assume(not expected.get("rms_distance", 1.0) < 1e-3)  # rounding decides
         agree(row, expected, rel=1e-7)
+
+
+@settings(max_examples=100)
+@given(CALM, st.floats(-300, 300), st.sampled_from([0.6, 1.0, 2.5]), st.sampled_from([0.0, 1.0, -0.5]))
+def test_fill_ratio_lite_agrees_with_its_slow_twin(events, x, scale, power):
+    vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}
+    feature = reco.fill_ratio_lite(
+        P, vertex="V", scale=scale, amplitude_weighting_power=power, vertex_status=pl.lit(0)
+    )
+    table = frame(events).with_columns(pl.lit(v).alias(k) for k, v in vertex.items())
+    for value, event in zip(table.select(feature.struct.unnest())["value"], events, strict=True):
+        if event is None:
+            assert value is None
+            continue
+        expected, edge = naive.fill_ratio_lite(event, FEW, list(vertex.values()), scale, power)
+        assume(edge > 1e-9)
+        assert value == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_string_counts_where_its_topmost_sensor_is():
+    columns = {"string": [1, 1, 1, -2], "om": [1, 2, 3, 1], "x": [60.0, 0.0, 1.0, 50.0], "y": [0.0] * 4}
+    geometry = Geometry.from_columns({**columns, "z": [0.0, 0.0, 0.0, 0.0]})
+    bent = Geometry.from_columns(geometry.table().with_columns(bad=pl.col("om") == 1))
+    table = frame([[(1.0, 1.0, 65792 + 256), (1.0, 1.0, 65792 + 512)]])
+    table = table.with_columns(*(pl.lit(v).alias(f"V.{c}") for c, v in (("x", 10.0), ("y", 0.0), ("z", 0.0))))
+
+    def ratio(g, status):
+        feature = reco.fill_ratio_lite(Pulses("P", g), vertex="V", scale=3.0, vertex_status=pl.lit(status))
+        return table.select(feature.struct.field("value")).item()
+
+    assert math.isnan(ratio(geometry, 0))
+    assert ratio(bent, 0) == 1.0
+    assert ratio(bent, 20) is None
 
 
 def test_a_vertex_that_failed_fills_nothing():
@@ -133,7 +167,12 @@ def test_a_vertex_that_failed_fills_nothing():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda p: reco.finite_reco(p, track="T"), lambda p: reco.fill_ratio(p, vertex="V")]
+    "make",
+    [
+        lambda p: reco.finite_reco(p, track="T"),
+        lambda p: reco.fill_ratio(p, vertex="V"),
+        lambda p: reco.fill_ratio_lite(p, vertex="V"),
+    ],
 )
 def test_pulses_without_a_geometry_are_an_error(make):
     with pytest.raises(GeometryError, match="needs the places of all sensors"):
@@ -149,6 +188,7 @@ def test_a_row_depends_on_itself_alone():
     )
     check_feature(reco.finite_reco(P, track="T"), table)
     check_feature(reco.fill_ratio(P, vertex="T", vertex_energy=pl.lit(None), vertex_status=pl.lit(0)), table)
+    check_feature(reco.fill_ratio_lite(P, vertex="T", vertex_status=pl.lit(0)), table)
 
 
 def stored(shared_data, name: str, ours: dict[str, pl.Expr]) -> pl.DataFrame:
