@@ -197,7 +197,8 @@ def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0, small_as_one=Fal
     with np.errstate(all="ignore"):
         mass = (seen if small_as_one else q) ** power
     by = finite.sum() or 1.0
-    centre, time = (finite[:, None] * r).sum(0) / by, (finite * t).sum() / by
+    centre = (finite[:, None] * r).sum(0) / by
+    time = div((finite * t).sum(), finite.sum()) if np.isfinite(q).all() else NAN
     d = r - centre
     w = np.where(np.isfinite(mass), mass, 0.0)
     tensor = sum(
