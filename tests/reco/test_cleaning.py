@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive import interval_cleaning
 
 from icecol import reco
 from icecol.convert.live import scan_i3
@@ -275,6 +276,29 @@ def test_delay_cleaning_keeps_what_comes_soon_after_the_first_light_nearby(event
     if len({event[i][3] for i in wanted}) < 2:
         wanted = set(range(len(event)))
     assert kept(reco.delay_cleaning(PULSES), event) == wanted
+
+
+@given(EVENT, st.sampled_from([100.0, 500.0, 1500.0]), st.sampled_from([1, 3]))
+def test_what_a_quiet_time_parts_from_the_brightest_sensor_is_left_out(event, interval, min_doms):
+    event = [(t, q, f, k) for t, q, f, k in event if k in SENSORS and not math.isnan(t)]
+    cleaned = reco.delay_cleaning(PULSES, time_interval=interval, min_doms=min_doms)
+    # pulses by their places, so that two alike can be told apart
+    place = {k: naive.place(s) for k, s in SENSORS.items()}
+    twin = interval_cleaning([(t, q, k) for t, q, _, k in event], place, interval, min_doms)
+    found = [event[i] for i in sorted(kept(cleaned, event))]
+    assert repr([(t, q, k) for t, q, _, k in found]) == repr(twin)
+
+
+def test_a_quiet_time_before_the_brightest_sensor_parts_nothing_from_it():
+    far = [k for k in SENSORS if k >> 16 in (26, 79, 80, 84)][:3]
+    for charges, remain in (([9.0, 1.0, 1.0], {0}), ([1.0, 9.0, 1.0], {0, 1}), ([1.0, 1.0, 9.0], {1, 2})):
+        event = [(2e4 * i, q, 1, k) for i, (q, k) in enumerate(zip(charges, far, strict=True))]
+        assert kept(reco.delay_cleaning(PULSES, distance=1.0, time_interval=1e4, min_doms=1), event) == remain
+        assert kept(reco.delay_cleaning(PULSES, distance=1.0, time_interval=1e4, min_doms=3), event) == {
+            0,
+            1,
+            2,
+        }
 
 
 def test_a_name_stands_for_a_set_of_sensors():

@@ -88,6 +88,10 @@ TWINS = {
         lambda e: naive.linefit(e, SENSORS, first_only=True, min_hits=3),
     ),
     "improved_linefit": (reco.improved_linefit(PULSES), lambda e: naive.improved_linefit(e, SENSORS)),
+    "improved_linefit-ehe": (
+        reco.improved_linefit(PULSES, min_doms=4, delay_time_interval=300.0),
+        lambda e: naive.improved_linefit(e, SENSORS, interval=300.0, min_doms=4),
+    ),
 }
 
 
