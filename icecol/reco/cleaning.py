@@ -171,7 +171,7 @@ def time_window(
 
 def static_time_window(
     pulses: Pulses,
-    config_ids: Iterable[int],
+    config_ids: Iterable[int] = (1010,),
     *,
     window_minus: float = 3500.0,
     window_plus: float = 4000.0,
@@ -186,7 +186,8 @@ def static_time_window(
     pulses
         The series; it needs no geometry.
     config_ids
-        Triggers that count: 1006 is the in-ice simple multiplicity trigger, 1011 that of DeepCore (1010 in IC79).
+        Triggers that count: 1006 is the in-ice simple multiplicity trigger, 1011 that of DeepCore; 1010, which was it
+        in IC79, is IceTray's default.
     window_minus, window_plus
         The window opens window_minus ns before the first of these triggers and closes window_plus ns after the last.
     first_trigger_only

@@ -325,7 +325,9 @@ def test_static_time_window_is_set_by_the_triggers_that_count():
     options = {"window_minus": 50.0, "window_plus": 100.0, "members": ("time",)}
     both = reco.static_time_window(PULSES, [1010, 1011], **options)
     first = reco.static_time_window(PULSES, [1010, 1011], first_trigger_only=True, **options)
-    found = reco.with_features(f, B=both, F=first).collect()
+    one = reco.static_time_window(PULSES, **options)
+    found = reco.with_features(f, B=both, F=first, O=one).collect()
+    assert found["O.time"].to_list() == [[399.0], [], None, []]
     assert found["B.time"].to_list() == [[51.0, 399.0, 199.0, 200.0], [], None, []]
     assert found["F.time"].to_list() == [[51.0, 199.0], [], None, []]
 
