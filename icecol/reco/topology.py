@@ -20,7 +20,7 @@ from icecol.reco.kernels import fill_ratio_lite as lite_kernels
 from icecol.reco.kernels import finite_reco as finite_kernels
 
 ICECUBE: Final = 20
-"""I3OMGeo.OMType."""
+"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
 ICETOP_OM: Final = 61
 """Sensors from this number on are those of IceTop, on the surface."""
 
@@ -255,6 +255,20 @@ def fill_ratio_lite(
     return pl.when(status == 0).then(value)
 
 
+def of_icecube(geometry: Geometry) -> Array:
+    """Tell which sensors are those of IceCube in the ice, not IceTop's nor the Upgrade's.
+
+    Their type tells, or if that is not known of any sensor their number.
+
+    Examples
+    --------
+    >>> nominal = Geometry.nominal(icetop=True)
+    >>> int(of_icecube(nominal).sum()), len(nominal)
+    (5160, 5484)
+    """
+    return geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM
+
+
 def _sensors(
     pulses: Pulses, what: str, *, icecube: bool, columns: tuple[str, ...] = ("x", "y", "z")
 ) -> dict[str, Any]:
@@ -263,10 +277,5 @@ def _sensors(
         msg = f"{what} needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry"
         raise GeometryError(msg)
     geometry: Geometry = pulses.geometry
-    there = _of_icecube(geometry) if icecube else ~geometry.bad
+    there = of_icecube(geometry) if icecube else ~geometry.bad
     return {f"sensor_{c}": frozen(getattr(geometry, c)[there]) for c in columns}
-
-
-def _of_icecube(geometry: Geometry) -> Array:
-    """Tell which sensors are those of IceCube in the ice: by their types, or by their numbers if no type is known."""
-    return geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM

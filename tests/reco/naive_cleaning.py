@@ -163,8 +163,9 @@ def topological_split(event, sensors, multiplicity=4, window=4000.0, xy=500.0, d
 
     def joined(i, j):
         a, b = sensors[dom[i]], sensors[dom[j]]
-        if 30 in (a["om_type"], b["om_type"]):
-            return a["om_type"] == b["om_type"]
+        ice = [s["om_type"] == 20 for s in (a, b)]
+        if not all(ice):
+            return not any(ice)
         if a["string"] == b["string"] and abs(a["om"] - b["om"]) > doms:
             return False
         dx, dy, dz = (f(a[c]) - f(b[c]) for c in "xyz")
