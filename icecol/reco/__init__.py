@@ -40,7 +40,7 @@ from icecol.reco.likelihood_fits import mpe_fit, spe_fit, track_likelihood
 from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
-from icecol.reco.topology import fill_ratio, finite_reco
+from icecol.reco.topology import fill_ratio, fill_ratio_lite, finite_reco
 from icecol.reco.triggers import fired, smt, string_trigger
 from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
 
@@ -70,6 +70,7 @@ __all__ = [
     "event_expr",
     "explode_subevents",
     "fill_ratio",
+    "fill_ratio_lite",
     "finite_reco",
     "fired",
     "first_pulses",

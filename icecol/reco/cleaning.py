@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -24,16 +24,20 @@ from icecol.reco.kernels import improved_linefit, pulse_cuts
 from icecol.reco.kernels import seeded_rt as _srt
 from icecol.reco.kernels.classic_rt import classic_rt as _classic_rt
 from icecol.reco.kernels.dynamic_time_window import dynamic_time_window as _dynamic_time_window
-from icecol.reco.selection import Selection, found_in
+from icecol.reco.kernels.ehe_linefit import interval_cleaning as _interval_cleaning
+from icecol.reco.selection import Selection, found_in, of_pulses
 
 _LOCAL_COINCIDENCE: Final = Selection(pulse_cuts.local_coincidence)
 _CHARGE_RANGE: Final = Selection(pulse_cuts.charge_range)
 _FIRST_PULSE: Final = Selection(pulse_cuts.first_pulse)
+_EARLIEST_PULSE: Final = Selection(pulse_cuts.earliest_pulse)
+_CHARGE_OF_SENSOR: Final = Selection(pulse_cuts.charge_of_sensor)
 _OF_SENSORS: Final = Selection(pulse_cuts.of_sensors)
 _TIME_WINDOW: Final = Selection(pulse_cuts.time_window, events=("start", "stop"))
 _DYNAMIC: Final = Selection(_dynamic_time_window)
 _CLASSIC_RT: Final = Selection(_classic_rt)
 _DELAY: Final = Selection(improved_linefit.delay_cleaning)
+_INTERVAL: Final = Selection(_interval_cleaning)
 _SEEDED_RT: Final = Selection(_srt.seeded_rt)
 _SEEDS: Final = {
     "AllHLCHits": _srt.ALL_HLC,
@@ -68,16 +72,42 @@ def slc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     return _LOCAL_COINCIDENCE(pulses, members, hard=False)
 
 
-def first_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
-    """Return the first pulse of each sensor, as stored; charges stay as they are.
+def first_pulses(
+    pulses: Pulses,
+    *,
+    keep_only_first_charge: bool = False,
+    use_mask: bool = True,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the first pulse of each sensor, as IceTray's I3FirstPulsifier.
+
+    Parameters
+    ----------
+    pulses
+        The series; it needs no geometry.
+    keep_only_first_charge
+        Without a mask: keep the charge of the pulse itself, not that of all pulses of its sensor.
+    use_mask
+        Take the pulse that is stored first, with its own charge: a selection of pulses, as all cleanings here are. With
+        False, IceTray's default, it is the earliest, and its charge the sum over its sensor, added in single precision.
+    members
+        Members of the new series. Width and flags are those of the pulse that is taken.
 
     Examples
     --------
-    >>> frame = pl.DataFrame({"P.time": [[1.0, 9.0, 3.0]], "P.omkey": [[65792, 65792, 65793]]})
-    >>> frame.select(first_pulses(Pulses("P"), members=("time",)).struct.unnest()).item().to_list()
-    [1.0, 3.0]
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[1.0, 9.0, 3.0]], "P.charge": [[0.5, 2.0, 1.0]], "P.omkey": [[65792, 65792, 65793]]}
+    ... )
+    >>> frame.select(first_pulses(Pulses("P"), members=("time", "charge")).struct.unnest()).row(0)
+    ([1.0, 3.0], [0.5, 1.0])
+    >>> whole = first_pulses(Pulses("P"), use_mask=False, members=("time", "charge"))
+    >>> frame.select(whole.struct.unnest()).row(0)
+    ([1.0, 3.0], [2.5, 1.0])
     """
-    return _FIRST_PULSE(pulses, members)
+    if use_mask:
+        return _FIRST_PULSE(pulses, members)
+    charges = None if keep_only_first_charge else of_pulses(_CHARGE_OF_SENSOR, pulses)
+    return _EARLIEST_PULSE(pulses, members, charges=charges if "charge" in members else None)
 
 
 def charge_range(
@@ -141,7 +171,7 @@ def time_window(
 
 def static_time_window(
     pulses: Pulses,
-    config_ids: Iterable[int],
+    config_ids: Iterable[int] = (1010,),
     *,
     window_minus: float = 3500.0,
     window_plus: float = 4000.0,
@@ -156,7 +186,8 @@ def static_time_window(
     pulses
         The series; it needs no geometry.
     config_ids
-        Triggers that count: 1006 is the in-ice simple multiplicity trigger, 1011 that of DeepCore (1010 in IC79).
+        Triggers that count: 1006 is the in-ice simple multiplicity trigger, 1011 that of DeepCore; 1010, which was it
+        in IC79, is IceTray's default.
     window_minus, window_plus
         The window opens window_minus ns before the first of these triggers and closes window_plus ns after the last.
     first_trigger_only
@@ -236,25 +267,54 @@ def delay_cleaning(
     distance: float = 156.0,
     time_window: float = 778.0,
     *,
+    time_interval: float | None = None,
     min_doms: int = 2,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses within time_window ns of the first light nearby, as the improved LineFit begins.
+    """Return the pulses soon after the first light nearby, as the improved LineFit begins.
 
-    First light is the earliest of the first pulses of the sensors closer than `distance` m. All pulses remain if fewer
-    than min_doms sensors would have any. Needs a geometry; pulses of sensors that it lacks are left out.
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out.
+    distance, time_window
+        A pulse remains up to time_window ns after the earliest of the first pulses of the sensors closer than
+        `distance` m.
+    time_interval
+        Then leave out the sensors that a time of more than so many ns, without the first pulse of any, parts from the
+        one whose first pulse is brightest, as IceTray's DelayCleaningEHE does with 10000 ns, for events with a second
+        particle in them; such a time that ends with the brightest itself parts nothing. None for no such step.
+    min_doms
+        All pulses remain if fewer sensors would have any; 8 in DelayCleaningEHE.
+    members
+        Members of the new series.
 
     References
     ----------
     IceCube, Nucl. Instrum. Meth. A 736 (2014) 143, arXiv:1308.5501.
+
+    Examples
+    --------
+    >>> g = Geometry.from_columns(
+    ...     {"string": [1, 1], "om": [1, 2], "x": 2 * [0.0], "y": 2 * [0.0], "z": [500.0, 0.0]}
+    ... )
+    >>> late = {
+    ...     "P.time": [[0.0, 5e4, 5.1e4]],
+    ...     "P.charge": [[9.0, 1.0, 1.0]],
+    ...     "P.omkey": [[65792, 66048, 66048]],
+    ... }
+    >>> cleaned = delay_cleaning(Pulses("P", g), time_interval=1e4, min_doms=1, members=("time",))
+    >>> pl.DataFrame(late).select(cleaned.struct.field("time")).item().to_list()
+    [0.0]
     """
-    return _DELAY(
-        pulses,
-        members,
-        distance=max(float(distance), 0.0),
-        time_window=max(float(time_window), 0.0),
-        min_doms=int(min_doms),
-    )
+    parameters: dict[str, Any] = {
+        "distance": max(float(distance), 0.0),
+        "time_window": max(float(time_window), 0.0),
+        "min_doms": int(min_doms),
+    }
+    if time_interval is None:
+        return _DELAY(pulses, members, **parameters)
+    return _INTERVAL(pulses, members, time_interval=float(time_interval), **parameters)
 
 
 def seeded_rt(

@@ -14,14 +14,18 @@ _CUTS = Kernel(
     kernels.i3cuts,
     {
         **dict.fromkeys(("Nchan", "Nhit", "N_1hit", "Nstring", "Nearly", "Ndir", "Nlate"), pl.Int32),
-        **dict.fromkeys(("Ldir", "Sdir", "Sall"), pl.Float64),
+        **dict.fromkeys(("Ldir", "Sdir", "Sall", "cog_x", "cog_y", "cog_z"), pl.Float64),
     },
     events=TRACK,
 )
 
 
 def i3cuts(
-    pulses: Pulses, *, track: str, window: str | tuple[float, float], shape: str = "InfiniteTrack"
+    pulses: Pulses,
+    *,
+    track: str,
+    window: str | tuple[float, float] = (-15.0, 25.0),
+    shape: str = "InfiniteTrack",
 ) -> pl.Expr:
     """Return what IceTray's I3Cuts counts; `direct_hits` and `track_characteristics` are its successors.
 
@@ -43,8 +47,8 @@ def i3cuts(
         Fields Nchan, Nhit, N_1hit, Nstring: sensors, pulses, sensors with one pulse, strings; Nearly, Ndir, Nlate:
         pulses before, in and after the window; Ldir (m, along the track from the first to the last direct pulse, 0
         for one); Sdir and Sall, smoothness of the direct and of all pulses along the track (-1 to 1, 0 for evenly
-        spaced ones). NaN for too few: one, three and three pulses. Every field is null where the series or the track
-        is.
+        spaced ones). NaN for too few: one, three and three pulses. cog_x, cog_y, cog_z (m): the mean place of the
+        pulses, weighted with charge, 0 without charge. Every field is null where the series or the track is.
     """
     begin, end = direct_window(window)
     return on_track(_CUTS, pulses, track, shape, begin=begin, end=end)

@@ -40,11 +40,13 @@ class Selection:
         members: Sequence[str] = MEMBERS,
         *,
         flags: pl.Expr | None = None,
+        charges: pl.Expr | None = None,
         **parameters: Any,
     ) -> pl.Expr:
         """Return the pulses that are kept as a struct of lists, one a member.
 
-        `flags` replaces the flags that the function sees (the new series keeps those that are stored).
+        `flags` replaces the flags that the function sees (the new series keeps those that are stored), `charges` the
+        charges of the new series (the function sees those that are stored).
         """
         read, numbers, loop = bind(self, pulses, parameters)
         inputs = [pl.col(pulses.column(m)) if m != "flags" or flags is None else flags.alias(m) for m in read]
@@ -55,7 +57,7 @@ class Selection:
             loop(offsets, *values, out)
             return out
 
-        return pulses_expr(keep, pulses, members, inputs, numbers, group=self.group)
+        return pulses_expr(keep, pulses, members, inputs, numbers, group=self.group, charges=charges)
 
 
 def pulses_expr(
@@ -66,6 +68,7 @@ def pulses_expr(
     numbers: Sequence[pl.Expr] = (),
     *,
     group: bool = False,
+    charges: pl.Expr | None = None,
 ) -> pl.Expr:
     """Return the pulses that `keep` selects, as a struct of list columns of the types that they have in `pulses`.
 
@@ -81,12 +84,15 @@ def pulses_expr(
         Expressions of one number an event, f64 for `keep`; null arrives as NaN.
     group
         Give a list of lists: one list of pulses for each group 0, 1, ... of an event; pulses below 0 are left out.
+    charges
+        A list with a number for every pulse: the charges of the new series, of the type that they have here.
     """
     if not members:
         msg = f"a pulse series needs a member: choose some of {', '.join(MEMBERS)}"
         raise ValueError(msg)
     columns = {m: pulses.column(m) for m in members}
-    dtypes = {m: pl.dtype_of(c) for m, c in columns.items()}
+    taken = {m: pl.col(c) for m, c in columns.items()} | ({} if charges is None else {"charge": charges})
+    dtypes = {m: pl.dtype_of(e) for m, e in taken.items()}
 
     def run(series: Sequence[pl.Series]) -> pl.Series:
         kept, read, rest = np.split(np.arange(len(series)), np.cumsum([len(columns), len(inputs)]))
@@ -104,9 +110,27 @@ def pulses_expr(
         return pl.DataFrame(made).to_struct(series[0].name)
 
     return pl.map_batches(
-        [*(pl.col(c) for c in columns.values()), *inputs, *numbers],
+        [*taken.values(), *inputs, *numbers],
         run,
         return_dtype=pl.struct_with_fields({m: d.wrap_in_list() if group else d for m, d in dtypes.items()}),
+        is_elementwise=True,
+    )
+
+
+def of_pulses(kernel: Selection, pulses: Pulses) -> pl.Expr:
+    """Return the f32 that a function over the pulses of one event gives for each of them, as lists."""
+    read, _, loop = bind(kernel, pulses, {})
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        shape = jagged(series)
+        out = np.zeros(int(shape.offsets[-1]), np.float32)
+        loop(shape.offsets, *shape.values, out)
+        return lists(series[0].name, [shape.offsets], out, shape.present)
+
+    return pl.map_batches(
+        [pl.col(pulses.column(m)) for m in read],
+        run,
+        return_dtype=pl.List(pl.Float32),
         is_elementwise=True,
     )
 

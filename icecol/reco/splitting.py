@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import MissingColumnError, close_names
 from icecol.reco.kernels.topological_split import topological_split as _topological_split
 from icecol.reco.selection import Selection
+from icecol.reco.topology import ICECUBE, of_icecube
 
 _TOPOLOGICAL: Final = Selection(_topological_split, group=True)
 
@@ -33,7 +36,9 @@ def topological_split(
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN. As for IceTray,
+        all pulses of sensors that are not IceCube's in the ice, IceTop's and those of the Upgrade's modules, are
+        connected with one another, and with no pulse of IceCube: split those alone.
     multiplicity
         Number of connected sensors that make a sub-event.
     time_window
@@ -63,6 +68,11 @@ def topological_split(
         if not 0 < value < math.inf:
             msg = f"`{name}` must be larger than 0 and finite, found {value!r}"
             raise ValueError(msg)
+    g = pulses.geometry
+    if g is not None:  # where no type is known the numbers of the sensors tell it
+        pulses = replace(
+            pulses, geometry=replace(g, om_type=np.where(of_icecube(g), ICECUBE, 0).astype(np.int32))
+        )
     return _TOPOLOGICAL(
         pulses,
         members,

@@ -218,7 +218,8 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
             if c not in there:
                 msg = f"no column {c!r} of {key!r}, a {frame.class_name(key)}; "
                 raise MissingColumnError(msg + f"there are {close_names(c, there)}")
-            made.append(there[c].alias(c))
+        # a feature may also read a member that not every particle or fit has
+        made += [v.alias(c) for c, v in there.items() if c in columns or c.startswith(f"{key}.")]
     return pl.DataFrame(made)
 
 

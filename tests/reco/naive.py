@@ -108,11 +108,14 @@ def flat(doms):
     return [(t, q, key) for key, pulses in doms.items() for t, q in pulses]
 
 
-def improved_linefit(event, sensors):
+def improved_linefit(event, sensors, *, interval=None, min_doms=2):
     event = flat(by_dom(event, sensors))
     place = {key: [s[c] for c in "xyz"] for key, s in sensors.items()}
-    event = delay_cleaning(event, place)
-    event = debiasing(event, place, huber_fit(event, place))
+    if interval is None:
+        event = delay_cleaning(event, place, min_doms)
+    else:
+        event = interval_cleaning(event, place, interval, min_doms)
+    event = debiasing(event, place, huber_fit(event, place, min_doms), min_doms)
     return linefit(event, sensors)
 
 
@@ -120,22 +123,38 @@ def distance(a, b):
     return math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
 
 
-def at_least_two_doms(cleaned, event):
-    return cleaned if len({key for _, _, key in cleaned}) >= 2 else event
+def unless_few_doms(cleaned, event, min_doms):
+    return cleaned if len({key for _, _, key in cleaned}) >= min_doms else event
 
 
-def delay_cleaning(event, place):
+def delay_cleaning(event, place, min_doms=2):
     doms = by_dom(event)
     kept = []
     for key, pulses in doms.items():
         light = [p[0][0] for other, p in doms.items() if distance(place[key], place[other]) < 156.0]
         earliest = min((t for t in light if not math.isnan(t)), default=math.inf)
         kept += [(t, q, key) for t, q in pulses if t <= earliest + 778.0]
-    return at_least_two_doms(kept, event)
+    return unless_few_doms(kept, event, min_doms)
 
 
-def huber_fit(event, place):
-    if len({key for _, _, key in event}) < 2:
+def interval_cleaning(event, place, interval, min_doms):
+    doms = by_dom(delay_cleaning(event, place, 0))
+    begins = sorted((p[0] for p in doms.values()), key=lambda pulse: pulse[0])
+    bright = max((q for _, q in begins if not math.isnan(q)), default=NAN)
+    middle = next((t for t, q in begins if q == bright), NAN)
+    for k in range(1, len(begins)):
+        t = begins[k][0]
+        if t - begins[k - 1][0] > interval:
+            if middle < t:
+                doms = {key: p for key, p in doms.items() if p[0][0] < t}
+                break
+            if middle > t:
+                doms = {key: p for key, p in doms.items() if p[0][0] >= t}
+    return unless_few_doms(flat(doms), event, min_doms)
+
+
+def huber_fit(event, place, min_doms=2):
+    if len({key for _, _, key in event}) < min_doms:
         return None
     n = len(event)
     times = [t for t, _, _ in event if not math.isnan(t)]
@@ -168,7 +187,7 @@ def huber_fit(event, place):
     return r0, t0, v
 
 
-def debiasing(event, place, seed):
+def debiasing(event, place, seed, min_doms=2):
     if seed is None or direction(seed[2]) is None:
         return event
     r0, t0, v = seed
@@ -180,10 +199,10 @@ def debiasing(event, place, seed):
         there = [r0[c] + u[c] * speed * (t - t0) for c in range(3)]
         if distance(there, place[key]) <= 116.0:
             kept.append((t, q, key))
-    return at_least_two_doms(kept, event)
+    return unless_few_doms(kept, event, min_doms)
 
 
-def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0):
+def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0, small_as_one=False):
     doms = by_dom(event, sensors)
     if len(doms) < min_hits:
         nothing = dict.fromkeys(("x", "y", "z", "time", "zenith", "azimuth"), NAN)
@@ -192,19 +211,18 @@ def tensor_of_inertia(event, sensors, *, min_hits=3, power=1.0):
     t = np.array([p[0] for p in event])
     q = np.array([p[1] for p in event])
     r = np.array([[sensors[p[2]][c] for c in "xyz"] for p in event])
-    with np.errstate(all="ignore"):
-        mass = q**power
     finite = np.where(np.isfinite(q), q, 0.0)
+    seen = np.where(finite >= 2.0, finite, 1.0) if small_as_one else finite
+    with np.errstate(all="ignore"):
+        mass = (seen if small_as_one else q) ** power
     by = finite.sum() or 1.0
-    centre, time = (finite[:, None] * r).sum(0) / by, (finite * t).sum() / by
+    centre = (finite[:, None] * r).sum(0) / by
+    time = div((finite * t).sum(), finite.sum()) if np.isfinite(q).all() else NAN
     d = r - centre
     w = np.where(np.isfinite(mass), mass, 0.0)
-    tensor = (
-        sum(
-            (w[i] * (d[i] @ d[i] * np.eye(3) - np.outer(d[i], d[i])) for i in range(len(d))), np.zeros((3, 3))
-        )
-        / by
-    )
+    tensor = sum(
+        (w[i] * (d[i] @ d[i] * np.eye(3) - np.outer(d[i], d[i])) for i in range(len(d))), np.zeros((3, 3))
+    ) / (seen.sum() or 1.0)
     values, vectors = np.linalg.eigh(tensor)
     axis = vectors[:, 0]
     p, u = d @ axis, mass**2

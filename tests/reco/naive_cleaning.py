@@ -126,6 +126,21 @@ def classic_rt(event, sensors, radius, time, multiplicity, width):
     return {i for i in there if sum(near(i, j) for j in there) > multiplicity}
 
 
+def first_pulsifier(event, *, keep_only_first_charge):
+    """Return {place: charge} of the earliest pulse of each sensor."""
+    found = {}
+    for key in {p[3] for p in event}:
+        of = [i for i, p in enumerate(event) if p[3] == key]
+        best = of[0]
+        for i in of:
+            best = i if event[i][0] < event[best][0] else best
+        charge = np.float32(0)
+        for i in of:
+            charge += np.float32(event[i][1])
+        found[best] = np.float32(event[best][1]) if keep_only_first_charge else charge
+    return found
+
+
 def dynamic_time_window(event, window, *, use_charge):
     in_time = sorted((i for i, p in enumerate(event) if math.isfinite(p[0])), key=lambda i: event[i][0])
     best, kept = 0.0, set()
@@ -148,8 +163,9 @@ def topological_split(event, sensors, multiplicity=4, window=4000.0, xy=500.0, d
 
     def joined(i, j):
         a, b = sensors[dom[i]], sensors[dom[j]]
-        if 30 in (a["om_type"], b["om_type"]):
-            return a["om_type"] == b["om_type"]
+        ice = [s["om_type"] == 20 for s in (a, b)]
+        if not all(ice):
+            return not any(ice)
         if a["string"] == b["string"] and abs(a["om"] - b["om"]) > doms:
             return False
         dx, dy, dz = (f(a[c]) - f(b[c]) for c in "xyz")

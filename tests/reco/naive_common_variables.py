@@ -242,4 +242,11 @@ def i3cuts(event, sensors, track, window):
         "Ldir": max(direct) - min(direct) if direct else NAN,
         "Sdir": smoothness(direct),
         "Sall": smoothness(along),
+        **{f"cog_{c}": v for c, v in zip("xyz", charge_centre(doms, sensors), strict=True)},
     }
+
+
+def charge_centre(doms, sensors):
+    weights = [(sensors[k], sum(q for _, q in p if math.isfinite(q))) for k, p in doms.items()]
+    total = sum(q for _, q in weights) or 1.0
+    return [sum(q * s[c] for s, q in weights) / total for c in "xyz"]

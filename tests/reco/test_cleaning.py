@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive import interval_cleaning
 
 from icecol import reco
 from icecol.convert.live import scan_i3
@@ -234,6 +235,31 @@ def test_pulses_are_chosen_one_by_one(event):
     assert kept(reco.first_pulses(PULSES), event, order=lambda p: (p[3] % 7, p[4])) == first
 
 
+@given(EVENT, st.booleans(), st.booleans())
+def test_first_pulses_without_a_mask_are_the_earliest_with_all_charge(event, own, scattered):
+    cleaned = reco.first_pulses(PULSES, use_mask=False, keep_only_first_charge=own)
+    # sensors in any order, the pulses of each as they come
+    table = frame([event], (lambda p: (p[3] % 7, p[4])) if scattered else None)
+    row = table.select(cleaned.struct.unnest()).row(0, named=True)
+    twin = naive.first_pulsifier(event, keep_only_first_charge=own)
+    found = dict(zip((int(w) for w in row["width"]), row["charge"], strict=True))
+    assert {k: repr(float(v)) for k, v in found.items()} == {k: repr(float(v)) for k, v in twin.items()}
+    assert all(repr(t) == repr(event[i][0]) for i, t in zip(found, row["time"], strict=True))
+    assert all(f == event[i][2] for i, f in zip(found, row["flags"], strict=True))
+
+
+def test_first_pulses_keep_the_types_of_their_series():
+    table = frame([[(2.0, 1.5, 1, KEYS[0]), (1.0, 2.5, 4, KEYS[0])], [], None])
+    found = table.select(reco.first_pulses(PULSES, use_mask=False).struct.unnest())
+    assert found.schema == {m: table.schema[f"P.{m}"] for m in MEMBERS}
+    assert found["charge"].to_list() == [[4.0], [], None]
+    times = reco.first_pulses(PULSES, use_mask=False, members=("time",))
+    assert table.select(times.struct.unnest()).to_dict(as_series=False) == {"time": [[1.0], [], None]}
+    none = table[1:].with_columns(pl.Series("P.charge", [[], None], dtype=pl.List(pl.Null)))
+    charges = reco.first_pulses(PULSES, use_mask=False).struct.field("charge")
+    assert none.select(charges).to_series().to_list() == [[], None]
+
+
 @given(EVENT)
 def test_delay_cleaning_keeps_what_comes_soon_after_the_first_light_nearby(event):
     there = [i for i, p in enumerate(event) if p[3] in SENSORS and not math.isnan(p[0])]
@@ -250,6 +276,29 @@ def test_delay_cleaning_keeps_what_comes_soon_after_the_first_light_nearby(event
     if len({event[i][3] for i in wanted}) < 2:
         wanted = set(range(len(event)))
     assert kept(reco.delay_cleaning(PULSES), event) == wanted
+
+
+@given(EVENT, st.sampled_from([100.0, 500.0, 1500.0]), st.sampled_from([1, 3]))
+def test_what_a_quiet_time_parts_from_the_brightest_sensor_is_left_out(event, interval, min_doms):
+    event = [(t, q, f, k) for t, q, f, k in event if k in SENSORS and not math.isnan(t)]
+    cleaned = reco.delay_cleaning(PULSES, time_interval=interval, min_doms=min_doms)
+    # pulses by their places, so that two alike can be told apart
+    place = {k: naive.place(s) for k, s in SENSORS.items()}
+    twin = interval_cleaning([(t, q, k) for t, q, _, k in event], place, interval, min_doms)
+    found = [event[i] for i in sorted(kept(cleaned, event))]
+    assert repr([(t, q, k) for t, q, _, k in found]) == repr(twin)
+
+
+def test_a_quiet_time_before_the_brightest_sensor_parts_nothing_from_it():
+    far = [k for k in SENSORS if k >> 16 in (26, 79, 80, 84)][:3]
+    for charges, remain in (([9.0, 1.0, 1.0], {0}), ([1.0, 9.0, 1.0], {0, 1}), ([1.0, 1.0, 9.0], {1, 2})):
+        event = [(2e4 * i, q, 1, k) for i, (q, k) in enumerate(zip(charges, far, strict=True))]
+        assert kept(reco.delay_cleaning(PULSES, distance=1.0, time_interval=1e4, min_doms=1), event) == remain
+        assert kept(reco.delay_cleaning(PULSES, distance=1.0, time_interval=1e4, min_doms=3), event) == {
+            0,
+            1,
+            2,
+        }
 
 
 def test_a_name_stands_for_a_set_of_sensors():
@@ -276,12 +325,16 @@ def test_static_time_window_is_set_by_the_triggers_that_count():
     options = {"window_minus": 50.0, "window_plus": 100.0, "members": ("time",)}
     both = reco.static_time_window(PULSES, [1010, 1011], **options)
     first = reco.static_time_window(PULSES, [1010, 1011], first_trigger_only=True, **options)
-    found = reco.with_features(f, B=both, F=first).collect()
+    one = reco.static_time_window(PULSES, **options)
+    found = reco.with_features(f, B=both, F=first, O=one).collect()
+    assert found["O.time"].to_list() == [[399.0], [], None, []]
     assert found["B.time"].to_list() == [[51.0, 399.0, 199.0, 200.0], [], None, []]
     assert found["F.time"].to_list() == [[51.0, 199.0], [], None, []]
 
 
-@pytest.mark.parametrize("name", ["seeded_rt", "select_doms", "dynamic_time_window", "classic_rt"])
+@pytest.mark.parametrize(
+    "name", ["seeded_rt", "select_doms", "dynamic_time_window", "classic_rt", "first_pulses"]
+)
 @settings(max_examples=8)
 @given(st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=6))
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
@@ -290,6 +343,7 @@ def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
         "select_doms": reco.select_doms(PULSES, "DeepCore", members=("time", "omkey")),
         "dynamic_time_window": reco.dynamic_time_window(PULSES, 500.0),
         "classic_rt": reco.classic_rt(PULSES),
+        "first_pulses": reco.first_pulses(PULSES, use_mask=False),
     }[name]
     found = check_feature(cleaned, frame(events)).struct.unnest()
     assert [row is None for row in found["time"]] == [e is None for e in events]

@@ -33,5 +33,5 @@ def test_both_ends_of_a_window_are_neither_direct_nor_outside():
         **{c: SENSORS[key][c] for c in "xyz"}, "time": 100.0, "zenith": 0.0, "azimuth": 0.0, "length": 0.0
     }  # fmt: skip
     event = [(t, 1.0, key) for t in (84.9, 85.0, 100.0, 125.0, 125.1)]
-    row = around([event], [track]).select(reco.i3cuts(PULSES, track="L", window="B").struct.unnest())
+    row = around([event], [track]).select(reco.i3cuts(PULSES, track="L").struct.unnest())
     assert row.select("Nearly", "Ndir", "Nlate", "Ldir").row(0) == (1, 1, 1, 0.0)

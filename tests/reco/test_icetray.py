@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import polars as pl
 import pytest
 
-from icecol import reco
+from icecol import reco, scan_i3
 from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
 
@@ -110,3 +111,21 @@ def test_tensor_of_inertia_agrees_with_that_of_icetray(fits):
         if (stored["eval2"] - stored["mineval"]) / stored["eval2"] > 1e-6:
             for name in ("zenith", "azimuth"):
                 assert row[f"TOI.{name}"] == pytest.approx(particle[name], rel=1e-11)
+
+
+def test_stored_axes_of_inertia_are_found_again_but_for_their_sense(shared_data):
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    events = scan_i3(shared_data / "i3" / "real" / "oscNext_genie_level7_v02_first_5_frames.i3.gz")
+    fit = reco.tensor_of_inertia(Pulses("SRTTWOfflinePulsesDC", geometry), axes=True)
+    found = reco.with_features(events, T=fit).collect()
+    assert found["T.time"].to_list() == found["L4_ToI.time"].to_list()
+    for k in (2, 3):
+        for zenith, azimuth, theirs, turned in found.select(
+            f"T.zenith{k}", f"T.azimuth{k}", f"L4_ToIEval{k}.zenith", f"L4_ToIEval{k}.azimuth"
+        ).iter_rows():
+            ours = (zenith, azimuth) if abs(zenith - theirs) < 1e-9 else opposite(zenith, azimuth)
+            assert ours == pytest.approx((theirs, turned), abs=1e-12)
+
+
+def opposite(zenith: float, azimuth: float) -> tuple[float, float]:
+    return math.pi - zenith, (azimuth + math.pi) % (2 * math.pi)

@@ -88,6 +88,10 @@ TWINS = {
         lambda e: naive.linefit(e, SENSORS, first_only=True, min_hits=3),
     ),
     "improved_linefit": (reco.improved_linefit(PULSES), lambda e: naive.improved_linefit(e, SENSORS)),
+    "improved_linefit-ehe": (
+        reco.improved_linefit(PULSES, min_doms=4, delay_time_interval=300.0),
+        lambda e: naive.improved_linefit(e, SENSORS, interval=300.0, min_doms=4),
+    ),
 }
 
 
@@ -151,10 +155,38 @@ def test_tensor_of_inertia_agrees_with_its_slow_twin(event):
     assert abs(a @ b) == pytest.approx(1, abs=1e-9)
 
 
+@given(
+    st.lists(
+        st.tuples(st.floats(9000, 12000), st.floats(0.125, 300, width=32), st.sampled_from(KEYS)),
+        min_size=4,
+        max_size=14,
+        unique_by=lambda pulse: pulse[2],
+    )
+)
+def test_the_axes_of_inertia_are_at_right_angles_and_those_of_its_eigenvalues(event):
+    found = frame([event, event[:2]]).select(reco.tensor_of_inertia(PULSES, axes=True).struct.unnest())
+    row, few = found.to_dicts()
+    plain = frame([event]).select(reco.tensor_of_inertia(PULSES).struct.unnest()).to_dicts()[0]
+    assert {k: v for k, v in row.items() if k in plain} == plain
+    assert {few[f"{m}{k}"] for m in ("zenith", "azimuth") for k in (2, 3)} == {None}
+    axes = [axis({m: row[f"{m}{k}"] for m in ("zenith", "azimuth")}) for k in ("", 2, 3)]
+    np.testing.assert_allclose(np.array(axes) @ np.transpose(axes), np.eye(3), atol=1e-7)
+    r = np.array([[SENSORS[k][c] for c in "xyz"] for _, _, k in event]) - [row[c] for c in "xyz"]
+    q = np.array([q for _, q, _ in event])
+    for name, e in zip(
+        ("mineval", "eval2", "eval3"), axes, strict=True
+    ):  # the moment of inertia around the axis
+        around = (q * ((r * r).sum(1) - (r @ e) ** 2)).sum() / q.sum()
+        assert row[name] == pytest.approx(around, rel=1e-6, abs=1e-7 * row["eval3"])
+
+
 @given(st.lists(EVENT, min_size=1, max_size=4))
 def test_tensor_of_inertia_survives_any_charge(events):
     found = frame(events).select(reco.tensor_of_inertia(PULSES).struct.unnest()).to_dicts()
     for row, event in zip(found, events, strict=True):
+        q = [q for _, q, k in event if k in SENSORS]
+        if not sum(q) or not np.isfinite(q).all():
+            assert not math.isfinite(row["time"])
         n_doms = len(naive.by_dom(event, SENSORS))
         assert row["fit_status"] == (20 if n_doms < 3 else 0)
         assert (row["mineval"] is None) == (n_doms < 3)
@@ -193,13 +225,14 @@ def test_without_relative_efficiencies_there_is_no_homogenized_charge():
             feature()
 
 
-@pytest.mark.parametrize("name", [*TWINS, "tensor_of_inertia", "causal_qtot"])
+@pytest.mark.parametrize("name", [*TWINS, "tensor_of_inertia", "axes", "causal_qtot"])
 @settings(max_examples=12)
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
     feature = {
         **{n: f for n, (f, _) in TWINS.items()},
         "tensor_of_inertia": reco.tensor_of_inertia(PULSES),
+        "axes": reco.tensor_of_inertia(PULSES, axes=True),
         "causal_qtot": reco.causal_qtot(PULSES, pl.lit(9500.0)),
     }[name]
     check_feature(feature, frame(events))

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cleaning import EVENT, GEOMETRY, KEYS, PULSES, SENSORS, frame
+from test_cleaning import EVENT, KEYS, PULSES, SENSORS, frame
 
 from icecol import reco
+from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import MissingColumnError
 from icecol.reco.testing import check_feature
@@ -38,6 +39,27 @@ def test_sub_events_are_those_of_the_slow_twin(event, multiplicity, window, xy, 
     assert [{int(w) for w in pulses} for pulses in found] == twin
 
 
+def test_sensors_that_are_not_those_of_icecube_are_connected_with_one_another_alone():
+    def parts(types, oms=(1, 2, 3, 4)):
+        columns = {
+            "string": [1, 2, 3, 4],
+            "om": oms,
+            "x": [0.0, 9e3, 18e3, 27e3],
+            "y": [0.0] * 4,
+            "z": [0.0] * 4,
+        }
+        geometry = Geometry.from_columns({**columns, "om_type": types})
+        event = frame([[(float(i), 1.0, 1, int(k)) for i, k in enumerate(geometry.omkey)]])
+        split = reco.topological_split(Pulses("P", geometry), 2, members=("time",))
+        return event.select(split.struct.field("time")).item().to_list()
+
+    assert parts([20, 20, 20, 20]) == []
+    assert parts([130, 110, 30, 20]) == [[0.0, 1.0, 2.0]]
+    assert parts([20, 0, 0, 0]) == [[1.0, 2.0, 3.0]]
+    assert parts([0, 0, 0, 0]) == []  # nothing is known, and their numbers are those of sensors in the ice
+    assert parts([0, 0, 0, 0], (61, 62, 3, 4)) == [[0.0, 1.0]]
+
+
 def test_two_particles_are_two_sub_events_with_a_row_each():
     near = [k for k in SENSORS if k >> 16 == 36]
     two = [(t0 + 30.0 * i, 1.0, 1, k) for i, k in enumerate(near) for t0 in (0.0, 20_000.0)]
@@ -54,7 +76,7 @@ def test_two_particles_are_two_sub_events_with_a_row_each():
 @settings(max_examples=8)
 @given(st.lists(st.one_of(st.none(), CLOSE), min_size=1, max_size=6))
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
-    check_feature(reco.topological_split(Pulses("P", GEOMETRY)), frame(events))
+    check_feature(reco.topological_split(PULSES), frame(events))
 
 
 def test_a_multiplicity_of_none_and_a_series_that_is_not_there_are_named():

@@ -154,6 +154,13 @@ def test_an_expression_reads_what_modules_before_it_put(files, columns):
         assert "Nothing" not in frame
 
 
+def test_members_that_only_some_tracks_have_are_read_where_they_are(files):
+    tray = ic.Tray().add(ic.tray.read([files.gcd, files.events]))
+    tray.add(ic.reco.linefit, pulses=KEY, output="LF", min_hits=10_000)
+    tray.add(ic.reco.finite_reco, pulses=KEY, track="LF", output="Part")
+    assert {frame["Part"].fit_status for frame in tray if frame.stop == "P"} == {20}
+
+
 def test_the_geometry_may_be_given(files):
     geometry = ic.convert.read_geometry(files.gcd)
     expected = [frame.raw("LF") for frame in run(files, ic.reco.linefit, pulses=KEY, output="LF")]

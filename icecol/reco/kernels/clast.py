@@ -11,24 +11,23 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.linefit import OK
-from icecol.reco.kernels.tensor_of_inertia import tensor_of_inertia
+from icecol.reco.kernels.tensor_of_inertia import inertia
 from icecol.units import c_ice
 
 
 @njit(nogil=True, error_model="numpy")
 def clast(
-    time, charge, omkey, x, y, z, min_hits, amplitude_weight, direct_hit_radius, direct_hit_window,
+    time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one, direct_hit_radius, direct_hit_window,
     direct_hit_threshold, energy_0, energy_1, energy_2, energy_3, energy_4, energy_5,
 ):  # fmt: skip
     """Return the fit to the pulses of one event, sorted by omkey.
 
-    log10 E is a polynomial of degree five in the log10 of the finite charge. Returns x, y, z (m), time (ns, of the
-    vertex), zenith, azimuth (rad), energy (GeV), fit_status, mineval, evalratio, eval2, eval3 (m^2); all but the status
-    is NaN where the tensor of inertia has no answer.
+    log10 E is a polynomial of degree five in the log10 of the finite charge. For `small_as_one` see `inertia`. Returns
+    x, y, z (m), time (ns, of the vertex), zenith, azimuth (rad), energy (GeV), fit_status, mineval, evalratio, eval2,
+    eval3 (m^2); all but the status is NaN where the tensor of inertia has no answer.
     """
-    cx, cy, cz, _, zenith, azimuth, status, mineval, ratio, eval2, eval3 = tensor_of_inertia(
-        time, charge, omkey, x, y, z, min_hits, amplitude_weight
-    )
+    found, _, _ = inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one)
+    cx, cy, cz, _, zenith, azimuth, status, mineval, ratio, eval2, eval3 = found
     nan = math.nan
     if status != OK:
         return nan, nan, nan, nan, nan, nan, nan, status, nan, nan, nan, nan

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.direction import direction
 from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
-from icecol.reco.kernels.order import order
 
 
 @njit(nogil=True, error_model="numpy")
@@ -22,8 +22,8 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
     With the pulses in order of time, each makes a pair with the one `dipole_step` later (0: half of all); V is the sum
     of the unit vectors of the pairs, R that of their middles, both with weights w. Returns x, y, z (m, R / W), time
     (ns), zenith, azimuth (rad, of V), fit_status, Magnet = |V| / W, MagnetX, MagnetY, MagnetZ, AmpSum = W, NHits,
-    NPairs, MaxAmp (largest weight). Status 20: too few sensors; 30: no pair of two places. All but the status is then
-    NaN.
+    NPairs, MaxAmp (largest weight, of pairs of one place too). Status 20: too few sensors; 30: no pair of two places.
+    All but the status is then NaN.
     """
     first = np.empty(time.size, np.int64)
     n = 0
@@ -32,16 +32,17 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
             first[n] = j
             n += 1
     step = dipole_step if dipole_step > 0 else n // 2
-    if n < min_hits or n < step or step == 0:
+    if n < min_hits or n < step:
         return _failed(INSUFFICIENT_HITS)
-    in_time = first[:n][order(time[first[:n]])]
+    in_time = first[:n][ascending(time[first[:n]])]
     vx, vy, vz, px, py, pz, t, weights, largest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     pairs = 0
     for i in range(n - step):
         a, b = in_time[i], in_time[i + step]
         w = 1.0
-        if amp_weight_power != 0.0:
+        if amp_weight_power > 0.0:
             w = ((np.float64(charge[a]) + np.float64(charge[b])) / 2) ** amp_weight_power
+        largest = max(largest, w)
         t += w * (time[a] + time[b]) / 2  # also of pairs that are left out below, as IceTray does
         dx, dy, dz = x[b] - x[a], y[b] - y[a], z[b] - z[a]
         size = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -54,10 +55,9 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
         py += w * (y[a] + y[b]) / 2
         pz += w * (z[a] + z[b]) / 2
         weights += w
-        largest = max(largest, w)
         pairs += 1
     v = math.sqrt(vx * vx + vy * vy + vz * vz)
-    if not (v > 0.0 and weights > 0.0):
+    if v <= 0.0 or weights <= 0.0:  # not for NaN: that is an answer of IceTray
         return _failed(FAILED_TO_CONVERGE)
     zenith, _ = direction(vx, vy, vz)
     azimuth = -math.atan2(vy, -vx)

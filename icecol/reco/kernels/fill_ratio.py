@@ -22,11 +22,12 @@ def fill_ratio(
 
     Mean and rms (m) of the distances of hit sensors to the vertex, those with charge 0 left out, the others with weight
     charge^power; the radius (m) that light from nch sensors, or from the vertex's energy, comes to; each times its
-    scale makes a sphere, and the part of `sensor_x`, `_y`, `_z` in it that was hit its ratio. Returns, by IceTray's
-    names, mean_distance, rms_distance, nch_distance, energy_distance, fill_radius_from_rms, fill_radius_from_mean,
-    fill_radius_from_energy, fillradius_from_nch, fill_radius_from_mean_plus_rms, fill_ratio_from_rms,
-    fill_ratio_from_mean, fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy (NaN for a sphere
-    without sensors) and hit_count; all NaN without a vertex or charge.
+    scale makes a sphere, and the part of `sensor_x`, `_y`, `_z` in it that was hit its ratio. As in IceTray the radius
+    that is told of the sphere of the energy has the scale of nch. Returns, by IceTray's names, mean_distance,
+    rms_distance, nch_distance, energy_distance, fill_radius_from_rms, fill_radius_from_mean, fill_radius_from_energy,
+    fillradius_from_nch, fill_radius_from_mean_plus_rms, fill_ratio_from_rms, fill_ratio_from_mean,
+    fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy (NaN for a sphere without sensors) and
+    hit_count; all NaN without a vertex or charge.
     """
     first = first_pulses(omkey)
     n = first.size - 1
@@ -53,22 +54,23 @@ def fill_ratio(
     rms = math.sqrt(square - mean * mean)
     nch = _reach(0.084 + 1.83 * math.log10(n))
     energy = 1.0 if math.isnan(vertex_energy) else _reach(math.log10(vertex_energy))
-    radius = (
-        rms * scale_rms,
-        mean * scale_mean,
-        (mean + rms) * scale_mean_plus_rms,
-        nch * scale_nch,
-        energy * scale_energy,
+    both = mean + rms
+    limit = (
+        rms * rms * scale_rms * scale_rms,
+        mean * mean * scale_mean * scale_mean,
+        both * both * scale_mean_plus_rms * scale_mean_plus_rms,
+        nch * nch * scale_nch * scale_nch,
+        energy * energy * scale_energy * scale_energy,
     )
     in_rms, in_mean, in_both, in_nch, in_energy = 0, 0, 0, 0, 0
     for k in range(sensor_x.size):
         dx, dy, dz = vertex_x - sensor_x[k], vertex_y - sensor_y[k], vertex_z - sensor_z[k]
         dd = dx * dx + dy * dy + dz * dz
-        in_rms += dd <= radius[0] * radius[0]
-        in_mean += dd <= radius[1] * radius[1]
-        in_both += dd <= radius[2] * radius[2]
-        in_nch += dd <= radius[3] * radius[3]
-        in_energy += dd <= radius[4] * radius[4]
+        in_rms += dd <= limit[0]
+        in_mean += dd <= limit[1]
+        in_both += dd <= limit[2]
+        in_nch += dd <= limit[3]
+        in_energy += dd <= limit[4]
     hit_rms, hit_mean, hit_both, hit_nch, hit_energy = 0, 0, 0, 0, 0
     for i in range(n):
         a = first[i]
@@ -76,11 +78,11 @@ def fill_ratio(
             continue
         dx, dy, dz = vertex_x - x[a], vertex_y - y[a], vertex_z - z[a]
         dd = dx * dx + dy * dy + dz * dz
-        hit_rms += dd <= radius[0] * radius[0]
-        hit_mean += dd <= radius[1] * radius[1]
-        hit_both += dd <= radius[2] * radius[2]
-        hit_nch += dd <= radius[3] * radius[3]
-        hit_energy += dd <= radius[4] * radius[4]
+        hit_rms += dd <= limit[0]
+        hit_mean += dd <= limit[1]
+        hit_both += dd <= limit[2]
+        hit_nch += dd <= limit[3]
+        hit_energy += dd <= limit[4]
     ratio = (
         hit_rms / in_rms,
         hit_mean / in_mean,
@@ -89,7 +91,8 @@ def fill_ratio(
         hit_energy / in_energy,
     )
     return (
-        mean, rms, nch, energy, radius[0], radius[1], radius[4], radius[3], radius[2],
+        mean, rms, nch, energy,
+        rms * scale_rms, mean * scale_mean, scale_nch * energy, scale_nch * nch, both * scale_mean_plus_rms,
         ratio[0], ratio[1], ratio[2], ratio[3], ratio[4], float(n),
     )  # fmt: skip
 

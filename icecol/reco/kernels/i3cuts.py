@@ -14,14 +14,15 @@ from icecol.reco.kernels.cherenkov import cherenkov, distance_along_track, make_
 
 @njit(nogil=True, error_model="numpy")
 def i3cuts(
-    time, omkey, x, y, z,
+    time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
     begin, end,
 ):  # fmt: skip
     """Count the pulses of one event, sorted by omkey, with begin < time residual < end, and those before and after.
 
     As IceTray's I3Cuts: every pulse has a place of its own along the track. Returns Nchan, Nhit, N_1hit, Nstring,
-    Nearly, Ndir, Nlate, Ldir (m), Sdir and Sall: see `smoothness`.
+    Nearly, Ndir, Nlate, Ldir (m), Sdir and Sall: see `smoothness`, and cog_x, cog_y, cog_z (m), the mean place weighted
+    with the finite charge, 0 without any.
     """
     track = make_track(
         track_x, track_y, track_z, track_time, track_zenith, track_azimuth, shape, track_length
@@ -30,6 +31,7 @@ def i3cuts(
     everywhere, direct = np.empty(n), np.empty(n)
     doms, single, strings, early, late, straight = 0, 0, 0, 0, 0, 0
     place, arrival = 0.0, 0.0
+    q_sum, cog_x, cog_y, cog_z = 0.0, 0.0, 0.0, 0.0
     for j in range(n):
         if j == 0 or omkey[j] != omkey[j - 1]:
             doms += 1
@@ -44,6 +46,15 @@ def i3cuts(
         if begin < residual < end:
             direct[straight] = place
             straight += 1
+        q = np.float64(charge[j]) if math.isfinite(charge[j]) else 0.0
+        q_sum += q
+        cog_x += q * x[j]
+        cog_y += q * y[j]
+        cog_z += q * z[j]
+    by = q_sum if q_sum != 0.0 else 1.0
     direct, everywhere = direct[ascending(direct[:straight])], everywhere[ascending(everywhere)]
     length = direct[-1] - direct[0] if straight else math.nan
-    return doms, n, single, strings, early, straight, late, length, smoothness(direct), smoothness(everywhere)
+    return (
+        doms, n, single, strings, early, straight, late, length, smoothness(direct), smoothness(everywhere),
+        cog_x / by, cog_y / by, cog_z / by,
+    )  # fmt: skip

@@ -36,6 +36,12 @@ def improved_linefit(
 ):
     """Fit a line to the pulses that survive both cleanings (distances in m, window in ns); see `linefit.solve`."""
     keep = delay_cleaning(time, omkey, x, y, z, delay_distance, delay_time_window, min_doms)
+    return cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms)
+
+
+@njit(nogil=True, error_model="numpy")
+def cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms):
+    """Fit a line to the pulses that a first cleaning keeps, and that are not far from their robust fit."""
     time, omkey, x, y, z = (
         kept(time, keep),
         kept(omkey, keep),

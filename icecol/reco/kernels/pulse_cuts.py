@@ -34,6 +34,39 @@ def first_pulse(omkey):
 
 
 @njit(nogil=True, error_model="numpy")
+def earliest_pulse(time, omkey):
+    """Tell which pulses are the earliest of their sensor, the first of several; they are sorted by omkey.
+
+    No pulse is earlier than NaN, nor NaN earlier than any: it is taken where it is the first.
+    """
+    keep = np.zeros(omkey.size, np.bool_)
+    best = 0
+    for j in range(omkey.size):
+        if omkey[j] != omkey[best] or time[j] < time[best]:
+            keep[best] = omkey[j] != omkey[best]
+            best = j
+    if omkey.size:
+        keep[best] = True
+    return keep
+
+
+@njit(nogil=True, error_model="numpy")
+def charge_of_sensor(charge, omkey):
+    """Return for each pulse the charge (PE) of all pulses of its sensor, added as float32; sorted by omkey."""
+    charges = np.empty(omkey.size, np.float32)
+    begin = 0
+    for end in range(1, omkey.size + 1):
+        if end < omkey.size and omkey[end] == omkey[begin]:
+            continue
+        total = np.float32(0.0)
+        for q in charge[begin:end]:
+            total += np.float32(q)
+        charges[begin:end] = total
+        begin = end
+    return charges
+
+
+@njit(nogil=True, error_model="numpy")
 def of_sensors(omkey, omkeys, strings, exclude):
     """Tell which pulses are of one of the omkeys or strings (both sorted), or which are not."""
     keep = np.empty(omkey.size, np.bool_)

@@ -20,35 +20,70 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     """Return the fit to the pulses of one event, sorted by omkey.
 
     I_kl = sum_i q_i^w (delta_kl |r_i|^2 - r_ik r_il) / sum_i q_i, with r from the centre of charge. Returns x, y, z (m,
-    the centre), time (ns, mean weighted with charge), zenith, azimuth (rad, where it came from, of the axis of the
-    smallest eigenvalue, towards later times), fit_status, mineval, evalratio = mineval / sum, eval2, eval3 (m^2).
-    Status 20: fewer than min_hits sensors; all but the status is then NaN.
+    the centre), time (ns, mean weighted with charge, NaN if a charge is not finite or there is none in all), zenith,
+    azimuth (rad, where it came from, of the axis of the smallest eigenvalue, towards later times), fit_status, mineval,
+    evalratio = mineval / sum, eval2, eval3 (m^2). Status 20: fewer than min_hits sensors; all but the status is then
+    NaN.
     """
+    return inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False)[0]
+
+
+@njit(nogil=True, error_model="numpy")
+def with_axes(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
+    """Return what `tensor_of_inertia` does, and zenith and azimuth (rad) of the axes of eval2 and of eval3."""
+    found, second, third = inertia(
+        time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False
+    )
+    zenith2, azimuth2 = direction(*second)
+    zenith3, azimuth3 = direction(*third)
+    return (*found, zenith2, azimuth2, zenith3, azimuth3)
+
+
+@njit(nogil=True, error_model="numpy")
+def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one):
+    """Return the fit to the pulses of one event, and unit vectors along the other two axes.
+
+    A charge below 2 PE may count as 1, but not for the centre.
+    """
+    nan = math.nan
     _, doms, _, _ = hit_multiplicity(omkey)
     if doms < min_hits:
-        nan = math.nan
-        return nan, nan, nan, nan, nan, nan, float(INSUFFICIENT_HITS), nan, nan, nan, nan
+        nothing = (nan, nan, nan)
+        return (*nothing, *nothing, float(INSUFFICIENT_HITS), *nothing, nan), nothing, nothing
     n = time.size
     mass = np.empty(n)
-    power = mass if amplitude_weight == 1.0 else np.empty(n)
+    power = mass if amplitude_weight == 1.0 and not small_as_one else np.empty(n)
+    finite = True
     for j in range(n):
         q = np.float64(charge[j])
+        finite &= math.isfinite(q)
         mass[j] = q if math.isfinite(q) else 0.0
-    if amplitude_weight != 1.0:
+    q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
+    ct = ct / q_sum if finite else nan
+    total = q_sum
+    if small_as_one:
+        total = 0.0
+        for j in range(n):
+            seen = mass[j] if mass[j] >= 2.0 else 1.0
+            total += seen
+            power[j] = seen**amplitude_weight
+    elif amplitude_weight != 1.0:
         for j in range(n):
             w = np.float64(charge[j]) ** amplitude_weight
             power[j] = w if math.isfinite(w) else 0.0
-    q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
     by = q_sum if q_sum != 0.0 else 1.0
-    cx, cy, cz, ct = cx / by, cy / by, cz / by, ct / by
+    cx, cy, cz = cx / by, cy / by, cz / by
     xx, yy, zz, xy, xz, yz = _products(power, x, y, z, cx, cy, cz)
-    values, ax, ay, az = smallest(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
-    total = values[0] + values[1] + values[2]
-    ratio = values[0] / total if total != 0.0 else 0.0
+    by = total if total != 0.0 else 1.0
+    (mineval, ax, ay, az), second, third = eigen(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
+    eval2, eval3 = second[0], third[0]
+    total = mineval + eval2 + eval3
+    ratio = mineval / total if total != 0.0 else 0.0
     if grows(time, power, x, y, z, cx, cy, cz, ax, ay, az) < 0.0:
         ax, ay, az = -ax, -ay, -az
     zenith, azimuth = direction(ax, ay, az)
-    return cx, cy, cz, ct, zenith, azimuth, float(OK), values[0], ratio, values[1], values[2]
+    found = (cx, cy, cz, ct, zenith, azimuth, float(OK), mineval, ratio, eval2, eval3)
+    return found, second[1:], third[1:]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -101,8 +136,8 @@ def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
 
 
 @njit(nogil=True, error_model="numpy")
-def smallest(xx, yy, zz, xy, xz, yz):
-    """Return the eigenvalues of a symmetric matrix, rising, and the eigenvector of the first (Jacobi rotations)."""
+def eigen(xx, yy, zz, xy, xz, yz):
+    """Return (value, vector x, y, z) of a symmetric matrix, the values rising, by Jacobi rotations."""
     # written out: arrays of three by three take longer to allocate than to turn
     a0, a1, a2, b0, b1, b2, c0, c1, c2 = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
     for _ in range(30):
@@ -126,11 +161,14 @@ def smallest(xx, yy, zz, xy, xz, yz):
         b0, c0 = _turned(cos, sin, b0, c0)
         b1, c1 = _turned(cos, sin, b1, c1)
         b2, c2 = _turned(cos, sin, b2, c2)
-    if yy < xx and yy <= zz:
-        return (yy, min(xx, zz), max(xx, zz)), b0, b1, b2
-    if zz < xx:
-        return (zz, min(xx, yy), max(xx, yy)), c0, c1, c2
-    return (xx, min(yy, zz), max(yy, zz)), a0, a1, a2
+    first, second, third = (xx, a0, a1, a2), (yy, b0, b1, b2), (zz, c0, c1, c2)
+    if second[0] < first[0]:
+        first, second = second, first
+    if third[0] < second[0]:
+        second, third = third, second
+    if second[0] < first[0]:
+        first, second = second, first
+    return first, second, third
 
 
 @njit(nogil=True, error_model="numpy")

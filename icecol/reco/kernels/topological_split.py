@@ -18,7 +18,8 @@ from numba import njit
 from icecol.reco.kernels.order import order
 from icecol.units import c
 
-ICETOP = 30
+ICECUBE = 20
+"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -42,7 +43,7 @@ def topological_split(
     dom = dom[rank]
     t = t[rank]
     place = (x[rank].astype(np.float32), y[rank].astype(np.float32), z[rank].astype(np.float32))
-    pulse = (t, omkey[rank] >> 16, omkey[rank] >> 8 & 0xFF, place, om_type[rank] == ICETOP)
+    pulse = (t, omkey[rank] >> 16, omkey[rank] >> 8 & 0xFF, place, om_type[rank] != ICECUBE)
     cut = (np.float32(xy_dist), z_dom_dist, np.float32(time_cone))
     window = np.float32(time_window)
 
@@ -138,13 +139,13 @@ def connected(i, j, pulse, cut):
     """Tell whether two pulses are connected.
 
     Their sensors are no more than xy_dist m apart horizontally, nor z_dom_dist sensors on one string, and their times
-    differ by what light needs in vacuum, to within time_cone ns. All pulses of IceTop are connected, and none of them
-    to a pulse in the ice.
+    differ by what light needs in vacuum, to within time_cone ns. All pulses of sensors that are not IceCube's in the
+    ice are connected, and none of them to a pulse of those.
     """
-    t, string, om, (x, y, z), icetop = pulse
+    t, string, om, (x, y, z), other = pulse
     xy_dist, z_dom_dist, time_cone = cut
-    if icetop[i] or icetop[j]:
-        return icetop[i] == icetop[j]
+    if other[i] or other[j]:
+        return other[i] == other[j]
     if string[i] == string[j] and abs(om[i] - om[j]) > z_dom_dist:
         return False
     dx, dy, dz = x[i] - x[j], y[i] - y[j], z[i] - z[j]

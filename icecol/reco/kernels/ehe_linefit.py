@@ -1,0 +1,66 @@
+"""Improved LineFit as extremely bright events get it: what is far in time from the brightest sensor is removed too.
+
+IceTray's DelayCleaningEHE, before the steps of the improved LineFit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from icecol.reco.kernels.improved_linefit import cleaned_linefit, count_doms, delay_cleaning, first_pulses
+
+
+@njit(nogil=True, error_model="numpy")
+def ehe_linefit(
+    time, charge, omkey, x, y, z,
+    min_hits, delay_distance, delay_time_window, delay_time_interval, huber_distance, debias_distance, min_doms,
+):  # fmt: skip
+    """Fit a line to the pulses that survive all cleanings (distances in m, times in ns); see `linefit.solve`."""
+    keep = interval_cleaning(
+        time, charge, omkey, x, y, z, delay_distance, delay_time_window, delay_time_interval, min_doms
+    )
+    return cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms)
+
+
+@njit(nogil=True, error_model="numpy")
+def interval_cleaning(time, charge, omkey, x, y, z, distance, time_window, time_interval, min_doms):
+    """Tell which pulses `delay_cleaning` keeps, but for sensors that a quiet time parts from the brightest one.
+
+    The first pulses that are kept of the sensors count: brightest is that with most charge (the earliest of several).
+    From early to late, where more than time_interval passes without such a pulse before one at t, sensors from t on are
+    left out if the brightest is before t, and that is all; those before t if it is after t; none if it is at t, as in
+    IceTray. All pulses are kept if fewer than min_doms sensors would have any.
+    """
+    keep = delay_cleaning(time, omkey, x, y, z, distance, time_window, 0)
+    first = first_pulses(omkey)
+    n = first.size - 1
+    begin = np.full(n, math.nan)
+    most, brightest = -math.inf, math.nan
+    for i in range(n):
+        j = first[i]
+        while j < first[i + 1] and not keep[j]:
+            j += 1
+        if j == first[i + 1]:
+            continue
+        begin[i] = time[j]
+        if charge[j] > most or (charge[j] == most and time[j] < brightest):
+            most, brightest = charge[j], time[j]
+    earliest, latest = -math.inf, math.inf
+    before = math.inf
+    for t in np.sort(begin):
+        if t - before > time_interval:
+            if brightest < t:
+                latest = t
+                break
+            if brightest > t:
+                earliest = t
+        before = t
+    for i in range(n):
+        if begin[i] < earliest or begin[i] >= latest:
+            keep[first[i] : first[i + 1]] = False
+    if count_doms(omkey, keep) < min_doms:
+        keep[:] = True
+    return keep
