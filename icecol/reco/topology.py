@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -144,6 +145,7 @@ def fill_ratio(
     nch: float = 1.3,
     energy: float = 1.3,
     amplitude_weighting_power: float = 0.0,
+    bad_doms: bool = False,
     vertex_energy: pl.Expr | None = None,
     vertex_status: pl.Expr | None = None,
 ) -> pl.Expr:
@@ -152,7 +154,7 @@ def fill_ratio(
     Parameters
     ----------
     pulses
-        The series, with a geometry; sensors that it calls bad do not count as places that could be hit.
+        The series, with a geometry.
     vertex
         Key with columns `.x`, `.y`, `.z`, `.energy` (GeV) and `.fit_status`: a particle or a fit.
     mean, rms, mean_plus_rms, nch, energy
@@ -161,6 +163,8 @@ def fill_ratio(
         is fixed in IceTray, which gives as its radius, here too, that with the scale of nch.
     amplitude_weighting_power
         Weigh a distance with the charge of its sensor to this power.
+    bad_doms
+        Let sensors that the geometry calls bad count, too, as places that could be hit: IceTray without a BadDOMList.
     vertex_energy, vertex_status
         What stands for the energy and the status of a vertex without these columns: `pl.lit(None)`, `pl.lit(0)`. Where
         the energy is NaN or null its distance is 1 m, as for IceTray; a status other than 0 has no answer.
@@ -180,6 +184,7 @@ def fill_ratio(
     GeometryError
         The pulses have no geometry.
     """
+    pulses = _without_bad(pulses) if bad_doms else pulses
     return _FILL(
         pulses,
         **{f"vertex_{c}": pl.col(f"{vertex}.{c}") for c in ("x", "y", "z")},
@@ -201,6 +206,7 @@ def fill_ratio_lite(
     vertex: str,
     scale: float = 1.0,
     amplitude_weighting_power: float = 0.0,
+    bad_doms: bool = False,
     vertex_status: pl.Expr | None = None,
 ) -> pl.Expr:
     """Return how much of one sphere around a vertex was hit, as IceTray's I3FillRatioLite has it.
@@ -208,13 +214,15 @@ def fill_ratio_lite(
     Parameters
     ----------
     pulses
-        The series, with a geometry; sensors that it calls bad do not count, hit or not.
+        The series, with a geometry.
     vertex
         Key with columns `.x`, `.y`, `.z` and `.fit_status`: a particle or a fit.
     scale
         Radius of the sphere in mean distances of the hit sensors from the vertex.
     amplitude_weighting_power
         Weigh a distance with the charge of its sensor to this power; sensors without charge are left out of the mean.
+    bad_doms
+        Let sensors that the geometry calls bad count, too, hit or not: IceTray without a BadDOMListName.
     vertex_status
         What stands for the status of a vertex without this column: `pl.lit(0)`.
 
@@ -240,6 +248,7 @@ def fill_ratio_lite(
     >>> frame.select(ratio.struct.field("value")).item()
     0.0
     """
+    pulses = _without_bad(pulses) if bad_doms else pulses
     status = pl.col(f"{vertex}.fit_status") if vertex_status is None else vertex_status
     sensors = _sensors(pulses, "a fill ratio", icecube=False, columns=("omkey", "x", "y", "z"))
     omkey = sensors["sensor_omkey"]
@@ -253,6 +262,12 @@ def fill_ratio_lite(
         **sensors,
     )
     return pl.when(status == 0).then(value)
+
+
+def _without_bad(pulses: Pulses) -> Pulses:
+    """Return a series in whose geometry no sensor is bad."""
+    g = pulses.geometry
+    return pulses if g is None else replace(pulses, geometry=replace(g, bad=np.zeros_like(g.bad)))
 
 
 def of_icecube(geometry: Geometry) -> Array:

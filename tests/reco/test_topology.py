@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from test_first_guesses import CALM, agree
 from test_kernels import GEOMETRY, PULSES, SENSORS, frame
 
@@ -156,6 +157,25 @@ def test_a_string_counts_where_its_topmost_sensor_is():
     assert math.isnan(ratio(geometry, 0))
     assert ratio(bent, 0) == 1.0
     assert ratio(bent, 20) is None
+
+
+@pytest.mark.parametrize("feature", [reco.fill_ratio, reco.fill_ratio_lite])
+def test_bad_sensors_count_as_good_ones_if_asked(feature):
+    sensors = GEOMETRY.table().with_columns(bad=pl.col("string") % 3 == 0)
+    some = Geometry.from_columns(sensors)
+    good = Geometry.from_columns(sensors.with_columns(bad=pl.lit(value=False)))
+    keys = sensors["omkey"].to_list()[:40:3]
+    table = frame([[(1e4 + i, 1.0, key) for i, key in enumerate(keys)]])
+    table = table.with_columns(
+        pl.lit(v).alias(f"V.{c}") for c, v in zip("xyz", (-250.0, -400.0, 0.0), strict=True)
+    )
+    table = table.with_columns(pl.lit(1e3).alias("V.energy"), pl.lit(0).alias("V.fit_status"))
+    counted, as_good, left_out = (
+        table.select(feature(Pulses("P", g), vertex="V", bad_doms=bad).struct.unnest())
+        for g, bad in ((some, True), (good, False), (some, False))
+    )
+    assert_frame_equal(counted, as_good, check_exact=True)
+    assert not counted.equals(left_out)
 
 
 def test_a_vertex_that_failed_fills_nothing():
