@@ -64,6 +64,7 @@ def features(p: ic.Pulses) -> dict[str, pl.Expr]:
         "topological_split": r.topological_split(p),
         "smt": r.smt(p),
         "string_trigger": r.string_trigger(p),
+        "volume_trigger": r.volume_trigger(p),
         "hese_veto": r.hese_veto(p),
         "layer_veto": r.layer_veto(p),
         "deepcore_veto": r.deepcore_veto(p),

@@ -41,7 +41,7 @@ from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, finite_reco
-from icecol.reco.triggers import fired, smt, string_trigger
+from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
 from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
 
 __all__ = [
@@ -102,5 +102,6 @@ __all__ = [
     "track_characteristics",
     "track_likelihood",
     "truncated_energy",
+    "volume_trigger",
     "with_features",
 ]

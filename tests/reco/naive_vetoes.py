@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
@@ -229,8 +230,6 @@ def hlc_hits(event, members, dead_time):
 def smt(hits, threshold, window):
     """Slide a window hit by hit, as the trigger does, and keep the hits of the trigger that is open."""
     times = [t for t, _, _ in hits]
-    if not times:
-        return []
     found, now, open_ = [], [0], None
     for j in range(1, len(times)):
         last = j == len(times) - 1
@@ -248,32 +247,65 @@ def smt(hits, threshold, window):
         now.append(j)
         if open_:
             overlap = bool(set(now) & set(open_))
-            if overlap:
-                open_.append(j)
-            if last or (len(now) < threshold and not overlap):
-                found.append(open_)
+            if last or (len(now) < threshold and not overlap) or len(now) == threshold == 1:
+                found.append([*open_, j] if last and overlap else open_)
                 open_ = None
+            else:
+                open_.append(j)
     return [(times[t[0]], times[t[-1]] - times[t[0]]) for t in found]
 
 
+def queue_trigger(hits, window, test):
+    """Slide a window over (time, ...); where the next does not fit in, ask `test` for the hits of a trigger."""
+    found, queue = [], []
+    for hit in hits:
+        while queue and hit[0] - queue[0][0] > window:
+            kept = test(queue)
+            if kept:
+                found.append(kept)
+                queue = []
+            else:
+                queue = queue[1:]
+        queue.append(hit)
+    kept = test(queue)
+    return [(t[0][0], t[-1][0] - t[0][0]) for t in [*found, *([kept] if kept else [])]]
+
+
 def string_trigger(hits, threshold, window, coherence):
-    found = []
     up, down = (coherence - 1) // 2, coherence // 2
 
-    def near(queue):
-        centres = [om for om in range(1, 61) if sum(-up <= om - h[2] <= down for h in queue) >= threshold]
-        return [h for h in queue if any(-up <= h[2] - om <= down for om in centres)]
+    def test(queue):
+        count = Counter(
+            (string, site)
+            for _, string, om in queue
+            for site in range(max(om - up, 1), min(om + down, 60) + 1)
+        )
+        sites = [site for site, n in count.items() if n >= threshold]
+        return [
+            hit
+            for hit in queue
+            if any(hit[1] == string and -up <= hit[2] - om <= down for string, om in sites)
+        ]
 
-    for string in sorted({s for _, s, _ in hits}):
-        queue = []
-        for hit in [h for h in hits if h[1] == string]:
-            while queue and hit[0] - queue[0][0] > window:
-                if kept := near(queue):
-                    found.append(kept)
-                    queue = []
-                else:
-                    queue.pop(0)
-            queue.append(hit)
-        if kept := near(queue):
-            found.append(kept)
-    return sorted((t[0][0], t[-1][0] - t[0][0]) for t in found)
+    return queue_trigger(hits, window, test)
+
+
+def volume_trigger(hits, place, multiplicity, simple_multiplicity, window, radius, height):
+    def test(queue):
+        if len(queue) < multiplicity:
+            return []
+        if len(queue) >= simple_multiplicity:
+            return queue
+        for middle in queue:
+            x, y, z = place[middle[1:3]]
+            inside = [middle]
+            for hit in queue:
+                a, b, c = place[hit[1:3]]
+                near = math.sqrt((a - x) * (a - x) + (b - y) * (b - y)) < radius and abs(c - z) < height / 2
+                if hit is not middle and near:
+                    inside.append(hit)
+            if len(inside) >= multiplicity:
+                return sorted(inside, key=lambda hit: hit[0])
+        return []
+
+    return queue_trigger(hits, window, test)
