@@ -12,7 +12,7 @@ from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.containment import in_ice
-from icecol.reco.dom_sets import dom_table
+from icecol.reco.dom_sets import dom_set, dom_table, sorted_keys
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore
@@ -157,15 +157,30 @@ def deepcore_veto(
     pulses: Pulses,
     *,
     fiducial: str | Iterable[int] = "IC86EDC fiducial",
+    veto: str | Iterable[int] | None = None,
     min_hits_to_veto: int = 1,
     first_hit_only: bool = True,
     charge_weight_cog: bool = False,
 ) -> pl.Expr:
     """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
 
-    Sensors outside `fiducial` (a name in `dom_sets.DOM_SETS`, or omkeys) count where a particle at 0.25 to 0.40 m/ns
-    would have come from them to the hits inside. `first_hit_only` takes the first pulse of each sensor alone,
-    `charge_weight_cog` weighs the place of the hits inside with charge.
+    Sensors around DeepCore count where a particle at 0.25 to 0.40 m/ns would have come from them to the hits inside.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out.
+    fiducial
+        The sensors inside: "IC59 fiducial", or in its place IC79, IC86, IC86EDC, IC86TwoLayVeto; another name in
+        `dom_sets.DOM_SETS`; or omkeys.
+    veto
+        The sensors around, in the same way. By default those of the same detector ("IC79 veto" with "IC79 fiducial");
+        where fiducial is no such name, those of IC86 that are not inside. Pulses of other sensors, as IceTop's, do not
+        matter.
+    min_hits_to_veto
+        So many hits around are allowed.
+    first_hit_only, charge_weight_cog
+        Take the first pulse of each sensor alone, weigh the place of the hits inside with charge.
 
     Returns
     -------
@@ -174,14 +189,34 @@ def deepcore_veto(
         the hits inside. Without hits inside the event is not kept and the last four are NaN; every field is null
         where the series is.
 
+    Raises
+    ------
+    GeometryError
+        There is no set of that name, or the pulses have no geometry.
+
     References
     ----------
     Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[10000.0, 10010.0, 7150.0, 7160.0]],
+    ...         "P.charge": [[1.0, 1.0, 1.0, 1.0]],
+    ...         "P.omkey": [[s << 16 | om << 8 for s, om in ((81, 40), (81, 41), (36, 1), (36, 2))]],
+    ...     }
+    ... )
+    >>> veto = deepcore_veto(Pulses("P", Geometry.nominal()))
+    >>> frame.select(veto.struct.unnest()).select("kept", "n_veto_hits").row(0)
+    (False, 2)
     """
+    inside = fiducial if isinstance(fiducial, str) else sorted_keys(fiducial)
     return _DEEPCORE(
         pulses,
         min_hits_to_veto=float(min_hits_to_veto),
-        fiducial=dom_table(fiducial),
+        fiducial=dom_table(inside),
+        veto=dom_table(_around(inside) if veto is None else veto),
         first_hit_only=bool(first_hit_only),
         charge_weight_cog=bool(charge_weight_cog),
     )
@@ -206,6 +241,13 @@ def _geometry(pulses: Pulses) -> Geometry:
         msg = f"a veto needs to know where the sensors of {pulses.key!r} are; give Pulses(key, geometry) a geometry"
         raise GeometryError(msg)
     return pulses.geometry
+
+
+def _around(fiducial: str | Array) -> str | Array:
+    """Return the sensors of a detector that are not in its fiducial set."""
+    if isinstance(fiducial, str) and fiducial.endswith(" fiducial"):
+        return fiducial.replace(" fiducial", " veto")
+    return np.setdiff1d(dom_set("InIce"), dom_set(fiducial) if isinstance(fiducial, str) else fiducial)
 
 
 def _outer(x: Array, y: Array) -> Array:

@@ -9,12 +9,35 @@ import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
 
 C = 0.299792458
+OF_IC40 = (
+    21, 29, 30, 38, 39, 40, 49, 50, 59, 46, 47, 48, 56, 57, 58, 65, 66, 67, 72, 73, 74, 78, 44, 45, 52, 53, 54, 55, 60,
+    61, 62, 63, 64, 68, 69, 70, 71, 75, 76, 77,
+)  # fmt: skip
+ADDED_IN_IC59 = (2, 3, 4, 5, 6, 10, 11, 12, 13, 17, 18, 19, 20, 26, 27, 28, 36, 37, 83)
+ADDED_IN_IC79 = (8, 9, 15, 16, 23, 24, 25, 32, 33, 34, 35, 41, 42, 43, 51, 81, 82, 84, 85, 86)
+OF_IC59 = OF_IC40 + ADDED_IN_IC59
+OF_IC79 = OF_IC59 + ADDED_IN_IC79
+CENTRE = (26, 27, 35, 36, 37, 45, 46)
+WIDER = (25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54)
+WIDEST = WIDER + (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63)  # noqa: RUF005
 DEEPCORE = {
-    (s, om)
-    for s in range(1, 87)
-    for om in range(1, 61)
-    if (s >= 79 and om >= 11) or (s in (25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54) and om >= 39)
+    "IC59": (OF_IC59, (26, 27, 36, 37, 45, 46), 41),
+    "IC79": (OF_IC79, CENTRE, 39),
+    "IC86": (range(1, 87), CENTRE, 39),
+    "IC86EDC": (range(1, 87), WIDER, 39),
+    "IC86TwoLayVeto": (range(1, 87), WIDEST, 39),
 }
+
+
+def deepcore_sets(detector):
+    """Return the sensors inside and around the DeepCore of a detector, as (string, om)."""
+    strings, around, first = DEEPCORE[detector]
+    inside, outside = set(), set()
+    for string in strings:
+        for om in range(1, 61):
+            within = om >= 11 if string >= 79 else string in around and om >= first
+            (inside if within else outside).add((string, om))
+    return inside, outside
 
 
 def split(key):
@@ -131,10 +154,11 @@ def layer_veto(event, sensors, layers):
     return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "vertex_time": window[-1][0]}
 
 
-def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
+def deepcore_veto(event, sensors, *, detector="IC86EDC", first_only=True, by_charge=False):
+    fiducial, veto = deepcore_sets(detector)
     doms = by_dom(event, sensors).items()
     hits = [(k, t, q) for k, p in doms for t, q in (p[:1] if first_only else p)]
-    inside = [h for h in hits if split(h[0]) in DEEPCORE]
+    inside = [h for h in hits if split(h[0]) in fiducial]
     n, mean, squares = 0, 0.0, 0.0
     for _, t, _ in inside:
         if math.isfinite(t):
@@ -161,7 +185,7 @@ def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
         if math.isfinite(t):
             n += 1
             time += (abs(t - far[k] / (C / 1.35634)) - time) / n
-    outside = [h for h in hits if split(h[0]) not in DEEPCORE]
+    outside = [h for h in hits if split(h[0]) in veto]
     causal = [q for k, t, q in outside if 0.25 <= div(far[k], time - t) <= 0.4]
     return {
         "kept": len(causal) <= 1, "n_veto_hits": len(causal), "veto_charge": total(causal),

@@ -52,6 +52,13 @@ TWINS = {
         reco.deepcore_veto(PULSES, first_hit_only=False, charge_weight_cog=True),
         lambda e: naive.deepcore_veto(e, SENSORS, first_only=False, by_charge=True),
     ),
+    **{
+        f"deepcore_veto, {d}": (
+            reco.deepcore_veto(PULSES, fiducial=f"{d} fiducial"),
+            lambda e, d=d: naive.deepcore_veto(e, SENSORS, detector=d),
+        )
+        for d in ("IC59", "IC79", "IC86", "IC86TwoLayVeto")
+    },
     "i3_veto": (reco.i3_veto(PULSES), lambda e: naive.i3_veto(e, SENSORS, LAYERS)),
 }
 
@@ -106,6 +113,42 @@ def test_light_at_the_edge_before_the_vertex_vetoes_an_event():
     assert rows["vetoed"].to_list() == [False, True, False, None]
     assert rows["time"].to_list() == [10040.0, 10040.0, 10040.0, None]
     assert rows["veto_charge"].to_list() == [0.0, 4.0, 0.0, None]
+
+
+@pytest.mark.parametrize("detector", naive.DEEPCORE)
+def test_sensors_inside_and_around_deepcore_are_those_of_its_detector(detector):
+    for part, expected in zip(("fiducial", "veto"), naive.deepcore_sets(detector), strict=True):
+        assert reco.dom_set(f"{detector} {part}").tolist() == sorted(omkey(*p) for p in expected)
+
+
+def test_light_at_the_surface_does_not_veto_what_deepcore_sees():
+    geometry = Geometry.nominal(icetop=True)
+    sensors = {r["omkey"]: r for r in geometry.table().to_dicts()}
+    inside = [
+        (t, 1.0, omkey(s, om)) for t, s, om in ((10000.0, 81, 40), (10010.0, 82, 41), (10020.0, 81, 42))
+    ]
+    centre = [sum(sensors[k][c] for _, _, k in inside) / 3 for c in "xyz"]
+
+    def before(*places):
+        at = [[sensors[omkey(*p)][c] for c in "xyz"] for p in places]
+        far = [math.dist(centre, place) for place in at]
+        return [(10000.0 - d / 0.3, 1.0, omkey(*p)) for p, d in zip(places, far, strict=True)]
+
+    events = frame(
+        [inside + before((36, 61), (35, 61), (26, 61)), inside + before((36, 1), (35, 1), (26, 1))]
+    )
+    tanks = [omkey(s, 61) for s in (26, 35, 36)]
+    counted = {
+        name: events.select(feature.struct.field("n_veto_hits")).to_series().to_list()
+        for name, feature in {
+            "ice": reco.deepcore_veto(Pulses("P", geometry)),
+            "IC59": reco.deepcore_veto(Pulses("P", geometry), fiducial="IC59 fiducial", first_hit_only=False),
+            "tanks": reco.deepcore_veto(Pulses("P", geometry), veto=tanks),
+            "own": reco.deepcore_veto(Pulses("P", geometry), fiducial="DeepCore"),
+            "none": reco.deepcore_veto(Pulses("P", geometry), fiducial=reco.dom_set("IC86 fiducial")),
+        }.items()
+    }
+    assert counted == {"ice": [0, 3], "IC59": [0, 0], "tanks": [3, 0], "own": [0, 3], "none": [0, 3]}
 
 
 def test_layers_of_the_medium_energy_veto_cover_the_detector_as_they_should():
