@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -20,15 +21,38 @@ from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
 
-LAYERS: Final = (
-    (36,),
-    (79, 80, 81, 82, 83, 84, 85, 86),
-    (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
-    (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
-    (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
-    (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
-)
-"""Strings of the full detector from the middle (layer 0) to the edge (layer 5), as I3VetoModule counts them."""
+LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
+    {
+        40: (
+            (63,),
+            (39, 48, 49, 54, 55, 56, 57, 58, 61, 62, 64, 65, 66, 69, 70, 71),
+            (21, 29, 30, 38, 40, 44, 45, 46, 47, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+        59: (
+            (19, 28, 37, 38, 47, 48, 56, 57, 63),
+            (11, 12, 18, 20, 27, 29, 39, 46, 49, 54, 55, 58, 61, 62, 64, 65, 66, 69, 70, 71, 83),
+            (2, 3, 4, 5, 6, 10, 13, 17, 21, 26, 30, 36, 40, 44, 45, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77,
+             78),
+        ),
+        79: (
+            (36,),
+            (81, 82, 83, 84, 85, 86),
+            (26, 27, 35, 37, 44, 45, 46, 47, 54),
+            (17, 18, 19, 25, 28, 34, 38, 43, 48, 53, 55, 56, 57, 62, 63),
+            (9, 10, 11, 12, 16, 20, 24, 29, 33, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
+            (2, 3, 4, 5, 6, 8, 13, 15, 21, 23, 30, 32, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+        86: (
+            (36,),
+            (79, 80, 81, 82, 83, 84, 85, 86),
+            (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
+            (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
+            (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
+            (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+    }
+)  # fmt: skip
+"""Strings of each detector from the middle (layer 0) to the edge, as I3VetoModule counts them."""
 
 _NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
 
@@ -222,18 +246,54 @@ def deepcore_veto(
     )
 
 
-def i3_veto(pulses: Pulses) -> pl.Expr:
-    """Return the members of I3Veto for the full detector, as I3VetoModule fills them (`CascadeContainmentTagging`).
+def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
+    """Return the members of I3Veto, as I3VetoModule fills them (`CascadeContainmentTagging`).
 
-    Layers run from 0 in the middle to 5 at the edge; a containment is 100 * layer + sensor number. As in IceTray
-    nUnhitTopLayers is always 0 and depthHighestHit (m) always NaN. Where the series is null or empty every field but
-    that is null; depthFirstHit is in m.
+    Layers run from 0 in the middle to the edge: 5 for IC86 and IC79, 2 for IC59 and IC40; a containment is 100 * layer
+    + sensor number.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, and AMANDA's.
+    detector_geometry
+        40, 59, 79 or 86: the detector whose layers count (the module's own default is 40).
+
+    Returns
+    -------
+    pl.Expr
+        Fields as I3Veto names them; depthFirstHit and depthHighestHit in m. As in IceTray nUnhitTopLayers is always 0
+        and depthHighestHit always NaN. Without pulses nLayer and nDomsBeforeMaxDOM are 0. What else has no answer is
+        null, where IceTray writes -32768, and every field is null where the series is.
+
+    Raises
+    ------
+    ValueError
+        Another detector_geometry.
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[5.0, 9.0]],
+    ...         "P.charge": [[1.0, 3.0]],
+    ...         "P.omkey": [[78 << 16 | 20 << 8, 63 << 16 | 44 << 8]],
+    ...     }
+    ... )
+    >>> tags = frame.select(i3_veto(Pulses("P", Geometry.nominal()), detector_geometry=59).struct.unnest())
+    >>> tags.select("earliestContainment", "maxDomChargeContainment", "nLayer").row(0)
+    (220, 44, 2)
     """
-    g = _geometry(pulses)
+    if detector_geometry not in LAYERS:
+        msg = f"`detector_geometry` must be {', '.join(map(str, LAYERS))}; found {detector_geometry!r}"
+        raise ValueError(msg)
+    g, layers = _geometry(pulses), LAYERS[detector_geometry]
     table = np.zeros((max(int(g.string.max(initial=0)), 86) + 1, int(g.om.max(initial=60)) + 1), np.uint8)
-    for i, strings in enumerate(LAYERS):
+    for i, strings in enumerate(layers):
         table[list(strings)] = i + 1
-    return null_for_nan(_TAGGING(pulses, n_layers=len(LAYERS), layer_of=frozen(table)), "depthFirstHit")
+    return null_for_nan(_TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table)), "depthFirstHit")
 
 
 def _geometry(pulses: Pulses) -> Geometry:

@@ -8,6 +8,8 @@ from collections import Counter
 import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
 
+from icecol.reco.kernels.ascending import ascending
+
 C = 0.299792458
 OF_IC40 = (
     21, 29, 30, 38, 39, 40, 49, 50, 59, 46, 47, 48, 56, 57, 58, 65, 66, 67, 72, 73, 74, 78, 44, 45, 52, 53, 54, 55, 60,
@@ -38,6 +40,11 @@ def deepcore_sets(detector):
             within = om >= 11 if string >= 79 else string in around and om >= first
             (inside if within else outside).add((string, om))
     return inside, outside
+
+
+def in_time(times):
+    """Return the order that std::sort leaves times in, which is tested by itself."""
+    return ascending(np.array(times, float)).tolist()
 
 
 def split(key):
@@ -82,7 +89,8 @@ def hese_veto(event, sensors, bad):
     doms = by_dom(event, sensors)
     qtot = total(q for _, q, _ in flat(doms))
     balloons = {k for k, p in doms.items() if div(total(q for _, q in p), qtot) > 0.9}
-    pulses = sorted(flat(doms), key=lambda p: p[0])
+    pulses = flat(doms)
+    pulses = [pulses[i] for i in in_time([p[0] for p in pulses])]
     for j, (t, _, _) in enumerate(pulses):
         first = next(k for k in range(j + 1) if not t - pulses[k][0] > 3000)
         window = [p for p in pulses[first : j + 1] if p[2] not in balloons]
@@ -194,14 +202,26 @@ def deepcore_veto(event, sensors, *, detector="IC86EDC", first_only=True, by_cha
 
 
 def i3_veto(event, sensors, layers):
-    doms = by_dom(event, sensors)
+    doms = {k: p for k, p in by_dom(event, sensors).items() if k >= 0}
+    n = len(layers)
     if not doms:
-        return None
+        return {
+            **dict.fromkeys(("earliestContainment", "maxDomChargeContainment")), "nUnhitTopLayers": 0, "nLayer": 0,
+            **dict.fromkeys((
+                "earliestLayer", "earliestOM", "latestLayer", "latestOM", "latestContainment", "mostOuterLayer",
+            )),
+            "depthHighestHit": NAN,
+            **dict.fromkeys((
+                "depthFirstHit", "maxDomChargeLayer", "maxDomChargeLayer_xy", "maxDomChargeLayer_z",
+                "maxDomChargeString", "maxDomChargeOM",
+            )),
+            "nDomsBeforeMaxDOM": 0,
+        }  # fmt: skip
 
     def where(k):
         string, om = split(k)
         xy = next((i for i, s in enumerate(layers) if string in s), -1)
-        z = next((i for i in range(6) if 5 * (5 - i) <= om <= 55 + i), -1)
+        z = next((i for i in range(n) if 5 * (n - i - 1) <= om <= 60 - n + i + 1), -1)
         return xy, z, max(xy, z)
 
     pulses = flat(doms)
@@ -211,7 +231,8 @@ def i3_veto(event, sensors, layers):
     bright = max(charge, key=lambda k: charge[k])
     if charge[bright] == 0:
         bright = None
-    order = sorted(doms, key=lambda k: doms[k][0][0])
+    keys = list(doms)
+    order = [keys[i] for i in in_time([p[0][0] for p in doms.values()])]
     of = [(where(k)[0], split(k)[1]) for k in (early, late)]
     xy, z, layer = (None, None, None) if bright is None else where(bright)
     string, om = (None, None) if bright is None else split(bright)

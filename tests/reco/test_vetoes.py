@@ -59,7 +59,14 @@ TWINS = {
         )
         for d in ("IC59", "IC79", "IC86", "IC86TwoLayVeto")
     },
-    "i3_veto": (reco.i3_veto(PULSES), lambda e: naive.i3_veto(e, SENSORS, LAYERS)),
+    "i3_veto": (reco.i3_veto(PULSES), lambda e: naive.i3_veto(e, SENSORS, LAYERS[86])),
+    **{
+        f"i3_veto, IC{n}": (
+            reco.i3_veto(PULSES, detector_geometry=n),
+            lambda e, n=n: naive.i3_veto(e, SENSORS, LAYERS[n]),
+        )
+        for n in (40, 59, 79)
+    },
 }
 
 
@@ -82,9 +89,24 @@ def test_a_veto_equals_its_slow_twin_to_the_last_bit(name, events):
     for row, event in zip(found, events, strict=True):
         expected = event if event is None else twin(event)
         if expected is None:
-            depth = None if event is None else math.nan
-            expected = {k: depth if k == "depthHighestHit" else None for k in row}
+            expected = dict.fromkeys(row)
         assert repr(row) == repr(expected)
+
+
+AT_ONCE = st.tuples(
+    st.sampled_from([9500.0, 9500.0, 9501.0, 9700.0]),
+    st.floats(0, 20, width=32),
+    st.sampled_from(sorted(SENSORS)[::7]),
+)
+
+
+@pytest.mark.parametrize("name", ["hese_veto", "i3_veto", "i3_veto, IC40"])
+@given(st.lists(AT_ONCE, min_size=17, max_size=60))
+def test_light_at_one_time_is_in_the_order_of_icetray(name, event):
+    feature, twin = TWINS[name]
+    row = frame([event]).select(feature.struct.unnest()).to_dicts()[0]
+    expected = twin(event)
+    assert repr(row) == repr(expected or dict.fromkeys(row))
 
 
 @pytest.mark.parametrize("name", ["deepcore_veto"])
@@ -157,6 +179,26 @@ def test_layers_of_the_medium_energy_veto_cover_the_detector_as_they_should():
     assert {k >> 16 for k in dust} == set(range(1, 87))
 
 
+@pytest.mark.parametrize(
+    ("detector", "n_strings", "edge"), [(40, 40, 2), (59, 59, 2), (79, 79, 5), (86, 86, 5)]
+)
+def test_each_string_of_a_detector_is_in_one_layer(detector, n_strings, edge):
+    strings = [s for layer in LAYERS[detector] for s in layer]
+    assert len(strings) == len(set(strings)) == n_strings
+    assert len(LAYERS[detector]) == edge + 1
+    named = {40: naive.OF_IC40, 59: naive.OF_IC59, 79: naive.OF_IC79, 86: range(1, 87)}
+    assert set(strings) == set(named[detector])
+
+
+def test_amanda_has_no_layer():
+    table = pl.concat([NOMINAL.table()[:1].with_columns(omkey=omkey(-3, 5)), NOMINAL.table()])
+    pulses = Pulses("P", Geometry.from_columns(table))
+    event = [(9000.0, 50.0, omkey(-3, 5)), (9500.0, 1.0, omkey(36, 44))]
+    row = frame([event, event[:1]]).select(reco.i3_veto(pulses).struct.unnest()).to_dicts()
+    assert [r["earliestOM"] for r in row] == [44, None]
+    assert [r["nDomsBeforeMaxDOM"] for r in row] == [0, 0]
+
+
 def test_a_veto_says_what_its_geometry_lacks():
     with pytest.raises(GeometryError, match=r"where the sensors of 'P' are; give Pulses\(key, geometry\)"):
         reco.hese_veto(Pulses("P"))
@@ -164,6 +206,8 @@ def test_a_veto_says_what_its_geometry_lacks():
         reco.layer_veto(Pulses("P", SMALL))
     with pytest.raises(GeometryError, match="none of the 324 sensors"):
         reco.hese_veto(Pulses("P", TANKS))
+    with pytest.raises(ValueError, match="must be 40, 59, 79, 86; found 22"):
+        reco.i3_veto(PULSES, detector_geometry=22)
     with pytest.raises(GeometryError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
         reco.deepcore_veto(PULSES, fiducial="Deepcore")
 
