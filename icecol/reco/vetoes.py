@@ -12,7 +12,7 @@ import polars as pl
 from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.reco.containment import in_ice
+from icecol.reco.containment import in_ice, of_icecube
 from icecol.reco.dom_sets import dom_set, dom_table, sorted_keys
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
@@ -55,6 +55,8 @@ LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
 """Strings of each detector from the middle (layer 0) to the edge, as I3VetoModule counts them."""
 
 _NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
+
+_OFF, _WORKS = 100.0, 500.0  # V
 
 _HESE = Kernel(
     hese.hese_veto,
@@ -102,8 +104,9 @@ def hese_veto(
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out. IceTray looks at the voltages in
-        the detector status for the sensors that define the edge; here they are those with a calibration.
+        The series, with a geometry; pulses of sensors that it lacks are left out. The sensors that define the edge
+        are those with a high voltage (`pmt_hv`) of 100 V or more; where the geometry has no voltages, as without an
+        I3DetectorStatus, they are those with a calibration.
     top_boundary_width, bottom_boundary_width
         In m; the first is that of the sides too.
     dust_layer, dust_layer_width
@@ -154,7 +157,8 @@ def layer_veto(
     Light in the veto layers counts that comes before the event has shown min(q_max, max(q_min, qtot / q_scale)) PE
     within time_window ns. Layer 0 is the strings of the edge, and of the others but DeepCore's the sensors in
     cap_thickness m below the top and the lowest one; layer 1 the sensors with z between the ends of `dust` (m). Bad
-    sensors, and those without calibration, are in no layer.
+    sensors, those without calibration, and those with a high voltage below 500 V, where the geometry has voltages, are
+    in no layer.
 
     Returns
     -------
@@ -316,12 +320,27 @@ def _outer(x: Array, y: Array) -> Array:
     return near.sum(axis=1) - 1 < _NEIGHBOURS
 
 
+def _has_voltages(geometry: Geometry) -> bool:
+    return not np.isnan(geometry.pmt_hv).all()
+
+
+def _switched_on(geometry: Geometry) -> Array:
+    """Tell which of IceCube's sensors in the ice are not off; without voltages, which are calibrated."""
+    if not _has_voltages(geometry):
+        return in_ice(geometry)
+    chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN is not off
+    if not chosen.any():
+        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice that is switched on"
+        raise GeometryError(msg)
+    return np.asarray(chosen)
+
+
 def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
     """Return the top and bottom of the detector (m), and where the strings of its edge are.
 
     The top is that of the lowest string whose top is within `width` of the median.
     """
-    ice = in_ice(geometry)
+    ice = _switched_on(geometry)
     x, y, z, string = (a[ice] for a in (geometry.x, geometry.y, geometry.z, geometry.string))
     numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
     x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray places a string where its last sensor is
@@ -334,6 +353,8 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
     """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
     good = in_ice(geometry) & ~geometry.bad
+    if _has_voltages(geometry):
+        good &= np.isfinite(geometry.pmt_hv) & (geometry.pmt_hv >= _WORKS)
     string, om, z = geometry.string[good], geometry.om[good], geometry.z[good]
     order = np.lexsort((-z, string))
     string, om, z, x, y = (a[order] for a in (string, om, z, geometry.x[good], geometry.y[good]))

@@ -51,11 +51,11 @@ def split(key):
     return key >> 16, key >> 8 & 255
 
 
-def strings(sensors):
-    """Return {string: sensors, top first} of those with a calibration."""
+def strings(sensors, counts):
+    """Return {string: sensors, top first} of those that count."""
     found = {}
     for s in sensors.values():
-        if s["calibrated"]:
+        if counts(s):
             found.setdefault(s["string"], []).append(s)
     return {k: sorted(v, key=lambda s: -s["z"]) for k, v in sorted(found.items())}
 
@@ -69,12 +69,17 @@ def edge(ends):
     }
 
 
-def hese_edge(sensors):
+def calibrated(sensor):
+    return sensor["calibrated"]
+
+
+def hese_edge(sensors, counts=calibrated):
     """Return a function that tells whether light at a place counts against an event."""
-    tops = sorted(max(0.0, v[0]["z"]) for v in strings(sensors).values())
+    found = strings(sensors, counts)
+    tops = sorted(max(0.0, v[0]["z"]) for v in found.values())
     top = min(t for t in tops if abs(t - tops[len(tops) // 2]) <= 90)
-    bottom = min(s["z"] for v in strings(sensors).values() for s in v)
-    ends = {k: max(v, key=lambda s: s["omkey"]) for k, v in strings(sensors).items()}
+    bottom = min(s["z"] for v in found.values() for s in v)
+    ends = {k: max(v, key=lambda s: s["omkey"]) for k, v in found.items()}
     walls = [ends[k] for k in edge(ends)]
 
     def bad(s):
@@ -113,8 +118,8 @@ def hese_veto(event, sensors, bad):
     return dict.fromkeys(("vetoed", "x", "y", "z", "time", "charge", "veto_charge", "n_veto_pulses"))
 
 
-def mese_layers(sensors):
-    of_string = strings(sensors)
+def mese_layers(sensors, counts=calibrated):
+    of_string = strings(sensors, counts)
     top = min(v[0]["z"] for k, v in of_string.items() if k <= 78)
     outer_strings = edge({k: v[0] for k, v in of_string.items()})
     outer, dust = set(), set()

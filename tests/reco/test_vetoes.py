@@ -42,10 +42,40 @@ ODD = st.tuples(
 )
 ODD_EVENTS = st.lists(st.one_of(st.none(), st.lists(ODD, max_size=10)), min_size=1, max_size=6)
 
+_rows = NOMINAL.table().with_row_index("i")  # of some strings all sensors, or the top ones, are off
+VOLTAGE = GEOMETRY.table().with_columns(
+    pmt_hv=pl.when((_rows["string"] == 75) | ((_rows["string"] == 17) & (_rows["om"] < 5))).then(0.0)
+    .when(_rows["string"] == 3).then(50.0).when(_rows["string"] == 9).then(499.0)
+    .when(_rows["i"] % 5 == 0).then(pl.lit(math.nan)).when(_rows["om"] == 60).then(100.0).otherwise(1300.0),
+    bad=_rows["i"] % 11 == 0,
+)  # fmt: skip
+POWERED = {r["omkey"]: r for r in VOLTAGE.to_dicts()}
+POWERED_PULSES = Pulses("P", Geometry.from_columns(VOLTAGE))
+
+
+def on(sensor):
+    return not sensor["pmt_hv"] < 100
+
+
+def works(sensor):
+    return sensor["calibrated"] and not sensor["bad"] and sensor["pmt_hv"] >= 500
+
+
+POWERED_BAD = naive.hese_edge(POWERED, on)
+POWERED_MESE = naive.mese_layers(POWERED, works)
+
 BAD = naive.hese_edge(SENSORS)
 MESE = naive.mese_layers(SENSORS)
 TWINS = {
     "hese_veto": (reco.hese_veto(PULSES), lambda e: naive.hese_veto(e, SENSORS, BAD)),
+    "hese_veto, voltages": (
+        reco.hese_veto(POWERED_PULSES),
+        lambda e: naive.hese_veto(e, POWERED, POWERED_BAD),
+    ),
+    "layer_veto, voltages": (
+        reco.layer_veto(POWERED_PULSES),
+        lambda e: naive.layer_veto(e, POWERED, POWERED_MESE),
+    ),
     "layer_veto": (reco.layer_veto(PULSES), lambda e: naive.layer_veto(e, SENSORS, MESE)),
     "deepcore_veto": (reco.deepcore_veto(PULSES), lambda e: naive.deepcore_veto(e, SENSORS)),
     "deepcore_veto, all hits by charge": (
@@ -188,6 +218,19 @@ def test_each_string_of_a_detector_is_in_one_layer(detector, n_strings, edge):
     assert len(LAYERS[detector]) == edge + 1
     named = {40: naive.OF_IC40, 59: naive.OF_IC59, 79: naive.OF_IC79, 86: range(1, 87)}
     assert set(strings) == set(named[detector])
+
+
+def test_sensors_that_are_off_are_no_edge_and_no_layer():
+    assert POWERED_MESE[0] != MESE[0]
+    places = [s for s in SENSORS.values() if BAD(s) != POWERED_BAD(s)]
+    assert {s["string"] for s in places} > {75}
+    dark = Geometry.from_columns(NOMINAL.table().with_columns(pmt_hv=pl.lit(0.0)))
+    with pytest.raises(GeometryError, match=r"none of the 5160 sensors .* is switched on"):
+        reco.hese_veto(Pulses("P", dark))
+    with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78 is good"):
+        reco.layer_veto(Pulses("P", dark))
+    untold = Geometry.from_columns(GEOMETRY.table().with_columns(pmt_hv=pl.lit(math.nan)))
+    assert untold.equals(GEOMETRY)
 
 
 def test_amanda_has_no_layer():
