@@ -69,6 +69,7 @@ def features(p: ic.Pulses) -> dict[str, pl.Expr]:
         "layer_veto": r.layer_veto(p),
         "deepcore_veto": r.deepcore_veto(p),
         "i3_veto": r.i3_veto(p),
+        "rt_veto": r.rt_veto(p),
         "containment": r.containment("CLast", p.geometry),
         "containment_size": r.containment_size("LineFit", p.geometry),
         "cylinder_size": r.cylinder_size("LineFit"),

@@ -42,7 +42,7 @@ from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, finite_reco
 from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
-from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
+from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto, rt_veto
 
 __all__ = [
     "Kernel",
@@ -88,6 +88,7 @@ __all__ = [
     "muon_energy",
     "opening_angle",
     "paraboloid",
+    "rt_veto",
     "seeded_rt",
     "select_doms",
     "slc_pulses",

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
+from naive_cleaning import close, part, place
 
 from icecol.reco.kernels.ascending import ascending
 
@@ -254,6 +255,32 @@ def i3_veto(event, sensors, layers):
         "maxDomChargeString": string, "maxDomChargeOM": om,
         "nDomsBeforeMaxDOM": len(order) if bright is None else order.index(bright),
     }  # fmt: skip
+
+
+def rt_veto(event, sensors, links, *, self_coincidence, string_36, dust):
+    """Return the places of the pulses that the best seed selects; every pulse is tried, first to last."""
+    there = sorted(
+        (i for i, (t, _, k) in enumerate(event) if k in sensors and not math.isnan(t)),
+        key=lambda i: event[i][2],
+    )
+
+    def linked(i, j):
+        (t1, _, a), (t2, _, b) = event[i], event[j]
+        if i == j or (a == b and not self_coincidence):
+            return False
+        parts = [part(k, string_36=string_36, pingu=None) for k in (a, b)]
+        link = None if None in parts else links[frozenset(parts)]
+        return close(place(sensors[a]), place(sensors[b]), t1 - t2, link, dust)
+
+    best = set()
+    for seed in in_time([event[i][0] for i in there]):
+        chosen, more = set(), {there[seed]}
+        while more != chosen:
+            chosen = more
+            more = chosen | {i for i in there if any(linked(i, j) for j in chosen)}
+        if len(chosen) > len(best):
+            best = chosen
+    return best
 
 
 def in_some_triangle(x, y, corners):

@@ -245,6 +245,8 @@ def test_amanda_has_no_layer():
 def test_a_veto_says_what_its_geometry_lacks():
     with pytest.raises(GeometryError, match=r"where the sensors of 'P' are; give Pulses\(key, geometry\)"):
         reco.hese_veto(Pulses("P"))
+    with pytest.raises(GeometryError, match="where the sensors of 'P' are"):
+        reco.rt_veto(Pulses("P"))
     with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78"):
         reco.layer_veto(Pulses("P", SMALL))
     with pytest.raises(GeometryError, match="none of the 324 sensors"):
@@ -253,6 +255,74 @@ def test_a_veto_says_what_its_geometry_lacks():
         reco.i3_veto(PULSES, detector_geometry=22)
     with pytest.raises(GeometryError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
         reco.deepcore_veto(PULSES, fiducial="Deepcore")
+
+
+NEAR = [
+    (36, 20),
+    (36, 45),
+    (36, 47),
+    (36, 60),
+    (27, 44),
+    (26, 46),
+    (26, 61),
+    (79, 11),
+    (81, 40),
+    (86, 41),
+    (1, 45),
+]
+TANKED = Geometry.nominal(icetop=True)
+TANKED_SENSORS = {r["omkey"]: r for r in TANKED.table().to_dicts()}
+LINKS = st.sampled_from([(250.0, 1000.0), (75.0, 500.0), (200.0, 300.0, 50.0)])
+CLUSTERED = st.lists(
+    st.tuples(
+        st.one_of(st.integers(9000, 13000).map(float), st.sampled_from([9500.0, 9600.0, math.nan])),
+        st.sampled_from([*(omkey(*p) for p in NEAR), *UNKNOWN]),
+    ),
+    max_size=30,
+)
+
+
+def test_rt_veto_has_the_stored_charge_and_hits(shared_data):
+    geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
+    for name in ("genie_level3", "genie_level7", "noise_level3"):
+        events = ic.scan_i3(shared_data / "i3" / "real" / f"oscNext_{name}_v02_first_5_frames.i3.gz")
+        around = reco.select_doms(Pulses("TWRTVetoSeries"), "IC86EDC fiducial", exclude=True)
+        events = reco.with_features(events, Around=around)
+        events = reco.with_features(events, Cluster=reco.rt_veto(Pulses("Around", geometry)))
+        events = reco.with_features(events, Q=reco.charge(Pulses("Cluster"))).collect()
+        assert events["Q.total"].to_list() == events["IC2018_LE_L3_Vars.RTVeto250PE"].to_list()
+        assert events["Q.n_hit_doms"].to_list() == events["IC2018_LE_L3_Vars.RTVeto250Hits"].to_list()
+
+
+@settings(max_examples=200)
+@given(
+    CLUSTERED, LINKS, LINKS, LINKS, st.booleans(), st.booleans(), st.sampled_from([None, (-250.0, -100.0)])
+)
+def test_rt_veto_equals_its_slow_twin(pulses, ic_ic, dc_dc, ic_dc, itself, string_36, dust):
+    event = [(t, float(i), k) for i, (t, k) in enumerate(pulses)]
+    cluster = reco.rt_veto(
+        Pulses("P", TANKED), ic_ic=ic_ic, dc_dc=dc_dc, ic_dc=ic_dc, string_36_as_deepcore=string_36,
+        allow_self_coincidence=itself, dust_layer=dust, members=("charge",),
+    )  # fmt: skip
+    links = {frozenset(("IC",)): ic_ic, frozenset(("DC",)): dc_dc, frozenset(("IC", "DC")): ic_dc}
+    twin = naive.rt_veto(
+        event, TANKED_SENSORS, links, self_coincidence=itself, string_36=string_36, dust=dust
+    )
+    assert set(frame([event]).select(cluster.struct.field("charge")).item()) == twin
+
+
+@settings(max_examples=10)
+@given(ODD_EVENTS)
+def test_clusters_do_not_know_how_their_frame_is_stored(events):
+    check_feature(reco.rt_veto(PULSES, members=("time", "charge", "omkey")), frame(events))
+
+
+def test_of_clusters_of_one_size_the_first_in_time_is_the_veto():
+    late = [(9500.0 + i, 1.0, omkey(1, 10 + i)) for i in range(2)]
+    early = [(9000.0 + i, 2.0, omkey(60, 10 + i)) for i in range(2)]
+    cluster = reco.rt_veto(PULSES, members=("charge",)).struct.field("charge")
+    found = frame([late + early, [*late, (9502.0, 1.0, omkey(1, 12)), *early], [], None]).select(cluster)
+    assert found.to_series().to_list() == [[2.0, 2.0], [1.0, 1.0, 1.0], [], None]
 
 
 @pytest.mark.parametrize("name", ["genie_level3", "genie_level7", "noise_level3"])
