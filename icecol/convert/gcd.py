@@ -93,7 +93,7 @@ _TABLES: Final = {
     "I3Calibration": {"calibration": _calibration},
     "I3DetectorStatus": {"detector_status": _detector_status, "trigger_status": _trigger_status},
 }
-KEYS: Final = (*WANTED, *_TABLES)
+KEYS: Final = tuple(dict.fromkeys((*WANTED, *_TABLES)))
 """Keys that the geometry and the tables are made from."""
 
 

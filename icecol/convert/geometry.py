@@ -13,6 +13,7 @@ from icecol.dataset.geometry import Geometry
 from icecol.errors import GeometryError, close_names
 from icecol.i3 import archive
 from icecol.i3.container import raw_frames
+from icecol.i3.objects import Record
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, the first found counts."""
@@ -22,7 +23,8 @@ def read_geometry(path: str | Path) -> Geometry:
     """Read the sensors from a GCD file (.i3, any compression) or a geometry Parquet file.
 
     Positions, directions, areas and types come from the I3Geometry; relative efficiencies and which sensors are
-    calibrated from the I3Calibration, bad sensors from the list of bad DOMs, where the file has them.
+    calibrated from the I3Calibration, high voltages from the I3DetectorStatus, bad sensors from the list of bad DOMs,
+    where the file has them.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def read_geometry(path: str | Path) -> Geometry:
     return from_objects(read_objects(path, WANTED))
 
 
-WANTED = ("I3Geometry", "I3Calibration", *BAD_DOMS)
+WANTED = ("I3Geometry", "I3Calibration", "I3DetectorStatus", *BAD_DOMS)
 """Keys that a geometry is made from."""
 
 
@@ -76,7 +78,7 @@ def gcd_objects(path: str) -> dict[str, bytes]:
 
 
 def from_objects(objects: Mapping[str, Any]) -> Geometry:
-    """Make the geometry of decoded I3Geometry, I3Calibration and list of bad sensors, by their keys."""
+    """Make the geometry of decoded objects by their keys: I3Geometry, those of the sensors, list of bad sensors."""
     geometry, calibration = objects["I3Geometry"], objects.get("I3Calibration")
     bad = next((objects[key] for key in BAD_DOMS if key in objects), None)
     items = sorted(geometry.omgeo.items())
@@ -99,6 +101,12 @@ def from_objects(objects: Mapping[str, Any]) -> Geometry:
         columns["relative_efficiency"] = np.array(
             [getattr(known[k], "relative_dom_eff", np.nan) if k in known else np.nan for k in keys],
             np.float64,
+        )
+    status = objects.get("I3DetectorStatus")
+    if isinstance(status, Record):
+        known = status.dom_status
+        columns["pmt_hv"] = np.array(
+            [getattr(known[k], "pmt_hv", np.nan) * 1e9 if k in known else 0.0 for k in keys], np.float64
         )
     if bad is not None:
         listed = set(bad.value if hasattr(bad, "value") else bad)

@@ -55,6 +55,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
     ),
     "calibrated": Column("?", "", "the calibration has an entry for the sensor", True),  # noqa: FBT003
     "bad": Column("?", "", "listed as a bad sensor", False),  # noqa: FBT003
+    "pmt_hv": Column(
+        "f8", "V", "high voltage; 0: the detector status has no entry for the sensor; NaN: not told", np.nan
+    ),
     "om_type": Column(
         "i4", "", "I3OMGeo.OMType: 20 IceCube, 30 IceTop, 110 PDOM, 120 DEgg, 130 mDOM", 0, ("dom_type",)
     ),
@@ -134,6 +137,7 @@ class Geometry:
     relative_efficiency: Array
     calibrated: Array
     bad: Array
+    pmt_hv: Array
     om_type: Array
     lookup: Lookup = field(init=False)
     xyz: Array = field(init=False)

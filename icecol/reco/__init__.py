@@ -41,8 +41,8 @@ from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, fill_ratio_lite, finite_reco
-from icecol.reco.triggers import fired, smt, string_trigger
-from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
+from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
+from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto, rt_veto
 
 __all__ = [
     "Kernel",
@@ -89,6 +89,7 @@ __all__ = [
     "muon_energy",
     "opening_angle",
     "paraboloid",
+    "rt_veto",
     "seeded_rt",
     "select_doms",
     "slc_pulses",
@@ -103,5 +104,6 @@ __all__ = [
     "track_characteristics",
     "track_likelihood",
     "truncated_energy",
+    "volume_trigger",
     "with_features",
 ]

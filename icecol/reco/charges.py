@@ -24,7 +24,7 @@ _CHARGE = Kernel(
     },
 )
 _HOMOGENIZED = Kernel(kernels.homogenized_qtot, {"value": pl.Float64})
-_CAUSAL = Kernel(kernels.causal_qtot, {"value": pl.Float64}, events=("vertex_time",))
+_CAUSAL = Kernel(kernels.causal_qtot, {"value": pl.Float64}, events=("vertex_time", "no_vertex"))
 
 
 def charge(pulses: Pulses) -> pl.Expr:
@@ -46,8 +46,9 @@ def charge(pulses: Pulses) -> pl.Expr:
 def homogenized_qtot(pulses: Pulses) -> pl.Expr:
     """Return the total charge of standard sensors without the brightest, in PE, as IceTray's HomogenizedQTot.
 
-    Field: value. A sensor counts if it is calibrated, has a relative efficiency of at most 1.1 and is not on
-    string 79 or 80; one with half of the sum or more is then left out (so one sensor alone gives 0).
+    Field: value, null where the series is. A sensor counts if it is calibrated, has a relative efficiency of at most
+    1.1, is not on string 79 or 80, and has a charge that is neither NaN nor infinite; one with half of the sum or more
+    is then left out (so one sensor alone gives 0).
 
     Raises
     ------
@@ -61,11 +62,29 @@ def homogenized_qtot(pulses: Pulses) -> pl.Expr:
 def causal_qtot(pulses: Pulses, vertex_time: str | pl.Expr, *, time_window: float = 5000.0) -> pl.Expr:
     """Return `homogenized_qtot` of the pulses in vertex_time <= t < vertex_time + time_window, times in ns.
 
-    Field: value. `vertex_time` is a column or an expression; where it is null or NaN, so is the value. Raises as
-    `homogenized_qtot` does.
+    Field: value, null where the series is. `vertex_time` is a column or an expression. As in IceTray, where it is null
+    (the event has no such object) all pulses count, and where it is NaN the value is 0. Raises as `homogenized_qtot`
+    does.
+
+    Examples
+    --------
+    >>> from icecol.dataset.geometry import Geometry
+    >>> keys = [1 << 16 | om << 8 for om in (1, 2, 3, 4)]
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[0.0, 10.0, 20.0, 9000.0]] * 3,
+    ...         "P.charge": [[1.0, 1.0, 1.0, 1.0]] * 3,
+    ...         "P.omkey": [keys] * 3,
+    ...         "vertex": [0.0, None, float("nan")],
+    ...     }
+    ... )
+    >>> causal = causal_qtot(Pulses("P", Geometry.nominal()), "vertex")
+    >>> frame.select(causal.struct.field("value")).to_series().to_list()
+    [3.0, 4.0, 0.0]
     """
     _check_efficiencies(pulses)
-    return _CAUSAL(pulses, vertex_time=vertex_time, time_window=float(time_window))
+    vertex = pl.col(vertex_time) if isinstance(vertex_time, str) else vertex_time
+    return _CAUSAL(pulses, vertex_time=vertex, no_vertex=vertex.is_null(), time_window=float(time_window))
 
 
 def _check_efficiencies(pulses: Pulses) -> None:

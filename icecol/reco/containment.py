@@ -272,12 +272,16 @@ def _dot(a: Array, b: Array) -> Array:
 
 def in_ice(geometry: Geometry) -> Array:
     """Tell which sensors are IceCube's own in the ice and calibrated."""
-    standard = (geometry.om_type == 20) | ((geometry.om_type == 0) & (geometry.om <= 60))
-    chosen = np.asarray(standard & geometry.calibrated)
+    chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
     if not chosen.any():
         msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
         raise GeometryError(msg)
     return chosen
+
+
+def of_icecube(geometry: Geometry) -> Array:
+    """Tell which sensors are IceCube's own in the ice."""
+    return np.asarray((geometry.om_type == 20) | ((geometry.om_type == 0) & (geometry.om <= 60)))
 
 
 def _hull(points: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +13,50 @@ from icecol.dataset.geometry import omkey, split_omkey
 from icecol.errors import GeometryError, close_names
 from icecol.reco.jagged import Array, frozen
 
-DOM_SETS: Final[Mapping[str, tuple[tuple[Iterable[int], Iterable[int]], ...]]] = MappingProxyType(
+DomSet: TypeAlias = tuple[tuple[Iterable[int], Iterable[int]], ...]
+"""Sensors, as strings and the sensors that count on each of them."""
+
+
+def _in_deepcore(around: Iterable[int], first: int, dense: Iterable[int]) -> DomSet:
+    """Return the sensors that are inside: on the strings around from number `first` down, on the dense ones from 11."""
+    return (around, range(first, 61)), (dense, range(11, 61))
+
+
+def _around_deepcore(
+    strings: Iterable[int], around: Iterable[int], first: int, dense: Iterable[int]
+) -> DomSet:
+    """Return the other sensors of the strings, those that are not inside."""
+    others = sorted({*strings} - {*around, *dense})
+    return (others, range(1, 61)), (around, range(1, first)), (dense, range(1, 11))
+
+
+_IC86 = range(1, 87)
+_IC79 = sorted({*_IC86} - {1, 7, 14, 22, 31, 79, 80})
+_IC59 = sorted({*_IC79} - {8, 9, 15, 16, 23, 24, 25, 32, 33, 34, 35, 41, 42, 43, 51, 81, 82, 84, 85, 86})
+_CENTRE = (26, 27, 35, 36, 37, 45, 46)
+_WIDER = (*_CENTRE, 25, 34, 44, 47, 54)
+_WIDEST = (*_WIDER, 16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63)
+_DEEPCORE: Final[Mapping[str, tuple[Iterable[int], Iterable[int], int, Iterable[int]]]] = {
+    "IC59": (_IC59, (26, 27, 36, 37, 45, 46), 41, (83,)),
+    "IC79": (_IC79, _CENTRE, 39, range(81, 87)),
+    "IC86": (_IC86, _CENTRE, 39, range(79, 87)),
+    "IC86EDC": (_IC86, _WIDER, 39, range(79, 87)),
+    "IC86TwoLayVeto": (_IC86, _WIDEST, 39, range(79, 87)),
+}
+
+DOM_SETS: Final[Mapping[str, DomSet]] = MappingProxyType(
     {
-        "InIce": ((range(1, 87), range(1, 61)),),
+        "InIce": ((_IC86, range(1, 61)),),
         "IceCube": ((range(1, 79), range(1, 61)),),
         "DeepCore": ((range(79, 87), range(1, 61)),),
         "IceTop": ((range(1, 82), range(61, 65)),),
-        "IC86 fiducial": (((26, 27, 35, 36, 37, 45, 46), range(39, 61)), (range(79, 87), range(11, 61))),
-        "IC86EDC fiducial": (
-            ((25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54), range(39, 61)),
-            (range(79, 87), range(11, 61)),
-        ),
+        **{f"{name} fiducial": _in_deepcore(*parts[1:]) for name, parts in _DEEPCORE.items()},
+        **{f"{name} veto": _around_deepcore(*parts) for name, parts in _DEEPCORE.items()},
     }
 )
-"""Strings and sensors of each set; the fiducial ones are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86"), ..., and
-"IC86EDC fiducial" is DOM set 6 of the triggers."""
+"""Strings and sensors of each set; the fiducial ones are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86"), ..., the
+veto ones its DeepCoreVetoDOMs: the rest of that detector in the ice. "IC86EDC fiducial" is DOM set 6 of the
+triggers."""
 
 
 def dom_set(name: str) -> npt.NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""Triggers: `smt` and `string_trigger` find them in hits, `fired` looks them up among those that are stored."""
+"""Triggers: `smt`, `string_trigger`, `volume_trigger` find them in hits, `fired` looks up those that are stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from icecol.reco.dom_sets import dom_table
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.kernels import smt as majority
 from icecol.reco.kernels import string_trigger as cluster
+from icecol.reco.kernels import volume_trigger as cylinder
 
 CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, "Volume": 21001}
 """Numbers of triggers in the configuration of the full detector."""
@@ -19,6 +20,7 @@ CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, 
 _FIELDS = {"n_triggers": pl.Int32, "time": pl.Float64, "length": pl.Float64}
 _SMT = Kernel(majority.smt, _FIELDS)
 _STRING = Kernel(cluster.string_trigger, _FIELDS)
+_VOLUME = Kernel(cylinder.volume_trigger, _FIELDS)
 
 
 def smt(
@@ -41,7 +43,8 @@ def smt(
     pulses
         The hits; those with the HLC bit count.
     threshold, time_window
-        8 and 5000 ns for SMT-8, 3 and 2500 ns for SMT-3 of DeepCore.
+        8 and 5000 ns for SMT-8, 3 and 2500 ns for SMT-3 of DeepCore. With a threshold of 1 the last hit makes no
+        trigger of its own, as in IceTray.
     doms
         Sensors that take part: "IceCube", "IC86EDC fiducial", "InIce", or omkeys.
     dead_time
@@ -87,13 +90,90 @@ def string_trigger(
 ) -> pl.Expr:
     """Return the string triggers: `threshold` HLC hits in `time_window` ns around one of `coherence` sensors in a row.
 
-    Fields and the rest of the parameters are those of `smt`; n_triggers counts those of all strings.
+    One window slides over the hits of all strings, so strings that fulfil the condition in the same window make up one
+    trigger. Fields and the rest of the parameters are those of `smt`. The values of a run are in its trigger settings
+    (`trigger_status` of a dataset: multiplicity is the threshold here, coherenceLength the coherence).
+
+    Examples
+    --------
+    >>> keys = [[s << 16 | om << 8 for om in range(10, 15) for s in (1, 2)]]
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[50.0 * i for i in range(10)]], "P.flags": [[1] * 10], "P.omkey": keys},
+    ...     schema_overrides={"P.flags": pl.List(pl.UInt8)},
+    ... )
+    >>> frame.select(string_trigger(Pulses("P")).struct.unnest()).row(0)
+    (1, 0.0, 450.0)
     """
     found = _STRING(
         pulses,
         threshold=_positive("threshold", threshold),
         time_window=float(time_window),
         coherence=_positive("coherence", coherence),
+        dead_time=float(dead_time),
+        doms=dom_table(doms),
+    )
+    return null_for_nan(found, "time", "length")
+
+
+def volume_trigger(
+    pulses: Pulses,
+    *,
+    multiplicity: int = 4,
+    simple_multiplicity: int = 8,
+    time_window: float = 1000.0,
+    radius: float = 175.0,
+    height: float = 75.0,
+    doms: str | Iterable[int] = "IceCube",
+    dead_time: float = 6400.0,
+) -> pl.Expr:
+    """Return the volume triggers: HLC hits in `time_window` ns, many of them or a few in one cylinder.
+
+    Parameters
+    ----------
+    pulses
+        The hits, with a geometry; those of sensors that it lacks are left out.
+    multiplicity, simple_multiplicity
+        Hits in a cylinder around one of them, itself included, or in the whole window, that make a trigger. The window
+        always needs `multiplicity` hits. The values of a run, and those of the next two, are in its trigger settings
+        (`trigger_status` of a dataset).
+    time_window
+        In ns.
+    radius, height
+        Of the cylinder, in m: hits less than radius, and less than half the height, from the one in its middle.
+    doms, dead_time
+        As in `smt`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields as `smt` has them: n_triggers, time and length (ns).
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> from icecol.dataset.geometry import Geometry
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[0.0, 10.0, 20.0, 30.0, 40.0]],
+    ...         "P.flags": [[1] * 5],
+    ...         "P.omkey": [[36 << 16 | om << 8 for om in (60, 30, 31, 32, 33)]],
+    ...     },
+    ...     schema_overrides={"P.flags": pl.List(pl.UInt8)},
+    ... )
+    >>> frame.select(volume_trigger(Pulses("P", Geometry.nominal())).struct.unnest()).row(0)
+    (1, 10.0, 30.0)
+    """
+    found = _VOLUME(
+        pulses,
+        multiplicity=_positive("multiplicity", multiplicity),
+        simple_multiplicity=_positive("simple_multiplicity", simple_multiplicity),
+        time_window=float(time_window),
+        radius=float(radius),
+        height=float(height),
         dead_time=float(dead_time),
         doms=dom_table(doms),
     )

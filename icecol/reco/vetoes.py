@@ -1,36 +1,67 @@
-"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto` and `i3_veto`."""
+"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto`, `i3_veto` and `rt_veto`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from icecol.dataset.geometry import Geometry
-from icecol.dataset.pulses import Pulses
+from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import GeometryError
-from icecol.reco.containment import in_ice
-from icecol.reco.dom_sets import dom_table
+from icecol.reco.cleaning import Link
+from icecol.reco.containment import in_ice, of_icecube
+from icecol.reco.dom_sets import dom_set, dom_table, sorted_keys
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore
 from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
+from icecol.reco.kernels import rt_veto as clusters
+from icecol.reco.kernels.seeded_rt import DEEPCORE, ICECUBE
+from icecol.reco.selection import Selection
 
-LAYERS: Final = (
-    (36,),
-    (79, 80, 81, 82, 83, 84, 85, 86),
-    (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
-    (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
-    (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
-    (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
-)
-"""Strings of the full detector from the middle (layer 0) to the edge (layer 5), as I3VetoModule counts them."""
+LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
+    {
+        40: (
+            (63,),
+            (39, 48, 49, 54, 55, 56, 57, 58, 61, 62, 64, 65, 66, 69, 70, 71),
+            (21, 29, 30, 38, 40, 44, 45, 46, 47, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+        59: (
+            (19, 28, 37, 38, 47, 48, 56, 57, 63),
+            (11, 12, 18, 20, 27, 29, 39, 46, 49, 54, 55, 58, 61, 62, 64, 65, 66, 69, 70, 71, 83),
+            (2, 3, 4, 5, 6, 10, 13, 17, 21, 26, 30, 36, 40, 44, 45, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77,
+             78),
+        ),
+        79: (
+            (36,),
+            (81, 82, 83, 84, 85, 86),
+            (26, 27, 35, 37, 44, 45, 46, 47, 54),
+            (17, 18, 19, 25, 28, 34, 38, 43, 48, 53, 55, 56, 57, 62, 63),
+            (9, 10, 11, 12, 16, 20, 24, 29, 33, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
+            (2, 3, 4, 5, 6, 8, 13, 15, 21, 23, 30, 32, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+        86: (
+            (36,),
+            (79, 80, 81, 82, 83, 84, 85, 86),
+            (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
+            (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
+            (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
+            (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
+        ),
+    }
+)  # fmt: skip
+"""Strings of each detector from the middle (layer 0) to the edge, as I3VetoModule counts them."""
 
 _NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
+
+_OFF, _WORKS = 100.0, 500.0  # V
 
 _HESE = Kernel(
     hese.hese_veto,
@@ -49,6 +80,7 @@ _DEEPCORE = Kernel(
         **dict.fromkeys(("veto_charge", "x", "y", "z", "time"), pl.Float64),
     },
 )
+_CLUSTERS = Selection(clusters.rt_veto)
 _MEMBERS = (
     "earliestContainment", "maxDomChargeContainment", "nUnhitTopLayers", "nLayer", "earliestLayer", "earliestOM",
     "latestLayer", "latestOM", "latestContainment", "mostOuterLayer", "depthHighestHit", "depthFirstHit",
@@ -78,8 +110,9 @@ def hese_veto(
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out. IceTray looks at the voltages in
-        the detector status for the sensors that define the edge; here they are those with a calibration.
+        The series, with a geometry; pulses of sensors that it lacks are left out. The sensors that define the edge
+        are those with a high voltage (`pmt_hv`) of 100 V or more; where the geometry has no voltages, as without an
+        I3DetectorStatus, they are those with a calibration.
     top_boundary_width, bottom_boundary_width
         In m; the first is that of the sides too.
     dust_layer, dust_layer_width
@@ -130,7 +163,8 @@ def layer_veto(
     Light in the veto layers counts that comes before the event has shown min(q_max, max(q_min, qtot / q_scale)) PE
     within time_window ns. Layer 0 is the strings of the edge, and of the others but DeepCore's the sensors in
     cap_thickness m below the top and the lowest one; layer 1 the sensors with z between the ends of `dust` (m). Bad
-    sensors, and those without calibration, are in no layer.
+    sensors, those without calibration, and those with a high voltage below 500 V, where the geometry has voltages, are
+    in no layer.
 
     Returns
     -------
@@ -157,15 +191,30 @@ def deepcore_veto(
     pulses: Pulses,
     *,
     fiducial: str | Iterable[int] = "IC86EDC fiducial",
+    veto: str | Iterable[int] | None = None,
     min_hits_to_veto: int = 1,
     first_hit_only: bool = True,
     charge_weight_cog: bool = False,
 ) -> pl.Expr:
     """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
 
-    Sensors outside `fiducial` (a name in `dom_sets.DOM_SETS`, or omkeys) count where a particle at 0.25 to 0.40 m/ns
-    would have come from them to the hits inside. `first_hit_only` takes the first pulse of each sensor alone,
-    `charge_weight_cog` weighs the place of the hits inside with charge.
+    Sensors around DeepCore count where a particle at 0.25 to 0.40 m/ns would have come from them to the hits inside.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out.
+    fiducial
+        The sensors inside: "IC59 fiducial", or in its place IC79, IC86, IC86EDC, IC86TwoLayVeto; another name in
+        `dom_sets.DOM_SETS`; or omkeys.
+    veto
+        The sensors around, in the same way. By default those of the same detector ("IC79 veto" with "IC79 fiducial");
+        where fiducial is no such name, those of IC86 that are not inside. Pulses of other sensors, as IceTop's, do not
+        matter.
+    min_hits_to_veto
+        So many hits around are allowed.
+    first_hit_only, charge_weight_cog
+        Take the first pulse of each sensor alone, weigh the place of the hits inside with charge.
 
     Returns
     -------
@@ -174,31 +223,166 @@ def deepcore_veto(
         the hits inside. Without hits inside the event is not kept and the last four are NaN; every field is null
         where the series is.
 
+    Raises
+    ------
+    GeometryError
+        There is no set of that name, or the pulses have no geometry.
+
     References
     ----------
     Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[10000.0, 10010.0, 7150.0, 7160.0]],
+    ...         "P.charge": [[1.0, 1.0, 1.0, 1.0]],
+    ...         "P.omkey": [[s << 16 | om << 8 for s, om in ((81, 40), (81, 41), (36, 1), (36, 2))]],
+    ...     }
+    ... )
+    >>> veto = deepcore_veto(Pulses("P", Geometry.nominal()))
+    >>> frame.select(veto.struct.unnest()).select("kept", "n_veto_hits").row(0)
+    (False, 2)
     """
+    inside = fiducial if isinstance(fiducial, str) else sorted_keys(fiducial)
     return _DEEPCORE(
         pulses,
         min_hits_to_veto=float(min_hits_to_veto),
-        fiducial=dom_table(fiducial),
+        fiducial=dom_table(inside),
+        veto=dom_table(_around(inside) if veto is None else veto),
         first_hit_only=bool(first_hit_only),
         charge_weight_cog=bool(charge_weight_cog),
     )
 
 
-def i3_veto(pulses: Pulses) -> pl.Expr:
-    """Return the members of I3Veto for the full detector, as I3VetoModule fills them (`CascadeContainmentTagging`).
+def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
+    """Return the members of I3Veto, as I3VetoModule fills them (`CascadeContainmentTagging`).
 
-    Layers run from 0 in the middle to 5 at the edge; a containment is 100 * layer + sensor number. As in IceTray
-    nUnhitTopLayers is always 0 and depthHighestHit (m) always NaN. Where the series is null or empty every field but
-    that is null; depthFirstHit is in m.
+    Layers run from 0 in the middle to the edge: 5 for IC86 and IC79, 2 for IC59 and IC40; a containment is 100 * layer
+    + sensor number.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, and AMANDA's.
+    detector_geometry
+        40, 59, 79 or 86: the detector whose layers count (the module's own default is 40).
+
+    Returns
+    -------
+    pl.Expr
+        Fields as I3Veto names them; depthFirstHit and depthHighestHit in m. As in IceTray nUnhitTopLayers is always 0
+        and depthHighestHit always NaN. Without pulses nLayer and nDomsBeforeMaxDOM are 0. What else has no answer is
+        null, where IceTray writes -32768, and every field is null where the series is.
+
+    Raises
+    ------
+    ValueError
+        Another detector_geometry.
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[5.0, 9.0]],
+    ...         "P.charge": [[1.0, 3.0]],
+    ...         "P.omkey": [[78 << 16 | 20 << 8, 63 << 16 | 44 << 8]],
+    ...     }
+    ... )
+    >>> tags = frame.select(i3_veto(Pulses("P", Geometry.nominal()), detector_geometry=59).struct.unnest())
+    >>> tags.select("earliestContainment", "maxDomChargeContainment", "nLayer").row(0)
+    (220, 44, 2)
     """
-    g = _geometry(pulses)
+    if detector_geometry not in LAYERS:
+        msg = f"`detector_geometry` must be {', '.join(map(str, LAYERS))}; found {detector_geometry!r}"
+        raise ValueError(msg)
+    g, layers = _geometry(pulses), LAYERS[detector_geometry]
     table = np.zeros((max(int(g.string.max(initial=0)), 86) + 1, int(g.om.max(initial=60)) + 1), np.uint8)
-    for i, strings in enumerate(LAYERS):
+    for i, strings in enumerate(layers):
         table[list(strings)] = i + 1
-    return null_for_nan(_TAGGING(pulses, n_layers=len(LAYERS), layer_of=frozen(table)), "depthFirstHit")
+    return null_for_nan(_TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table)), "depthFirstHit")
+
+
+def rt_veto(
+    pulses: Pulses,
+    *,
+    ic_ic: Link = (250.0, 1000.0),
+    dc_dc: Link | None = None,
+    ic_dc: Link | None = None,
+    string_36_as_deepcore: bool = False,
+    allow_self_coincidence: bool = True,
+    dust_layer: tuple[float, float] | None = None,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the largest cluster of pulses that are linked in space and time, as IceTray's I3RTVeto; give veto pulses.
+
+    Links are those of `seeded_rt`, of which each pulse alone is the seed and the number of iterations has no limit.
+    The seed that selects the most pulses counts, the first in time of those that select as many. As it stands, and of
+    the pulses in the 5 us before the trigger that are not in DeepCore, its charge is the RTVeto250PE of the low-energy
+    event selection.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+    ic_ic, dc_dc, ic_dc
+        Radius (m) and time (ns) of links, and height (m) for a cylinder, within and between IceCube (strings 1 to 78)
+        and DeepCore (79 to 86). What is not given is that of ic_ic for dc_dc, of dc_dc for ic_dc. Sensors of neither,
+        as those of IceTop, have no links.
+    string_36_as_deepcore
+        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
+    allow_self_coincidence
+        Let pulses of one sensor be linked.
+    dust_layer
+        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
+        to the time, of their link; (-150, 0) in IceTray if the correction is used.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series, as of a cleaning; null where the series is.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[0.0, 100.0, 200.0, 5000.0]],
+    ...         "P.omkey": [[s << 16 | 10 << 8 for s in (1, 2, 50, 1)]],
+    ...     }
+    ... )
+    >>> cluster = rt_veto(Pulses("P", Geometry.nominal()), members=("time",))
+    >>> frame.select(cluster.struct.field("time")).item().to_list()
+    [0.0, 100.0]
+    """
+    _geometry(pulses)
+    dc_dc = dc_dc or ic_ic
+    links = np.zeros((4, 4, 3))
+    links[..., 2] = math.nan
+    for a, b, link in (
+        (ICECUBE, ICECUBE, ic_ic),
+        (DEEPCORE, DEEPCORE, dc_dc),
+        (ICECUBE, DEEPCORE, ic_dc or dc_dc),
+    ):
+        links[a, b, : len(link)] = links[b, a, : len(link)] = link
+    lower, upper = dust_layer or (math.inf, -math.inf)
+    return _CLUSTERS(
+        pulses,
+        members,
+        allow_self_coincidence=bool(allow_self_coincidence),
+        parts=(bool(string_36_as_deepcore), 1, 0),
+        links=frozen(links),
+        dust=(float(upper), float(lower)),
+    )
 
 
 def _geometry(pulses: Pulses) -> Geometry:
@@ -208,10 +392,32 @@ def _geometry(pulses: Pulses) -> Geometry:
     return pulses.geometry
 
 
+def _around(fiducial: str | Array) -> str | Array:
+    """Return the sensors of a detector that are not in its fiducial set."""
+    if isinstance(fiducial, str) and fiducial.endswith(" fiducial"):
+        return fiducial.replace(" fiducial", " veto")
+    return np.setdiff1d(dom_set("InIce"), dom_set(fiducial) if isinstance(fiducial, str) else fiducial)
+
+
 def _outer(x: Array, y: Array) -> Array:
     """Tell which strings are at the edge: those with fewer than six others near."""
     near = np.hypot(x[:, None] - x, y[:, None] - y) < _NEIGHBOUR
     return near.sum(axis=1) - 1 < _NEIGHBOURS
+
+
+def _has_voltages(geometry: Geometry) -> bool:
+    return not np.isnan(geometry.pmt_hv).all()
+
+
+def _switched_on(geometry: Geometry) -> Array:
+    """Tell which of IceCube's sensors in the ice are not off; without voltages, which are calibrated."""
+    if not _has_voltages(geometry):
+        return in_ice(geometry)
+    chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN is not off
+    if not chosen.any():
+        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice that is switched on"
+        raise GeometryError(msg)
+    return np.asarray(chosen)
 
 
 def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
@@ -219,7 +425,7 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 
     The top is that of the lowest string whose top is within `width` of the median.
     """
-    ice = in_ice(geometry)
+    ice = _switched_on(geometry)
     x, y, z, string = (a[ice] for a in (geometry.x, geometry.y, geometry.z, geometry.string))
     numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
     x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray places a string where its last sensor is
@@ -232,6 +438,8 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
     """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
     good = in_ice(geometry) & ~geometry.bad
+    if _has_voltages(geometry):
+        good &= np.isfinite(geometry.pmt_hv) & (geometry.pmt_hv >= _WORKS)
     string, om, z = geometry.string[good], geometry.om[good], geometry.z[good]
     order = np.lexsort((-z, string))
     string, om, z, x, y = (a[order] for a in (string, om, z, geometry.x[good], geometry.y[good]))

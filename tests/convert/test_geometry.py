@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,25 @@ def test_the_first_geometry_counts_and_bad_sensors_are_marked(tmp_path: Path) ->
     found = read_geometry(tmp_path / "gcd.i3")
     assert found.z.tolist() == [5.0, 5.0]
     assert found.bad.tolist() == [False, True]
+
+
+def test_the_voltage_of_a_sensor_without_status_is_0_and_without_any_status_it_is_not_told(
+    tmp_path: Path,
+) -> None:
+    geo = encode(record("I3Geometry")(omgeo={OMKey(1, om): record("I3OMGeo")() for om in (1, 2, 3)}))
+    status = {
+        OMKey(1, 1): new("I3DOMStatus", pmt_hv=1300e-9),
+        OMKey(1, 3): new("I3DOMStatus", pmt_hv=math.nan),
+    }
+    detector = encode(new("I3DetectorStatus", dom_status=status))
+    g, d = (
+        encode_frame("G", [("I3Geometry", "t", geo)]),
+        encode_frame("D", [("I3DetectorStatus", "t", detector)]),
+    )
+    (tmp_path / "gcd.i3").write_bytes(g + d)
+    (tmp_path / "g.i3").write_bytes(g)
+    assert read_geometry(tmp_path / "gcd.i3").pmt_hv == pytest.approx([1300.0, 0.0, math.nan], nan_ok=True)
+    assert np.isnan(read_geometry(tmp_path / "g.i3").pmt_hv).all()
 
 
 def test_a_file_without_geometry_is_told_with_what_it_has(tmp_path: Path) -> None:

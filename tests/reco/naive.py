@@ -59,7 +59,7 @@ def qtot(event, sensors, vertex_time=None):
         if s["calibrated"] and not s["relative_efficiency"] > 1.1 and key >> 16 not in (79, 80):
             inside = [q for t, q in pulses if vertex_time is None or vertex_time <= t < vertex_time + 5000]
             doms[key] = total(inside)
-    first = total(doms.values())
+    first = total(q for q in doms.values() if q < math.inf)
     return {"value": total(q for q in doms.values() if q < first / 2)}
 
 

@@ -3,28 +3,60 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
+from naive_cleaning import close, part, place
+
+from icecol.reco.kernels.ascending import ascending
 
 C = 0.299792458
+OF_IC40 = (
+    21, 29, 30, 38, 39, 40, 49, 50, 59, 46, 47, 48, 56, 57, 58, 65, 66, 67, 72, 73, 74, 78, 44, 45, 52, 53, 54, 55, 60,
+    61, 62, 63, 64, 68, 69, 70, 71, 75, 76, 77,
+)  # fmt: skip
+ADDED_IN_IC59 = (2, 3, 4, 5, 6, 10, 11, 12, 13, 17, 18, 19, 20, 26, 27, 28, 36, 37, 83)
+ADDED_IN_IC79 = (8, 9, 15, 16, 23, 24, 25, 32, 33, 34, 35, 41, 42, 43, 51, 81, 82, 84, 85, 86)
+OF_IC59 = OF_IC40 + ADDED_IN_IC59
+OF_IC79 = OF_IC59 + ADDED_IN_IC79
+CENTRE = (26, 27, 35, 36, 37, 45, 46)
+WIDER = (25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54)
+WIDEST = WIDER + (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63)  # noqa: RUF005
 DEEPCORE = {
-    (s, om)
-    for s in range(1, 87)
-    for om in range(1, 61)
-    if (s >= 79 and om >= 11) or (s in (25, 26, 27, 34, 35, 36, 37, 44, 45, 46, 47, 54) and om >= 39)
+    "IC59": (OF_IC59, (26, 27, 36, 37, 45, 46), 41),
+    "IC79": (OF_IC79, CENTRE, 39),
+    "IC86": (range(1, 87), CENTRE, 39),
+    "IC86EDC": (range(1, 87), WIDER, 39),
+    "IC86TwoLayVeto": (range(1, 87), WIDEST, 39),
 }
+
+
+def deepcore_sets(detector):
+    """Return the sensors inside and around the DeepCore of a detector, as (string, om)."""
+    strings, around, first = DEEPCORE[detector]
+    inside, outside = set(), set()
+    for string in strings:
+        for om in range(1, 61):
+            within = om >= 11 if string >= 79 else string in around and om >= first
+            (inside if within else outside).add((string, om))
+    return inside, outside
+
+
+def in_time(times):
+    """Return the order that std::sort leaves times in, which is tested by itself."""
+    return ascending(np.array(times, float)).tolist()
 
 
 def split(key):
     return key >> 16, key >> 8 & 255
 
 
-def strings(sensors):
-    """Return {string: sensors, top first} of those with a calibration."""
+def strings(sensors, counts):
+    """Return {string: sensors, top first} of those that count."""
     found = {}
     for s in sensors.values():
-        if s["calibrated"]:
+        if counts(s):
             found.setdefault(s["string"], []).append(s)
     return {k: sorted(v, key=lambda s: -s["z"]) for k, v in sorted(found.items())}
 
@@ -38,12 +70,17 @@ def edge(ends):
     }
 
 
-def hese_edge(sensors):
+def calibrated(sensor):
+    return sensor["calibrated"]
+
+
+def hese_edge(sensors, counts=calibrated):
     """Return a function that tells whether light at a place counts against an event."""
-    tops = sorted(max(0.0, v[0]["z"]) for v in strings(sensors).values())
+    found = strings(sensors, counts)
+    tops = sorted(max(0.0, v[0]["z"]) for v in found.values())
     top = min(t for t in tops if abs(t - tops[len(tops) // 2]) <= 90)
-    bottom = min(s["z"] for v in strings(sensors).values() for s in v)
-    ends = {k: max(v, key=lambda s: s["omkey"]) for k, v in strings(sensors).items()}
+    bottom = min(s["z"] for v in found.values() for s in v)
+    ends = {k: max(v, key=lambda s: s["omkey"]) for k, v in found.items()}
     walls = [ends[k] for k in edge(ends)]
 
     def bad(s):
@@ -58,7 +95,8 @@ def hese_veto(event, sensors, bad):
     doms = by_dom(event, sensors)
     qtot = total(q for _, q, _ in flat(doms))
     balloons = {k for k, p in doms.items() if div(total(q for _, q in p), qtot) > 0.9}
-    pulses = sorted(flat(doms), key=lambda p: p[0])
+    pulses = flat(doms)
+    pulses = [pulses[i] for i in in_time([p[0] for p in pulses])]
     for j, (t, _, _) in enumerate(pulses):
         first = next(k for k in range(j + 1) if not t - pulses[k][0] > 3000)
         window = [p for p in pulses[first : j + 1] if p[2] not in balloons]
@@ -81,8 +119,8 @@ def hese_veto(event, sensors, bad):
     return dict.fromkeys(("vetoed", "x", "y", "z", "time", "charge", "veto_charge", "n_veto_pulses"))
 
 
-def mese_layers(sensors):
-    of_string = strings(sensors)
+def mese_layers(sensors, counts=calibrated):
+    of_string = strings(sensors, counts)
     top = min(v[0]["z"] for k, v in of_string.items() if k <= 78)
     outer_strings = edge({k: v[0] for k, v in of_string.items()})
     outer, dust = set(), set()
@@ -130,10 +168,11 @@ def layer_veto(event, sensors, layers):
     return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "vertex_time": window[-1][0]}
 
 
-def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
+def deepcore_veto(event, sensors, *, detector="IC86EDC", first_only=True, by_charge=False):
+    fiducial, veto = deepcore_sets(detector)
     doms = by_dom(event, sensors).items()
     hits = [(k, t, q) for k, p in doms for t, q in (p[:1] if first_only else p)]
-    inside = [h for h in hits if split(h[0]) in DEEPCORE]
+    inside = [h for h in hits if split(h[0]) in fiducial]
     n, mean, squares = 0, 0.0, 0.0
     for _, t, _ in inside:
         if math.isfinite(t):
@@ -160,7 +199,7 @@ def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
         if math.isfinite(t):
             n += 1
             time += (abs(t - far[k] / (C / 1.35634)) - time) / n
-    outside = [h for h in hits if split(h[0]) not in DEEPCORE]
+    outside = [h for h in hits if split(h[0]) in veto]
     causal = [q for k, t, q in outside if 0.25 <= div(far[k], time - t) <= 0.4]
     return {
         "kept": len(causal) <= 1, "n_veto_hits": len(causal), "veto_charge": total(causal),
@@ -169,14 +208,26 @@ def deepcore_veto(event, sensors, *, first_only=True, by_charge=False):
 
 
 def i3_veto(event, sensors, layers):
-    doms = by_dom(event, sensors)
+    doms = {k: p for k, p in by_dom(event, sensors).items() if k >= 0}
+    n = len(layers)
     if not doms:
-        return None
+        return {
+            **dict.fromkeys(("earliestContainment", "maxDomChargeContainment")), "nUnhitTopLayers": 0, "nLayer": 0,
+            **dict.fromkeys((
+                "earliestLayer", "earliestOM", "latestLayer", "latestOM", "latestContainment", "mostOuterLayer",
+            )),
+            "depthHighestHit": NAN,
+            **dict.fromkeys((
+                "depthFirstHit", "maxDomChargeLayer", "maxDomChargeLayer_xy", "maxDomChargeLayer_z",
+                "maxDomChargeString", "maxDomChargeOM",
+            )),
+            "nDomsBeforeMaxDOM": 0,
+        }  # fmt: skip
 
     def where(k):
         string, om = split(k)
         xy = next((i for i, s in enumerate(layers) if string in s), -1)
-        z = next((i for i in range(6) if 5 * (5 - i) <= om <= 55 + i), -1)
+        z = next((i for i in range(n) if 5 * (n - i - 1) <= om <= 60 - n + i + 1), -1)
         return xy, z, max(xy, z)
 
     pulses = flat(doms)
@@ -186,7 +237,8 @@ def i3_veto(event, sensors, layers):
     bright = max(charge, key=lambda k: charge[k])
     if charge[bright] == 0:
         bright = None
-    order = sorted(doms, key=lambda k: doms[k][0][0])
+    keys = list(doms)
+    order = [keys[i] for i in in_time([p[0][0] for p in doms.values()])]
     of = [(where(k)[0], split(k)[1]) for k in (early, late)]
     xy, z, layer = (None, None, None) if bright is None else where(bright)
     string, om = (None, None) if bright is None else split(bright)
@@ -203,6 +255,32 @@ def i3_veto(event, sensors, layers):
         "maxDomChargeString": string, "maxDomChargeOM": om,
         "nDomsBeforeMaxDOM": len(order) if bright is None else order.index(bright),
     }  # fmt: skip
+
+
+def rt_veto(event, sensors, links, *, self_coincidence, string_36, dust):
+    """Return the places of the pulses that the best seed selects; every pulse is tried, first to last."""
+    there = sorted(
+        (i for i, (t, _, k) in enumerate(event) if k in sensors and not math.isnan(t)),
+        key=lambda i: event[i][2],
+    )
+
+    def linked(i, j):
+        (t1, _, a), (t2, _, b) = event[i], event[j]
+        if i == j or (a == b and not self_coincidence):
+            return False
+        parts = [part(k, string_36=string_36, pingu=None) for k in (a, b)]
+        link = None if None in parts else links[frozenset(parts)]
+        return close(place(sensors[a]), place(sensors[b]), t1 - t2, link, dust)
+
+    best = set()
+    for seed in in_time([event[i][0] for i in there]):
+        chosen, more = set(), {there[seed]}
+        while more != chosen:
+            chosen = more
+            more = chosen | {i for i in there if any(linked(i, j) for j in chosen)}
+        if len(chosen) > len(best):
+            best = chosen
+    return best
 
 
 def in_some_triangle(x, y, corners):
@@ -229,8 +307,6 @@ def hlc_hits(event, members, dead_time):
 def smt(hits, threshold, window):
     """Slide a window hit by hit, as the trigger does, and keep the hits of the trigger that is open."""
     times = [t for t, _, _ in hits]
-    if not times:
-        return []
     found, now, open_ = [], [0], None
     for j in range(1, len(times)):
         last = j == len(times) - 1
@@ -248,32 +324,65 @@ def smt(hits, threshold, window):
         now.append(j)
         if open_:
             overlap = bool(set(now) & set(open_))
-            if overlap:
-                open_.append(j)
-            if last or (len(now) < threshold and not overlap):
-                found.append(open_)
+            if last or (len(now) < threshold and not overlap) or len(now) == threshold == 1:
+                found.append([*open_, j] if last and overlap else open_)
                 open_ = None
+            else:
+                open_.append(j)
     return [(times[t[0]], times[t[-1]] - times[t[0]]) for t in found]
 
 
+def queue_trigger(hits, window, test):
+    """Slide a window over (time, ...); where the next does not fit in, ask `test` for the hits of a trigger."""
+    found, queue = [], []
+    for hit in hits:
+        while queue and hit[0] - queue[0][0] > window:
+            kept = test(queue)
+            if kept:
+                found.append(kept)
+                queue = []
+            else:
+                queue = queue[1:]
+        queue.append(hit)
+    kept = test(queue)
+    return [(t[0][0], t[-1][0] - t[0][0]) for t in [*found, *([kept] if kept else [])]]
+
+
 def string_trigger(hits, threshold, window, coherence):
-    found = []
     up, down = (coherence - 1) // 2, coherence // 2
 
-    def near(queue):
-        centres = [om for om in range(1, 61) if sum(-up <= om - h[2] <= down for h in queue) >= threshold]
-        return [h for h in queue if any(-up <= h[2] - om <= down for om in centres)]
+    def test(queue):
+        count = Counter(
+            (string, site)
+            for _, string, om in queue
+            for site in range(max(om - up, 1), min(om + down, 60) + 1)
+        )
+        sites = [site for site, n in count.items() if n >= threshold]
+        return [
+            hit
+            for hit in queue
+            if any(hit[1] == string and -up <= hit[2] - om <= down for string, om in sites)
+        ]
 
-    for string in sorted({s for _, s, _ in hits}):
-        queue = []
-        for hit in [h for h in hits if h[1] == string]:
-            while queue and hit[0] - queue[0][0] > window:
-                if kept := near(queue):
-                    found.append(kept)
-                    queue = []
-                else:
-                    queue.pop(0)
-            queue.append(hit)
-        if kept := near(queue):
-            found.append(kept)
-    return sorted((t[0][0], t[-1][0] - t[0][0]) for t in found)
+    return queue_trigger(hits, window, test)
+
+
+def volume_trigger(hits, place, multiplicity, simple_multiplicity, window, radius, height):
+    def test(queue):
+        if len(queue) < multiplicity:
+            return []
+        if len(queue) >= simple_multiplicity:
+            return queue
+        for middle in queue:
+            x, y, z = place[middle[1:3]]
+            inside = [middle]
+            for hit in queue:
+                a, b, c = place[hit[1:3]]
+                near = math.sqrt((a - x) * (a - x) + (b - y) * (b - y)) < radius and abs(c - z) < height / 2
+                if hit is not middle and near:
+                    inside.append(hit)
+            if len(inside) >= multiplicity:
+                return sorted(inside, key=lambda hit: hit[0])
+        return []
+
+    return queue_trigger(hits, window, test)

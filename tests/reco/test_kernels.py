@@ -124,10 +124,22 @@ def test_causal_qtot_equals_its_slow_twin(events, vertex):
     for value, event, t in zip(found, events, vertex, strict=True):
         if event is None:
             assert value is None
-        elif t is None or math.isnan(t):
-            assert math.isnan(value)
         else:
             assert_same({"value": value}, naive.qtot(event, SENSORS, t), event)
+
+
+def test_a_sensor_of_no_or_endless_charge_does_not_take_the_charge_of_the_others():
+    sensible = [(0.0, q, omkey(s, 5)) for s, q in ((1, 10.0), (2, 8.0), (4, 9.0))]
+    for q in (math.nan, math.inf):
+        found = frame([[*sensible, (0.0, q, omkey(3, 5))]]).select(reco.homogenized_qtot(PULSES)).item()
+        assert found == {"value": 27.0}
+
+
+def test_without_a_vertex_all_pulses_are_causal_and_with_one_of_nan_none():
+    event = [(t, 1.0, omkey(s, 5)) for s, t in ((1, 0.0), (2, 10.0), (3, 4999.0), (4, 5000.0), (5, math.nan))]
+    f = frame([event] * 3, vertex=[0.0, None, math.nan])
+    found = f.select(reco.causal_qtot(PULSES, "vertex").struct.unnest())["value"]
+    assert found.to_list() == [3.0, 5.0, 0.0]
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import naive_vetoes as naive
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -10,13 +11,17 @@ from hypothesis import strategies as st
 
 import icecol as ic
 from icecol import reco
-from icecol.dataset.geometry import omkey
+from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.testing import check_feature
 from icecol.reco.triggers import CONFIG_ID
 
 PULSES = Pulses("P")
+NOMINAL = Geometry.nominal()
+PLACED = Pulses("P", NOMINAL)
+PLACES = {(r["string"], r["om"]): (r["x"], r["y"], r["z"]) for r in NOMINAL.table().to_dicts()}
 KEYS = [omkey(s, om) for s in (21, 36) for om in (1, 2, 3, 4, 5, 9, 58, 60)] + [omkey(80, 11), omkey(80, 12)]
 IN_ICE = {(s, om) for s in range(1, 87) for om in range(1, 61)}
 HIT = st.tuples(
@@ -52,7 +57,8 @@ def assert_found(feature, events, twin) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "window", "dead_time"), [(2, 1000.0, 0.0), (3, 2500.0, 0.0), (4, 2500.0, 600.0)]
+    ("threshold", "window", "dead_time"),
+    [(1, 400.0, 0.0), (2, 1000.0, 0.0), (3, 2500.0, 0.0), (4, 2500.0, 600.0)],
 )
 @settings(max_examples=60)
 @given(EVENTS)
@@ -79,11 +85,37 @@ def test_string_trigger_equals_its_slow_twin(threshold, window, coherence, event
     )
 
 
+@pytest.mark.parametrize(
+    ("multiplicity", "simple", "window", "radius", "height"),
+    [
+        (2, 5, 1000.0, 130.0, 60.0),
+        (4, 8, 1000.0, 175.0, 75.0),
+        (3, 2, 600.0, 0.0, 0.0),
+        (2, 99, 2500.0, 1e9, 17.1),
+    ],
+)
+@settings(max_examples=60)
+@given(EVENTS)
+def test_volume_trigger_equals_its_slow_twin(multiplicity, simple, window, radius, height, events):
+    feature = reco.volume_trigger(
+        PLACED, multiplicity=multiplicity, simple_multiplicity=simple, time_window=window, radius=radius,
+        height=height, dead_time=0.0, doms="InIce",
+    )  # fmt: skip
+
+    def twin(event):
+        hits = sorted(naive.hlc_hits(event, IN_ICE, 0.0), key=lambda h: h[1:])
+        in_time = [hits[i] for i in ascending(np.array([h[0] for h in hits]))]
+        return naive.volume_trigger(in_time, PLACES, multiplicity, simple, window, radius, height)
+
+    assert_found(feature, events, twin)
+
+
 @settings(max_examples=10)
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(reco.smt(PULSES, threshold=2), frame(events))
     check_feature(reco.string_trigger(PULSES, threshold=2), frame(events))
+    check_feature(reco.volume_trigger(PLACED, multiplicity=2), frame(events))
 
 
 def test_eight_hits_in_five_microseconds_trigger_and_the_edge_counts():
@@ -92,6 +124,45 @@ def test_eight_hits_in_five_microseconds_trigger_and_the_edge_counts():
     slc = [(t, 0, k) for t, _, k in hits]
     found = frame([hits, later, slc, []]).select(reco.smt(PULSES).struct.unnest()).rows()
     assert found == [(1, 0.0, 5000.0), (0, None, None), (0, None, None), (0, None, None)]
+
+
+def test_the_last_hit_alone_is_no_trigger_of_one_hit():
+    alone = [(0.0, 1, omkey(1, 30))]
+    apart = [*alone, (9000.0, 1, omkey(2, 30))]
+    late = [*apart, (9001.0, 1, omkey(3, 30))]
+    found = frame([alone, apart, late]).select(reco.smt(PULSES, threshold=1).struct.unnest()).rows()
+    assert found == [(0, None, None), (1, 0.0, 0.0), (2, 0.0, 0.0)]
+
+
+def test_strings_that_fire_in_one_window_are_one_trigger():
+    string = [(100.0 * i, 1, omkey(1, 10 + i)) for i in range(5)]
+    other = [(50.0 + t, 1, omkey(2, 10 + i)) for i, (t, _, _) in enumerate(string)]
+    later = [(t + 5000.0, f, omkey(3, 20)) for i, (t, f, _) in enumerate(string)]
+    events = frame([string, string + other, string + later])
+    found = events.select(reco.string_trigger(PULSES, dead_time=0.0).struct.unnest()).rows()
+    assert found == [(1, 0.0, 400.0), (1, 0.0, 450.0), (2, 0.0, 400.0)]
+
+
+def test_a_hit_elsewhere_opens_the_window_of_a_string():
+    noise = [(100.0, 1, omkey(5, 3))]
+    string = [(1000.0 + 150 * i, 1, omkey(1, 10 + i)) for i in range(7)]
+    found = frame([string, noise + string]).select(reco.string_trigger(PULSES).struct.unnest()).rows()
+    assert found == [(1, 1000.0, 900.0), (1, 1000.0, 600.0)]
+
+
+def test_hits_in_a_cylinder_are_a_volume_trigger_and_its_edge_is_outside():
+    column = [(10.0 * i, 1, omkey(36, 30 + i)) for i in range(4)]
+    far = [(10.0 * i, 1, omkey(36, 30 + 9 * i)) for i in range(4)]
+    many = [(10.0 * i, 1, omkey(10 * i + 1, 30)) for i in range(8)]
+    late = [*column[:3], (1000.1, 1, omkey(36, 33))]
+    noise = [(0.0, 1, omkey(1, 1)), *[(t + 5.0, f, k) for t, f, k in column]]
+    events = frame([column, far, many, late, noise])
+    found = events.select(reco.volume_trigger(PLACED).struct.unnest()).rows()
+    nothing = (0, None, None)
+    assert found == [(1, 0.0, 30.0), nothing, (1, 0.0, 70.0), nothing, (1, 5.0, 30.0)]
+    height = 2 * (PLACES[36, 30][2] - PLACES[36, 31][2])
+    edge = reco.volume_trigger(PLACED, multiplicity=2, height=height)
+    assert frame([column[:2]]).select(edge.struct.unnest()).rows() == [nothing]
 
 
 def test_only_sensors_of_the_set_take_part():
@@ -105,6 +176,8 @@ def test_only_sensors_of_the_set_take_part():
 def test_what_makes_no_sense_is_an_error():
     with pytest.raises(ValueError, match="threshold must be 1 or more, found 0"):
         reco.smt(PULSES, threshold=0)
+    with pytest.raises(GeometryError, match="needs x, y, z of the sensors of 'P'"):
+        reco.volume_trigger(PULSES)
     with pytest.raises(GeometryError, match="a set of sensors has the string -3"):
         reco.smt(PULSES, doms=[omkey(-3, 1)])
 

@@ -54,26 +54,29 @@ def charge(time, charge, omkey):
 def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
     """Sum the charge of the standard sensors of one event, in PE, without those that have half of it or more.
 
-    A sensor counts if it has a calibration, a relative efficiency of at most 1.1, and is not on string 79 or 80.
-    The sum is then taken again over those sensors whose charge is less than half of the first sum (IceTray's
-    HomogenizedQTot; used by the search of Aartsen et al., Science 342 (2013) 1242856).
+    A sensor counts if it has a calibration, a relative efficiency of at most 1.1, is not on string 79 or 80, and has a
+    charge that is neither NaN nor infinite. The sum is then taken again over those sensors whose charge is less than
+    half of the first sum (IceTray's HomogenizedQTot; used by the search of Aartsen et al., Science 342 (2013) 1242856).
     """
     return _qtot(charge, np.ones(charge.size, np.bool_), omkey, calibrated, relative_efficiency)
 
 
 @njit(nogil=True, error_model="numpy")
-def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_time, time_window):
-    """Return `homogenized_qtot` of the pulses with vertex_time <= t < vertex_time + time_window (ns); NaN without."""
-    if math.isnan(vertex_time):
-        return math.nan
+def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_time, no_vertex, time_window):
+    """Return `homogenized_qtot` of the pulses with vertex_time <= t < vertex_time + time_window (ns).
+
+    It is that of all pulses where no_vertex is not 0, and 0 where the vertex_time is NaN.
+    """
+    if no_vertex:
+        return homogenized_qtot(charge, omkey, calibrated, relative_efficiency)
     inside = (time >= vertex_time) & (time < vertex_time + time_window)
     return _qtot(charge, inside, omkey, calibrated, relative_efficiency)
 
 
 @njit(nogil=True, error_model="numpy")
 def _qtot(charge, inside, omkey, calibrated, relative_efficiency):
-    limit, total = math.nan, 0.0
-    for second in (False, True):
+    limit, total = math.inf, 0.0
+    for _ in range(2):
         total = 0.0
         j = 0
         while j < charge.size:
@@ -85,7 +88,7 @@ def _qtot(charge, inside, omkey, calibrated, relative_efficiency):
             string = omkey[dom] >> 16
             if not calibrated[dom] or relative_efficiency[dom] > 1.1 or string == 79 or string == 80:
                 continue
-            if not second or q < limit:
+            if q < limit:
                 total += q
         limit = total / 2
     return total

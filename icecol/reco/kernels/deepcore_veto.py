@@ -19,14 +19,14 @@ SLOWEST, FASTEST = 0.25, 0.40
 
 @njit(nogil=True, error_model="numpy")
 def deepcore_veto(
-    time, charge, omkey, x, y, z, min_hits_to_veto, fiducial, first_hit_only, charge_weight_cog
+    time, charge, omkey, x, y, z, min_hits_to_veto, fiducial, veto, first_hit_only, charge_weight_cog
 ):
     """Return the verdict on one event, its pulses sorted by omkey: of each sensor its first one, or all of them.
 
     Hits in the fiducial sensors that are farther from their mean time than its standard deviation are dropped; the
     rest has a centre, and a mean time |t - d / c_ice| there. Returns whether the event is kept (at most
-    min_hits_to_veto hits elsewhere with 0.25 <= distance / (centre's time - t) <= 0.40 m/ns), the number and charge of
-    those hits, and x, y, z, time of the centre, NaN if no hit is left: then the event is not kept.
+    min_hits_to_veto hits in the veto sensors with 0.25 <= distance / (centre's time - t) <= 0.40 m/ns), the number
+    and charge of those hits, and x, y, z, time of the centre, NaN if no hit is left: then the event is not kept.
     """
     hits = np.empty(time.size, np.int64)
     n = 0
@@ -62,7 +62,7 @@ def deepcore_veto(
             t += (abs(time[j] - _distance(cx, cy, cz, x[j], y[j], z[j]) / c_ice) - t) / n_timed
     causal, q = 0, 0.0
     for j in hits[:n]:
-        if not member(omkey[j], fiducial):
+        if member(omkey[j], veto):
             speed = _distance(cx, cy, cz, x[j], y[j], z[j]) / (t - time[j])
             if SLOWEST <= speed <= FASTEST:
                 causal += 1

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.order import order
+from icecol.reco.kernels.ascending import ascending
 from icecol.units import c
 
 _BALLOON, _MARGIN = 0.9, 50.0
@@ -44,7 +44,7 @@ def hese_veto(
     NaN without a vertex.
     """
     usable = not_balloons(charge, omkey)
-    in_time = order(time)
+    in_time = ascending(time)
     nan = math.nan
     i = 0
     running = 0.0

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.dom_set import member
 
 
@@ -15,29 +16,30 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
     """Return the members of I3Veto of one event, its pulses sorted by omkey, in the order of the class.
 
     A layer is 0 in the middle of the detector and n_layers - 1 at its edge; `layer_of[string, om]` is the horizontal
-    one plus 1 of a string, 0 for none (-1 in the result). All NaN without pulses, as well as depthHighestHit: IceTray
-    never sets it. nUnhitTopLayers is always 0 there.
+    one plus 1 of a string, 0 for none (-1 in the result). Strings below 0 (AMANDA) are left out. Without pulses nLayer
+    and nDomsBeforeMaxDOM are 0 and the rest NaN. depthHighestHit is always NaN and nUnhitTopLayers always 0: IceTray
+    never sets them.
     """
     nan = math.nan
     n = time.size
-    if n == 0:
-        return nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan
     seen = np.zeros(n_layers, np.bool_)
-    starts = np.empty(n)
-    outer = -1
+    starts, keys = np.empty(n), np.empty(n, np.int64)
+    outer = nan
     early, late, largest = math.inf, -math.inf, -1.0
     early_layer, early_om, early_z, late_layer, late_om = nan, nan, nan, nan, nan
     string, om_max, layer_max, xy_max, z_max = nan, nan, nan, nan, nan
     doms, brightest, a = 0, -1, 0
+    while a < n and omkey[a] < 0:
+        a += 1
     while a < n:
         om = (omkey[a] >> 8) & 0xFF
         xy = member(omkey[a], layer_of) - 1
         depth = layer_z(om, n_layers)
         layer = max(xy, depth)
-        outer = max(outer, layer)
+        outer = float(layer) if doms == 0 or layer > outer else outer
         if layer >= 0:
             seen[layer] = True
-        starts[doms] = time[a]
+        starts[doms], keys[doms] = time[a], omkey[a] >> 8
         q, b = 0.0, a
         while b < n and omkey[b] == omkey[a]:
             q += charge[b]
@@ -53,13 +55,10 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
         doms += 1
         a = b
     before = 0
-    for d in range(doms):
-        if (
-            brightest < 0
-            or starts[d] < starts[brightest]
-            or (starts[d] == starts[brightest] and d < brightest)
-        ):
-            before += 1
+    for d in ascending(starts[:doms]):
+        if brightest >= 0 and keys[d] == keys[brightest]:
+            break
+        before += 1
     return (
         100 * early_layer + early_om,
         100 * xy_max + om_max,
@@ -70,7 +69,7 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
         late_layer,
         late_om,
         100 * late_layer + late_om,
-        float(outer),
+        outer,
         nan,
         early_z,
         layer_max,

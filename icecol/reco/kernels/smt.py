@@ -18,12 +18,12 @@ def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
     """Find the triggers among the HLC hits of one event, sorted by omkey; hits of sensors that are 0 in `doms` aside.
 
     A trigger begins with the first hit that has threshold hits, itself included, in the time_window that starts with
-    it, and goes on until the next hit is more than time_window late. Returns their number, and the first one's start
-    and length (ns), NaN if there is none. (IceTray's trigger-sim.)
+    it, and goes on until the next hit is more than time_window late. A trigger of one hit (threshold 1) is noticed when
+    the next hit comes: of the last hit there is none. Returns their number, and the first one's start and length (ns),
+    NaN if there is none. (IceTray's trigger-sim.)
     """
-    triggers, start, end = majority(
-        np.sort(launches(time, flags, omkey, dead_time, doms)), threshold, time_window
-    )
+    hits, _ = launches(time, flags, omkey, dead_time, doms)
+    triggers, start, end = majority(np.sort(hits), threshold, time_window)
     return triggers, start, end - start
 
 
@@ -45,7 +45,7 @@ def majority(hits, threshold, time_window):
         k = i
         while k + threshold <= j and hits[k + threshold - 1] > hits[k] + time_window:
             k += 1
-        if k + threshold <= j:
+        if k + threshold <= j and (j - i > 1 or j < hits.size):
             if triggers == 0:
                 start, end = hits[k], hits[j - 1]
             triggers += 1
@@ -55,8 +55,11 @@ def majority(hits, threshold, time_window):
 
 @njit(nogil=True, error_model="numpy")
 def launches(time, flags, omkey, dead_time, doms):
-    """Return the times of HLC hits; one within dead_time (ns) after a hit of the same sensor belongs to that."""
-    hits = np.empty(time.size)
+    """Return the times of HLC hits, sensor by sensor, and the first pulse of the sensor of each.
+
+    A hit within dead_time (ns) after a hit of the same sensor belongs to that.
+    """
+    hits, of = np.empty(time.size), np.empty(time.size, np.int64)
     n, a = 0, 0
     while a < time.size:
         b = a + 1
@@ -66,7 +69,7 @@ def launches(time, flags, omkey, dead_time, doms):
             last = -math.inf
             for t in np.sort(time[a:b][(flags[a:b] & HLC) != 0]):
                 if t >= last + dead_time:
-                    hits[n], last = t, t
+                    hits[n], of[n], last = t, a, t
                     n += 1
         a = b
-    return hits[:n]
+    return hits[:n], of[:n]

@@ -15,72 +15,54 @@ _OM_PER_STRING = 60
 
 @njit(nogil=True, error_model="numpy")
 def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_time, doms):
-    """Find the triggers among the HLC hits of one event, sorted by omkey, string by string.
+    """Find the triggers among the HLC hits of one event, sorted by omkey.
 
-    A window slides over the hits of a string. When the next hit does not fit in, the window triggers if some sensor
-    has threshold hits among the `coherence` sensors around it; the hits near such sensors make up the trigger.
-    Returns the number of triggers, and the start and length (ns) of the earliest, NaN if there is none. (The cluster
-    trigger of IceTray's trigger-sim.)
+    A window slides over the hits of all strings. When the next hit does not fit in, the window triggers if some sensor
+    has threshold hits among the `coherence` sensors around it; the hits near such sensors, of whichever string, make up
+    the trigger, and the window begins anew. Returns the number of triggers, and the start and length (ns) of the
+    first, NaN if there is none. (The cluster trigger of IceTray's trigger-sim.)
     """
+    hits, of = launches(time, flags, omkey, dead_time, doms)
+    om, row = np.empty(hits.size, np.int64), np.empty(hits.size, np.int64)
+    rows = 0
+    for k in range(hits.size):
+        rows += k == 0 or omkey[of[k]] >> 16 != omkey[of[k - 1]] >> 16
+        om[k], row[k] = (omkey[of[k]] >> 8) & 0xFF, rows - 1
+    in_time = order(hits)
+    hits, om, row = hits[in_time], om[in_time], row[in_time]
+    up, down = (coherence - 1) // 2, coherence // 2
+
+    # hits of the window around each sensor of a hit string, and how many sensors have threshold of them or more
+    around = np.zeros((rows, _OM_PER_STRING + 1), np.int64)
+    enough = 0
     triggers, start, length = 0, math.nan, math.nan
-    a = 0
-    while a < time.size:
-        b = a + 1
-        while b < time.size and omkey[b] >> 16 == omkey[a] >> 16:
-            b += 1
-        hits, om = _of_string(time[a:b], flags[a:b], omkey[a:b], dead_time, doms)
-        queue = np.empty(hits.size, np.int64)
-        first, end = 0, 0
-        for j in range(hits.size + 1):
-            while first < end and (j == hits.size or hits[j] - hits[queue[first]] > time_window):
-                n = _coherent(om, queue[first:end], threshold, coherence)
-                if n:
-                    t, stop = hits[queue[first]], hits[queue[first + n - 1]]
-                    if triggers == 0 or t < start:
-                        start, length = t, stop - t
-                    triggers += 1
-                    end = first
-                elif j == hits.size:
-                    end = first
-                else:
-                    first += 1
-            if j < hits.size:
-                if first == end:
-                    first, end = 0, 0
-                queue[end] = j
-                end += 1
-        a = b
+    first = 0
+    for j in range(hits.size + 1):
+        if enough and (j == hits.size or hits[j] - hits[first] > time_window):
+            begin, end = _near(om[first:j], row[first:j], around, threshold, up, down)
+            if triggers == 0:
+                start, length = hits[first + begin], hits[first + end] - hits[first + begin]
+            triggers += 1
+            first, enough = j, 0
+            around[:] = 0
+        if j == hits.size:
+            break
+        while first < j and hits[j] - hits[first] > time_window:
+            for site in range(max(om[first] - up, 1), min(om[first] + down, _OM_PER_STRING) + 1):
+                around[row[first], site] -= 1
+            first += 1
+        for site in range(max(om[j] - up, 1), min(om[j] + down, _OM_PER_STRING) + 1):
+            around[row[j], site] += 1
+            enough += around[row[j], site] == threshold
     return triggers, start, length
 
 
 @njit(nogil=True, error_model="numpy")
-def _of_string(time, flags, omkey, dead_time, doms):
-    """Return the times of the hits of one string, rising, and their sensor numbers."""
-    hits, om = np.empty(time.size), np.empty(time.size, np.int64)
-    n, a = 0, 0
-    while a < time.size:
-        b = a + 1
-        while b < time.size and omkey[b] == omkey[a]:
-            b += 1
-        for t in launches(time[a:b], flags[a:b], omkey[a:b], dead_time, doms):
-            hits[n], om[n] = t, (omkey[a] >> 8) & 0xFF
-            n += 1
-        a = b
-    in_time = order(hits[:n])
-    return hits[in_time], om[in_time]
-
-
-@njit(nogil=True, error_model="numpy")
-def _coherent(om, queue, threshold, coherence):
-    """Move the hits near a sensor with threshold hits around it to the front of the queue; return their number."""
-    up, down = (coherence - 1) // 2, coherence // 2
-    around = np.zeros(_OM_PER_STRING + 1, np.int64)
-    for j in queue:
-        around[max(om[j] - up, 1) : min(om[j] + down, _OM_PER_STRING) + 1] += 1
-    n = 0
-    for j in queue:
-        near = around[max(om[j] - down, 1) : min(om[j] + up, _OM_PER_STRING) + 1]
-        if near.size and near.max() >= threshold:
-            queue[n] = j
-            n += 1
-    return n
+def _near(om, row, around, threshold, up, down):
+    """Return the first and the last of the hits near a sensor that has threshold hits around it."""
+    begin, end = -1, -1
+    for k in range(om.size):
+        for site in range(max(om[k] - down, 1), min(om[k] + up, _OM_PER_STRING) + 1):
+            if around[row[k], site] >= threshold:
+                begin, end = k if begin < 0 else begin, k
+    return begin, end
