@@ -9,6 +9,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
+from icecol.reco.dom_sets import ICETOP_OM
 from icecol.reco.features import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cascade_fit as kernels
@@ -16,7 +17,6 @@ from icecol.reco.kernels import directional_cascade_fit as directional_kernels
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import U_PANDEL
 from icecol.reco.likelihood_fits import FORMS, choice, moved, response
-from icecol.reco.topology import ICETOP_OM
 
 CASCADE_FORMS: Final = {**FORMS, "UPandel": U_PANDEL}
 """What of the pulses of a sensor a likelihood takes: as for tracks, or cscd-llh's patched Pandel function."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from icecol.dataset.geometry import Geometry
 from icecol.errors import GeometryError, close_names
+from icecol.reco.dom_sets import of_icecube
 from icecol.reco.jagged import Array
 
 OUTER_STRINGS: Final[Mapping[str, tuple[int, ...]]] = {
@@ -277,11 +278,6 @@ def in_ice(geometry: Geometry) -> Array:
         msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
         raise GeometryError(msg)
     return chosen
-
-
-def of_icecube(geometry: Geometry) -> Array:
-    """Tell which sensors are IceCube's own in the ice."""
-    return np.asarray((geometry.om_type == 20) | ((geometry.om_type == 0) & (geometry.om <= 60)))
 
 
 def _hull(points: Array) -> Array:

@@ -12,9 +12,9 @@ import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import MissingColumnError, close_names
+from icecol.reco.dom_sets import ICECUBE, of_icecube
 from icecol.reco.kernels.topological_split import topological_split as _topological_split
 from icecol.reco.selection import Selection
-from icecol.reco.topology import ICECUBE, of_icecube
 
 _TOPOLOGICAL: Final = Selection(_topological_split, group=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,16 +14,12 @@ from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.cherenkov import SHAPES, TRACK, on_track
+from icecol.reco.dom_sets import of_icecube
 from icecol.reco.features import Kernel
-from icecol.reco.jagged import Array, frozen
+from icecol.reco.jagged import frozen
 from icecol.reco.kernels import fill_ratio as fill_kernels
 from icecol.reco.kernels import fill_ratio_lite as lite_kernels
 from icecol.reco.kernels import finite_reco as finite_kernels
-
-ICECUBE: Final = 20
-"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
-ICETOP_OM: Final = 61
-"""Sensors from this number on are those of IceTop, on the surface."""
 
 _CUTS = ("Length", "endFraction", "startFraction", "Sdet", "finiteCut", "DetectorLength")
 _FINITE_SHAPES = ("StartingTrack", "StoppingTrack", "ContainedTrack")
@@ -268,20 +264,6 @@ def _without_bad(pulses: Pulses) -> Pulses:
     """Return a series in whose geometry no sensor is bad."""
     g = pulses.geometry
     return pulses if g is None else replace(pulses, geometry=replace(g, bad=np.zeros_like(g.bad)))
-
-
-def of_icecube(geometry: Geometry) -> Array:
-    """Tell which sensors are those of IceCube in the ice, not IceTop's nor the Upgrade's.
-
-    Their type tells, or if that is not known of any sensor their number.
-
-    Examples
-    --------
-    >>> nominal = Geometry.nominal(icetop=True)
-    >>> int(of_icecube(nominal).sum()), len(nominal)
-    (5160, 5484)
-    """
-    return geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM
 
 
 def _sensors(

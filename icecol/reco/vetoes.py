@@ -14,8 +14,8 @@ from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import GeometryError
 from icecol.reco.cleaning import Link
-from icecol.reco.containment import in_ice, of_icecube
-from icecol.reco.dom_sets import dom_set, dom_table, sorted_keys
+from icecol.reco.containment import in_ice
+from icecol.reco.dom_sets import dom_set, dom_table, of_icecube, sorted_keys
 from icecol.reco.features import Kernel, null_for_nan
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore

@@ -65,36 +65,28 @@ def separate(track, doms, hit, charges, rising):
         return math.nan
     end, begin = rising[n // 4], rising[n - n // 4]
     begin = begin if not begin < end else end
-    early, late = _places(doms, hit, charges, end, begin)
-    before = distance_along_track(track, early[0], early[1], early[2])
-    return distance_along_track(track, late[0], late[1], late[2]) - before
-
-
-@njit(nogil=True, error_model="numpy")
-def _places(doms, hit, charges, end, begin):
-    """Return the centres of charge of the sensors hit before `end`, and of those from `begin` on; NaN without any."""
-    n_early, q_early, x_early, y_early, z_early = 0, 0.0, 0.0, 0.0, 0.0
-    n_late, q_late, x_late, y_late, z_late = 0, 0.0, 0.0, 0.0, 0.0
+    chosen = np.empty((2, hit.size + 1), np.int64)
+    early, late = 0, 0
     for i in range(hit.size):
-        t, x, y, z = doms.time[i], doms.x[i], doms.y[i], doms.z[i]
-        early, late = (hit[i] != 0) & (t < end), (hit[i] != 0) & (t >= begin)
-        n_early += early
-        n_late += late
-        w, v = charges[i] if early else 0.0, charges[i] if late else 0.0
-        q_early += w
-        x_early += w * x
-        y_early += w * y
-        z_early += w * z
-        q_late += v
-        x_late += v * x
-        y_late += v * y
-        z_late += v * z
-    return _centre(n_early, q_early, x_early, y_early, z_early), _centre(
-        n_late, q_late, x_late, y_late, z_late
-    )
+        t = doms.time[i]
+        chosen[0, early] = chosen[1, late] = i
+        early += (hit[i] != 0) & (t < end)
+        late += (hit[i] != 0) & (t >= begin)
+    x, y, z = _centre(doms, charges, chosen[0, :early])
+    before = distance_along_track(track, x, y, z)
+    x, y, z = _centre(doms, charges, chosen[1, :late])
+    return distance_along_track(track, x, y, z) - before
 
 
 @njit(nogil=True, error_model="numpy")
-def _centre(n, q, qx, qy, qz):
+def _centre(doms, charges, chosen):
+    """Return the centre of charge of the chosen sensors; NaN without any."""
+    q, x, y, z = 0.0, 0.0, 0.0, 0.0
+    for i in chosen:
+        w = charges[i]
+        q += w
+        x += w * doms.x[i]
+        y += w * doms.y[i]
+        z += w * doms.z[i]
     by = q if q != 0.0 else 1.0
-    return (qx / by, qy / by, qz / by) if n else (math.nan, math.nan, math.nan)
+    return (x / by, y / by, z / by) if chosen.size else (math.nan, math.nan, math.nan)
