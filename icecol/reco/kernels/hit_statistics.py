@@ -51,12 +51,13 @@ def statistics(doms, order, charges, time, charge, x, y, z):
         n_timed += timed
         earliest = t if timed and t < earliest else earliest
         latest = t if timed and t > latest else latest
-        q_sum += q if finite else 0.0
-        qq += q * q if finite else 0.0
-        cx += q * x[j] if finite else 0.0
-        cy += q * y[j] if finite else 0.0
-        cz += q * z[j] if finite else 0.0
-        czz += q * z[j] * z[j] if finite else 0.0
+        q = q if finite else 0.0
+        q_sum += q
+        qq += q * q
+        cx += q * x[j]
+        cy += q * y[j]
+        cz += q * z[j]
+        czz += q * z[j] * z[j]
     if n_timed == 0:
         earliest, latest = nan, nan
     by = nan if n_charged == 0 else (q_sum if q_sum != 0.0 else 1.0)
