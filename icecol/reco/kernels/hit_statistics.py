@@ -44,14 +44,14 @@ def statistics(doms, order, charges, time, charge, x, y, z):
     n_charged, n_timed, q_sum, qq, cx, cy, cz, czz = 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     earliest, latest = math.inf, -math.inf
     for j in range(time.size):  # selections, not branches
-        q, t = np.float64(charge[j]), time[j]  # numba's float() keeps a float32
-        finite = math.isfinite(q)
+        told, t = np.float64(charge[j]), time[j]  # numba's float() keeps a float32
+        finite = math.isfinite(told)
         timed = finite and not math.isnan(t)
         n_charged += finite
         n_timed += timed
         earliest = t if timed and t < earliest else earliest
         latest = t if timed and t > latest else latest
-        q = q if finite else 0.0
+        q = told if finite else 0.0
         q_sum += q
         qq += q * q
         cx += q * x[j]
