@@ -65,15 +65,17 @@ def count(omkey, charge, residual, begins, ends, hit, out):
     n = residual.size
     aside = np.zeros((2, n), np.int64)
     earlier, later = aside[0], aside[1]
-    ones = 0
+    ones, any_order = 0, exact(charge)
     for w in range(begins.size):
         begin, end, bit = begins[w], ends[w], 1 << 8 * w
         ones |= bit
-        for j in range(n):
-            earlier[j] |= bit if residual[j] < begin else 0
-            later[j] |= bit if residual[j] > end else 0
         for k in range(12):
             out[w, k] = 0.0
+        if any_order:
+            sums = _window_in_any_order(residual, charge, begin, end, bit, earlier, later)
+        else:
+            sums = _window_in_order(residual, charge, begin, end, bit, earlier, later)
+        out[w, 3], out[w, 7], out[w, 11] = sums
     dom, before = -1, ~omkey[0] if n else 0
     direct_dom, early_dom, late_dom, direct_string, early_string, late_string = 0, 0, 0, 0, 0, 0
     for a in range(0, n, _BLOCK):
@@ -120,24 +122,20 @@ def count(omkey, charge, residual, begins, ends, hit, out):
             out[w, 8] += late_strings >> s & 255
             out[w, 9] += late_doms >> s & 255
             out[w, 10] += late_pulses >> s & 255
-    if exact(charge):
-        for w in range(begins.size):
-            out[w, 3], out[w, 7], out[w, 11] = _in_any_order(residual, charge, begins[w], ends[w])
-    else:
-        for w in range(begins.size):
-            out[w, 3], out[w, 7], out[w, 11] = _in_order(residual, charge, begins[w], ends[w])
 
 
-def _charges(residual, charge, begin, end):
-    """Return the sums of the direct, early and late charges of one window."""
-    direct, early, late = 0.0, 0.0, 0.0
+def _window(residual, charge, begin, end, bit, earlier, later):
+    """Mark the early and the late pulses of one window, and return the sums of direct, early and late charges."""
+    q_direct, q_early, q_late = 0.0, 0.0, 0.0
     for j in range(residual.size):
         r, q = residual[j], np.float64(charge[j])
-        direct += q if (r >= begin) & (r <= end) else 0.0
-        early += q if r < begin else 0.0
-        late += q if r > end else 0.0
-    return direct, early, late
+        earlier[j] |= bit if r < begin else 0
+        later[j] |= bit if r > end else 0
+        q_direct += q if (r >= begin) & (r <= end) else 0.0
+        q_early += q if r < begin else 0.0
+        q_late += q if r > end else 0.0
+    return q_direct, q_early, q_late
 
 
-_in_order = njit(nogil=True, error_model="numpy")(_charges)
-_in_any_order = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(_charges)
+_window_in_order = njit(nogil=True, error_model="numpy")(_window)
+_window_in_any_order = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(_window)
