@@ -140,7 +140,10 @@ def loop_source(
         lines += ["        n = b - a", "        if not locate(omkey_, lookup, rows):"]
         lines += ["            order = arrange(omkey_, lookup, rows)", "            n = order.size", *sort]
         lines += ["            moved = True"] if place else []
-        lines += ["        for j in range(n):", *(f"            {c}_[j] = {c}[rows[j]]" for c in columns)]
+        lines += [
+            "        for j in range(n):",
+            *(f"            {c}_[j] = {c}[np.uint64(rows[j])]" for c in columns),
+        ]
     elif "omkey" in read:
         lines += [
             "        if not rises(omkey_):",

@@ -27,7 +27,7 @@ def ascending(values):
     smaller: of the numbers with 24 bits, twice as many at once, and if that does not tell them apart, as they are.
     """
     n = values.size
-    order = np.empty(n, np.int64)
+    order = np.empty(n, np.uint64)  # unsigned, or the compiler provides for places that count from the end
     if 0 < n <= _FEW:
         rough, few = np.full(whole(n), np.float32(math.inf)), np.zeros(whole(n), np.int32)
         first = values[0]
@@ -65,7 +65,7 @@ def _ordered(values, place, order):
     n = order.size
     total = 0
     for i in range(n):
-        order[place[i]] = i
+        order[np.uint64(place[i])] = i
         total += place[i]
     if total == n * (n - 1) // 2:
         return True
@@ -113,6 +113,6 @@ def rising_of(values, order, hit, bit, space):
     """
     n = 0
     for i in order:
-        space[n] = values[i]
+        space[np.uint64(n)] = values[i]
         n += hit[i] >> bit & 1
     return space[:n]

@@ -49,7 +49,7 @@ def residuals(track, arrival, time, omkey):
     dom, before = -1, ~omkey[0] if omkey.size else 0
     for j in range(time.size):
         dom += omkey[j] != before
-        residual[j] = time_residual(track, time[j], arrival[dom])
+        residual[j] = time_residual(track, time[j], arrival[np.uint64(dom)])
         before = omkey[j]
     return residual
 
@@ -110,7 +110,7 @@ def count(omkey, charge, residual, begins, ends, hit, out):
             early_string |= early
             late_string |= late
             dom += 1 + same_dom
-            hit[dom] = direct_dom
+            hit[np.uint64(dom)] = direct_dom
         for w in range(begins.size):
             s = 8 * w
             out[w, 0] += direct_strings >> s & 255

@@ -32,7 +32,7 @@ def sensors(time, omkey, x, y, z):
     columns = np.empty((4, n))
     t, px, py, pz = columns[0], columns[1], columns[2], columns[3]
     for i in range(n):
-        a = first[i]
+        a = np.uint64(first[i])
         t[i], px[i], py[i], pz[i] = time[a], x[a], y[a], z[a]
     return Sensors(first, t, px, py, pz)
 
@@ -46,7 +46,9 @@ def charges_of(doms, omkey, charge):
         q, begins = np.float64(charge[j]), omkey[j] != before
         dom += begins
         total = (0.0 if begins else total) + (q if math.isfinite(q) else 0.0)
-        charges[dom] = total
+        charges[np.uint64(dom)] = (
+            total  # unsigned, or the compiler provides for places that count from the end
+        )
         before = omkey[j]
     return charges
 
