@@ -142,6 +142,7 @@ def loop_source(
         lines += ["            moved = True"] if place else []
         lines += [
             "        for j in range(n):",
+            # without a sign, or the compiler provides for rows that count from the end
             *(f"            {c}_[j] = {c}[np.uint64(rows[j])]" for c in columns),
         ]
     elif "omkey" in read:

@@ -26,7 +26,7 @@ def clast(
     x, y, z (m), time (ns, of the vertex), zenith, azimuth (rad), energy (GeV), fit_status, mineval, evalratio, eval2,
     eval3 (m^2); all but the status is NaN where the tensor of inertia has no answer.
     """
-    found, _, _ = inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one)
+    found, _, _, _ = inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one)
     cx, cy, cz, _, zenith, azimuth, status, mineval, ratio, eval2, eval3 = found
     nan = math.nan
     if status != OK:

@@ -31,35 +31,41 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
 @njit(nogil=True, error_model="numpy")
 def with_axes(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     """Return what `tensor_of_inertia` does, and zenith and azimuth (rad) of the axes of eval2 and of eval3."""
-    found, second, third = inertia(
+    found, first, second, third = inertia(
         time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False
     )
-    zenith2, azimuth2 = direction(*second)
-    zenith3, azimuth3 = direction(*third)
+    if second[0] < first[0]:
+        first, second = second, first
+    if third[0] < second[0]:
+        second, third = third, second
+    if second[0] < first[0]:
+        first, second = second, first
+    zenith2, azimuth2 = direction(*second[1:])
+    zenith3, azimuth3 = direction(*third[1:])
     return (*found, zenith2, azimuth2, zenith3, azimuth3)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one):
-    """Return the fit to the pulses of one event, and unit vectors along the other two axes.
+    """Return the fit to the pulses of one event, and (value, vector x, y, z) of the three axes, not sorted.
 
     A charge below 2 PE may count as 1, but not for the centre.
     """
     nan = math.nan
     _, doms, _, _ = hit_multiplicity(omkey)
     if doms < min_hits:
-        nothing = (nan, nan, nan)
-        return (*nothing, *nothing, float(INSUFFICIENT_HITS), *nothing, nan), nothing, nothing
+        nothing = (nan, nan, nan, nan)
+        return (nan, nan, *nothing, float(INSUFFICIENT_HITS), *nothing), nothing, nothing, nothing
     n = time.size
     mass = np.empty(n)
     power = mass if amplitude_weight == 1.0 and not small_as_one else np.empty(n)
-    finite = True
+    lost = 0
     for j in range(n):
         q = np.float64(charge[j])
-        finite &= math.isfinite(q)
+        lost += not math.isfinite(q)
         mass[j] = q if math.isfinite(q) else 0.0
     q_sum, cx, cy, cz, ct = _moments(mass, x, y, z, time)
-    ct = ct / q_sum if finite else nan
+    ct = nan if lost else ct / q_sum
     total = q_sum
     if small_as_one:
         total = 0.0
@@ -75,15 +81,21 @@ def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_o
     cx, cy, cz = cx / by, cy / by, cz / by
     xx, yy, zz, xy, xz, yz = _products(power, x, y, z, cx, cy, cz)
     by = total if total != 0.0 else 1.0
-    (mineval, ax, ay, az), second, third = eigen(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
-    eval2, eval3 = second[0], third[0]
+    a, b, c = eigen(xx / by, yy / by, zz / by, xy / by, xz / by, yz / by)
+    if b[0] < a[0] and b[0] <= c[0]:
+        (mineval, ax, ay, az), others = b, (a[0], c[0])
+    elif c[0] < a[0]:
+        (mineval, ax, ay, az), others = c, (a[0], b[0])
+    else:
+        (mineval, ax, ay, az), others = a, (b[0], c[0])
+    eval2, eval3 = min(others), max(others)
     total = mineval + eval2 + eval3
     ratio = mineval / total if total != 0.0 else 0.0
     if grows(time, power, x, y, z, cx, cy, cz, ax, ay, az) < 0.0:
         ax, ay, az = -ax, -ay, -az
     zenith, azimuth = direction(ax, ay, az)
     found = (cx, cy, cz, ct, zenith, azimuth, float(OK), mineval, ratio, eval2, eval3)
-    return found, second[1:], third[1:]
+    return found, a, b, c
 
 
 @njit(nogil=True, error_model="numpy")
@@ -137,7 +149,7 @@ def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
 
 @njit(nogil=True, error_model="numpy")
 def eigen(xx, yy, zz, xy, xz, yz):
-    """Return (value, vector x, y, z) of a symmetric matrix, the values rising, by Jacobi rotations."""
+    """Return (value, vector x, y, z) of each axis of a symmetric matrix, by Jacobi rotations."""
     # written out: arrays of three by three take longer to allocate than to turn
     a0, a1, a2, b0, b1, b2, c0, c1, c2 = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
     for _ in range(30):
@@ -161,14 +173,7 @@ def eigen(xx, yy, zz, xy, xz, yz):
         b0, c0 = _turned(cos, sin, b0, c0)
         b1, c1 = _turned(cos, sin, b1, c1)
         b2, c2 = _turned(cos, sin, b2, c2)
-    first, second, third = (xx, a0, a1, a2), (yy, b0, b1, b2), (zz, c0, c1, c2)
-    if second[0] < first[0]:
-        first, second = second, first
-    if third[0] < second[0]:
-        second, third = third, second
-    if second[0] < first[0]:
-        first, second = second, first
-    return first, second, third
+    return (xx, a0, a1, a2), (yy, b0, b1, b2), (zz, c0, c1, c2)
 
 
 @njit(nogil=True, error_model="numpy")
