@@ -14,6 +14,7 @@ from icecol.reco.cleaning import (
     dynamic_time_window,
     first_pulses,
     hlc_pulses,
+    rt_veto,
     seeded_rt,
     select_doms,
     slc_pulses,
@@ -42,7 +43,7 @@ from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.topology import fill_ratio, fill_ratio_lite, finite_reco
 from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
-from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto, rt_veto
+from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
 
 __all__ = [
     "Kernel",

@@ -9,7 +9,7 @@ other, whose handle is `pulses.named("SRT")`. A list is empty where no pulse rem
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +25,7 @@ from icecol.reco.kernels import seeded_rt as _srt
 from icecol.reco.kernels.classic_rt import classic_rt as _classic_rt
 from icecol.reco.kernels.dynamic_time_window import dynamic_time_window as _dynamic_time_window
 from icecol.reco.kernels.ehe_linefit import interval_cleaning as _interval_cleaning
+from icecol.reco.kernels.rt_veto import rt_veto as _rt_veto
 from icecol.reco.selection import Selection, found_in, of_pulses
 
 _LOCAL_COINCIDENCE: Final = Selection(pulse_cuts.local_coincidence)
@@ -39,6 +40,7 @@ _CLASSIC_RT: Final = Selection(_classic_rt)
 _DELAY: Final = Selection(improved_linefit.delay_cleaning)
 _INTERVAL: Final = Selection(_interval_cleaning)
 _SEEDED_RT: Final = Selection(_srt.seeded_rt)
+_RT_VETO: Final = Selection(_rt_veto)
 _SEEDS: Final = {
     "AllHLCHits": _srt.ALL_HLC,
     "HLCCoreHits": _srt.HLC_CORE,
@@ -396,15 +398,10 @@ def seeded_rt(
         (_srt.ICECUBE, _srt.PINGU): ic_pingu or pingu_pingu,
         (_srt.DEEPCORE, _srt.PINGU): dc_pingu or pingu_pingu,
     }
-    links = np.zeros((4, 4, 3))
-    links[..., 2] = math.nan
-    for (a, b), link in pairs.items():
-        links[a, b, : len(link)] = links[b, a, : len(link)] = link
-    lower, upper = dust_layer or (math.inf, -math.inf)
     first, last = pingu_strings or (1, 0)
     g = pulses.geometry
     return _SEEDED_RT(
-        pulses if g is None else Pulses(pulses.key, _modules(g)),
+        _of_modules(pulses),
         members,
         flags=found_in(pulses, seeds).cast(pl.List(pl.UInt8)) if isinstance(seeds, Pulses) else None,
         seed_procedure=_SEEDS[seed_procedure],
@@ -414,10 +411,97 @@ def seeded_rt(
         allow_self_coincidence=bool(allow_self_coincidence),
         seed_omkeys=frozen(sorted_keys(() if seeds is None or isinstance(seeds, Pulses) else seeds)),
         parts=(bool(string_36_as_deepcore), int(first), int(last)),
-        links=frozen(links),
-        dust=(float(upper), float(lower)),
+        **_links(pairs, dust_layer),
         sensors=None if g is None else tuple(frozen(a) for a in (g.omkey, g.x, g.y, g.z)),
     )
+
+
+def rt_veto(
+    pulses: Pulses,
+    *,
+    ic_ic: Link = (250.0, 1000.0),
+    dc_dc: Link | None = None,
+    ic_dc: Link | None = None,
+    string_36_as_deepcore: bool = False,
+    allow_self_coincidence: bool = True,
+    dust_layer: tuple[float, float] | None = None,
+    members: Sequence[str] = MEMBERS,
+) -> pl.Expr:
+    """Return the largest cluster of pulses that are linked in space and time, as IceTray's I3RTVeto; give veto pulses.
+
+    Links are those of `seeded_rt`, of which each pulse alone is the seed and the number of iterations has no limit.
+    The seed that selects the most pulses counts, the first in time of those that select as many. As it stands, and of
+    the pulses in the 5 us before the trigger that are not in DeepCore, its charge is the RTVeto250PE of the low-energy
+    event selection.
+
+    Parameters
+    ----------
+    pulses
+        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+    ic_ic, dc_dc, ic_dc
+        Radius (m) and time (ns) of links, and height (m) for a cylinder, within and between IceCube (strings 1 to 78)
+        and DeepCore (79 to 86). What is not given is that of ic_ic for dc_dc, of dc_dc for ic_dc. Sensors of neither,
+        as those of IceTop, have no links.
+    string_36_as_deepcore
+        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
+    allow_self_coincidence
+        Let pulses of one sensor be linked.
+    dust_layer
+        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
+        to the time, of their link; (-150, 0) in IceTray if the correction is used.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series, as of a cleaning; null where the series is.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {
+    ...         "P.time": [[0.0, 100.0, 200.0, 5000.0]],
+    ...         "P.omkey": [[s << 16 | 10 << 8 for s in (1, 2, 50, 1)]],
+    ...     }
+    ... )
+    >>> cluster = rt_veto(Pulses("P", Geometry.nominal()), members=("time",))
+    >>> frame.select(cluster.struct.field("time")).item().to_list()
+    [0.0, 100.0]
+    """
+    dc_dc = dc_dc or ic_ic
+    pairs = {
+        (_srt.ICECUBE, _srt.ICECUBE): ic_ic,
+        (_srt.DEEPCORE, _srt.DEEPCORE): dc_dc,
+        (_srt.ICECUBE, _srt.DEEPCORE): ic_dc or dc_dc,
+    }
+    return _RT_VETO(
+        _of_modules(pulses),
+        members,
+        allow_self_coincidence=bool(allow_self_coincidence),
+        parts=(bool(string_36_as_deepcore), 1, 0),
+        **_links(pairs, dust_layer),
+    )
+
+
+def _links(pairs: Mapping[tuple[int, int], Link], dust_layer: tuple[float, float] | None) -> dict[str, Any]:
+    """Return the arguments of a kernel that say which pulses are linked; parts that are not paired have no links."""
+    links = np.zeros((4, 4, 3))
+    links[..., 2] = math.nan
+    for (a, b), link in pairs.items():
+        links[a, b, : len(link)] = links[b, a, : len(link)] = link
+    lower, upper = dust_layer or (math.inf, -math.inf)
+    return {"links": frozen(links), "dust": (float(upper), float(lower))}
+
+
+def _of_modules(pulses: Pulses) -> Pulses:
+    """Return a series in whose geometry every photomultiplier is where that of its module is."""
+    return pulses if pulses.geometry is None else Pulses(pulses.key, _modules(pulses.geometry))
 
 
 def _modules(geometry: Geometry) -> Geometry:

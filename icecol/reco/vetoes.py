@@ -1,9 +1,8 @@
-"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto`, `i3_veto` and `rt_veto`."""
+"""Vetoes: `hese_veto`, `layer_veto`, `deepcore_veto` and `i3_veto`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -11,9 +10,8 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.geometry import Geometry
-from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.reco.cleaning import Link
 from icecol.reco.containment import in_ice
 from icecol.reco.dom_sets import dom_set, dom_table, of_icecube, sorted_keys
 from icecol.reco.features import Kernel, null_for_nan
@@ -22,9 +20,6 @@ from icecol.reco.kernels import deepcore_veto as deepcore
 from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
-from icecol.reco.kernels import rt_veto as clusters
-from icecol.reco.kernels.seeded_rt import DEEPCORE, ICECUBE
-from icecol.reco.selection import Selection
 
 LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
     {
@@ -80,7 +75,6 @@ _DEEPCORE = Kernel(
         **dict.fromkeys(("veto_charge", "x", "y", "z", "time"), pl.Float64),
     },
 )
-_CLUSTERS = Selection(clusters.rt_veto)
 _MEMBERS = (
     "earliestContainment", "maxDomChargeContainment", "nUnhitTopLayers", "nLayer", "earliestLayer", "earliestOM",
     "latestLayer", "latestOM", "latestContainment", "mostOuterLayer", "depthHighestHit", "depthFirstHit",
@@ -304,85 +298,6 @@ def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
     for i, strings in enumerate(layers):
         table[list(strings)] = i + 1
     return null_for_nan(_TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table)), "depthFirstHit")
-
-
-def rt_veto(
-    pulses: Pulses,
-    *,
-    ic_ic: Link = (250.0, 1000.0),
-    dc_dc: Link | None = None,
-    ic_dc: Link | None = None,
-    string_36_as_deepcore: bool = False,
-    allow_self_coincidence: bool = True,
-    dust_layer: tuple[float, float] | None = None,
-    members: Sequence[str] = MEMBERS,
-) -> pl.Expr:
-    """Return the largest cluster of pulses that are linked in space and time, as IceTray's I3RTVeto; give veto pulses.
-
-    Links are those of `seeded_rt`, of which each pulse alone is the seed and the number of iterations has no limit.
-    The seed that selects the most pulses counts, the first in time of those that select as many. As it stands, and of
-    the pulses in the 5 us before the trigger that are not in DeepCore, its charge is the RTVeto250PE of the low-energy
-    event selection.
-
-    Parameters
-    ----------
-    pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
-    ic_ic, dc_dc, ic_dc
-        Radius (m) and time (ns) of links, and height (m) for a cylinder, within and between IceCube (strings 1 to 78)
-        and DeepCore (79 to 86). What is not given is that of ic_ic for dc_dc, of dc_dc for ic_dc. Sensors of neither,
-        as those of IceTop, have no links.
-    string_36_as_deepcore
-        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
-    allow_self_coincidence
-        Let pulses of one sensor be linked.
-    dust_layer
-        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
-        to the time, of their link; (-150, 0) in IceTray if the correction is used.
-    members
-        Members of the new series.
-
-    Returns
-    -------
-    pl.Expr
-        A pulse series, as of a cleaning; null where the series is.
-
-    Raises
-    ------
-    GeometryError
-        The pulses have no geometry.
-
-    Examples
-    --------
-    >>> frame = pl.DataFrame(
-    ...     {
-    ...         "P.time": [[0.0, 100.0, 200.0, 5000.0]],
-    ...         "P.omkey": [[s << 16 | 10 << 8 for s in (1, 2, 50, 1)]],
-    ...     }
-    ... )
-    >>> cluster = rt_veto(Pulses("P", Geometry.nominal()), members=("time",))
-    >>> frame.select(cluster.struct.field("time")).item().to_list()
-    [0.0, 100.0]
-    """
-    _geometry(pulses)
-    dc_dc = dc_dc or ic_ic
-    links = np.zeros((4, 4, 3))
-    links[..., 2] = math.nan
-    for a, b, link in (
-        (ICECUBE, ICECUBE, ic_ic),
-        (DEEPCORE, DEEPCORE, dc_dc),
-        (ICECUBE, DEEPCORE, ic_dc or dc_dc),
-    ):
-        links[a, b, : len(link)] = links[b, a, : len(link)] = link
-    lower, upper = dust_layer or (math.inf, -math.inf)
-    return _CLUSTERS(
-        pulses,
-        members,
-        allow_self_coincidence=bool(allow_self_coincidence),
-        parts=(bool(string_36_as_deepcore), 1, 0),
-        links=frozen(links),
-        dust=(float(upper), float(lower)),
-    )
 
 
 def _geometry(pulses: Pulses) -> Geometry:

@@ -245,7 +245,9 @@ def test_amanda_has_no_layer():
 def test_a_veto_says_what_its_geometry_lacks():
     with pytest.raises(GeometryError, match=r"where the sensors of 'P' are; give Pulses\(key, geometry\)"):
         reco.hese_veto(Pulses("P"))
-    with pytest.raises(GeometryError, match="where the sensors of 'P' are"):
+    with pytest.raises(
+        GeometryError, match=r"needs x, y, z of the sensors of 'P'; give Pulses\(key, geometry\)"
+    ):
         reco.rt_veto(Pulses("P"))
     with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78"):
         reco.layer_veto(Pulses("P", SMALL))
