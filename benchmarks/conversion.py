@@ -24,12 +24,12 @@ import zstandard
 from common import Goal, Report, Table, parser, race
 
 import icecol as ic
-from icecol.convert.i3 import BATCH_BYTES
+from icecol.convert.i3_reader import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
-from icecol.i3.compression import open_stream
-from icecol.i3.container import Batch, Scanner, encode_frame, raw_frames, scan
-from icecol.i3.events import mix, new_order
-from icecol.i3.pulses import PulseResolver
+from icecol.i3.container.compression import open_stream
+from icecol.i3.container.mixing import mix, new_order
+from icecol.i3.container.scanner import Batch, Scanner, encode_frame, raw_frames, scan
+from icecol.i3.pulses.batch import PulseResolver
 
 SERIES = ("SplitInIcePulses", "InIcePulses", "SRTInIcePulses")
 """Pulse series looked for, in this order, where none is named."""

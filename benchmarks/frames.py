@@ -27,12 +27,12 @@ from conversion import (
 )
 
 import icecol as ic
-from icecol.convert.i3 import BATCH_BYTES
+from icecol.convert.i3_reader import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
-from icecol.i3.compression import open_stream
-from icecol.i3.container import encode_frame, raw_frames
-from icecol.i3.frame import Frame, Mixer
-from icecol.i3.resolve import flat, resolve
+from icecol.i3.container.compression import open_stream
+from icecol.i3.container.scanner import encode_frame, raw_frames
+from icecol.i3.frames.frame import Frame, Mixer
+from icecol.i3.pulses.resolve import flat, resolve
 
 STEPS = {
     "floor": "decompression (floor)",

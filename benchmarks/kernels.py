@@ -19,10 +19,10 @@ import polars as pl
 from common import Goal, Report, Table, Timing, parser, race
 
 import icecol as ic
-from icecol.dataset.geometry import Geometry, Lookup
+from icecol.detector.geometry import Geometry, Lookup
+from icecol.reco.codegen import arguments, event_loop
 from icecol.reco.jagged import frozen, jagged
 from icecol.reco.kernels import charge, improved_linefit, linefit, tensor_of_inertia
-from icecol.reco.loops import arguments, event_loop
 
 Array = npt.NDArray[Any]
 KEY = "InIcePulses"

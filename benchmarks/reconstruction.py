@@ -20,7 +20,7 @@ from common import Goal, Report, Table, Timing, parser, race
 from numba import njit
 
 import icecol as ic
-from icecol.reco.common_variables import DIRECT_WINDOWS
+from icecol.reco.hit_variables import DIRECT_WINDOWS
 from icecol.reco.jagged import jagged
 from icecol.reco.kernels.pandel import H2, convoluted, slopes, timing
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table

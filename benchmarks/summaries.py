@@ -19,7 +19,7 @@ from common import Goal, Report, Table, parser, race
 from kernels import KEY, Array, Sample, simulate
 
 import icecol as ic
-from icecol.dataset.geometry import split_omkey
+from icecol.detector.geometry import split_omkey
 
 FIELDS = (
     "total_charge",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import icecol as ic
 from icecol import filters, reco
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry
 from icecol.errors import MissingColumnError, SchemaError
 from icecol.select import cutflow, filter_passed
 

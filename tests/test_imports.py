@@ -14,13 +14,14 @@ PACKAGE = Path(icecol.__file__).parent
 
 LAYERS = (
     {"cli", "__main__"},
-    {"demo", "study"},
-    {"batch", "tray", "sim", "plot", "browse"},
-    {"filters"},
-    {"convert", "select", "weight", "hist", "stats"},
-    {"reco", "i3"},
-    {"dataset"},
-    {"units", "errors", ""},
+    {"batch", "browse", "view", "tray", "demo", "study"},
+    {"plot"},
+    {"sim", "stats", "weight", "filters"},
+    {"convert", "hist", "select"},
+    {"reco"},
+    {"i3", "dataset"},
+    {"detector"},
+    {"units", "errors", "files", ""},
 )
 """Parts of the package, top first: a module may import from its own layer or a lower one. `""` is icecol itself."""
 
@@ -86,8 +87,10 @@ def test_command_line_shows_its_help_without_heavy_libraries():
 
 
 def test_i3_loads_neither_arrow_nor_polars():
-    names = sorted(p.stem for p in (PACKAGE / "i3").glob("*.py"))
-    loaded = loaded_after("\n".join(f"import icecol.i3.{n}" for n in names if n != "__init__"))
+    names = sorted(
+        ".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts) for p in (PACKAGE / "i3").rglob("*.py")
+    )
+    loaded = loaded_after("\n".join(f"import {n.removesuffix('.__init__')}" for n in names))
     assert not loaded & {"pyarrow", "polars", "pandas"}
 
 

@@ -7,7 +7,7 @@ files. The index and the tables know nothing of the terminal and can be used alo
 from __future__ import annotations
 
 from icecol.errors import needs
-from icecol.i3.stream import Paths
+from icecol.i3.frames.files import Paths
 
 __all__ = ["browse"]
 

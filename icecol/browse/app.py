@@ -22,8 +22,8 @@ from icecol.browse.grid import Grid
 from icecol.browse.index import DAMAGE, HEADER, Index
 from icecol.browse.render import Column, View, curve, failed, hex_view, utc, views
 from icecol.errors import IcecolError
-from icecol.i3.frame import STOPS, Frame
-from icecol.i3.stream import Paths
+from icecol.i3.frames.files import Paths
+from icecol.i3.frames.frame import STOPS, Frame
 
 COLOURS: Final = {
     "I": "#8b93a5", "G": "#8fbf6a", "C": "#e0b060", "D": "#d58bc2", "S": "#a48be0", "Q": "#5fa8f0", "P": "#45c8b0",

@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from icecol.browse.spill import Spill
 from icecol.errors import FormatError
-from icecol.i3.columns import decode
-from icecol.i3.compression import ByteStream, open_stream
-from icecol.i3.container import Batch, Damage, Names, Scanner, scan, text
-from icecol.i3.frame import STOPS, Frame, Mixer
-from icecol.i3.old_frames import TAG, ShortError, parse_old
-from icecol.i3.stream import Paths, files_of
+from icecol.i3.columns.interpreter import decode
+from icecol.i3.container.compression import ByteStream, open_stream
+from icecol.i3.container.old_versions import TAG, ShortError, parse_old
+from icecol.i3.container.scanner import Batch, Damage, Names, Scanner, scan, text
+from icecol.i3.frames.files import Paths, files_of
+from icecol.i3.frames.frame import STOPS, Frame, Mixer
 
 HEADER: Final = "I3EventHeader"
 DAMAGE: Final = "!"

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from icecol.errors import FormatError, IcecolError
 from icecol.i3.archive import Alternative, Record, Tree
+from icecol.i3.archive.objects import Table, is_base
 from icecol.i3.classes import CLASSES
-from icecol.i3.frame import Frame
-from icecol.i3.objects import Table, is_base
-from icecol.i3.resolve import PulseSeries
-from icecol.i3.schema import CArray, Field, Map, Type, Vector
+from icecol.i3.classes.layout import CArray, Field, Map, Type, Vector
+from icecol.i3.frames.frame import Frame
+from icecol.i3.pulses.resolve import PulseSeries
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def convert(
     [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
     """
     import icecol as ic
-    from icecol.i3.stream import files_of
+    from icecol.i3.frames.files import files_of
 
     names = [*(files or []), *(_lines(files_from) if files_from else [])]
     if not names:

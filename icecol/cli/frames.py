@@ -14,9 +14,9 @@ import typer
 from icecol.cli.program import stdout
 
 if TYPE_CHECKING:
-    from icecol.i3.container import Damage
-    from icecol.i3.frame import Frame
-    from icecol.i3.survey import Survey
+    from icecol.i3.container.scanner import Damage
+    from icecol.i3.frames.frame import Frame
+    from icecol.i3.frames.survey import Survey
 
 
 def inspect(
@@ -53,7 +53,7 @@ def inspect(
     if frames is not None:
         _show_frames(file, first, frames, verify=verify)
         return
-    from icecol.i3.survey import survey
+    from icecol.i3.frames.survey import survey
 
     found = survey(file, verify=verify)
     if as_json:
@@ -65,7 +65,7 @@ def inspect(
 
 
 def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
-    from icecol.i3.stream import open_i3
+    from icecol.i3.frames.files import open_i3
 
     with open_i3(file, verify=verify) as stream:
         for index, frame in enumerate(islice(stream, first + n)):
@@ -76,7 +76,7 @@ def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
 def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, verify: bool) -> None:
     """Print an object of the first n frames that have it themselves: pulses where it stands for such."""
     from icecol.errors import MissingColumnError, close_names
-    from icecol.i3.stream import open_i3
+    from icecol.i3.frames.files import open_i3
 
     seen: set[str] = set()
     found: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
                 continue
             shown = {"frame": index, "stop": frame.stop, "type": frame.type_name(key)}
             if as_json:
-                from icecol.i3.jsonable import jsonable
+                from icecol.i3.archive.jsonable import jsonable
 
                 found.append({**shown, "object": jsonable(_looked_at(frame, key))})
             else:
@@ -109,8 +109,8 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
 def _looked_at(frame: Frame, key: str) -> Any:
     """Return an object, the pulses that it stands for, or its bytes in lines of hexadecimal."""
     from icecol.errors import FormatError
-    from icecol.i3.objects import UnknownObject
-    from icecol.i3.pulses import PULSE_CLASSES
+    from icecol.i3.archive.objects import UnknownObject
+    from icecol.i3.pulses.batch import PULSE_CLASSES
 
     try:
         if frame.class_name(key) in PULSE_CLASSES[1:]:
@@ -138,7 +138,7 @@ def _bytes(note: str, blob: bytes) -> _Bytes:
 
 
 def _print_frames_json(file: Path, first: int, n: int, *, verify: bool) -> None:
-    from icecol.i3.survey import survey_frames
+    from icecol.i3.frames.survey import survey_frames
 
     damages: list[Damage] = []
     shown = [

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.geometry import WANTED, from_objects, read_objects
-from icecol.convert.tables import ARROW
+from icecol.convert.i3_columns import ARROW
 from icecol.dataset import schema as schemas
-from icecol.dataset.geometry import Geometry, omkey
+from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import FormatError
+from icecol.i3.archive.objects import Record, TriggerKey
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import Record, TriggerKey
-from icecol.i3.schema import CArray, Enum, Field, Map, Pointer, Type, Vector
+from icecol.i3.classes.layout import CArray, Enum, Field, Map, Pointer, Type, Vector
 
 Versions = Mapping[str, int]
 """Versions of the classes inside, where they are not the newest."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from icecol.dataset.geometry import Geometry
+from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError, close_names
 from icecol.i3 import archive
-from icecol.i3.container import raw_frames
-from icecol.i3.objects import Record
+from icecol.i3.archive.objects import Record
+from icecol.i3.container.scanner import raw_frames
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, the first found counts."""

@@ -12,14 +12,14 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from icecol.convert.i3 import tell_unused
-from icecol.convert.tables import TableMaker, streams_of
+from icecol.convert.i3_columns import TableMaker, streams_of
+from icecol.convert.i3_reader import tell_unused
 from icecol.dataset import schema as schemas
 from icecol.errors import DamagedFileError, UnknownStreamError
-from icecol.i3.compression import open_stream
-from icecol.i3.container import Scanner
-from icecol.i3.events import mix, new_order, pieces
-from icecol.i3.stream import files_of
+from icecol.i3.container.compression import open_stream
+from icecol.i3.container.mixing import mix, new_order, pieces
+from icecol.i3.container.scanner import Scanner
+from icecol.i3.frames.files import files_of
 
 BATCH_BYTES: Final = 4 << 20
 """Bytes of frames that are decoded together: small, so that the first rows come soon."""

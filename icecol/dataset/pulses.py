@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from icecol.dataset.geometry import Geometry
+from icecol.detector.geometry import Geometry
 
 MEMBERS: Final = ("time", "charge", "width", "flags", "omkey")
 """Members of a pulse series: ns, PE, ns, bits (LC 1, ATWD 2, FADC 4), string << 16 | om << 8 | pmt."""

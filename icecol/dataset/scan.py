@@ -30,8 +30,8 @@ from icecol.errors import DatasetError, MissingColumnError, close_names
 if TYPE_CHECKING:
     import numpy as np
 
-    from icecol.dataset.geometry import Geometry
     from icecol.dataset.pulses import Pulses
+    from icecol.detector.geometry import Geometry
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -77,7 +77,7 @@ class Dataset:
     @property
     def geometry(self) -> Geometry | None:
         """The sensors, or None if no GCD file was given when it was made."""
-        from icecol.dataset.geometry import Geometry
+        from icecol.detector.geometry import Geometry
 
         path = self.path / GEOMETRY
         return Geometry.read_parquet(path) if path.exists() else None

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from icecol.i3.archive.objects import kind
 from icecol.i3.classes import CLASSES, FAMILIES, verified
-from icecol.i3.objects import kind
-from icecol.i3.program import flattens
-from icecol.i3.pulses import PULSE_CLASSES
-from icecol.i3.schema import Custom
+from icecol.i3.classes.layout import Custom
+from icecol.i3.columns.compiler import flattens
+from icecol.i3.pulses.batch import PULSE_CLASSES
 
 TITLES: Final = {
     "basic": "Numbers, keys, vectors and maps",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
-from icecol.i3.objects import Record
+from icecol.i3.archive.objects import Record
 
 _WIDTHS: Final = (1, 2, 3, 6, 11, 20, 31)
 

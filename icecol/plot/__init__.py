@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from icecol.plot.figure import save
 from icecol.plot.histogram import hist1d, hist2d
-from icecol.plot.quantiles import quantiles
-from icecol.plot.resolution import resolution
+from icecol.plot.profiles import quantiles
+from icecol.plot.resolutions import resolution
 
 __all__ = ["hist1d", "hist2d", "quantiles", "resolution", "save"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from icecol.detector.dom_sets import dom_set
 from icecol.reco.angles import opening_angle
 from icecol.reco.angular_errors import cramer_rao, paraboloid
 from icecol.reco.cascade_fits import cascade_fit, cascade_likelihood
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
-from icecol.reco.cherenkov import cherenkov
 from icecol.reco.cleaning import (
     charge_range,
     classic_rt,
@@ -21,7 +21,11 @@ from icecol.reco.cleaning import (
     static_time_window,
     time_window,
 )
-from icecol.reco.common_variables import (
+from icecol.reco.cut_variables import i3cuts
+from icecol.reco.decorator import Kernel, kernel
+from icecol.reco.energies import muon_energy, truncated_energy
+from icecol.reco.first_guesses import clast, dipole_fit
+from icecol.reco.hit_variables import (
     common_variables,
     direct_hits,
     hit_multiplicity,
@@ -29,21 +33,18 @@ from icecol.reco.common_variables import (
     time_characteristics,
     track_characteristics,
 )
-from icecol.reco.containment import containment, containment_size, cylinder_size
-from icecol.reco.dom_sets import dom_set
-from icecol.reco.dom_summary import dom_summary
-from icecol.reco.energies import muon_energy, truncated_energy
-from icecol.reco.features import Kernel, event_expr, kernel, with_features
-from icecol.reco.first_guesses import clast, dipole_fit
-from icecol.reco.i3cuts import i3cuts
 from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.likelihood_fits import mpe_fit, spe_fit, track_likelihood
 from icecol.reco.line_fits import improved_linefit, linefit
+from icecol.reco.plan import event_expr, with_features
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
+from icecol.reco.summaries import dom_summary
 from icecol.reco.topology import fill_ratio, fill_ratio_lite, finite_reco
+from icecol.reco.tracks import cherenkov
 from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
 from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto
+from icecol.reco.volumes import containment, containment_size, cylinder_size
 
 __all__ = [
     "Kernel",

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cramer_rao as cramer_rao_kernels
 from icecol.reco.kernels import paraboloid as paraboloid_kernels

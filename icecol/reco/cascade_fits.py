@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
+from icecol.detector.dom_sets import ICETOP_OM
 from icecol.errors import GeometryError
-from icecol.reco.dom_sets import ICETOP_OM
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cascade_fit as kernels
 from icecol.reco.kernels import directional_cascade_fit as directional_kernels

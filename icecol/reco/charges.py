@@ -7,7 +7,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.kernels import charge as kernels
 
 _CHARGE = Kernel(
@@ -68,7 +68,7 @@ def causal_qtot(pulses: Pulses, vertex_time: str | pl.Expr, *, time_window: floa
 
     Examples
     --------
-    >>> from icecol.dataset.geometry import Geometry
+    >>> from icecol.detector.geometry import Geometry
     >>> keys = [1 << 16 | om << 8 for om in (1, 2, 3, 4)]
     >>> frame = pl.DataFrame(
     ...     {

@@ -16,9 +16,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import polars as pl
 
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import MEMBERS, Pulses
-from icecol.reco.dom_sets import dom_set, sorted_keys
+from icecol.detector.dom_sets import dom_set, sorted_keys
+from icecol.detector.geometry import Geometry
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import improved_linefit, pulse_cuts
 from icecol.reco.kernels import seeded_rt as _srt
@@ -134,7 +134,7 @@ def select_doms(
     pulses
         The series; it needs no geometry.
     omkeys
-        Omkeys, or the name of a set of `icecol.reco.dom_sets`: "IceCube", "DeepCore", "IceTop", and the fiducial
+        Omkeys, or the name of a set of `icecol.detector.dom_sets`: "IceCube", "DeepCore", "IceTop", and the fiducial
         volumes of DeepCore, "IC86 fiducial" and "IC86EDC fiducial".
     strings
         Strings, all of whose sensors are taken as well.

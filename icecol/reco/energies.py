@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
+from icecol.detector.dom_sets import ICETOP_OM
 from icecol.errors import GeometryError
-from icecol.reco.cherenkov import TRACK, on_track
-from icecol.reco.dom_sets import ICETOP_OM
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import muon_energy as likelihood
 from icecol.reco.kernels import truncated_energy as truncation
 from icecol.reco.kernels.muon_light import bare_track
+from icecol.reco.tracks import TRACK, on_track
 
 FORMS: Final = {"Poisson": likelihood.POISSON, "skewed": likelihood.SKEWED}
 """How the charge of a sensor is distributed about what is expected of it."""

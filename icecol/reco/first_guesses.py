@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.kernels import clast as clast_kernels
 from icecol.reco.kernels import dipole_fit as dipole_kernels
 

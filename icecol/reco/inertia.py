@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.kernels import tensor_of_inertia as kernels
 
 _PARAMS = ("mineval", "evalratio", "eval2", "eval3")

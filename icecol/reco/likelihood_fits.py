@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import gradient_track_fit as gradient
 from icecol.reco.kernels import half_sphere_track_fit as half_sphere

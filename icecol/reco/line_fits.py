@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.kernels import ehe_linefit as ehe
 from icecol.reco.kernels import improved_linefit as improved
 from icecol.reco.kernels import linefit as kernels

@@ -11,7 +11,7 @@ import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import SchemaError
-from icecol.reco.features import bind, compile_loop
+from icecol.reco.decorator import bind, compile_loop
 from icecol.reco.jagged import Array, frozen, jagged, leaves, lists
 
 
@@ -31,7 +31,7 @@ class Selection:
         return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
 
     def loop(self) -> Any:
-        """Return the compiled loop over events (see `icecol.reco.loops.event_loop` for its arguments)."""
+        """Return the compiled loop over events (see `icecol.reco.codegen.event_loop` for its arguments)."""
         return compile_loop(self.function, self.events, None)
 
     def __call__(

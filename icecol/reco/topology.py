@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
+from icecol.detector.dom_sets import of_icecube
+from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError
-from icecol.reco.cherenkov import SHAPES, TRACK, on_track
-from icecol.reco.dom_sets import of_icecube
-from icecol.reco.features import Kernel
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import fill_ratio as fill_kernels
 from icecol.reco.kernels import fill_ratio_lite as lite_kernels
 from icecol.reco.kernels import finite_reco as finite_kernels
+from icecol.reco.tracks import SHAPES, TRACK, on_track
 
 _CUTS = ("Length", "endFraction", "startFraction", "Sdet", "finiteCut", "DetectorLength")
 _FINITE_SHAPES = ("StartingTrack", "StoppingTrack", "ContainedTrack")

@@ -8,11 +8,12 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.reco.dom_sets import dom_table
-from icecol.reco.features import Kernel, null_for_nan
+from icecol.detector.dom_sets import dom_table
+from icecol.reco.decorator import Kernel
 from icecol.reco.kernels import smt as majority
 from icecol.reco.kernels import string_trigger as cluster
 from icecol.reco.kernels import volume_trigger as cylinder
+from icecol.reco.plan import null_for_nan
 
 CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, "Volume": 21001}
 """Numbers of triggers in the configuration of the full detector."""
@@ -155,7 +156,7 @@ def volume_trigger(
 
     Examples
     --------
-    >>> from icecol.dataset.geometry import Geometry
+    >>> from icecol.detector.geometry import Geometry
     >>> frame = pl.DataFrame(
     ...     {
     ...         "P.time": [[0.0, 10.0, 20.0, 30.0, 40.0]],

@@ -9,17 +9,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
+from icecol.detector.dom_sets import dom_set, dom_table, of_icecube, sorted_keys
+from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError
-from icecol.reco.containment import in_ice
-from icecol.reco.dom_sets import dom_set, dom_table, of_icecube, sorted_keys
-from icecol.reco.features import Kernel, null_for_nan
+from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore
 from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
+from icecol.reco.plan import null_for_nan
+from icecol.reco.volumes import in_ice
 
 LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
     {

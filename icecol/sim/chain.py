@@ -11,8 +11,8 @@ from numba import njit
 
 from icecol import units
 from icecol.reco.kernels.muon_light import muon_slope
-from icecol.reco.kernels.order import order
 from icecol.reco.kernels.smt import majority
+from icecol.reco.numerics.order import order
 from icecol.sim import light, sensor
 from icecol.sim.light import (
     acceptance,

@@ -20,12 +20,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from icecol import units
-from icecol.dataset.geometry import Geometry, split_omkey
+from icecol.detector.geometry import Geometry, split_omkey
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes import type_name
-from icecol.i3.compression import codec_of, compressor
-from icecol.i3.container import Span, encode_frame
-from icecol.i3.frame import Frame, Mixer
+from icecol.i3.container.compression import codec_of, compressor
+from icecol.i3.container.scanner import Span, encode_frame
+from icecol.i3.frames.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
 from icecol.sim.sample import Events

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol import units
-from icecol.dataset.geometry import Geometry, Lookup
+from icecol.detector.geometry import Geometry, Lookup
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection

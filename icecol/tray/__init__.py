@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from icecol.tray.book import book
+from icecol.tray.booking import book
 from icecol.tray.chain import Row, Summary, Tray
-from icecol.tray.check import check
+from icecol.tray.checking import check
 from icecol.tray.files import read, write
 from icecol.tray.keys import delete, keep
-from icecol.tray.split import pulse_mask, split
+from icecol.tray.splitting import pulse_mask, split
 
 __all__ = [
     "Row",

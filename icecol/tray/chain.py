@@ -1,8 +1,8 @@
 """The chain itself: frames go through modules one after another, and it is counted what each does.
 
-The rules of mixing (`icecol.i3.frame.Mixer`) hold behind every module: what a module puts into a Q frame is seen in the
-P frames after it, and a frame that a module makes sees the objects of its parents, just as if the frames were written
-to a file there and read again.
+The rules of mixing (`icecol.i3.frames.frame.Mixer`) hold behind every module: what a module puts into a Q frame is seen
+in the P frames after it, and a frame that a module makes sees the objects of its parents, just as if the frames were
+written to a file there and read again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, Final, Self
 import numpy as np
 
 from icecol.errors import IcecolError, TrayError
-from icecol.i3.frame import Frame, Mixer
-from icecol.i3.stream import I3File
+from icecol.i3.frames.files import I3File
+from icecol.i3.frames.frame import Frame, Mixer
 from icecol.tray.features import feature, is_feature
 from icecol.tray.files import read
 

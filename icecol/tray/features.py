@@ -18,20 +18,20 @@ import numpy.typing as npt
 import polars as pl
 
 from icecol.convert.geometry import WANTED, from_objects, read_geometry
-from icecol.convert.tables import TableMaker
+from icecol.convert.i3_columns import TableMaker
 from icecol.dataset import schema as schemas
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError, MissingColumnError, SchemaError, close_names
 from icecol.i3.archive import decode, new
+from icecol.i3.archive.objects import member_names, plain
 from icecol.i3.classes import reco
-from icecol.i3.container import encode_frame, scan
-from icecol.i3.events import mix, new_order
-from icecol.i3.frame import Frame
-from icecol.i3.objects import member_names, plain
-from icecol.i3.pulses import PULSE_CLASSES
-from icecol.i3.resolve import PulseSeries
-from icecol.reco.features import Kernel
+from icecol.i3.container.mixing import mix, new_order
+from icecol.i3.container.scanner import encode_frame, scan
+from icecol.i3.frames.frame import Frame
+from icecol.i3.pulses.batch import PULSE_CLASSES
+from icecol.i3.pulses.resolve import PulseSeries
+from icecol.reco.decorator import Kernel
 
 Values: TypeAlias = dict[str, Any]
 """Fields of a result; a result that is one number has the field `value`."""
@@ -134,7 +134,7 @@ def _plain(
     parameters: Mapping[str, Any],
 ) -> Callable[[Frame], Values | None]:
     """Return the evaluation of a kernel as a Python function, on the arrays that the compiled one gets."""
-    from icecol.reco.loops import arguments
+    from icecol.reco.codegen import arguments
 
     members, columns, _ = arguments(kernel.function)
     inspect.signature(kernel.function).bind(**dict.fromkeys([*members, *columns]), **parameters)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from icecol.i3.frame import Frame
-from icecol.i3.stream import I3File, Paths, files_of, open_i3, writing
+from icecol.i3.frames.files import I3File, Paths, files_of, open_i3, writing
+from icecol.i3.frames.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)

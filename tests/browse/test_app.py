@@ -10,8 +10,8 @@ from icecol import sim
 from icecol.browse import browse
 from icecol.browse.index import Index
 from icecol.errors import MissingDependencyError
-from icecol.i3.frame import Frame
-from icecol.i3.stream import open_i3, write_i3
+from icecol.i3.frames.files import open_i3, write_i3
+from icecol.i3.frames.frame import Frame
 
 pytest.importorskip("textual")
 

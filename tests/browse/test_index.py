@@ -8,8 +8,8 @@ from icecol import sim
 from icecol.browse.index import DAMAGE, Index
 from icecol.errors import FormatError
 from icecol.i3.archive import new
-from icecol.i3.frame import Frame
-from icecol.i3.stream import open_i3, write_i3
+from icecol.i3.frames.files import open_i3, write_i3
+from icecol.i3.frames.frame import Frame
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from icecol import sim
 from icecol.browse.render import cell, element, failed, hex_view, look, utc, views
 from icecol.errors import IcecolError
 from icecol.i3.archive import new
-from icecol.i3.frame import Frame
-from icecol.i3.objects import OMKey, table
-from icecol.i3.stream import open_i3
+from icecol.i3.archive.objects import OMKey, table
+from icecol.i3.frames.files import open_i3
+from icecol.i3.frames.frame import Frame
 
 
 @pytest.fixture(scope="module")

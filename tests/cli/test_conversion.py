@@ -11,7 +11,7 @@ import pytest
 from commands import cut_file, run
 
 import icecol as ic
-from icecol.i3.survey import survey
+from icecol.i3.frames.survey import survey
 
 
 def test_convert_makes_a_dataset_and_says_how_large(folder):

@@ -6,7 +6,7 @@ from commands import cut_file, run
 
 import icecol as ic
 from icecol.cli import frames
-from icecol.i3.frame import Frame
+from icecol.i3.frames.frame import Frame
 
 
 def test_inspect_counts_frames_keys_and_streams(folder):

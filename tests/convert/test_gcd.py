@@ -13,7 +13,7 @@ from generated import VERSIONS, generate
 import icecol as ic
 from icecol.convert.gcd import read_gcd, tables_of
 from icecol.i3.archive import OMKey
-from icecol.i3.objects import Record
+from icecol.i3.archive.objects import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*the geometry lacks the sensors")
 

@@ -10,7 +10,7 @@ import pytest
 import icecol as ic
 from icecol.errors import DamagedFileError, UnknownStreamError
 from icecol.i3.archive import encode, new, record
-from icecol.i3.container import encode_frame
+from icecol.i3.container.scanner import encode_frame
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_queries_have_the_answers_of_the_dataset(files, table, query, engine) ->
 
 
 def test_only_what_a_query_needs_is_decoded(files, monkeypatch) -> None:
-    from icecol.convert.tables import TableMaker
+    from icecol.convert.i3_columns import TableMaker
 
     asked: list[set[str]] = []
     plain = TableMaker.table

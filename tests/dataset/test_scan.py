@@ -8,10 +8,10 @@ import pytest
 
 from icecol.dataset import schema as schemas
 from icecol.dataset import writer as writers
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.dataset.pulses import Pulses
 from icecol.dataset.scan import open_dataset
+from icecol.detector.geometry import Geometry
 from icecol.errors import DatasetError, MissingColumnError
 
 RUN = "I3EventHeader.run_id"

@@ -6,9 +6,9 @@ import pytest
 from tables import HEADER, events, files
 
 from icecol.dataset import writer as writers
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.manifest import Source
 from icecol.dataset.scan import open_dataset
+from icecol.detector.geometry import Geometry
 from icecol.errors import DatasetError
 
 

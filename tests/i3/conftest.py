@@ -5,4 +5,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # `import generated`
+sys.path[:0] = [str(path) for path in (Path(__file__).parent, *Path(__file__).parent.glob("[a-z]*/"))]

@@ -22,22 +22,22 @@ from typing import Any
 
 import numpy as np
 from generated import VERSIONS, generate
+from test_batch import compare, events_of, random_file
 from test_compression import PACK
-from test_container import frame_of_version_3, frame_of_version_4
-from test_pulses import compare, events_of, random_file
+from test_scanner import frame_of_version_3, frame_of_version_4
 
 from icecol import convert
 from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaError
-from icecol.i3 import columns
 from icecol.i3.archive import FrameMap, OMKey, Record, Tree, blobs, decode, encode, new, record
 from icecol.i3.classes import type_name
-from icecol.i3.compression import open_stream
-from icecol.i3.container import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
-from icecol.i3.frame import Frame
-from icecol.i3.old_frames import TAG
-from icecol.i3.resolve import PULSE
-from icecol.i3.stream import open_i3
-from icecol.i3.survey import survey
+from icecol.i3.columns import interpreter as columns
+from icecol.i3.container.compression import open_stream
+from icecol.i3.container.old_versions import TAG
+from icecol.i3.container.scanner import Damage, Names, Scanner, checksum, checksum16, encode_frame, raw_frames
+from icecol.i3.frames.files import open_i3
+from icecol.i3.frames.frame import Frame
+from icecol.i3.frames.survey import survey
+from icecol.i3.pulses.resolve import PULSE
 
 Inputs = Iterator[tuple[bytes, Callable[[Counter[str]], None]]]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from icecol.i3.archive import Alternative, FrameMap, Record, Tree
+from icecol.i3.archive.objects import DTYPES, KEYS, TRIGGERS, is_base, kind, pair_dtype, record
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import DTYPES, KEYS, TRIGGERS, is_base, kind, pair_dtype, record
-from icecol.i3.schema import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Variant, Vector
+from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Variant, Vector
 
 WHOLE = [name for name in CLASSES if kind(name) in {"record", "map", "tree"}]
 """Classes that can be the object of a blob."""

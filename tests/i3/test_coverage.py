@@ -10,7 +10,7 @@ import pytest
 from icecol.i3 import archive, coverage
 from icecol.i3.archive import reading, types
 from icecol.i3.classes import CLASSES, FAMILIES, verified
-from icecol.i3.container import raw_frames
+from icecol.i3.container.scanner import raw_frames
 
 PAGE = Path(__file__).parents[2] / "CLASSES.md"
 TABLES = {

@@ -10,16 +10,16 @@ from collections import Counter
 import fuzz
 import numpy as np
 import pytest
-from test_pulses import compare, events_of
+from test_batch import compare, events_of
 
 from icecol.errors import FormatError
-from icecol.i3 import columns
-from icecol.i3 import pulses as compiled
-from icecol.i3 import resolve as plain
 from icecol.i3.archive import OMKey, encode, new
-from icecol.i3.container import Damage, Names, encode_frame, raw_frames
-from icecol.i3.frame import Frame
-from icecol.i3.resolve import DEEPEST, PULSE
+from icecol.i3.columns import interpreter as columns
+from icecol.i3.container.scanner import Damage, Names, encode_frame, raw_frames
+from icecol.i3.frames.frame import Frame
+from icecol.i3.pulses import batch as compiled
+from icecol.i3.pulses import resolve as plain
+from icecol.i3.pulses.resolve import DEEPEST, PULSE
 
 
 def test_damaged_objects_of_every_class_are_refused_or_decoded() -> None:
@@ -164,7 +164,7 @@ def test_unions_of_unions_take_no_memory(monkeypatch) -> None:
 
 def test_rows_that_share_a_large_series_do_not_multiply_it(tmp_path, monkeypatch) -> None:
     """They are refused where a batch is resolved at once, and resolved frame by frame."""
-    from icecol.i3.stream import open_i3
+    from icecol.i3.frames.files import open_i3
 
     monkeypatch.setattr(compiled, "MOST_PULSES", 1000)
     many = pulse_map(*map(float, range(300)))

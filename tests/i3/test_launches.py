@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.errors import FormatError
+from icecol.i3.frames.files import open_i3
 from icecol.i3.launches import delta_decode, raw_atwd, raw_fadc
-from icecol.i3.stream import open_i3
 
 WIDTHS = (1, 2, 3, 6, 11, 20, 31)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from naive import NAN, by_dom, direction, tensor_of_inertia
 
-from icecol.i3.std_sort import std_sort
+from icecol.i3.pulses.std_sort import std_sort
 
 C_ICE = 0.299792458 / 1.35634
 

@@ -9,7 +9,7 @@ import numpy as np
 from naive import NAN, by_dom, distance, div, flat, total
 from naive_cleaning import close, part, place
 
-from icecol.reco.kernels.ascending import ascending
+from icecol.reco.numerics.ascending import ascending
 
 C = 0.299792458
 OF_IC40 = (

@@ -13,12 +13,12 @@ from naive_likelihood import flight, track_logl
 
 import icecol as ic
 from icecol import reco
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
 from icecol.reco.angular_errors import _BOUNDS as BOUNDS
 from icecol.reco.kernels.cramer_rao import _SCATTERING as LAYERS
-from icecol.reco.kernels.inverse import inverse
 from icecol.reco.kernels.paraboloid import ellipse, offset, turned, verdict
+from icecol.reco.numerics.inverse import inverse
 from icecol.reco.testing import check_feature
 
 STORED = {  # track, pulses, whether charges count

@@ -13,8 +13,8 @@ from naive import interval_cleaning
 
 from icecol import reco
 from icecol.convert.live import scan_i3
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 

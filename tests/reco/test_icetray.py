@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from icecol import reco, scan_i3
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
 
 FILES = {
     "oscNext_genie_level3_v02": "icecube86",

@@ -12,8 +12,8 @@ from test_icetray import FILES, SCHEMA
 
 import icecol as ic
 from icecol import reco
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import MEMBERS
+from icecol.detector.geometry import Geometry, omkey
 
 STORED = {
     "oscNext_genie_level3_v02": (),

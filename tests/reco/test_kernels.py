@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from icecol import reco
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 

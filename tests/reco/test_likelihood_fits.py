@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from naive_likelihood import track_logl
 
 from icecol import reco, scan_i3, sim
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
-from icecol.reco.kernels.direction import across, folded, towards
+from icecol.detector.geometry import Geometry, omkey
 from icecol.reco.kernels.pandel import H2
 from icecol.reco.kernels.pandel_table import pandel_table
 from icecol.reco.kernels.track_fit import offset
@@ -33,6 +32,7 @@ from icecol.reco.kernels.track_likelihood import (
 from icecol.reco.kernels.track_seed import directions
 from icecol.reco.kernels.track_slope import blocks_of, track_slope
 from icecol.reco.likelihood_fits import ALTERNATIVES, FitSettings
+from icecol.reco.numerics.direction import across, folded, towards
 from icecol.reco.testing import check_feature
 
 FILES = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_cleaning import EVENT, KEYS, PULSES, SENSORS, frame
 
 from icecol import reco
-from icecol.dataset.geometry import Geometry
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry
 from icecol.errors import MissingColumnError
 from icecol.reco.testing import check_feature
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import icecol as ic
 from icecol import reco
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError
-from icecol.reco.kernels.ascending import ascending
+from icecol.reco.numerics.ascending import ascending
 from icecol.reco.testing import check_feature
 from icecol.reco.triggers import CONFIG_ID
 

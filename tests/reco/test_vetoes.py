@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import icecol as ic
 from icecol import reco
-from icecol.dataset.geometry import Geometry, omkey
 from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 from icecol.reco.vetoes import LAYERS

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from icecol import sim
-from icecol.dataset.geometry import Geometry
+from icecol.detector.geometry import Geometry
 from icecol.sim import chain, primary
 
 

@@ -10,7 +10,7 @@ import pytest
 import icecol as ic
 from icecol.errors import DamagedFileError, IcecolError, TrayError
 from icecol.i3.archive import new
-from icecol.i3.frame import Frame
+from icecol.i3.frames.frame import Frame
 
 
 def frame(stop, **values):

@@ -10,7 +10,7 @@ import pytest
 
 import icecol as ic
 from icecol.errors import TrayError
-from icecol.i3.frame import Frame
+from icecol.i3.frames.frame import Frame
 
 KEY = "SRTInIcePulses"
 

@@ -13,9 +13,7 @@ OMKey a named tuple. A class without a layout keeps its bytes.
 from __future__ import annotations
 
 from icecol.i3.archive.blobs import class_name, decode, encode
-from icecol.i3.archive.reading import Reader
-from icecol.i3.archive.writing import Writer
-from icecol.i3.objects import (
+from icecol.i3.archive.objects import (
     Alternative,
     FrameMap,
     FrameObject,
@@ -28,6 +26,8 @@ from icecol.i3.objects import (
     new,
     record,
 )
+from icecol.i3.archive.reading import Reader
+from icecol.i3.archive.writing import Writer
 
 __all__ = [
     "Alternative", "FrameMap", "FrameObject", "ModuleKey", "OMKey", "Reader", "Record", "Tree", "UnknownObject",

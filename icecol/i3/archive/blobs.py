@@ -7,12 +7,21 @@ from typing import Any, Final
 
 import icecol.i3.archive.codecs  # noqa: F401  (fills the table of codecs)
 from icecol.errors import FormatError
+from icecol.i3.archive.fixed_size import Header, Shape, fixed, shape
+from icecol.i3.archive.objects import (
+    FrameMap,
+    FrameObject,
+    Record,
+    Tree,
+    UnknownObject,
+    Versions,
+    kind,
+    record,
+)
 from icecol.i3.archive.reading import Read, Reader, read_members, read_steps, reader_of
 from icecol.i3.archive.types import ROOT, ROOT_SLOT, TYPES, U32, OpaqueError, slot_of, steps_of
 from icecol.i3.archive.writing import Writer, writer_of
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import FrameMap, FrameObject, Record, Tree, UnknownObject, Versions, kind, record
-from icecol.i3.shapes import Header, Shape, fixed, shape
 
 
 def class_name(blob: bytes) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
+from icecol.i3.archive.objects import CODES, DTYPES, TRIGGERS, Tree, table
 from icecol.i3.archive.reading import BITS_HEAD, Read, Reader, SpareByte, read_bits, reader_of
 from icecol.i3.archive.types import CODECS, U32, OpaqueError
 from icecol.i3.archive.writing import Write, Writer, writer_of
-from icecol.i3.objects import CODES, DTYPES, TRIGGERS, Tree, table
-from icecol.i3.schema import Custom
+from icecol.i3.classes.layout import Custom
 
 CHUNK: Final = 65535
 """Bits in a full chunk of a particle tree."""

@@ -12,6 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
+from icecol.i3.archive.fixed_size import Header, Shape, fixed, inside, shape
+from icecol.i3.archive.objects import (
+    CODES,
+    DTYPES,
+    KEYS,
+    Alternative,
+    FrameMap,
+    Tree,
+    Versions,
+    is_base,
+    kind,
+    members_of,
+    pair_dtype,
+    plain,
+    record,
+    table,
+)
 from icecol.i3.archive.types import (
     CODECS,
     I16,
@@ -28,24 +45,7 @@ from icecol.i3.archive.types import (
     usual_of,
 )
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import (
-    CODES,
-    DTYPES,
-    KEYS,
-    Alternative,
-    FrameMap,
-    Tree,
-    Versions,
-    is_base,
-    kind,
-    members_of,
-    pair_dtype,
-    plain,
-    record,
-    table,
-)
-from icecol.i3.schema import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
-from icecol.i3.shapes import Header, Shape, fixed, inside, shape
+from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
 
 
 class Reader:

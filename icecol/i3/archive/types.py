@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from icecol.i3.archive.fixed_size import Header
+from icecol.i3.archive.objects import CODES, is_base, members_of, plain
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import CODES, is_base, members_of, plain
-from icecol.i3.schema import Custom, Enum, Map, Pointer
-from icecol.i3.shapes import Header
+from icecol.i3.classes.layout import Custom, Enum, Map, Pointer
 
 U32: Final = struct.Struct("<I")
 U64: Final = struct.Struct("<Q")

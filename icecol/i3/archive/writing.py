@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
+from icecol.i3.archive.objects import CODES, DTYPES, Versions, default, kind, pair_dtype
 from icecol.i3.archive.types import (
     CODECS,
     I16,
@@ -26,8 +27,7 @@ from icecol.i3.archive.types import (
     usual,
 )
 from icecol.i3.classes import CLASSES
-from icecol.i3.objects import CODES, DTYPES, Versions, default, kind, pair_dtype
-from icecol.i3.schema import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
+from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
 
 
 class Writer:

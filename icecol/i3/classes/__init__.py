@@ -23,7 +23,7 @@ from icecol.i3.classes import (
     trigger,
     upgrade,
 )
-from icecol.i3.schema import Class
+from icecol.i3.classes.layout import Class
 
 FAMILIES: Final = {
     module.__name__.rpartition(".")[2]: module.CLASSES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from icecol.i3.schema import Class, Custom, Field, Map, RawPairs, Type, Variant, Vector, frame_object
+from icecol.i3.classes.layout import Class, Custom, Field, Map, RawPairs, Type, Variant, Vector, frame_object
 
 I3FrameObject = Class("I3FrameObject", 0, (), doc="Base of everything that can be put into a frame: no data.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import fields, mapping, vector
-from icecol.i3.schema import CArray, Class, Enum, Field, Map, Pointer, Vector, frame_object
+from icecol.i3.classes.layout import CArray, Class, Enum, Field, Map, Pointer, Vector, frame_object
 
 OM_TYPE: Final = Enum(
     "I3OMGeo::OMType",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import vector
-from icecol.i3.schema import Class, Custom, Enum, Field, Pair, RawPairs, Vector, frame_object
+from icecol.i3.classes.layout import Class, Custom, Enum, Field, Pair, RawPairs, Vector, frame_object
 
 SHAPE: Final = Enum(
     "I3Particle::ParticleShape",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import mapping
-from icecol.i3.schema import Class, Custom, Enum, Field, Map, Pair, Vector, frame_object
+from icecol.i3.classes.layout import Class, Custom, Enum, Field, Map, Pair, Vector, frame_object
 
 I3RecoPulse = Class(
     "I3RecoPulse",

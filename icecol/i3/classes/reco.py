@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import fields, mapping, vector
+from icecol.i3.classes.layout import Class, Enum, Field, Pointer, Vector, frame_object
 from icecol.i3.classes.particle import FIT_STATUS
-from icecol.i3.schema import Class, Enum, Field, Pointer, Vector, frame_object
 
 I3LogLikelihoodFitParams = frame_object(
     "I3LogLikelihoodFitParams",

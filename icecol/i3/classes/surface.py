@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import fields, mapping
-from icecol.i3.schema import Class, Enum, Field, RawPairs, Type, Vector, frame_object
+from icecol.i3.classes.layout import Class, Enum, Field, RawPairs, Type, Vector, frame_object
 
 # -- IceTop ---------------------------------------------------------------------------------------------------------
 

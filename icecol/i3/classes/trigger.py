@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import mapping, opaque, vector
-from icecol.i3.schema import Class, Custom, Enum, Field, Vector, frame_object
+from icecol.i3.classes.layout import Class, Custom, Enum, Field, Vector, frame_object
 
 SOURCE: Final = Enum(
     "TriggerKey::SourceID",

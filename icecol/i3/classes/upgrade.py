@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import fields, mapping
-from icecol.i3.schema import CArray, Class, Enum, Field, Pair, Vector
+from icecol.i3.classes.layout import CArray, Class, Enum, Field, Pair, Vector
 
 LC_FLAGS: Final = Enum(
     "UpgradeLCFlags",

@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
-from icecol.reco.kernels.powell import direction_set
-from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.track_fit import MISSING_SEED
 from icecol.reco.kernels.track_likelihood import hits
 from icecol.reco.kernels.track_seed import cascade_residuals, seen, time_shift
+from icecol.reco.numerics.powell import direction_set
+from icecol.reco.numerics.simplex import minimiser
 
 _STEPS = (20.0, 20.0, 20.0, 20.0)
 LIMIT = 1000.0

@@ -17,7 +17,6 @@ import math
 
 from numba import njit
 
-from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.pandel import integral, pandel, timing
 from icecol.reco.kernels.track_likelihood import (
     MPE,
@@ -30,6 +29,7 @@ from icecol.reco.kernels.track_likelihood import (
     of_poisson,
     of_sensor,
 )
+from icecol.reco.numerics.direction import towards
 from icecol.units import c_ice
 
 C_GROUP = C / N_GROUP

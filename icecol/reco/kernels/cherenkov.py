@@ -129,7 +129,7 @@ def cherenkov_pulses(
     """Fill in, for each pulse of each event, one row each of the results of this file.
 
     Rows: time residual, closest approach, distance along the track, arrival time, path of the light, and x, y, z of
-    where it leaves; NaN for a sensor that is not in the geometry. (`icecol.reco.cherenkov` compiles it.)
+    where it leaves; NaN for a sensor that is not in the geometry. (`icecol.reco.tracks` compiles it.)
     """
     for i in range(offsets.size - 1):
         track = make_track(tx[i], ty[i], tz[i], tt[i], zenith[i], azimuth[i], shape, length[i])

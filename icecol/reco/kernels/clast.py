@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.linefit import OK
+from icecol.reco.kernels.fit_status import OK
 from icecol.reco.kernels.tensor_of_inertia import inertia
 from icecol.units import c_ice
 

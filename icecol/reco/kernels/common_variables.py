@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.along_track import longest_gap, seen_from, smoothness, spread
-from icecol.reco.kernels.ascending import ascending, rising, rising_of
 from icecol.reco.kernels.cherenkov import make_track
 from icecol.reco.kernels.direct_hits import AT_ONCE, count, residuals
 from icecol.reco.kernels.hit_multiplicity import hit_multiplicity
@@ -15,6 +14,7 @@ from icecol.reco.kernels.locate import rises
 from icecol.reco.kernels.sensors import charges_of, sensors
 from icecol.reco.kernels.time_characteristics import follow
 from icecol.reco.kernels.track_characteristics import close, separate
+from icecol.reco.numerics.ascending import ascending, rising, rising_of
 
 N_PULSES, N_DIRECT, N_ALONG = 4 + 13 + 4, 14, 4
 """How many numbers there are of the pulses alone, of each window of direct hits, and of the hits along the track."""

@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.inverse import inverse
-from icecol.reco.kernels.special import trigamma
+from icecol.reco.kernels.first_pulses import first_pulses
+from icecol.reco.numerics.inverse import inverse
+from icecol.reco.numerics.special import trigamma
 
 OK, MISSING_INPUT, SINGULAR_MATRIX, INSUFFICIENT_HITS, ONE_STRING_EVENT = 0.0, 10.0, 20.0, 30.0, 40.0
 """CramerRaoParams.CramerRaoStatus."""

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
-from icecol.reco.kernels.direction import direction
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
+from icecol.reco.numerics.ascending import ascending
+from icecol.reco.numerics.direction import direction
 
 
 @njit(nogil=True, error_model="numpy")

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.along_track import seen_from, spread
-from icecol.reco.kernels.ascending import rising
 from icecol.reco.kernels.cherenkov import make_track, time_residual
 from icecol.reco.kernels.sensors import exact, sensors
+from icecol.reco.numerics.ascending import rising
 
 AT_ONCE, _BLOCK = 7, 255
 """Windows that `count` can take: a byte of an integer each; and how many pulses a byte can count."""

@@ -9,13 +9,13 @@ from numba import njit
 
 from icecol.reco.kernels.cascade_fit import LIMIT
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood, light_likelihood
-from icecol.reco.kernels.direction import folded
-from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
-from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.first_pulses import first_pulses
+from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.track_fit import MISSING_SEED, offset, sobol
 from icecol.reco.kernels.track_likelihood import hits, usable
 from icecol.reco.kernels.track_seed import cascade_residuals, seen, time_shift
+from icecol.reco.numerics.direction import folded
+from icecol.reco.numerics.simplex import minimiser
 
 _STEPS = (20.0, 20.0, 20.0, 20.0, 0.3, 0.3, 0.3)
 _GAIN = 0.01

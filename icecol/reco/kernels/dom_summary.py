@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.locate import rises
-from icecol.reco.kernels.order import order
+from icecol.reco.numerics.order import order
 
 NEAR, FAR = 100.0, 500.0
 """Charge is summed up to so many ns after the first pulse, ends included."""
@@ -74,7 +74,7 @@ def by_sensor(omkey):
 
 
 def count_sensors(offsets, omkey, sensors):
-    """Fill in the offsets of the hit sensors of each event; `icecol.reco.dom_summary` compiles it."""
+    """Fill in the offsets of the hit sensors of each event; `icecol.reco.summaries` compiles it."""
     n = 0
     sensors[0] = 0
     for i in range(offsets.size - 1):
@@ -89,7 +89,7 @@ def count_sensors(offsets, omkey, sensors):
 def dom_summaries(offsets, time, charge, omkey, sensors, keys, counts, out):
     """Fill in the omkey, the number of pulses and the summary of each hit sensor of each event, in order of omkey.
 
-    `sensors` has the offsets of the sensors of each event. (`icecol.reco.dom_summary` compiles it.)
+    `sensors` has the offsets of the sensors of each event. (`icecol.reco.summaries` compiles it.)
     """
     for i in range(offsets.size - 1):
         a, b, n = offsets[i], offsets[i + 1], sensors[i]

@@ -10,7 +10,8 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.improved_linefit import cleaned_linefit, count_doms, delay_cleaning, first_pulses
+from icecol.reco.kernels.first_pulses import first_pulses
+from icecol.reco.kernels.improved_linefit import cleaned_linefit, count_doms, delay_cleaning
 
 
 @njit(nogil=True, error_model="numpy")

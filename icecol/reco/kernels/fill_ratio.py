@@ -9,7 +9,7 @@ import math
 
 from numba import njit
 
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.first_pulses import first_pulses
 
 
 @njit(nogil=True, error_model="numpy")

@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track, make_track
-from icecol.reco.kernels.improved_linefit import first_pulses
-from icecol.reco.kernels.linefit import INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.first_pulses import first_pulses
+from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
 from icecol.units import c
 
 MISSING_SEED = 40

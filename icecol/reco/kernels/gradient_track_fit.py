@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.bfgs import quasi_newton
 from icecol.reco.kernels.track_fit import STEPS, fitter
 from icecol.reco.kernels.track_slope import blocks_of, track_slope
+from icecol.reco.numerics.bfgs import quasi_newton
 
 
 @njit(nogil=True, error_model="numpy", inline="always")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import across, direction, towards
-from icecol.reco.kernels.simplex import minimiser
 from icecol.reco.kernels.track_fit import fitter
 from icecol.reco.kernels.track_likelihood import track_likelihood
+from icecol.reco.numerics.direction import across, direction, towards
+from icecol.reco.numerics.simplex import minimiser
 
 _STEPS = (0.3, 0.3, 30.0, 30.0, 30.0)
 

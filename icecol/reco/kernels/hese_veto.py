@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
+from icecol.reco.numerics.ascending import ascending
 from icecol.units import c
 
 _BALLOON, _MARGIN = 0.9, 50.0

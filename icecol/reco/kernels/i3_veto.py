@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.dom_set import member
+from icecol.reco.numerics.ascending import ascending
 
 
 @njit(nogil=True, error_model="numpy")

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.along_track import smoothness
-from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.cherenkov import cherenkov, distance_along_track, make_track, time_residual
+from icecol.reco.numerics.ascending import ascending
 
 
 @njit(nogil=True, error_model="numpy")

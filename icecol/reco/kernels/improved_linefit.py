@@ -10,8 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import direction
+from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.linefit import linefit
+from icecol.reco.numerics.direction import direction
 
 _LANES = 8
 _X, _Y, _Z, _DT, _NEAR_X, _NEAR_Y, _NEAR_Z, _DUAL_X, _DUAL_Y, _DUAL_Z = range(0, 10 * _LANES, _LANES)
@@ -63,18 +64,6 @@ def kept(values, keep):
         found[n] = values[j]
         n += keep[j]
     return found[:n]
-
-
-@njit(nogil=True, error_model="numpy")
-def first_pulses(omkey):
-    """Return the index of the first pulse of each sensor, and the number of pulses at the end."""
-    first = np.empty(omkey.size + 1, np.int64)
-    n = 0
-    for j in range(omkey.size):  # written without a branch on "next sensor", which is a coin toss
-        first[n] = j
-        n += j == 0 or omkey[j] != omkey[j - 1]
-    first[n] = omkey.size
-    return first[: n + 1]
 
 
 @njit(nogil=True, error_model="numpy")

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.dom_set import member
-from icecol.reco.kernels.order import order
+from icecol.reco.numerics.order import order
 from icecol.units import c
 
 _BALLOON = 0.9

@@ -11,10 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import direction
-
-OK, GENERAL_FAILURE, INSUFFICIENT_HITS, FAILED_TO_CONVERGE = 0, 10, 20, 30
-"""I3Particle.FitStatus."""
+from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, GENERAL_FAILURE, INSUFFICIENT_HITS, OK
+from icecol.reco.numerics.direction import direction
 
 
 @njit(nogil=True, error_model="numpy")

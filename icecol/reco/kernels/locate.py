@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.order import order
+from icecol.reco.numerics.order import order
 
 
 @njit(nogil=True, error_model="numpy")

@@ -15,7 +15,7 @@ import math
 from numba import njit
 
 from icecol.reco.kernels.pandel_table import LEAST_ETA, LEAST_XI, MOST_ETA, MOST_XI, tabulated
-from icecol.reco.kernels.special import digamma, gamma_p, gamma_q, kummer, tricomi
+from icecol.reco.numerics.special import digamma, gamma_p, gamma_q, kummer, tricomi
 
 ABSORPTION = 98.0
 """Absorption length (m) of every ice model."""

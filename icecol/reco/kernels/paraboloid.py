@@ -14,13 +14,13 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import direction, towards
-from icecol.reco.kernels.inverse import inverse
-from icecol.reco.kernels.linefit import GENERAL_FAILURE, INSUFFICIENT_HITS, OK
-from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.fit_status import GENERAL_FAILURE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.track_fit import MISSING_SEED, centre
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 from icecol.reco.kernels.track_seed import seen, tweak
+from icecol.reco.numerics.direction import direction, towards
+from icecol.reco.numerics.inverse import inverse
+from icecol.reco.numerics.simplex import minimiser
 
 NO_SEED, INCOMPLETE_GRID, FAILED_PARABOLOID_FIT, SINGULAR_CURVATURE_MATRIX = -100.0, -80.0, -50.0, -20.0
 SUCCESS, NON_POSITIVE_ERRS, NON_POSITIVE_ERR_1, NON_POSITIVE_ERR_2, TOO_SMALL_ERRS = (

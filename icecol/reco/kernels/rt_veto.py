@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.seeded_rt import linked, part_of
+from icecol.reco.numerics.ascending import ascending
 from icecol.units import c_ice
 
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.order import order
+from icecol.reco.numerics.order import order
 from icecol.units import c_ice
 
 ALL_HLC, HLC_CORE, ALL_CORE, HLC_COG, OMKEYS, FIRST_OMKEYS = range(6)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.first_pulses import first_pulses
 
 
 class Sensors(NamedTuple):

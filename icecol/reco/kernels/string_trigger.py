@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.order import order
 from icecol.reco.kernels.smt import launches
+from icecol.reco.numerics.order import order
 
 _OM_PER_STRING = 60
 

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import direction
+from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.hit_multiplicity import hit_multiplicity
-from icecol.reco.kernels.linefit import INSUFFICIENT_HITS, OK
+from icecol.reco.numerics.direction import direction
 
 
 @njit(nogil=True, error_model="numpy")

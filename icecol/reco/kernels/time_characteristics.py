@@ -6,8 +6,8 @@ import math
 
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.sensors import sensors
+from icecol.reco.numerics.ascending import ascending
 
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 

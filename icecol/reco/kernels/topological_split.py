@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.order import order
+from icecol.reco.numerics.order import order
 from icecol.units import c
 
 ICECUBE = 20

@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 
 from icecol.reco.kernels.along_track import longest_gap, seen_from, smoothness
-from icecol.reco.kernels.ascending import rising
 from icecol.reco.kernels.cherenkov import distance_along_track, make_track
 from icecol.reco.kernels.sensors import charges_of, sensors
+from icecol.reco.numerics.ascending import rising
 
 
 @njit(nogil=True, error_model="numpy")

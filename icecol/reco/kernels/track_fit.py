@@ -10,11 +10,11 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import folded
-from icecol.reco.kernels.linefit import FAILED_TO_CONVERGE, OK
-from icecol.reco.kernels.simplex import minimiser
+from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, OK
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 from icecol.reco.kernels.track_seed import T_CHARGE_FRACTION, T_FIRST, directions, seen, tweak
+from icecol.reco.numerics.direction import folded
+from icecol.reco.numerics.simplex import minimiser
 
 MISSING_SEED = 40
 """I3Particle.FitStatus, beside those of `linefit`."""

@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import towards
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.pandel import ABSORPTION, convoluted, fast_integral, integral, timing
+from icecol.reco.numerics.direction import towards
 
 SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA, U_PANDEL = range(8)
 """Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import across, direction, rotated, towards
-from icecol.reco.kernels.improved_linefit import first_pulses
+from icecol.reco.kernels.first_pulses import first_pulses
+from icecol.reco.numerics.direction import across, direction, rotated, towards
 from icecol.units import c_ice
 
 T_NONE, T_MEAN, T_FIRST, T_CHARGE_FRACTION, T_DIRECT_CHARGE_FRACTION = range(5)

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
-from icecol.reco.kernels.direction import towards
 from icecol.reco.kernels.pandel import slopes, timing
 from icecol.reco.kernels.track_likelihood import MPE, N_PHASE, SIN, SLOW, SPEQ_ALL, C, arrived
+from icecol.reco.numerics.direction import towards
 
 _LANES = 8
 (

@@ -12,7 +12,7 @@ from numba import njit
 
 from icecol.reco.kernels.cherenkov import make_track
 from icecol.reco.kernels.finite_reco import MISSING_SEED
-from icecol.reco.kernels.linefit import INSUFFICIENT_HITS, OK
+from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.muon_energy import calibrated
 from icecol.reco.kernels.muon_light import seen_and_expected, track_per_gev
 

@@ -6,8 +6,8 @@ import math
 
 from numba import njit
 
-from icecol.reco.kernels.ascending import ascending
 from icecol.reco.kernels.smt import launches
+from icecol.reco.numerics.ascending import ascending
 
 
 @njit(nogil=True, error_model="numpy")

@@ -1,0 +1,386 @@
+"""A selection of events back into .i3 files: the frames that survive, unchanged but for the features put in."""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from icecol.dataset.pulses import MEMBERS
+from icecol.errors import MissingColumnError, SchemaError, close_names
+from icecol.i3.archive.objects import new, plain
+from icecol.i3.classes import CLASSES
+from icecol.i3.classes.layout import BASE
+from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
+from icecol.i3.frames.frame import Frame
+from icecol.i3.pulses.resolve import PulseSeries, pulse_map
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from icecol.dataset.scan import Dataset
+    from icecol.i3.frames.files import Paths
+
+HEADER: Final = "I3EventHeader"
+IDENTITY: Final = ("run_id", "event_id", "sub_event_id", "sub_event_stream")
+"""Members of the header that tell one frame from another."""
+FURTHER: Final = (
+    "sub_run_id", "start_time_utc_year", "start_time_utc_daq_time", "end_time_utc_year", "end_time_utc_daq_time",
+)  # fmt: skip
+"""Further members that do, where the events have them: simulation numbers events anew in each file."""
+PARTICLE: Final = ("x", "y", "z", "time", "zenith", "azimuth")
+"""Members that make a prefix a particle."""
+SPEED: Final = 0.299792458
+"""Speed of a particle (m/ns) where none is given, as in IceTray."""
+
+Make: TypeAlias = Callable[[int], Any]
+"""From a row to a frame object, or None."""
+
+
+def to_i3(
+    events: Dataset | pl.LazyFrame | pl.DataFrame,
+    files: Paths,
+    out: str | Path,
+    *,
+    features: str | Iterable[str] = (),
+    replace: bool = False,
+    drop: str = "",
+    skip_damaged: bool = False,
+    level: int | None = None,
+) -> dict[Path, int]:
+    """Write the frames of selected events, with features as frame objects, into .i3 files that IceTray reads.
+
+    A physics frame survives if its header is among the events, a DAQ frame if one of its physics frames does (or its
+    own header is among the events: then all its physics frames do). Geometry, calibration, status, simulation and
+    other frames are kept. All objects keep their bytes.
+
+    Parameters
+    ----------
+    events
+        Rows with the columns I3EventHeader.run_id, .event_id, .sub_event_id and .sub_event_stream, and best the
+        others of the header too: sub-run and times tell events apart that have the same numbers.
+    files : path, glob pattern, or several
+        The files that they come from.
+    out : path
+        A file (`.i3`, `.i3.gz`, `.i3.bz2`, `.i3.zst`, `.i3.xz`) for all events, or else a folder for one file of the
+        same name for each input.
+    features : frame key or several
+        Keys to put into the frames. Their columns `Key.member` become: an I3Particle if x, y, z, time, zenith and
+        azimuth are there (what is no member of a particle goes to `KeyParams`); an I3RecoPulseSeriesMap if time,
+        charge, width, flags and omkey are; the class whose members have just these names, such as I3LineFitParams;
+        else an I3MapStringDouble of those that are not null. One column `Key` (or `Key.value`) becomes an I3Double,
+        I3Int, I3UInt64, I3Bool, I3String or I3Vector of such (an I3Double where a whole number is too large for an
+        I3Int). A null puts nothing in.
+    replace : bool
+        Let a feature take the place of an object of that key.
+    drop : str
+        Stop letters of further frames that are left out: `"GCD"` where these come in a file of their own.
+    skip_damaged : bool
+        Go on behind damaged places. Otherwise `DamagedFileError` is raised, and the file not written.
+    level : int, optional
+        Compression level; IceTray's own by default.
+
+    Returns
+    -------
+    dict
+        The files written, each with its number of surviving events.
+
+    Raises
+    ------
+    MissingColumnError
+        A column of the header, or of a feature, is not there.
+    SchemaError
+        A feature has columns that no frame object can hold.
+    ValueError
+        A frame has an object under the key of a feature already; an event is in the files more often than among the
+        events; two events have the same header, and are to get features; or an output is one of the files.
+
+    Warns
+    -----
+    UserWarning
+        Some of the events are not in the files.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> ic.sim.write(folder / "muons.i3.zst", ic.sim.events(20, seed=1))
+    >>> ds = ic.convert.i3(folder / "muons.i3.zst", folder / "muons.icecol", jobs=1)
+    >>> events = ic.with_features(ds.scan(), Charge=ic.reco.charge(ds.pulses("SplitInIcePulses")))
+    >>> bright = events.filter(pl.col("Charge.n_hit_doms") > 20)
+    >>> made = ic.convert.to_i3(bright, folder / "muons.i3.zst", folder / "bright.i3.gz", features="Charge")
+    >>> frame = next(f for f in ic.open_i3(list(made)) if f.stop == "P")
+    >>> frame["Charge"]["n_hit_doms"] > 20
+    True
+    """
+    chosen = Chosen(events, [features] if isinstance(features, str) else list(features), replace=replace)
+    made: dict[Path, int] = {}
+    for target, sources in _targets(files_of(files), Path(out)).items():
+        before = chosen.found
+        with open_i3(sources, on_damage="skip" if skip_damaged else "raise") as frames:
+            write_i3(target, _survivors(frames, chosen, drop), level=level)
+        made[target] = chosen.found - before
+    left = chosen.left()
+    if left:
+        msg = f"{len(left)} events are not in the files, the first: {_shown(left[0])}"
+        warnings.warn(msg, stacklevel=2)
+    return made
+
+
+def _targets(paths: Sequence[Path], out: Path) -> dict[Path, list[Path]]:
+    """Tell which files go into which."""
+    if ".i3" in out.suffixes[-2:] and not out.is_dir():
+        targets = {out: list(paths)}
+    else:
+        targets = {}
+        for path in paths:
+            named = ".i3" in path.suffixes[-2:]
+            targets.setdefault(
+                out / (path.name if named else f"{path.name.split('.')[0]}.i3.zst"), []
+            ).append(path)
+        same = [files for files in targets.values() if len(files) > 1]
+        if same:
+            msg = f"{same[0][0]} and {same[0][1]} have one name: give a file as `out`, or one folder of files a call"
+            raise ValueError(msg)
+        out.mkdir(parents=True, exist_ok=True)
+    inputs = {path.resolve() for path in paths}
+    for target in targets:
+        if target.resolve() in inputs:
+            msg = f"{target} would replace the file that is read: give another `out`"
+            raise ValueError(msg)
+    return targets
+
+
+def _survivors(frames: I3File, chosen: Chosen, drop: str) -> Iterator[Frame]:
+    """Let the frames through that survive; a DAQ frame waits for its first physics frame."""
+    daq: Frame | None = None
+    waits = whole = False
+    for frame in frames:
+        if frame.stop == "Q":
+            daq, waits, whole = frame, True, chosen.take(frame)
+        elif frame.stop != "P":
+            if frame.stop not in drop:
+                yield frame
+            continue
+        elif not (chosen.take(frame) or (whole and _event(frame) == _event(daq))):
+            continue
+        if waits and (frame.stop == "P" or whole) and daq is not None:
+            waits = False
+            yield daq
+        if frame.stop == "P":
+            yield frame
+
+
+def _event(frame: Frame | None) -> tuple[Any, ...] | None:
+    header = None if frame is None else frame.get(HEADER)
+    return None if header is None else (header.run_id, header.event_id)
+
+
+class Chosen:
+    """The events that were selected, by what their headers say, and the objects that are put into their frames."""
+
+    def __init__(
+        self, events: Dataset | pl.LazyFrame | pl.DataFrame, keys: Sequence[str], *, replace: bool
+    ) -> None:
+        frame = events.lazy() if hasattr(events, "lazy") else events.scan()
+        schema = frame.collect_schema()
+        wanted = {key: _columns(key, schema) for key in keys}
+        for name in (f"{HEADER}.{member}" for member in IDENTITY):
+            if name not in schema:
+                msg = f"the events have no column {name!r}; close to it: {close_names(name, schema.names())}"
+                raise MissingColumnError(msg)
+        self._members = (*IDENTITY, *(m for m in FURTHER if f"{HEADER}.{m}" in schema))
+        identity = [f"{HEADER}.{member}" for member in self._members]
+        columns = [*identity, *(name for members in wanted.values() for name in members.values())]
+        table = frame.select(list(dict.fromkeys(columns))).collect()
+        self._rows: dict[tuple[Any, ...], deque[int]] = {}
+        for i, row in enumerate(table.select(identity).iter_rows()):
+            self._rows.setdefault(row, deque()).append(i)
+        same = next((row for row, places in self._rows.items() if len(places) > 1), None)
+        if same is not None and keys:
+            msg = (
+                f"{_shown(same)} is {len(self._rows[same])} times among the events: their features cannot be told "
+                "apart; keep all columns of the header, or take the events of one file at a time"
+            )
+            raise ValueError(msg)
+        self._makers = {
+            to: make for key, members in wanted.items() for to, make in _makers(key, members, table).items()
+        }
+        self._replace = replace
+        self.found = 0
+
+    def take(self, frame: Frame) -> bool:
+        """Tell whether a frame was selected, and put its features in."""
+        header = frame.get(HEADER)
+        if header is None:
+            return False
+        identity = tuple(_member(header, member) for member in self._members)
+        rows = self._rows.get(identity)
+        if rows is None:
+            return False
+        if not rows:
+            msg = (
+                f"{_shown(identity)} is in the files more often than among the events: "
+                "select from one file at a time"
+            )
+            raise ValueError(msg)
+        row = rows.popleft()
+        self.found += 1
+        for key, make in self._makers.items():
+            obj = make(row)
+            if obj is None:
+                continue
+            if key in frame and not self._replace:
+                msg = f"{_shown(identity)} has an object {key!r} already: name the feature otherwise, or `replace=True`"
+                raise ValueError(msg)
+            frame[key] = obj
+        return True
+
+    def left(self) -> list[tuple[Any, ...]]:
+        """List the events that were not found."""
+        return [identity for identity, rows in self._rows.items() for _ in rows]
+
+
+def _member(header: Any, name: str) -> Any:
+    """Return a member of a header by the name of its column."""
+    time, _, member = name.partition("_utc_")
+    return getattr(getattr(header, time), f"utc_{member}", None) if member else getattr(header, name)
+
+
+def _shown(identity: tuple[Any, ...]) -> str:
+    run, event, sub, stream = identity[:4]
+    return f"run {run}, event {event}, sub-event {sub} of {stream!r}"
+
+
+# -- features -------------------------------------------------------------------------------------------------------
+
+
+def _columns(key: str, schema: pl.Schema) -> dict[str, str]:
+    """Find the columns of a feature: from its members (`value` for the column itself) to their names."""
+    if key in schema:
+        return {"value": key}
+    found = {name[len(key) + 1 :]: name for name in schema if name.startswith(f"{key}.")}
+    if not found:
+        keys = {name.partition(".")[0] for name in schema}
+        msg = f"the events have no feature {key!r}; close to it: {close_names(key, keys)}"
+        raise MissingColumnError(msg)
+    return found
+
+
+def _makers(key: str, columns: Mapping[str, str], table: pl.DataFrame) -> dict[str, Make]:
+    """Tell how to make the objects of a feature, from frame keys."""
+    import polars as pl  # not at the top: a process that converts files into columns does without it
+
+    members = {member: table[name] for member, name in columns.items()}
+    if set(members) == {"value"}:
+        return {key: _single(members["value"])}
+    if members.keys() >= set(MEMBERS) and all(members[m].dtype.base_type() == pl.List for m in MEMBERS):
+        return {key: _pulses(members)}
+    for series in members.values():
+        if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
+            msg = (
+                f"column {series.name!r} is {series.dtype}: a feature of several members holds numbers alone"
+            )
+            raise SchemaError(msg)
+    if members.keys() >= set(PARTICLE):
+        own = {m: s for m, s in members.items() if m in PARTICLE or m in _PARTICLE_MEMBERS}
+        rest = {m: s for m, s in members.items() if m not in own}
+        return {key: _particle(own), **({f"{key}Params": _struct(rest)} if rest else {})}
+    return {key: _struct(members)}
+
+
+def _single(series: pl.Series) -> Make:
+    import polars as pl
+
+    is_list = isinstance(series.dtype, pl.List)
+    inner = series.explode().dtype if is_list else series.dtype
+    if inner == pl.Boolean:
+        names = "I3Bool", "I3VectorBool"
+    elif inner == pl.String:
+        names = "I3String", "I3VectorString"
+    elif inner.is_float():
+        names = "I3Double", "I3VectorDouble"
+    elif inner in {pl.UInt32, pl.UInt64}:
+        names = "I3UInt64", "I3VectorUInt64"
+    elif inner.is_integer():
+        large = not series.explode().cast(pl.Int64).drop_nulls().is_between(-(2**31), 2**31 - 1).all()
+        names = "I3Double" if large else "I3Int", "I3VectorInt64" if inner == pl.Int64 else "I3VectorInt"
+    else:
+        msg = f"column {series.name!r} is {series.dtype}, which no frame object holds"
+        raise SchemaError(msg)
+    values = series.to_list()
+    return lambda i: None if values[i] is None else new(names[is_list], value=values[i])
+
+
+def _pulses(members: Mapping[str, pl.Series]) -> Make:
+    def make(i: int) -> Any:
+        lists = {m: members[m][i] for m in MEMBERS}
+        if any(values is None for values in lists.values()):
+            return None
+        return pulse_map(PulseSeries(**{member: values.to_numpy() for member, values in lists.items()}))
+
+    return make
+
+
+_PARTICLE_MEMBERS: Final = (
+    "energy", "length", "speed", "fit_status", "shape", "pdg_encoding", "location_type", "major_id", "minor_id",
+)  # fmt: skip
+_SHAPE: Final = 40  # infinite track
+_FAILED: Final = 10  # general failure
+
+
+def _particle(members: Mapping[str, pl.Series]) -> Make:
+    values = {member: series.to_list() for member, series in members.items()}
+
+    def make(i: int) -> Any:
+        row = {member: v[i] for member, v in values.items() if v[i] is not None}
+        if not row.keys() & set(PARTICLE):
+            return None
+        x, y, z, time, zenith, azimuth = (float(row.get(member, np.nan)) for member in PARTICLE)
+        usable = np.isfinite([x, y, z, time, zenith, azimuth]).all()
+        defaults = {"speed": SPEED, "shape": _SHAPE, "fit_status": 0 if usable else _FAILED}
+        particle = new("I3Particle", time=time, **{m: row.get(m, default) for m, default in defaults.items()})
+        for member in _PARTICLE_MEMBERS:
+            if member in row and member not in defaults:
+                setattr(particle, member, row[member])
+        particle.pos = new("I3Position", x=x, y=y, z=z)
+        particle.dir = new("I3Direction", zenith=zenith, azimuth=azimuth)
+        return particle
+
+    return make
+
+
+@cache
+def _classes_by_members() -> dict[frozenset[str], str]:
+    """Find the frame objects that are numbers alone by the names of their members; the first of several counts."""
+    found: dict[frozenset[str], str] = {}
+    for name, layout in CLASSES.items():
+        numbers = plain(name, layout.version) if layout.fields[:1] == (BASE,) else None
+        if numbers is not None and numbers[0].names is not None and len(numbers[0].names) > 1:
+            found.setdefault(frozenset(numbers[0].names), name)
+    return found
+
+
+def _struct(members: Mapping[str, pl.Series]) -> Make:
+    values = {member: series.to_list() for member, series in members.items()}
+    name = _classes_by_members().get(frozenset(values))
+    found = plain(name, CLASSES[name].version) if name is not None else None
+    real = {m for m in values if found is not None and found[0][m].kind == "f"}
+
+    def make(i: int) -> Any:
+        row = {member: v[i] for member, v in values.items() if v[i] is not None}
+        if not row:
+            return None
+        if name is not None and row.keys() | real >= values.keys():
+            return new(name, **dict.fromkeys(values.keys() - row.keys(), float("nan")), **row)
+        return new("I3MapStringDouble", {member: float(value) for member, value in row.items()})
+
+    return make
+
+
+__all__ = ["to_i3"]

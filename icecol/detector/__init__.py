@@ -1,0 +1,3 @@
+"""TO WRITE."""
+
+from __future__ import annotations

@@ -1,0 +1,127 @@
+"""Named parts of the detector, as sets of sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from icecol.detector.geometry import Geometry, omkey, split_omkey
+from icecol.errors import GeometryError, close_names
+
+DomSet: TypeAlias = tuple[tuple[Iterable[int], Iterable[int]], ...]
+"""Sensors, as strings and the sensors that count on each of them."""
+
+
+def _in_deepcore(around: Iterable[int], first: int, dense: Iterable[int]) -> DomSet:
+    """Return the sensors that are inside: on the strings around from number `first` down, on the dense ones from 11."""
+    return (around, range(first, 61)), (dense, range(11, 61))
+
+
+def _around_deepcore(
+    strings: Iterable[int], around: Iterable[int], first: int, dense: Iterable[int]
+) -> DomSet:
+    """Return the other sensors of the strings, those that are not inside."""
+    others = sorted({*strings} - {*around, *dense})
+    return (others, range(1, 61)), (around, range(1, first)), (dense, range(1, 11))
+
+
+_IC86 = range(1, 87)
+_IC79 = sorted({*_IC86} - {1, 7, 14, 22, 31, 79, 80})
+_IC59 = sorted({*_IC79} - {8, 9, 15, 16, 23, 24, 25, 32, 33, 34, 35, 41, 42, 43, 51, 81, 82, 84, 85, 86})
+_CENTRE = (26, 27, 35, 36, 37, 45, 46)
+_WIDER = (*_CENTRE, 25, 34, 44, 47, 54)
+_WIDEST = (*_WIDER, 16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63)
+_DEEPCORE: Final[Mapping[str, tuple[Iterable[int], Iterable[int], int, Iterable[int]]]] = {
+    "IC59": (_IC59, (26, 27, 36, 37, 45, 46), 41, (83,)),
+    "IC79": (_IC79, _CENTRE, 39, range(81, 87)),
+    "IC86": (_IC86, _CENTRE, 39, range(79, 87)),
+    "IC86EDC": (_IC86, _WIDER, 39, range(79, 87)),
+    "IC86TwoLayVeto": (_IC86, _WIDEST, 39, range(79, 87)),
+}
+
+DOM_SETS: Final[Mapping[str, DomSet]] = MappingProxyType(
+    {
+        "InIce": ((_IC86, range(1, 61)),),
+        "IceCube": ((range(1, 79), range(1, 61)),),
+        "DeepCore": ((range(79, 87), range(1, 61)),),
+        "IceTop": ((range(1, 82), range(61, 65)),),
+        **{f"{name} fiducial": _in_deepcore(*parts[1:]) for name, parts in _DEEPCORE.items()},
+        **{f"{name} veto": _around_deepcore(*parts) for name, parts in _DEEPCORE.items()},
+    }
+)
+"""Strings and sensors of each set; the fiducial ones are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86"), ..., the
+veto ones its DeepCoreVetoDOMs: the rest of that detector in the ice. "IC86EDC fiducial" is DOM set 6 of the
+triggers."""
+
+
+ICECUBE: Final = 20
+"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
+ICETOP_OM: Final = 61
+"""Sensors from this number on are those of IceTop, on the surface."""
+
+
+def of_icecube(geometry: Geometry) -> npt.NDArray[Any]:
+    """Tell which sensors are those of IceCube in the ice, not IceTop's nor the Upgrade's.
+
+    Their type tells, or if that is not known of any sensor their number.
+
+    Examples
+    --------
+    >>> nominal = Geometry.nominal(icetop=True)
+    >>> int(of_icecube(nominal).sum()), len(nominal)
+    (5160, 5484)
+    """
+    return np.asarray(geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM)
+
+
+def dom_set(name: str) -> npt.NDArray[np.int32]:
+    """Return the omkeys of a named set, sorted.
+
+    Raises
+    ------
+    GeometryError
+        There is no set of that name.
+
+    Examples
+    --------
+    >>> dom_set("IC86 fiducial").size
+    554
+    """
+    if name not in DOM_SETS:
+        msg = f"no set of sensors {name!r}; there are {close_names(name, DOM_SETS)}, or give omkeys"
+        raise GeometryError(msg)
+    return sorted_keys(omkey(s, om) for strings, oms in DOM_SETS[name] for s in strings for om in oms)
+
+
+def sorted_keys(keys: Iterable[Any]) -> npt.NDArray[np.int32]:
+    """Return numbers as a sorted array without repetition."""
+    return np.unique(np.array(list(keys), np.int32))
+
+
+def dom_table(doms: str | Iterable[int]) -> npt.NDArray[Any]:
+    """Return a set of sensors, a name in `DOM_SETS` or omkeys, as a table of 0 and 1 for kernels: `table[string, om]`.
+
+    Raises
+    ------
+    GeometryError
+        There is no set of that name, or an omkey has a negative string number.
+
+    Examples
+    --------
+    >>> table = dom_table("IC86EDC fiducial")
+    >>> [int(table[36, om]) for om in (38, 39)], int(table.sum())
+    ([0, 1], 664)
+    """
+    keys = dom_set(doms) if isinstance(doms, str) else sorted_keys(doms)
+    string, om, _ = split_omkey(keys)
+    if (string < 0).any():
+        msg = f"a set of sensors has the string {int(string.min())}; strings in a set are 0 or more"
+        raise GeometryError(msg)
+    table = np.zeros((int(string.max(initial=0)) + 1, int(om.max(initial=0)) + 1), np.uint8)
+    table[string, om] = 1
+    table.setflags(write=False)
+    return table

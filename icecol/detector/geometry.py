@@ -1,0 +1,322 @@
+"""Geometry: where every sensor is and what it is, one row a photomultiplier, found by omkey in constant time.
+
+`omkey = string << 16 | om << 8 | pmt`, as an i32: reversible, and it sorts as IceTray's OMKey does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from icecol.detector import nominal
+from icecol.errors import GeometryError, MissingColumnError, close_names
+
+if TYPE_CHECKING:
+    import os
+
+    import polars as pl
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class Column(NamedTuple):
+    """One column of the geometry: type, unit, meaning, default (None: needed) and other names."""
+
+    dtype: str
+    unit: str
+    doc: str
+    default: float | bool | None
+    aliases: tuple[str, ...] = ()
+
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "omkey": Column("i4", "", "string << 16 | om << 8 | pmt", None),
+    "string": Column("i4", "", "string (or IceTop station) number", None, ("string_id",)),
+    "om": Column("i4", "", "sensor number on the string, 1 at the top", None, ("dom_number", "om_id")),
+    "pmt": Column("i4", "", "photomultiplier of the sensor", 0, ("pmt_number", "pmt_id")),
+    "x": Column("f8", "m", "position, to grid east", None, ("dom_x", "sensor_x", "sensor_pos_x")),
+    "y": Column("f8", "m", "position, to grid north", None, ("dom_y", "sensor_y", "sensor_pos_y")),
+    "z": Column("f8", "m", "position, upward", None, ("dom_z", "sensor_z", "sensor_pos_z")),
+    "dir_x": Column("f8", "", "direction that the photomultiplier looks to", 0.0, ("pmt_dir_x",)),
+    "dir_y": Column("f8", "", "direction that the photomultiplier looks to", 0.0, ("pmt_dir_y",)),
+    "dir_z": Column("f8", "", "direction that the photomultiplier looks to", -1.0, ("pmt_dir_z",)),
+    "area": Column("f8", "m^2", "photocathode area", np.nan, ("pmt_area",)),
+    "relative_efficiency": Column(
+        "f8",
+        "",
+        "efficiency relative to a standard sensor; NaN: not measured",
+        np.nan,
+        ("rde", "relative_dom_eff"),
+    ),
+    "calibrated": Column("?", "", "the calibration has an entry for the sensor", True),  # noqa: FBT003
+    "bad": Column("?", "", "listed as a bad sensor", False),  # noqa: FBT003
+    "pmt_hv": Column(
+        "f8", "V", "high voltage; 0: the detector status has no entry for the sensor; NaN: not told", np.nan
+    ),
+    "om_type": Column(
+        "i4", "", "I3OMGeo.OMType: 20 IceCube, 30 IceTop, 110 PDOM, 120 DEgg, 130 mDOM", 0, ("dom_type",)
+    ),
+}
+"""The columns of a geometry, in the order of geometry.parquet."""
+
+
+def omkey(string: Any, om: Any, pmt: Any = 0) -> Any:
+    """Pack string, om and pmt numbers (integers or arrays of them) into omkeys.
+
+    >>> omkey(36, 44)
+    2370560
+    """
+    packed = (
+        (np.asarray(string, np.int32) << 16) | (np.asarray(om, np.int32) << 8) | np.asarray(pmt, np.int32)
+    )
+    return packed if packed.ndim else int(packed)
+
+
+def split_omkey(omkey: Any) -> tuple[Any, Any, Any]:
+    """Take omkeys (an integer, an array or a Polars expression) apart into string, om and pmt numbers.
+
+    >>> split_omkey(2370560)
+    (36, 44, 0)
+    """
+    if hasattr(omkey, "to_physical"):  # a Polars expression or series: floor division is the arithmetic shift
+        return omkey // 65536, omkey % 65536 // 256, omkey % 256
+    return omkey >> 16, omkey >> 8 & 0xFF, omkey & 0xFF
+
+
+class Lookup(NamedTuple):
+    """From omkey to row: per string a block of n_om x n_pmt row numbers, -1 where there is no sensor."""
+
+    base: int
+    first: Array
+    n_om: Array
+    n_pmt: Array
+    row: Array
+
+
+def _lookup(omkeys: Array) -> Lookup:
+    string, om, pmt = split_omkey(omkeys)
+    base = int(string.min()) if string.size else 0
+    n = int(string.max()) - base + 1 if string.size else 0
+    n_om, n_pmt = np.zeros(n, np.int32), np.zeros(n, np.int32)
+    np.maximum.at(n_om, string - base, om + 1)
+    np.maximum.at(n_pmt, string - base, pmt + 1)
+    size = n_om.astype(np.int64) * n_pmt
+    first = np.concatenate([[0], np.cumsum(size)])
+    row = np.full(int(first[-1]), -1, np.int32)
+    row[first[string - base] + om * n_pmt[string - base] + pmt] = np.arange(omkeys.size, dtype=np.int32)
+    return Lookup(base, first[:-1].astype(np.int64), n_om, n_pmt, row)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Geometry:
+    """Sensors of a detector, sorted by omkey. Positions in m, area in m^2; see `COLUMNS` for each column.
+
+    >>> geometry = Geometry.nominal()
+    >>> geometry
+    Geometry(5160 sensors on 86 strings)
+    >>> geometry.z[geometry.rows(geometry.omkey[:2])].tolist()
+    [496.02, 478.9995]
+    """
+
+    omkey: Array
+    string: Array
+    om: Array
+    pmt: Array
+    x: Array
+    y: Array
+    z: Array
+    dir_x: Array
+    dir_y: Array
+    dir_z: Array
+    area: Array
+    relative_efficiency: Array
+    calibrated: Array
+    bad: Array
+    pmt_hv: Array
+    om_type: Array
+    lookup: Lookup = field(init=False)
+    xyz: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.omkey.size and not (np.diff(self.omkey) > 0).all():
+            msg = "the omkeys of a geometry must rise from row to row: use Geometry.from_columns, which sorts"
+            raise GeometryError(msg)
+        object.__setattr__(self, "lookup", _lookup(self.omkey))
+        object.__setattr__(self, "xyz", np.column_stack([self.x, self.y, self.z]))
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any] | pl.DataFrame) -> Geometry:
+        """Make a geometry from columns (arrays, lists, a Polars or Arrow table), in any order of rows.
+
+        Needs string, om (or omkey), x, y and z; the rest has defaults. The names that graphnet and Prometheus
+        write (dom_x, dom_number, rde, ...) are understood. A null becomes NaN.
+
+        Raises
+        ------
+        MissingColumnError
+            A needed column is not there; the message lists those that are.
+        GeometryError
+            Columns of unequal length, or a sensor that is there twice.
+        """
+        names = list(getattr(columns, "column_names", None) or getattr(columns, "columns", None) or columns)
+        given = {name: _find(columns, names, name) for name in COLUMNS}
+        if given["omkey"] is None:
+            if given["string"] is None or given["om"] is None or (given["pmt"] is None and "pmt" in names):
+                wanted = "string" if given["string"] is None else "om"
+                raise _missing(wanted, names)
+            given["omkey"] = omkey(given["string"], given["om"], 0 if given["pmt"] is None else given["pmt"])
+        keys = np.asarray(given["omkey"]).astype(np.int32)
+        given["string"], given["om"], given["pmt"] = split_omkey(keys)
+        filled: dict[str, Array] = {}
+        order = np.argsort(keys, kind="stable")
+        for name, column in COLUMNS.items():
+            value = given[name]
+            if value is None:
+                if column.default is None:
+                    raise _missing(name, names)
+                value = np.full(keys.size, column.default)
+            array = np.asarray(value).astype(column.dtype)
+            if array.shape != keys.shape:
+                msg = f"geometry column {name!r} has {array.size} rows, the omkeys have {keys.size}"
+                raise GeometryError(msg)
+            filled[name] = array[order]
+        twice = np.flatnonzero(np.diff(filled["omkey"]) == 0)
+        if twice.size:
+            key = ".".join(str(int(v)) for v in split_omkey(filled["omkey"][twice[0]]))
+            msg = (
+                f"a geometry has each sensor once; {twice.size} more rows, the first for string.om.pmt {key}"
+            )
+            raise GeometryError(msg)
+        return cls(**filled)
+
+    @classmethod
+    def nominal(cls, *, icetop: bool = False) -> Geometry:
+        """Return the finished detector, IC86: 86 strings of 60 sensors, and the surface tanks if asked.
+
+        In-ice positions agree with the survey to 5 cm (string 21, which is bent: 0.6 m), those in the tanks
+        to 0.4 m. Use the geometry of your GCD file for anything that is compared with stored fits.
+        """
+        ice = [_string(*row) for row in nominal.STRINGS]
+        parts = {name: np.concatenate([s[name] for s in ice]) for name in ice[0]}
+        if icetop:
+            surface = _stations()
+            parts = {name: np.concatenate([parts[name], surface[name]]) for name in parts}
+        return cls.from_columns(parts)
+
+    @classmethod
+    def read_parquet(cls, path: str | os.PathLike[str]) -> Geometry:
+        """Read geometry.parquet of a dataset, or another program's table of sensors (see `from_columns`)."""
+        import polars as pl
+
+        return cls.from_columns(pl.read_parquet(Path(path)))
+
+    def write_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the geometry as one Parquet table; units and meanings are in the metadata of its fields."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        fields = []
+        arrays = []
+        for name, column in COLUMNS.items():
+            array = pa.array(getattr(self, name))
+            fields.append(
+                pa.field(name, array.type, nullable=False, metadata={"unit": column.unit, "doc": column.doc})
+            )
+            arrays.append(array)
+        pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
+
+    def table(self) -> pl.DataFrame:
+        """Return the geometry as a Polars table, one row a photomultiplier."""
+        import polars as pl
+
+        return pl.DataFrame({name: getattr(self, name) for name in COLUMNS})
+
+    def rows(self, omkey: Any) -> Array:
+        """Return the row of each omkey, -1 for a sensor that is not in the geometry."""
+        keys = np.asarray(omkey)
+        if not self.omkey.size:
+            return np.full(keys.shape, -1)
+        at = np.minimum(np.searchsorted(self.omkey, keys), self.omkey.size - 1)
+        return np.where(self.omkey[at] == keys, at, -1)
+
+    def equals(self, other: Geometry) -> bool:
+        """Tell whether two geometries hold the same sensors with the same numbers (NaN equals NaN)."""
+        return all(
+            np.array_equal(getattr(self, c), getattr(other, c), equal_nan=COLUMNS[c].dtype == "f8")
+            for c in COLUMNS
+        )
+
+    def __len__(self) -> int:
+        """Return the number of photomultipliers."""
+        return int(self.omkey.size)
+
+    def __repr__(self) -> str:
+        """Say how large the detector is."""
+        return f"Geometry({len(self)} sensors on {np.unique(self.string).size} strings)"
+
+
+def _find(columns: Any, names: list[str], name: str) -> Any:
+    """Return the column of that name, or of the first other name it goes by, with NaN for null."""
+    for candidate in (name, *COLUMNS[name].aliases):
+        if candidate in names and not (
+            candidate == "sensor_id" and "string" in names and "dom_number" in names
+        ):
+            column = columns[candidate]
+            return column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
+    return None
+
+
+def _missing(wanted: str, names: list[str]) -> MissingColumnError:
+    also = ", ".join(repr(a) for a in COLUMNS[wanted].aliases)
+    msg = (
+        f"a geometry needs the column {wanted!r}{f' (or {also})' if also else ''}; "
+        f"there are {close_names(wanted, names, n=30)}"
+    )
+    return MissingColumnError(msg)
+
+
+def _string(string: int, x: float, y: float, top: float) -> dict[str, Array]:
+    """Return the columns of one nominal string."""
+    om = np.arange(1, nominal.OM_PER_STRING + 1)
+    if string < 79:
+        depth = (om - 1) * nominal.PITCH
+    else:
+        lower = 9 * nominal.DEEPCORE_VETO_PITCH + nominal.DEEPCORE_GAP + (om - 11) * nominal.DEEPCORE_PITCH
+        depth = np.where(om <= 10, (om - 1) * nominal.DEEPCORE_VETO_PITCH, lower)
+    z = top - depth
+    for shifted, first, last, step, metres in nominal.SHIFTS:
+        if shifted == string:
+            z[first - 1 : last : step] += metres
+    high = np.isin(om, nominal.HIGH_QE_SENSORS.get(string, ()))
+    return {
+        "string": np.full(om.size, string),
+        "om": om,
+        "x": np.full(om.size, x),
+        "y": np.full(om.size, y),
+        "z": z.round(4),
+        "area": np.full(om.size, nominal.PMT_AREA),
+        "relative_efficiency": np.where(high, nominal.HIGH_QE, 1.0),
+        "om_type": np.full(om.size, 20),
+    }
+
+
+def _stations() -> dict[str, Array]:
+    """Return the columns of the sensors in the nominal surface tanks."""
+    table = np.array(nominal.STATIONS)
+    n = len(table)
+    tank = np.concatenate([table[:, 1:4], table[:, 1:4], table[:, 4:7], table[:, 4:7]])
+    return {
+        "string": np.tile(table[:, 0], 4).astype(int),
+        "om": np.repeat([61, 62, 63, 64], n),
+        "x": tank[:, 0],
+        "y": tank[:, 1],
+        "z": tank[:, 2],
+        "area": np.full(4 * n, nominal.PMT_AREA),
+        "relative_efficiency": np.ones(4 * n),
+        "om_type": np.full(4 * n, 30),
+    }

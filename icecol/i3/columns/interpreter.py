@@ -1,0 +1,874 @@
+"""Blobs of one class to columns: one compiled pass over all blobs of a batch.
+
+The pass runs a program of `icecol.i3.columns.compiler` twice: first to check every blob and to count, then, with all
+buffers made in their final size, to write. Nothing is allocated by what a blob claims: a size beyond the bytes
+that are left is an error of that blob, which is left out and reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from icecol.errors import FormatError
+from icecol.i3.columns import compiler as op
+from icecol.i3.columns.compiler import Program, compile_class
+from icecol.i3.container.bits import (
+    copy,
+    load_f32,
+    load_f64,
+    load_i32,
+    load_i64,
+    load_u16,
+    load_u32,
+    load_u64,
+    same,
+    store_f64,
+    store_i32,
+    store_u16,
+    store_u32,
+    store_u64,
+)
+from icecol.i3.container.scanner import Names, _intern, text
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+OK: Final = 0
+CUT: Final = 1
+VERSION: Final = 2
+ALIAS: Final = 3
+REST: Final = 4
+OPENING: Final = 5
+KEY: Final = 6
+ALTERNATIVE: Final = 7
+TREE: Final = 8
+NAMES: Final = 9
+
+REASONS: Final = {
+    CUT: "a size or a member reaches beyond the object's bytes",
+    VERSION: "a class inside has a version or tracking that is not known",
+    ALIAS: "an object refers back to an earlier one",
+    REST: "bytes are left over after the last member",
+    OPENING: "the object is of another class than its neighbours",
+    KEY: "a sensor's numbers do not fit string << 16 | om << 8 | pmt",
+    ALTERNATIVE: "a variant has an alternative that is not known",
+    TREE: "the tree is not well formed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What blobs of one class became.
+
+    Attributes
+    ----------
+    program : Program
+        With the leaves, in the order of `values`.
+    good : array of i64
+        Which of the blobs given are in the columns, in order; the others failed.
+    values : list of arrays
+        One array a leaf, of the leaf's numpy type; characters for strings.
+    offsets : list of arrays of i32
+        Per group: list i of the parent group is elements offsets[i] to offsets[i + 1] (empty for group 0).
+    names : Names
+        The strings that leaves of kind `name` count.
+    failed : list of (blob, reason)
+    """
+
+    program: Program
+    good: Ints
+    values: list[npt.NDArray[np.generic]]
+    offsets: list[npt.NDArray[np.int32]]
+    names: Names
+    failed: list[tuple[int, str]]
+
+
+@lru_cache(maxsize=1024)
+def opening(name: str, version: int) -> Bytes:
+    """Return the bytes that every blob of a frame object's class begins with."""
+    raw = name.encode()
+    head = b"\x00\x01\x02\x00" + len(raw).to_bytes(4, "little") + raw + b"\x01" + bytes([version]) + bytes(4)
+    return np.frombuffer(head, np.uint8)
+
+
+def class_of(buf: Bytes, at: int, size: int) -> tuple[str, int]:
+    """Return export name and class version of one blob.
+
+    Raises
+    ------
+    FormatError
+        The blob does not begin as a frame object does.
+    """
+    head = buf[at : at + min(size, 300)].tobytes()
+    n = int.from_bytes(head[4:8], "little")
+    if len(head) < 10 or head[:4] != b"\x00\x01\x02\x00" or n > 256 or len(head) < n + 14 or head[8 + n] != 1:
+        msg = f"object of {size} bytes does not begin as a frame object: {head[:12].hex(' ')}"
+        raise FormatError(msg)
+    return text(head[8 : 8 + n]), head[9 + n]
+
+
+@njit(cache=True, nogil=True)
+def _size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
+    """Read a length; (-1, pos) if it is cut or beyond what is left."""
+    if pos + 4 > end:
+        return -1, pos
+    n = np.int64(load_u32(buf, pos))
+    pos += 4
+    if n == 0xFFFFFFFF:
+        if pos + 8 > end:
+            return -1, pos
+        n = load_i64(buf, pos)
+        pos += 8
+    if n < 0 or n > end - pos:
+        return -1, pos
+    return n, pos
+
+
+@njit(cache=True, nogil=True)
+def _short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
+    """Read a number in few bytes: itself below 247, else 255 - tag bytes follow; (-1, pos) if it is cut."""
+    if pos >= end:
+        return -1, pos
+    tag = np.int64(buf[pos])
+    pos += 1
+    if tag < 247:
+        return tag, pos
+    n = 255 - tag
+    if pos + n > end:
+        return -1, pos
+    value = np.int64(0)
+    for k in range(n):
+        value |= np.int64(buf[pos + k]) << np.int64(8 * k)
+    if value < 0:
+        return -1, pos
+    return value, pos + n
+
+
+@njit(cache=True, nogil=True)
+def _copy_number(out: Bytes, to: int, buf: Bytes, pos: int, n: int) -> None:
+    if n == 8:
+        store_u64(out, to, load_u64(buf, pos))
+    elif n == 4:
+        store_u32(out, to, load_u32(buf, pos))
+    elif n == 1:
+        out[to] = buf[pos]
+    else:
+        store_u16(out, to, load_u16(buf, pos))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _widened(buf: Bytes, pos: int, kind: int) -> float:
+    if kind == 0:
+        return np.float64(load_i32(buf, pos))
+    if kind == 1:
+        return np.float64(buf[pos] != 0)
+    if kind == 2:
+        return np.float64(load_f32(buf, pos))
+    return load_f64(buf, pos)
+
+
+@njit(cache=True, nogil=True)
+def _width(kind: int) -> int:
+    if kind == 1:
+        return 1
+    return 8 if kind == 3 else 4
+
+
+@njit(cache=True, nogil=True)
+def _run_tail(
+    buf: Bytes, pos: int, end: int, tail: Ints, row: int, n: int, next_id: int, register: Ints, write: bool,
+    leaf_size: Ints, leaf_base: Ints, out: Bytes, k: int, last_name: int, arena: Bytes, start: Ints, length: Ints,
+    follow: Ints, table: Ints, state: Ints,
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Read n more elements of a loop that are all laid out alike; see `program._tails`."""
+    n_step, stride, named = tail[row, 0], tail[row, 1], tail[row, 2]
+    if not named and n > (end - pos) // stride:
+        return CUT, pos, next_id, last_name
+    if not write and not named:
+        # Ids and keys are looked at when writing.
+        for j in range(row + 1, row + 1 + n_step):
+            if tail[j, 0] == op.TAIL_ID:
+                next_id += n
+        return OK, pos + n * stride, next_id, last_name
+    for i in range(k, k + n):
+        if named:
+            size, pos = _size(buf, pos, end)
+            if size < 0 or stride > end - pos - size:
+                return CUT, pos, next_id, last_name
+            if write:
+                found = np.int64(-1)
+                guess = follow[last_name] if last_name >= 0 else np.int64(-1)
+                if guess >= 0 and length[guess] == size and same(buf, pos, arena, start[guess], size):
+                    found = guess
+                else:
+                    found = _intern(buf, pos, size, arena, start, length, table, state)
+                    if found < 0:
+                        return NAMES, pos, next_id, last_name
+                    if last_name >= 0:
+                        follow[last_name] = found
+                last_name = found
+                store_i32(out, leaf_base[tail[row, 3]] + i * 4, np.int32(found))
+            pos += size
+        for j in range(row + 1, row + 1 + n_step):
+            kind, leaf = tail[j, 0], tail[j, 2]
+            at = pos + tail[j, 1]
+            if kind == op.TAIL_COPY:
+                if write:
+                    _copy_number(out, leaf_base[leaf] + i * leaf_size[leaf], buf, at, tail[j, 3])
+            elif kind == op.TAIL_ID:
+                if np.int64(load_u32(buf, at)) != next_id:
+                    return ALIAS, pos, next_id, last_name
+                next_id += 1
+            elif kind == op.TAIL_KEY:
+                string, om = np.int64(load_i32(buf, at)), np.int64(load_u32(buf, at + 4))
+                pmt = np.int64(buf[at + 8]) if tail[j, 3] else np.int64(0)
+                if string < -32768 or string > 32767 or om > 255:
+                    return KEY, pos, next_id, last_name
+                if write:
+                    store_i32(out, leaf_base[leaf] + i * 4, np.int32(string << 16 | om << 8 | pmt))
+            elif write:
+                store_i32(out, leaf_base[leaf] + i * 4, np.int32(register[tail[j, 1]]))
+        pos += stride
+    return OK, pos, next_id, last_name
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    buf: Bytes, at: Ints, size: Ints, runs: int, head: Bytes, fixed: Bytes, mask: Bytes, offset: Ints,
+    leaf_size: Ints, leaf_base: Ints, out: Bytes,
+) -> bool:  # fmt: skip
+    """Copy the members of blobs that all have one form; False if one has another.
+
+    The blobs are `runs` series of equal length, side by side in memory: they are read in that order.
+    """
+    whole = head.size + fixed.size
+    words = fixed.size // 8
+    length = at.size // runs
+    for turn in range(at.size):
+        i = turn % runs * length + turn // runs
+        pos = at[i]
+        if size[i] != whole or not same(buf, pos, head, 0, head.size):
+            return False
+        pos += head.size
+        wrong = np.uint64(0)
+        for k in range(words):
+            wrong |= (load_u64(buf, pos + 8 * k) ^ load_u64(fixed, 8 * k)) & load_u64(mask, 8 * k)
+        for k in range(8 * words, fixed.size):
+            wrong |= np.uint64((buf[pos + k] ^ fixed[k]) & mask[k])
+        if wrong:
+            return False
+        for leaf in range(offset.size):
+            n = leaf_size[leaf]
+            _copy_number(out, leaf_base[leaf] + i * n, buf, pos + offset[leaf], n)
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _run(
+    buf: Bytes,
+    at: Ints,
+    size: Ints,
+    head: Bytes,
+    code: Ints,
+    tail: Ints,
+    n_slots: int,
+    leaf_group: Ints,
+    leaf_size: Ints,
+    leaf_base: Ints,
+    out: Bytes,
+    parents: Ints,
+    offset_base: Ints,
+    offsets: npt.NDArray[np.int32],
+    write: bool,
+    status: Ints,
+    detail: Ints,
+    cur: Ints,
+    node_parent: npt.NDArray[np.int32],
+    node_depth: npt.NDArray[np.int32],
+    arena: Bytes,
+    start: Ints,
+    length: Ints,
+    follow: Ints,
+    table: Ints,
+    state: Ints,
+) -> int:
+    """Run a program over blobs: count (`write` false) or write; return where to go on if the names are full."""
+    seen = np.full(max(n_slots, 1), -1, np.int64)
+    remaining = np.zeros(32, np.int64)
+    register = np.zeros(4, np.int64)
+    saved = cur.copy()
+    last_name = np.int64(-1)
+    for i in range(at.size):
+        if write and status[i] != OK:
+            continue
+        pos, end = at[i], at[i] + size[i]
+        saved[:] = cur
+        pc = 0
+        sp = 0
+        next_id = np.int64(1)
+        bad = OK
+        tree_started = False
+        tree_node = np.int64(-1)
+        tree_first = np.int64(0)
+        tree_expect = True
+        bits = np.int64(0)
+        bit = np.int64(0)
+        words = np.int64(0)
+        roots = np.int64(0)
+        if size[i] < head.size or not same(buf, pos, head, 0, head.size):
+            status[i] = OPENING
+            continue
+        pos += head.size
+        while True:
+            what = code[pc, 0]
+            a = code[pc, 1]
+            b = code[pc, 2]
+            g = code[pc, 3]
+            pc += 1
+            if what == op.COPY:
+                if pos + b > end:
+                    bad = CUT
+                    break
+                if write:
+                    _copy_number(out, leaf_base[a] + cur[leaf_group[a]] * leaf_size[a], buf, pos, b)
+                pos += b
+            elif what == op.ID:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                if np.int64(load_u32(buf, pos)) != next_id:
+                    bad = ALIAS
+                    break
+                next_id += 1
+                pos += 4
+            elif what == op.HDR:
+                if seen[a] != i:
+                    if pos + 2 > end:
+                        bad = CUT
+                        break
+                    if buf[pos] != b or buf[pos + 1] != g:
+                        bad = VERSION
+                        detail[i] = a * 65536 + np.int64(buf[pos]) * 256 + np.int64(buf[pos + 1])
+                        break
+                    seen[a] = i
+                    pos += 2
+            elif what == op.LOOP or what == op.TRIGGERS:
+                n, pos = _size(buf, pos, end) if what == op.LOOP else _short_size(buf, pos, end)
+                if n < 0 or n > end - pos or sp >= remaining.size:
+                    bad = CUT
+                    break
+                if n == 0:
+                    pc = a
+                else:
+                    remaining[sp] = n
+                    sp += 1
+            elif what == op.NEXT:
+                if b >= 0:
+                    cur[b] += 1
+                remaining[sp - 1] -= 1
+                if remaining[sp - 1] <= 0:
+                    sp -= 1
+                elif code[pc - 1, 4] == 0:
+                    pc = a
+                else:
+                    sp -= 1
+                    bad, pos, next_id, last_name = _run_tail(
+                        buf,
+                        pos,
+                        end,
+                        tail,
+                        code[pc - 1, 4],
+                        remaining[sp],
+                        next_id,
+                        register,
+                        write,
+                        leaf_size,
+                        leaf_base,
+                        out,
+                        cur[b],
+                        last_name,
+                        arena,
+                        start,
+                        length,
+                        follow,
+                        table,
+                        state,
+                    )
+                    cur[b] += remaining[sp]
+                    if bad == NAMES:
+                        return 1
+                    if bad != OK:
+                        break
+            elif what == op.EMIT:
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(register[b]))
+            elif what == op.OMKEY:
+                n = 9 if b else 8
+                if pos + n > end:
+                    bad = CUT
+                    break
+                string = np.int64(load_i32(buf, pos))
+                om = np.int64(load_u32(buf, pos + 4))
+                pmt = np.int64(buf[pos + 8]) if b else np.int64(0)
+                if string < -32768 or string > 32767 or om > 255:
+                    bad = KEY
+                    break
+                register[a] = string << 16 | om << 8 | pmt
+                pos += n
+            elif what == op.NAME:
+                n, pos = _size(buf, pos, end)
+                if n < 0:
+                    bad = CUT
+                    break
+                found = np.int64(-1)
+                guess = follow[last_name] if last_name >= 0 else np.int64(-1)
+                if guess >= 0 and length[guess] == n and same(buf, pos, arena, start[guess], n):
+                    found = guess
+                else:
+                    found = _intern(buf, pos, n, arena, start, length, table, state)
+                    if found < 0:
+                        return 1
+                    if last_name >= 0:
+                        follow[last_name] = found
+                last_name = found
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(found))
+                pos += n
+            elif what == op.BULK:
+                n, pos = _size(buf, pos, end)
+                if n < 0 or n > (end - pos) // b:
+                    bad = CUT
+                    break
+                if write:
+                    copy(out, leaf_base[a] + cur[g] * b, buf, pos, n * b)
+                cur[g] += n
+                pos += n * b
+            elif what == op.STR:
+                n, pos = _size(buf, pos, end)
+                if n < 0:
+                    bad = CUT
+                    break
+                if write:
+                    copy(out, leaf_base[a] + cur[g], buf, pos, n)
+                cur[g] += n
+                pos += n
+                if write:
+                    offsets[offset_base[g] + cur[parents[g]] + 1] = cur[g]
+            elif what == op.MARK:
+                if write:
+                    offsets[offset_base[a] + cur[parents[a]] + 1] = cur[a]
+            elif what == op.SKIP:
+                pos += a
+                if pos > end:
+                    bad = CUT
+                    break
+            elif what == op.TREE_BITS:
+                if not tree_started:
+                    tree_started = True
+                    tree_node = np.int64(-1)
+                    tree_first = cur[b]
+                    tree_expect = True
+                    bits = np.int64(65535)
+                    bit = bits
+                done = False
+                while True:
+                    if bit == bits:
+                        if bits < 65535:
+                            bad = TREE  # the last chunk ended before the tree did
+                            break
+                        if pos + 4 > end:
+                            bad = CUT
+                            break
+                        bits = np.int64(load_u32(buf, pos))
+                        pos += 4
+                        bit = np.int64(0)
+                        if bits == 0:
+                            done = True
+                            break
+                        n, pos = _size(buf, pos, end)
+                        if n < 0 or n > (end - pos) // 8 or n * 64 < bits:
+                            bad = CUT
+                            break
+                        words = pos
+                        pos += 8 * n
+                    one = load_u64(buf, words + 8 * (bit >> 6)) >> np.uint64(bit & 63) & np.uint64(1)
+                    bit += 1
+                    if one:
+                        break
+                    if tree_expect and tree_node >= 0:
+                        tree_expect = False
+                    elif tree_node < 0:
+                        done = True
+                        break
+                    else:
+                        tree_node = np.int64(node_parent[tree_node])
+                        if tree_node < 0:
+                            done = True
+                            break
+                if bad != OK:
+                    break
+                if done:
+                    if bits == 65535 and end - pos == 8 and load_u64(buf, pos) == 0:
+                        pos += 8
+                    pc = a
+                else:
+                    parent = tree_node if tree_expect else np.int64(node_parent[tree_node])
+                    node = cur[b] - tree_first
+                    if node >= node_parent.size:
+                        bad = TREE
+                        break
+                    node_parent[node] = parent
+                    node_depth[node] = 0 if parent < 0 else node_depth[parent] + 1
+                    tree_node = node
+                    tree_expect = True
+                    if write:
+                        store_i32(out, leaf_base[g] + cur[b] * 4, node_depth[node])
+                        store_i32(out, leaf_base[code[pc - 1, 4]] + cur[b] * 4, np.int32(parent))
+            elif what == op.TREE_COUNTS:
+                if not tree_started:
+                    tree_started = True
+                    tree_node = np.int64(-1)
+                    tree_first = cur[b]
+                    if pos + 4 > end:
+                        bad = CUT
+                        break
+                    roots = np.int64(load_u32(buf, pos))
+                    pos += 4
+                # node_parent holds of each node its parent and how many children are still to come
+                while tree_node >= 0 and node_parent[2 * tree_node + 1] == 0:
+                    tree_node = np.int64(node_parent[2 * tree_node])
+                if tree_node < 0 and roots == 0:
+                    pc = a
+                else:
+                    parent = tree_node
+                    node = cur[b] - tree_first
+                    if 2 * node + 1 >= node_parent.size:
+                        bad = TREE
+                        break
+                    if parent < 0:
+                        roots -= 1
+                        node_depth[node] = 0
+                    else:
+                        node_parent[2 * parent + 1] -= 1
+                        node_depth[node] = node_depth[parent] + 1
+                    node_parent[2 * node] = parent
+                    node_parent[2 * node + 1] = 0
+                    tree_node = node
+                    if write:
+                        store_i32(out, leaf_base[g] + cur[b] * 4, node_depth[node])
+                        store_i32(out, leaf_base[code[pc - 1, 4]] + cur[b] * 4, np.int32(parent))
+            elif what == op.CHILDREN:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                n = np.int64(load_u32(buf, pos))
+                pos += 4
+                if n > end - pos:
+                    bad = CUT
+                    break
+                node_parent[2 * tree_node + 1] = n
+            elif what == op.JUMP:
+                if g:
+                    cur[b] += 1
+                pc = a
+            elif what == op.WHICH:
+                if pos + 4 > end:
+                    bad = CUT
+                    break
+                register[3] = np.int64(load_i32(buf, pos))
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(register[3]))
+                    store_f64(out, leaf_base[b] + cur[leaf_group[b]] * 8, np.nan)
+                pos += 4
+            elif what == op.CASE:
+                if a < 0:
+                    bad = ALTERNATIVE
+                    break
+                if register[3] != a:
+                    pc = b
+            elif what == op.WIDEN:
+                n = _width(b)
+                if pos + n > end:
+                    bad = CUT
+                    break
+                if write:
+                    store_f64(out, leaf_base[a] + cur[leaf_group[a]] * 8, _widened(buf, pos, b))
+                pos += n
+            elif what == op.BULK_WIDEN:
+                w = _width(b)
+                n, pos = _size(buf, pos, end)
+                if n < 0 or n > (end - pos) // w:
+                    bad = CUT
+                    break
+                if write:
+                    for k in range(n):
+                        store_f64(out, leaf_base[a] + (cur[g] + k) * 8, _widened(buf, pos + k * w, b))
+                cur[g] += n
+                pos += n * w
+            elif what == op.OPTIONAL:
+                if pos + 1 > end:
+                    bad = CUT
+                    break
+                given = buf[pos] != 0
+                pos += 1
+                value = np.int32(0)
+                if given:
+                    if pos + 4 > end:
+                        bad = CUT
+                        break
+                    value = load_i32(buf, pos)
+                    pos += 4
+                if write:
+                    store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, value)
+                    out[leaf_base[b] + cur[leaf_group[b]]] = given
+            elif what == op.TRIGGER:
+                if pos >= end:
+                    bad = CUT
+                    break
+                tag = np.int64(buf[pos])
+                span, pos = _short_size(buf, pos + 1, end)
+                step, pos = (np.int64(-1), pos) if span < 0 else _short_size(buf, pos, end)
+                if span < 0 or step < 0:
+                    bad = CUT
+                    break
+                if cur[leaf_group[a]] == saved[leaf_group[a]]:
+                    register[2] = 0
+                register[2] += step
+                if write:
+                    k = cur[leaf_group[a]]
+                    store_i32(out, leaf_base[a] + k * 4, np.int32(tag & 15))
+                    store_u64(out, leaf_base[b] + k * 8, np.uint64(span << 4 | tag >> 4))
+                    store_u64(out, leaf_base[g] + k * 8, np.uint64(register[2]))
+            elif what == op.OPEN:
+                seen[a] = i
+            else:  # END
+                if pos != end:
+                    bad = REST
+                break
+        if bad != OK:
+            status[i] = bad
+            cur[:] = saved
+        else:
+            cur[0] += 1
+    return 0
+
+
+def _names_of(names: Names) -> tuple[Bytes, Ints, Ints, Ints, Ints, Ints]:
+    return names.arena, names.start, names.size, names.follow, names.table, names.state
+
+
+def run(
+    program: Program, buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1
+) -> tuple[Columns, Ints, Ints]:
+    """Run one program over blobs; those that do not fit are left out.
+
+    Returns
+    -------
+    columns, status, detail
+        `status` and `detail` say of every blob why it is left out.
+    """
+    n = at.size
+    leaves = program.leaves
+    leaf_group, leaf_size, parents = program.leaf_group, program.leaf_size, program.group_parent
+    n_groups = parents.size
+    head = opening(program.name, program.version)
+    if (
+        program.template is not None
+        and (made := _gathered(program, head, buf, at, size, names, runs)) is not None
+    ):
+        return made, np.zeros(n, np.int64), np.zeros(n, np.int64)
+    room = int(size.max()) // 4 + 8 if program.has_tree and n else 1
+    nodes, depths = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    status, detail = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    none = np.zeros(1, np.int64)
+    while True:
+        counts = np.zeros(n_groups, np.int64)
+        status[:] = OK
+        full = _run(
+            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, none, buf[:1],
+            parents, none, np.zeros(1, np.int32), False, status, detail, counts, nodes, depths, *_names_of(names),
+        )  # fmt: skip
+        if not full:
+            break
+        names.grow()
+    room_of = counts[leaf_group] * leaf_size
+    leaf_base = np.zeros(len(leaves) + 1, np.int64)
+    np.cumsum((room_of + 7) // 8 * 8, out=leaf_base[1:])
+    arena = np.empty(int(leaf_base[-1]) + 8, np.uint8)
+    lists = np.where(parents >= 0, counts[np.maximum(parents, 0)] + 1, 0)
+    offset_base = np.zeros(n_groups + 1, np.int64)
+    np.cumsum(lists, out=offset_base[1:])
+    offsets = np.zeros(int(offset_base[-1]) + 1, np.int32)
+    while True:
+        cur = np.zeros(n_groups, np.int64)
+        full = _run(
+            buf, at, size, head, program.code, program.tail, len(program.slots), leaf_group, leaf_size, leaf_base,
+            arena, parents, offset_base, offsets, True, status, detail, cur, nodes, depths, *_names_of(names),
+        )  # fmt: skip
+        if not full:
+            break
+        names.grow()
+    # Some faults show only when writing: what counts is what was written.
+    used = (cur[leaf_group] * leaf_size).tolist()
+    lists = np.where(parents >= 0, cur[np.maximum(parents, 0)] + 1, 0)
+    values: list[npt.NDArray[np.generic]] = [
+        arena[base : base + n].view(dtype)
+        for base, n, dtype in zip(leaf_base.tolist(), used, program.dtypes, strict=False)
+    ]
+    columns = Columns(
+        program,
+        np.flatnonzero(status == OK),
+        values,
+        [offsets[b : b + m] for b, m in zip(offset_base.tolist(), lists.tolist(), strict=False)],
+        names,
+        [],
+    )
+    return columns, status, detail
+
+
+def _gathered(
+    program: Program, head: Bytes, buf: Bytes, at: Ints, size: Ints, names: Names, runs: int
+) -> Columns | None:
+    """Make the columns of blobs that all have the form of the program's template, else None."""
+    template = program.template
+    if template is None:
+        return None
+    n = at.size
+    leaf_base = np.zeros(len(program.leaves) + 1, np.int64)
+    np.cumsum((n * program.leaf_size + 7) // 8 * 8, out=leaf_base[1:])
+    arena = np.empty(int(leaf_base[-1]) + 8, np.uint8)
+    if not _gather(
+        buf,
+        at,
+        size,
+        runs,
+        head,
+        template.fixed,
+        template.mask,
+        template.offset,
+        program.leaf_size,
+        leaf_base,
+        arena,
+    ):
+        return None
+    values: list[npt.NDArray[np.generic]] = [
+        arena[base : base + n * dtype.itemsize].view(dtype)
+        for base, dtype in zip(leaf_base.tolist(), program.dtypes, strict=False)
+    ]
+    return Columns(program, np.arange(n), values, [np.zeros(0, np.int32)], names, [])
+
+
+def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> list[Columns]:
+    """Turn blobs into columns, one result for each class and set of versions met (mostly just one).
+
+    Parameters
+    ----------
+    buf : array of u8
+        The bytes.
+    at, size : arrays of i64
+        Place of each blob.
+    names : Names
+        Where strings that become column names are counted.
+    runs : int
+        The blobs are that many series of equal length, each in the order of the bytes, as of several keys of the same
+        frames; knowing that makes it quicker.
+
+    Returns
+    -------
+    list of Columns
+        Each blob is in one of them, or among the failed of the last, with the reason. Blobs of classes that have
+        no form as columns are failed.
+    """
+    results: list[Columns] = []
+    failed: list[tuple[int, str]] = []
+    left = np.arange(at.size)
+    probed: set[int] = set()
+    while left.size:
+        first = int(left[0])
+        try:
+            name, version = class_of(buf, int(at[first]), int(size[first]))
+            compile_class(name, version, {})
+        except FormatError as err:
+            alike = _opens_alike(buf, at[left], size[left])
+            failed += [(int(j), str(err)) for j in left[alike]]
+            left = left[~alike]
+            continue
+        try:
+            known = _VERSIONS.get((name, version))
+            if known is None or first in probed:
+                known = _versions(name, version, buf, at, size, first, names)
+            program = compile_class(name, version, known)
+        except FormatError as err:  # of a class inside, which the others may have in another version
+            failed.append((first, str(err)))
+            left = left[1:]
+            continue
+        side_by_side = runs if left.size == at.size else 1
+        columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
+        again = (status == OPENING) | (status == VERSION)
+        if columns.good.size == 0 and again[0] and first not in probed:
+            probed.add(first)  # perhaps its classes inside have other versions than those met before
+            continue
+        if columns.good.size == 0 and again[0]:
+            failed.append((first, f"{name} version {version}: {REASONS[int(status[0])]}"))
+            left = left[1:]
+            continue
+        failed += [
+            (int(left[j]), f"{name} version {version}: {REASONS[int(status[j])]}")
+            for j in np.flatnonzero((status != OK) & ~again)
+        ]
+        if columns.good.size:
+            results.append(
+                Columns(program, left[columns.good], columns.values, columns.offsets, columns.names, failed)
+            )
+        left = left[again]
+    if failed and not results:
+        empty = Program("", 0, {})
+        results.append(Columns(empty, np.zeros(0, np.int64), [], [], names, failed))
+    return results
+
+
+def _opens_alike(buf: Bytes, at: Ints, size: Ints) -> npt.NDArray[np.bool_]:
+    """Tell which blobs are refused by their opening for the same reason as the first: of its class, or as short."""
+    head = buf[at[0] : at[0] + min(int(size[0]), 300)].tobytes()
+    n = int.from_bytes(head[4:8], "little")
+    if len(head) >= 10 and head[:4] != b"\x00\x01\x02\x00":
+        least, shown = 10, head[:4]
+    elif len(head) >= 10 and n > 256:
+        least, shown = 10, head[:8]
+    elif len(head) >= n + 14:
+        least, shown = n + 14, head[: n + 10]
+    else:  # cut; whole ones begin in the same way
+        return (size == size[0]) & np.array([buf[i : i + len(head)].tobytes() == head for i in at])
+    return (size >= least) & np.array([buf[i : i + len(shown)].tobytes() == shown for i in at])
+
+
+_VERSIONS: dict[tuple[str, int], dict[str, int]] = {}
+
+
+def _versions(
+    name: str, version: int, buf: Bytes, at: Ints, size: Ints, which: int, names: Names
+) -> dict[str, int]:
+    """Find the versions of the classes inside one blob; those found last for its class are tried first."""
+    tried = _VERSIONS.get((name, version), {})
+    for _ in range(20):
+        program = compile_class(name, version, tried)
+        one = slice(which, which + 1)
+        _, status, detail = run(program, buf, at[one], size[one], names)
+        if status[0] != VERSION:
+            break
+        slot, tracking, found = int(detail[0]) >> 16, int(detail[0]) >> 8 & 255, int(detail[0]) & 255
+        inner = program.slots[slot]
+        if not isinstance(inner, str) or tracking > 1 or tried.get(inner) == found:
+            break
+        tried = {**tried, inner: found}
+    else:
+        return tried
+    if status[0] != VERSION:
+        _VERSIONS[name, version] = tried
+    return tried

@@ -1,0 +1,153 @@
+"""Which object each key has in each event of a batch, after older frames in force are mixed in.
+
+The rules are IceTray's: of every stop but `P` and `I` the latest frame stays in force and lends its objects to
+all frames of other stops; a frame's own objects win, and between two frames in force the stop that appeared first
+in the stream wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from icecol.i3.container.scanner import Batch
+
+Ints = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.int32]
+
+
+@njit(cache=True, nogil=True)
+def _mix(
+    stop: npt.NDArray[np.uint8],
+    first: Ints,
+    pair: Ints,
+    key_of: Ints,
+    row_of: Ints,
+    order: Ints,
+    orphan: npt.NDArray[np.bool_],
+    out: Matrix,
+) -> None:
+    kept = np.full(256, -1, np.int64)
+    for f in range(stop.size):
+        letter = np.int64(stop[f])
+        row = row_of[f]
+        if row >= 0:
+            for j in range(first[f], first[f + 1]):
+                key = key_of[pair[j]]
+                if key >= 0:
+                    out[row, key] = j
+            for k in range(order.size):
+                other = order[k]
+                if other < 0:
+                    break
+                if other == letter or kept[other] < 0 or (other == 81 and orphan[f]):
+                    continue
+                g = kept[other]
+                for j in range(first[g], first[g + 1]):
+                    key = key_of[pair[j]]
+                    if key >= 0 and out[row, key] < 0:
+                        out[row, key] = j
+        if letter not in (80, 73):
+            kept[letter] = f
+            for k in range(order.size):
+                if order[k] == letter:
+                    break
+                if order[k] < 0:
+                    order[k] = letter
+                    break
+
+
+@dataclass(slots=True)
+class Events:
+    """Events of one batch: `frames` are the frames that make rows, `objects(key)` their objects.
+
+    `order` holds the stops in the order of their first appearance; hand the same array to every batch of a stream.
+    """
+
+    batch: Batch
+    frames: Ints
+    keys: dict[str, int]
+    table: Matrix
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.frames.size
+
+    def objects(self, key: str) -> npt.NDArray[np.int32]:
+        """Return for each row the number of the object under a key in the batch, -1 where there is none."""
+        if key not in self.keys:
+            return np.full(self.n, -1, np.int32)
+        return self.table[:, self.keys[key]]
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> Events:
+        """Keep some rows."""
+        return Events(self.batch, self.frames[rows], self.keys, np.asfortranarray(self.table[rows]))
+
+
+def new_order() -> Ints:
+    """Return an empty record of the order in which stops appear in a stream."""
+    return np.full(256, -1, np.int64)
+
+
+def mix(batch: Batch, stop: str, order: Ints) -> Events:
+    """Make the events of a batch: its fresh frames of one stop.
+
+    An orphan gets nothing of a DAQ frame: its own is lost, and an older one in force is of another event.
+
+    Parameters
+    ----------
+    batch : Batch
+    stop : str
+        Stop letter of the frames that are rows, `P` or `Q` mostly.
+    order : array of i64
+        From `new_order()`, one for the whole stream; updated here.
+    """
+    key_of, keys = batch.names.keys()
+    letters = batch.stop
+    is_row = letters == ord(stop)
+    is_row[: batch.fresh] = False
+    frames = np.flatnonzero(is_row)
+    row_of = np.full(letters.size, -1, np.int64)
+    row_of[frames] = np.arange(frames.size)
+    table = np.full((frames.size, max(len(keys), 1)), -1, np.int32)
+    _mix(letters, batch.first, batch.pair, key_of, row_of, order, batch.orphan, table)
+    return Events(batch, frames, dict(keys), np.asfortranarray(table))
+
+
+@njit(cache=True, nogil=True)
+def _row_sizes(table: Matrix, size: Ints) -> Ints:
+    out = np.zeros(table.shape[0], np.int64)
+    for k in range(table.shape[1]):
+        for row in range(table.shape[0]):
+            if table[row, k] >= 0:
+                out[row] += size[table[row, k]]
+    return out
+
+
+def pieces(events: Events, times: float = 4.0) -> Iterator[Events]:
+    """Cut events into runs of rows that have objects of at most `times` the size of the batch, or into single rows.
+
+    Many rows may inherit one large object, and each row of a table has values of its own. Objects of geometry,
+    calibration, status and simulation frames are not counted, as they do not become columns of events.
+    """
+    batch = events.batch
+    counts = np.repeat(~np.isin(batch.stop, np.frombuffer(b"IGCDS", np.uint8)), np.diff(batch.first))
+    sizes = _row_sizes(events.table, np.where(counts, batch.size, 0))
+    most = times * max(int((batch.end - batch.begin).sum()), 1)
+    ends = np.cumsum(sizes)
+    begin = 0
+    while begin < events.n:
+        before = ends[begin - 1] if begin else 0
+        end = max(int(np.searchsorted(ends, before + most, side="right")), begin + 1)
+        if begin == 0 and end >= events.n:
+            yield events
+            return
+        rows = np.zeros(events.n, np.bool_)
+        rows[begin:end] = True
+        yield events.select(rows)
+        begin = end

@@ -1,0 +1,253 @@
+"""Files of frames: read one after another with mixing, and written."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from weakref import ReferenceType, ref
+
+from icecol.errors import DamagedFileError
+from icecol.i3.container.compression import codec_of, compressor, open_stream
+from icecol.i3.container.scanner import Batch, Damage, Scanner
+from icecol.i3.frames.frame import Frame, Layout, Mixer, Stored
+from icecol.i3.pulses.of_frames import BatchPulses
+
+MOST_LAYOUTS: Final = 1000
+"""How many sets of keys are remembered."""
+
+BATCH_BYTES: Final = 8 << 20
+"""How much is read before frames are given: larger pieces cost page faults, smaller ones more calls."""
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def files_of(paths: Paths) -> list[Path]:
+    """List the files that a path, a pattern such as `Level2_*.i3.zst`, or several of them stand for.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is not there, or a pattern fits to none.
+    IsADirectoryError
+        It is a folder.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    found: list[Path] = []
+    for path in paths:
+        name = os.fspath(path)
+        matches = [name] if Path(name).exists() else sorted(glob.glob(name))  # noqa: PTH207
+        if not matches:
+            msg = f"no file {name!r}" + (" fits the pattern" if glob.has_magic(name) else "")
+            raise FileNotFoundError(msg)
+        folder = next((m for m in matches if Path(m).is_dir()), None)
+        if folder is not None:
+            msg = f"{folder!r} is a folder: name the files in it, such as {os.path.join(folder, '*.i3*')!r}"  # noqa: PTH118
+            raise IsADirectoryError(msg)
+        found += map(Path, matches)
+    return found
+
+
+class I3File(Iterator[Frame]):
+    """Frames of one or several files, in order; made by `open_i3`.
+
+    Attributes
+    ----------
+    damages : list of (path, Damage)
+        Damaged places met so far, where these are passed over.
+    path, index : path and int
+        File of the latest frame, and its number there.
+    orphan : bool
+        Whether the latest frame is a physics frame whose DAQ frame may be lost to damage.
+    """
+
+    def __init__(self, paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> None:
+        if on_damage not in {"raise", "skip"}:
+            msg = f"on_damage is {on_damage!r}; it can be 'raise' or 'skip'"
+            raise ValueError(msg)
+        self.paths = files_of(paths)
+        self.damages: list[tuple[Path, Damage]] = []
+        self.path = self.paths[0] if self.paths else Path()
+        self.index = -1
+        self.orphan = False
+        self._skip = on_damage == "skip"
+        self._verify = verify
+        self._wanted: set[str] = set()
+        self._frames = self._read()
+
+    def __next__(self) -> Frame:
+        return next(self._frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read; there are no more frames."""
+        self._frames.close()
+
+    def _read(self) -> Generator[Frame, None, None]:
+        mixer = Mixer()
+        for path in self.paths:
+            yield from self._read_file(path, mixer)
+
+    def _read_file(self, path: Path, mixer: Mixer) -> Generator[Frame, None, None]:
+        stream, file, _ = open_stream(path)
+        foreign = frozenset(mixer.in_force().values())
+        layouts: dict[bytes, Layout] = {}
+        lost = False  # the DAQ frame in force is not known
+        with file:
+            scanner = Scanner(stream, verify=self._verify, tray=True, batch_bytes=BATCH_BYTES)
+            for batch in scanner.batches():
+                order = [ord(stop) for stop in mixer.in_force()]
+                pulses = BatchPulses(batch, order, foreign, self._wanted)
+                given: list[ReferenceType[Stored]] = []
+                try:
+                    index, orphans = batch.index.tolist(), batch.orphan.tolist()
+                    for i, stored in _stored(batch, layouts, checked=self._verify):
+                        given.append(ref(stored))
+                        if scanner.damages and not self._skip and scanner.damages[0].frame < index[i]:
+                            break
+                        if orphans[i]:
+                            mixer.forget("Q")
+                        lost = orphans[i] or (lost and stored.stop != "Q")
+                        if not stored.layout.unique:
+                            pulses.close()
+                        frame = mixer.frame(stored)
+                        if not lost:
+                            frame.share(pulses, i)
+                        self.path, self.index, self.orphan = path, index[i], orphans[i]
+                        yield frame
+                finally:  # the bytes of the batch are about to be overwritten
+                    pulses.close()
+                    for reference in given:
+                        if (alive := reference()) is not None:
+                            alive.keep()
+                if scanner.damages and not self._skip:
+                    break
+            if scanner.damages and not self._skip:
+                raise DamagedFileError(scanner.damages[0].describe(path))
+            self.damages += [(path, damage) for damage in scanner.damages]
+
+
+def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Iterator[tuple[int, Stored]]:
+    """Give the fresh frames of a batch, each with its number."""
+    pairs = batch.names.pairs()
+    buf: Any = memoryview(batch.buf)  # type: ignore[arg-type]
+    first, begin, end = batch.first.tolist(), batch.begin.tolist(), batch.end.tolist()
+    stops, names = batch.stop.tobytes().decode("latin-1"), batch.pair.tobytes()
+    at, size = batch.at, batch.size
+    for i in range(batch.fresh, len(stops)):
+        a, b = first[i], first[i + 1]
+        layout = layouts.get(name := names[8 * a : 8 * b])
+        if layout is None:
+            if len(layouts) > MOST_LAYOUTS:
+                layouts.clear()
+            layout = layouts[name] = Layout([pairs[j] for j in batch.pair[a:b].tolist()])
+        yield i, Stored(stops[i], layout, (buf, begin[i], end[i], at, size, a), checked=checked)
+
+
+def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I3File:
+    """Read frames from .i3 files, raw or compressed, one at a time.
+
+    Parameters
+    ----------
+    paths : str, path, or several
+        Files, or patterns such as `Level2_*.i3.zst`; several are read as one stream, so a GCD file can come first.
+    on_damage : {"raise", "skip"}
+        What to do where a file is damaged, once all frames before the damage were given: raise, or note it in
+        `damages` and go on with the next good frame. Physics frames whose DAQ frame may be lost then inherit
+        nothing from a DAQ frame.
+    verify : bool
+        Check the checksum of every frame.
+
+    Returns
+    -------
+    I3File
+        An iterator of `Frame`, and a context manager.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    DamagedFileError
+        While reading: names file, frame and byte offset.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
+    >>> frame = Frame("Q")
+    >>> frame["Charge"] = 12.5
+    >>> write_i3(path, [frame])
+    1
+    >>> with open_i3(path) as frames:
+    ...     [f["Charge"].value for f in frames]
+    [12.5]
+    """
+    return I3File(paths, on_damage=on_damage, verify=verify)
+
+
+def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: int | None = None) -> int:
+    """Write frames to an .i3 file, compressed as its name says: .i3, .i3.gz, .i3.bz2, .i3.zst or .i3.xz.
+
+    Only a frame's own objects are written; untouched ones with the same bytes as they were read. The file is
+    written beside its place and renamed when whole, so that an interrupted run leaves no half file.
+
+    Parameters
+    ----------
+    path : path of the file
+    frames : iterable of Frame
+    level : int, optional
+        Compression level; IceTray's own by default (gz and bz2 6, zst 11).
+
+    Returns
+    -------
+    int
+        Number of frames written.
+    """
+    n = 0
+    with writing(path, level=level) as out:
+        for frame in frames:
+            out.write(frame.encoded())
+            n += 1
+    return n
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], *, level: int | None = None) -> Iterator[Any]:
+    """Open an .i3 file for the bytes of frames: it has its name when the block ends well, and else is not there.
+
+    Parameters
+    ----------
+    path, level
+        As for `write_i3`.
+    """
+    target = Path(path)
+    codec = codec_of(target)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            out = compressor(file, codec, level)
+            yield out
+            out.close()
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

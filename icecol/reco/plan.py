@@ -1,0 +1,125 @@
+"""Features: kernels over the pulses of one event as Polars expressions, and one run of each in a lazy plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from icecol.errors import MissingColumnError, close_names
+from icecol.reco.jagged import frozen, jagged, struct
+
+
+def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl.LazyFrame:
+    """Add features to a frame: the fields of a struct expression `Name=...` become the columns `Name.field`.
+
+    A feature may read columns of another one given beside it, in any order: a fit its seed, a direct-hit count its
+    track. Each kernel runs once for all of its fields and not at all if none of them is used, and only over the events
+    that survive the cuts on other columns. (A kernel's expression used directly runs once for every
+    `.struct.field(...)` taken from it.)
+
+    Raises
+    ------
+    MissingColumnError
+        A column that a feature reads is not in the frame.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.time": [[0.0, 1.0]], "P.charge": [[1.0, 2.5]], "P.omkey": [[65792, 65792]]})
+    >>> from icecol import reco
+    >>> with_features(frame, Q=reco.charge(Pulses("P"))).select("Q.total", "Q.n_hit_doms").collect().row(0)
+    (3.5, 1)
+    """
+    lazy = frame.lazy()
+    waiting = dict(features)
+    while waiting:
+        there = lazy.collect_schema().names()
+        ready = {}
+        for name, feature in waiting.items():
+            others = waiting.keys() - {name}
+            left = [c for c in feature.meta.root_names() if not {c, c.rpartition(".")[0]} & others]
+            missing = [c for c in left if c not in there]
+            if missing:
+                msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
+                if missing[0].endswith(".fit_status"):
+                    msg += f"a seed that is no fit gets it by with_columns(pl.lit(0).alias({missing[0]!r})); "
+                raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
+            if len(left) == len(feature.meta.root_names()):
+                ready[name] = feature
+        if not ready:
+            msg = f"features {', '.join(map(repr, waiting))} wait for one another: each reads columns of the next"
+            raise MissingColumnError(msg)
+        lazy = _with_columns(lazy, ready)
+        waiting = {name: feature for name, feature in waiting.items() if name not in ready}
+    return lazy
+
+
+def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.LazyFrame:
+    """Add features that read nothing of each other: one struct a kernel, its fields, and the struct dropped."""
+    hidden = {name: f"__{name}" for name in features}
+    lazy = lazy.with_columns(feature.alias(hidden[name]) for name, feature in features.items())
+    schema = lazy.collect_schema()
+    fields = []
+    for name, column in hidden.items():
+        dtype = schema[column]
+        if isinstance(dtype, pl.Struct):
+            fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
+        else:
+            fields.append(pl.col(column).alias(name))
+    return lazy.with_columns(fields).drop(list(hidden.values()))
+
+
+def event_expr(
+    loop: Callable[..., None],
+    columns: Sequence[str],
+    fields: Mapping[str, Any],
+    arguments: Sequence[Any] = (),
+    *,
+    events: Sequence[pl.Expr] = (),
+    ok: Sequence[str] = (),
+) -> pl.Expr:
+    """Return a loop over events as one struct expression.
+
+    Parameters
+    ----------
+    loop
+        `loop(offsets, *values, *events, *arguments, out)` with the flat values of each column, n + 1 offsets
+        that begin at 0, and `out` of shape (fields, n), f64, to be filled.
+    columns
+        Names of list columns of equal shape.
+    fields
+        Name and Polars type of each field.
+    arguments
+        Passed through to the loop.
+    events
+        Expressions of one number an event, f64 in the loop; null arrives as NaN.
+    ok
+        Fields that are null where the field fit_status is not 0.
+
+    Returns
+    -------
+    pl.Expr
+        A struct. Where a list is null every field is null; an undefined number is NaN.
+    """
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        lists = jagged(series[: len(columns)])
+        n = len(lists)
+        numbers = [s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series[len(columns) :]]
+        out = np.empty((len(fields), n))
+        loop(lists.offsets, *lists.values, *(frozen(np.broadcast_to(v, n)) for v in numbers), *arguments, out)
+        return struct(series[0].name, fields, out, lists.present, ok)
+
+    return pl.map_batches(
+        [*(pl.col(c) for c in columns), *events],
+        run,
+        return_dtype=pl.Struct(dict(fields)),
+        is_elementwise=True,
+    )
+
+
+def null_for_nan(feature: pl.Expr, *fields: str) -> pl.Expr:
+    """Return a struct with null for NaN in some fields: those of an answer that an event need not have."""
+    return feature.struct.with_fields(pl.field(f).fill_nan(None) for f in fields)

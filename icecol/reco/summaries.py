@@ -1,0 +1,83 @@
+"""Summary of the pulses of each hit sensor: `dom_summary`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from icecol.dataset.pulses import Pulses
+from icecol.reco.jagged import jagged, struct_of_lists
+
+_NUMBERS: Final = (
+    "total_charge",
+    "charge_100ns",
+    "charge_500ns",
+    "first_pulse_time",
+    "last_pulse_time",
+    "charge_20_percent_time",
+    "charge_50_percent_time",
+    "charge_weighted_mean_time",
+    "charge_weighted_std_time",
+)
+_FIELDS: Final = {
+    "omkey": pl.List(pl.Int32),
+    "n_pulses": pl.List(pl.Int32),
+    **dict.fromkeys(_NUMBERS, pl.List(pl.Float64)),
+}
+
+
+def dom_summary(pulses: Pulses) -> pl.Expr:
+    """Return the summary statistics of the pulses of each hit sensor: lists of one value a sensor, by rising omkey.
+
+    They are those that IceCube's graph networks have used for each sensor, as the package nt_summary_stats computes
+    them. No geometry is needed. Pulses are taken in order of time, however they are stored; those of a time or charge
+    that is not finite are left out of all but `n_pulses`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields of lists: omkey (i32) and n_pulses (i32); total_charge, and charge_100ns and charge_500ns up to so many
+        ns after the first pulse, ends included (PE); first_pulse_time, last_pulse_time, charge_20_percent_time and
+        charge_50_percent_time, of the first pulse with which more than that share of the charge is seen, and
+        charge_weighted_mean_time and charge_weighted_std_time (ns). The last four are NaN for a sensor without
+        positive charge, where nt_summary_stats has 0 or the time of a pulse. Lists are empty for an event without
+        pulses and null where the series is.
+
+    References
+    ----------
+    IceCube, JINST 16 (2021) P07041, arXiv:2101.11589; F. J. Yu, nt_summary_stats (2025).
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[0.0, 120.0, 5.0]], "P.charge": [[1.0, 2.0, 1.0]], "P.omkey": [[7, 7, 9]]}
+    ... )
+    >>> found = frame.select(dom_summary(Pulses("P")).struct.unnest())
+    >>> found.select("omkey", "total_charge", "charge_100ns", "charge_50_percent_time").row(0)
+    ([7, 9], [3.0, 1.0], [1.0, 1.0], [120.0, 5.0])
+    """
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        pulse = jagged(series)
+        sensors = np.empty(len(pulse) + 1, np.int64)
+        count, summarise = _loops()
+        count(pulse.offsets, pulse.values[-1], sensors)
+        keys, counts = np.empty((2, sensors[-1]), np.int32)
+        out = np.empty((len(_NUMBERS), sensors[-1]))
+        summarise(pulse.offsets, *pulse.values, sensors, keys, counts, out)
+        return struct_of_lists(series[0].name, list(_FIELDS), [keys, counts, *out], sensors, pulse.present)
+
+    columns = [pl.col(pulses.column(m)) for m in ("time", "charge", "omkey")]
+    return pl.map_batches(columns, run, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
+
+
+@functools.cache
+def _loops() -> tuple[Any, Any]:
+    from icecol.reco.codegen import kept
+    from icecol.reco.kernels.dom_summary import count_sensors, dom_summaries
+
+    return kept(count_sensors, count_sensors), kept(dom_summaries, dom_summaries)

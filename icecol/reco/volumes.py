@@ -1,0 +1,298 @@
+"""Whether a point is in the detector, and how large a detector would have to be for a track to touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from icecol.detector.dom_sets import of_icecube
+from icecol.detector.geometry import Geometry
+from icecol.errors import GeometryError, close_names
+from icecol.reco.jagged import Array
+
+OUTER_STRINGS: Final[Mapping[str, tuple[int, ...]]] = {
+    "IC9": (21, 50, 59, 39, 38),
+    "IC22": (21, 50, 74, 73, 78, 65, 46, 38),
+    "IC40": (21, 50, 74, 73, 78, 75, 60, 52, 53, 44, 46, 38),
+    "IC59": (6, 50, 74, 73, 78, 75, 60, 52, 53, 44, 36, 17, 3),
+    "IC79": (2, 6, 50, 74, 73, 78, 75, 41),
+    "IC80": (1, 6, 50, 80, 75, 31),
+    "IC86": (1, 6, 50, 74, 73, 78, 75, 31),
+}
+"""Strings at the corners of the detector as it grew, in order around it, as IceTray's I3ScaleCalculator has them."""
+
+_TRACK = ("x", "y", "z", "zenith", "azimuth")
+_TINY = 1e-12  # a line through a corner touches one of its edges, however it is rounded
+
+
+def containment(
+    vertex: str, geometry: Geometry, *, scale: float = 1.0, z_range: tuple[float, float] | None = None
+) -> pl.Expr:
+    """Return whether a point lies in the convex hull of the strings, and how far inside.
+
+    Parameters
+    ----------
+    vertex
+        Key of the point: columns `vertex.x`, `vertex.y`, `vertex.z`, of a fit, a particle or a veto's vertex.
+    geometry
+        Its sensors in the ice make up the hull: a prism from the lowest to the highest z.
+    scale
+        Enlarge (or shrink) the hull in x and y about the mean of its corners.
+    z_range
+        Lowest and highest z (m) in place of those of the sensors.
+
+    Returns
+    -------
+    pl.Expr
+        Fields inside, and distance (m): to the nearest face for a point inside; for one outside minus the distance
+        to the plane of the face that it is farthest out of. For a point of NaN inside is null and distance NaN; both
+        are null where the point is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"V.x": [0.0, 900.0], "V.y": [0.0, 0.0], "V.z": [-490.0, 0.0]})
+    >>> frame.select(containment("V", Geometry.nominal()).struct.field("inside")).to_series().to_list()
+    [True, False]
+    """
+    ice = in_ice(geometry)
+    corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
+    if len(corners) < 3:
+        msg = f"the sensors in the ice have {len(corners)} corners seen from above: they enclose no volume"
+        raise GeometryError(msg)
+    corners = corners.mean(axis=0) + scale * (corners - corners.mean(axis=0))
+    low, high = z_range or (float(geometry.z[ice].min()), float(geometry.z[ice].max()))
+    x, y, z = (pl.col(f"{vertex}.{c}") for c in "xyz")
+    walls = []
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        nx, ny = np.array([ay - by, bx - ax]) / np.hypot(bx - ax, by - ay)
+        walls.append(x * float(nx) + y * float(ny) - float(nx * ax + ny * ay))
+    distance = pl.min_horizontal(*walls, z - low, high - z) + 0 * (x + y + z)  # keeps null and NaN
+    return pl.struct(inside=distance.fill_nan(None) >= 0, distance=distance)
+
+
+def containment_size(
+    key: str,
+    geometry: Geometry,
+    *,
+    strings: str | Sequence[int] = "IC86",
+    z: float | None = None,
+    shape: str = "InfiniteTrack",
+) -> pl.Expr:
+    """Return by what the detector has to be scaled, about its centre, to touch a track or a point: 1 is its edge.
+
+    Parameters
+    ----------
+    key
+        Of a particle or a fit: columns `key.x`, `key.y`, `key.z`, `key.zenith`, `key.azimuth`.
+    geometry
+        Its sensors of the strings make up a prism: from the mean z of their highest sensors (OM 1) to that of their
+        lowest (OM 60).
+    strings
+        Corners of the prism in order around it: a name in `OUTER_STRINGS`, or numbers.
+    z
+        Depth (m) at which a track has its area_size; by default in the middle of the prism.
+    shape
+        "InfiniteTrack", or "Cascade" for a point.
+
+    Returns
+    -------
+    pl.Expr
+        Fields volume_size, area_size: of a track the factors of I3Cuts' ContainmentVolumeSize (for the prism) and
+        ContainmentAreaSize (for its outline, seen from above, where the track is at depth z; NaN for a horizontal
+        one); of a cascade those of I3ScaleCalculator's ScaleInIce and ScaleIceCubeDetectorPolygon. NaN where the
+        particle is; null where that is.
+
+    Raises
+    ------
+    GeometryError
+        A string is not in the geometry.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"T.x": [0.0, 900.0], "T.y": 0.0, "T.z": 0.0, "T.zenith": 0.0, "T.azimuth": 0.0})
+    >>> sizes = frame.select(
+    ...     containment_size("T", Geometry.nominal()).struct.field("volume_size")
+    ... ).to_series()
+    >>> sizes.round(2).to_list()
+    [0.01, 1.75]
+    """
+    corners, low, high = _prism(geometry, strings)
+    middle = 0.5 * (low + high)
+    if shape not in {"InfiniteTrack", "Cascade"}:
+        msg = f"`shape` must be InfiniteTrack or Cascade, found {shape!r}"
+        raise ValueError(msg)
+
+    def sizes(x: Array, y: Array, depth: Array, zenith: Array, azimuth: Array) -> tuple[Array, Array]:
+        centre = _centroid(corners)
+        outline = corners - centre
+        if shape == "Cascade":
+            area = _scale(np.column_stack([x, y]) - centre, outline)
+            return np.maximum(np.abs(depth - middle) / (high - middle), area), area
+        towards = -np.column_stack(
+            [np.sin(zenith) * np.cos(azimuth), np.sin(zenith) * np.sin(azimuth), np.cos(zenith)]
+        )
+        place = np.column_stack([x - centre[0], y - centre[1], depth - middle])
+        at = place + towards * ((middle if z is None else z) - depth)[:, None] / towards[:, 2:]
+        return _scale_of_line(place, towards, _edges(outline, 0.5 * (high - low))), _scale(at[:, :2], outline)
+
+    return _by_event(key, _TRACK, ("volume_size", "area_size"), sizes)
+
+
+def cylinder_size(
+    track: str, *, height: float = 500.0, radius: float = 500.0, center: float = 0.0
+) -> pl.Expr:
+    """Return by what a cylinder around the z axis has to be scaled to touch a track, as I3Cuts' CylinderSize.
+
+    Parameters
+    ----------
+    track
+        Key with columns `.x`, `.y`, `.z`, `.zenith`, `.azimuth`: a particle or a fit.
+    height, radius, center
+        Half its height (H0), its radius (R0) and the z of its middle, in m.
+
+    Returns
+    -------
+    pl.Expr
+        One number; NaN where the track is, null where that is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"T.x": [250.0], "T.y": 0.0, "T.z": 0.0, "T.zenith": 0.0, "T.azimuth": 0.0})
+    >>> frame.select(cylinder_size("T")).item()
+    0.5
+    """
+    k = radius / height
+
+    def size(x: Array, y: Array, z: Array, zenith: Array, azimuth: Array) -> tuple[Array]:
+        px, py, pz = -np.sin(zenith) * np.cos(azimuth), -np.sin(zenith) * np.sin(azimuth), -np.cos(zenith)
+        above = z - center
+        # the size of a point is convex along the track: least where the track is closest to the axis, in the middle
+        # plane, or where cap and wall are as far, at a root of a t^2 + b t + c
+        a = px * px + py * py - k * k * pz * pz
+        b = 2.0 * (x * px + y * py - k * k * above * pz)
+        c = x * x + y * y - k * k * above * above
+        q = -0.5 * (b + np.copysign(np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0)), b))
+        steps = -(px * x + py * y) / (px * px + py * py), -above / pz, q / a, c / q
+        found = [
+            np.maximum(np.hypot(x + t * px, y + t * py) / radius, np.abs(above + t * pz) / height)
+            for t in steps
+        ]
+        return (reduce(np.fmin, found),)
+
+    return _by_event(track, _TRACK, ("size",), size).struct.field("size")
+
+
+def _by_event(
+    key: str, members: Sequence[str], fields: Sequence[str], function: Callable[..., tuple[Array, ...]]
+) -> pl.Expr:
+    """Return numbers of each event, null where a member is, as a struct."""
+
+    def run(series: Sequence[pl.Series]) -> pl.Series:
+        there = pl.Series([True] * len(series[0]), dtype=pl.Boolean)
+        for s in series:
+            there &= s.is_not_null()
+        with np.errstate(all="ignore"):
+            found = function(*(s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series))
+        frame = pl.DataFrame(dict(zip(fields, found, strict=True)))
+        return frame.select(pl.when(there).then(pl.col(f)).alias(f) for f in fields).to_struct(key)
+
+    columns = [pl.col(f"{key}.{m}") for m in members]
+    return pl.map_batches(
+        columns, run, return_dtype=pl.Struct(dict.fromkeys(fields, pl.Float64)), is_elementwise=True
+    )
+
+
+def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, float, float]:
+    """Return the corners (m) of a prism from above, and its lowest and highest z."""
+    if isinstance(strings, str) and strings not in OUTER_STRINGS:
+        msg = f"`strings` {strings!r} is no detector; known: {close_names(strings, OUTER_STRINGS)}"
+        raise ValueError(msg)
+    numbers = OUTER_STRINGS[strings] if isinstance(strings, str) else tuple(strings)
+    corners, tops, bottoms = [], [], []
+    for string in numbers:
+        rows = {om: np.flatnonzero((geometry.string == string) & (geometry.om == om)) for om in (1, 30, 60)}
+        if len(numbers) < 3 or not all(r.size for r in rows.values()):
+            msg = f"a prism needs three strings or more with the sensors 1, 30 and 60; string {string} of {numbers}"
+            raise GeometryError(msg + " has them not, or there are fewer strings")
+        corners.append([geometry.x[rows[30][0]], geometry.y[rows[30][0]]])
+        tops.append(geometry.z[rows[1][0]])
+        bottoms.append(geometry.z[rows[60][0]])
+    return np.array(corners), float(np.mean(bottoms)), float(np.mean(tops))
+
+
+def _centroid(corners: Array) -> Array:
+    """Return the centre of the area of a polygon."""
+    ahead = np.roll(corners, -1, axis=0)
+    double = corners[:, 0] * ahead[:, 1] - ahead[:, 0] * corners[:, 1]
+    centre: Array = ((corners + ahead) * double[:, None]).sum(axis=0) / (3.0 * double.sum())
+    return centre
+
+
+def _edges(outline: Array, half: float) -> list[tuple[Array, Array]]:
+    """Return the ends of all edges of a prism around the origin."""
+    top, bottom = (np.column_stack([outline, np.full(len(outline), z)]) for z in (half, -half))
+    around = [pair for ends in (top, bottom) for pair in zip(ends, np.roll(ends, -1, axis=0), strict=True)]
+    return around + list(zip(top, bottom, strict=True))
+
+
+def _scale(points: Array, outline: Array) -> Array:
+    """Return by what an outline around the origin is scaled for its edge to be at each point."""
+    found = np.full(len(points), np.inf)
+    for b, c in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        whole = b[0] * c[1] - b[1] * c[0]
+        of_b = (points[:, 0] * c[1] - points[:, 1] * c[0]) / whole
+        of_c = (b[0] * points[:, 1] - b[1] * points[:, 0]) / whole
+        found = np.where((of_b >= -_TINY) & (of_c >= -_TINY), np.minimum(found, of_b + of_c), found)
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _scale_of_line(place: Array, towards: Array, edges: Sequence[tuple[Array, Array]]) -> Array:
+    """Return the least scale at which one of the edges of a body around the origin is on each line.
+
+    A line meets the plane of the origin and an edge at a point p = s (b + u (c - b)): s is the scale if 0 <= u <= 1.
+    """
+    found = np.full(len(place), np.inf)
+    for b, c in edges:
+        normal = np.cross(b, c)
+        at = place - towards * (_dot(place, normal) / _dot(towards, normal))[:, None]
+        of_b = _dot(np.cross(at, c), normal) / _dot(normal, normal)
+        of_c = _dot(np.cross(b, at), normal) / _dot(normal, normal)
+        found = np.where((of_b >= -_TINY) & (of_c >= -_TINY), np.minimum(found, of_b + of_c), found)
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Return products of vectors, to the same bits for one event and for many, as `@` does not."""
+    product: Array = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+    return product
+
+
+def in_ice(geometry: Geometry) -> Array:
+    """Tell which sensors are IceCube's own in the ice and calibrated."""
+    chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
+    if not chosen.any():
+        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
+        raise GeometryError(msg)
+    return chosen
+
+
+def _hull(points: Array) -> Array:
+    """Return the corners of the convex hull of points sorted by x and y, anticlockwise."""
+
+    def chain(points: Array) -> list[Array]:
+        found: list[Array] = []
+        for p in points:
+            while len(found) > 1 and _turn(found[-2], found[-1], p) <= 0:
+                found.pop()
+            found.append(p)
+        return found[:-1]
+
+    return np.array(chain(points) + chain(points[::-1]))
+
+
+def _turn(a: Array, b: Array, c: Array) -> float:
+    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

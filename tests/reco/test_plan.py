@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import io
+import itertools
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import polars as pl
+import pytest
+
+from icecol import reco
+from icecol.dataset.pulses import Pulses
+from icecol.detector.geometry import Geometry, omkey
+from icecol.errors import GeometryError, MissingColumnError
+from icecol.reco import event_expr, kernel, with_features
+from icecol.reco.testing import check_feature
+
+GEOMETRY = Geometry.nominal()
+PULSES = Pulses("P", GEOMETRY)
+ENGINES = pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+
+
+def events(n: int = 200, seed: int = 1) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    size = rng.integers(0, 30, n)
+    row = [np.sort(rng.integers(0, len(GEOMETRY), k)) for k in size]
+    return pl.DataFrame(
+        {
+            "energy": rng.lognormal(size=n),
+            "P.time": [rng.normal(1e4, 500, k) for k in size],
+            "P.charge": [rng.lognormal(size=k).astype("f4") for k in size],
+            "P.omkey": [GEOMETRY.omkey[r] for r in row],
+        },
+        schema_overrides={"P.charge": pl.List(pl.Float32)},
+    ).with_columns(pl.when(pl.int_range(n) % 17 != 3).then(pl.col("^P.*$")).name.keep())
+
+
+class Counter:
+    """A feature of two fields that counts the events it is called for."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.feature = event_expr(self.loop, ["P.time"], {"n": pl.Int32, "sum": pl.Float64})
+
+    def loop(self, offsets, time, out) -> None:
+        self.events += offsets.size - 1
+        out[0] = np.diff(offsets)
+        out[1] = [time[a:b].sum() for a, b in itertools.pairwise(offsets)]
+
+
+@ENGINES
+def test_a_kernel_runs_once_for_all_of_its_fields(engine):
+    counter = Counter()
+    found = with_features(events(), F=counter.feature).select("F.n", "F.sum").collect(engine=engine)
+    assert counter.events == 200
+    assert found.columns == ["F.n", "F.sum"]
+
+
+@ENGINES
+def test_a_kernel_does_not_run_if_nothing_of_it_is_used(engine):
+    counter = Counter()
+    with_features(events(), F=counter.feature).select("energy").collect(engine=engine)
+    assert counter.events == 0
+
+
+@ENGINES
+def test_a_cut_written_after_the_kernel_reaches_the_file(engine, tmp_path):
+    events().write_parquet(tmp_path / "e.parquet")
+    counter = Counter()
+    query = with_features(pl.scan_parquet(tmp_path / "e.parquet"), F=counter.feature)
+    query = query.filter(pl.col("energy") > 2).select("F.n")
+    found = query.collect(engine=engine)
+    assert counter.events == found.height < 100
+    assert "PROJECT 2/4 COLUMNS" in query.explain()
+    assert "SELECTION" in query.explain().split("4 COLUMNS")[1]
+
+
+def test_features_become_dotted_columns_beside_the_others():
+    frame = events()
+    found = with_features(
+        frame, LineFit=reco.linefit(PULSES), Q=reco.charge(PULSES), double=pl.col("energy") * 2
+    )
+    assert isinstance(found, pl.LazyFrame)
+    names = found.collect_schema()
+    assert names.names()[:5] == [*frame.columns, "LineFit.x"]
+    assert {
+        "LineFit.fit_status": pl.Int32,
+        "Q.n_pulses": pl.Int32,
+        "double": pl.Float64,
+    }.items() <= names.items()
+    assert found.collect().schema == names
+
+
+def test_a_missing_pulse_series_is_null_in_every_field():
+    found = with_features(events(), L=reco.linefit(PULSES), Q=reco.charge(PULSES)).filter(
+        pl.col("P.time").is_null()
+    )
+    assert set(np.ravel(found.select("^(L|Q)\\..*$").collect().rows())) == {None}
+
+
+def test_a_missing_column_is_named_before_anything_is_read():
+    with pytest.raises(MissingColumnError, match=r"'Q' reads the column 'S.time', .*close to it: 'P.time'"):
+        with_features(events().lazy(), Q=reco.charge(Pulses("S")))
+
+
+def test_a_feature_that_needs_positions_asks_for_a_geometry():
+    with pytest.raises(GeometryError, match=r"'linefit' needs x, y, z of the sensors of 'P'"):
+        reco.linefit(Pulses("P"))
+
+
+def test_a_feature_may_read_another_that_is_given_beside_it():
+    angle = reco.opening_angle("L", "M")
+    found = with_features(
+        events(), A=angle, L=reco.linefit(PULSES), M=reco.improved_linefit(PULSES)
+    ).collect()
+    one = with_features(events(), L=reco.linefit(PULSES), M=reco.improved_linefit(PULSES))
+    assert found["A"].equals(with_features(one, A=angle).collect()["A"])
+
+
+def test_features_that_read_each_other_are_an_error():
+    with pytest.raises(MissingColumnError, match="'A', 'B' wait for one another"):
+        with_features(events(), A=pl.col("B.x") + 1, B=pl.struct(x=pl.col("A")))
+
+
+def test_a_column_that_a_given_feature_does_not_have_is_named():
+    with pytest.raises(MissingColumnError, match=r"'L\.zenth'"):
+        with_features(events(), L=reco.linefit(PULSES), Z=pl.col("L.zenth") * 2)
+
+
+def test_a_plan_with_features_can_be_sent_elsewhere():
+    pytest.importorskip("cloudpickle", reason="Polars serialises Python functions with cloudpickle")
+    query = with_features(events(), L=reco.linefit(PULSES)).select("^L.*$")
+    sent = pl.LazyFrame.deserialize(io.BytesIO(query.serialize()))
+    assert sent.collect().equals(query.collect())
+
+
+@kernel(span=pl.Float64, n=pl.Int32, top=pl.Float64)
+def extent(time, charge, z, string, *, least=1.0):
+    n = 0
+    first, last, top = np.inf, -np.inf, -np.inf
+    for i in range(time.size):
+        if charge[i] >= least and string[i] < 87:
+            n += 1
+            first, last, top = min(first, time[i]), max(last, time[i]), max(top, z[i])
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    return last - first, n, top
+
+
+def test_a_users_kernel_is_a_feature_like_any_other():
+    frame = events()
+    found = with_features(frame, E=extent(PULSES, least=0.5)).select("^E.*$").collect().rows()
+    z = dict(zip(GEOMETRY.omkey.tolist(), GEOMETRY.z.tolist(), strict=True))
+    for row, time, charge, key in zip(
+        found, *(frame[f"P.{m}"] for m in ("time", "charge", "omkey")), strict=True
+    ):
+        if time is None:
+            assert row == (None, None, None)
+            continue
+        use = charge.to_numpy() >= 0.5
+        if not use.any():
+            assert np.isnan(row[0])
+            assert row[1] is None
+            continue
+        t = time.to_numpy()[use]
+        assert row == (t.max() - t.min(), use.sum(), max(z[k] for k, u in zip(key, use, strict=True) if u))
+    check_feature(extent(PULSES, least=0.5), frame[:40])
+
+
+def test_a_kernel_can_be_run_on_arrays_without_compiling():
+    time, charge, z, string = (
+        np.array([1.0, 5.0]),
+        np.array([2.0, 2.0]),
+        np.array([0.0, 7.0]),
+        np.array([1, 1]),
+    )
+    assert extent.on(time, charge, z, string) == (4.0, 2, 7.0)
+
+
+def test_a_kernel_skips_sensors_that_are_not_in_the_geometry():
+    frame = pl.DataFrame(
+        {
+            "P.time": [[1.0, 5.0, 9.0]],
+            "P.charge": [[1.0, 1.0, 1.0]],
+            "P.omkey": [[omkey(99, 1), omkey(2, 1), omkey(1, 1)]],
+        }
+    )
+    assert with_features(frame, E=extent(PULSES)).select("E.n", "E.span").collect().row(0) == (2, 4.0)
+
+
+def test_kernels_made_by_one_function_are_not_mistaken_for_each_other():
+    def times(factor):
+        @kernel(total=pl.Float64)
+        def total(charge):
+            return factor * charge.sum()
+
+        return total
+
+    frame = pl.DataFrame({"P.charge": [[1.0, 2.0]]})
+    found = with_features(frame, A=times(2.0)(Pulses("P")), B=times(3.0)(Pulses("P"))).collect().row(0)
+    assert found == ([1.0, 2.0], 6.0, 9.0)
+
+
+def test_a_kernel_of_one_number_returns_it_plain():
+    @kernel(total=pl.Float64)
+    def total(charge):
+        return charge.sum()
+
+    found = with_features(pl.DataFrame({"P.charge": [[1.0, 2.0]]}), Q=total(Pulses("P"))).collect()
+    assert found["Q.total"].to_list() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"more": 1}, "has no parameter 'more'; it has least"), ({}, "needs a value for 'cut'")],
+)
+def test_wrong_parameters_are_named(parameters, message):
+    @kernel(a=pl.Float64)
+    def needs_cut(time, cut):
+        return cut
+
+    with pytest.raises(TypeError, match=message):
+        (extent if parameters else needs_cut)(PULSES, **parameters)
+
+
+def test_a_kernel_without_pulses_or_fields_is_refused():
+    with pytest.raises(TypeError, match="takes no pulses: its arguments are a, b; name some of time"):
+        kernel(f=pl.Float64)(lambda a, b: 0.0)
+    with pytest.raises(TypeError, match="name the numbers"):
+        kernel()
+
+
+def test_a_second_process_finds_the_kernels_compiled(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        textwrap.dedent("""
+        import polars as pl
+        import icecol as ic
+
+        @ic.kernel(late=pl.Float64)
+        def late(time, z, *, after=0.0):
+            return (time * (z > after)).sum()
+
+        p = ic.Pulses("P", ic.Geometry.nominal())
+        frame = pl.DataFrame({"P.time": [[1.0]], "P.charge": [[1.0]], "P.omkey": [[65792]]})
+        ic.with_features(frame, L=late(p, after=-1.0), F=ic.reco.linefit(p)).collect()
+        print(sum(len(k.loop().stats.cache_misses) for k in (late, ic.reco.line_fits._LINEFIT)))
+        """)
+    )
+    runs = [
+        subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+        for _ in "ab"
+    ]
+    assert int(runs[1]) == 0
+
+
+@ENGINES
+def test_columns_reach_the_loop_in_their_types(engine):
+    seen = []
+
+    def loop(offsets, time, charge, key, out) -> None:
+        seen.append((time.dtype.str[1:], charge.dtype.str[1:], key.dtype.str[1:]))
+        out[:] = 0
+
+    feature = event_expr(loop, ["P.time", "P.charge", "P.omkey"], {"n": pl.Int32})
+    for frame in (events(), events()[:0], events()[3:4], events().filter(pl.col("energy") > 1)):
+        frame.lazy().select(pl.col("energy"), feature.alias("f")).collect(engine=engine)
+    assert set(seen) == {("f8", "f4", "i4")}
+
+
+@pytest.mark.parametrize(
+    ("returns", "match"),
+    [
+        (lambda time: (time.size, 2.0, 3.0), r"does not return 2 numbers, one a field: .*expected 2, got 3"),
+        (lambda time: time.size, r"kernel '<lambda>' cannot be compiled, or does not return 2 numbers"),
+        (lambda time: (time.nothing(), 2.0), "Unknown attribute 'nothing'"),
+    ],
+)
+def test_a_kernel_that_does_not_return_its_fields_says_so(returns, match):
+    made = kernel(a=pl.Float64, b=pl.Float64)(returns)
+    frame = pl.DataFrame({"P.time": [[0.0, 1.0]]})
+    with pytest.raises((TypeError, pl.exceptions.ComputeError), match=match):
+        with_features(frame, K=made(Pulses("P"))).collect()
