@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import icecol as ic
+from icecol import files
 from icecol.errors import DatasetError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _own_folder(folder: Path) -> Path:
         msg = f"{folder} is not a demo folder (it has no {RESULT}): choose another with --out, or remove it"
         raise DatasetError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RESULT).write_text("{}\n", encoding="utf-8")
+    files.write(folder / RESULT, b"{}\n")
     return folder
 
 
@@ -295,7 +296,7 @@ def _conclude(steps: _Steps, demo: Demo) -> None:
         "medians": dict(demo.medians),
         "seconds": dict(demo.seconds),
     }
-    (demo.folder / RESULT).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    files.write(demo.folder / RESULT, (json.dumps(found, indent=1) + "\n").encode())
     steps.console.print(
         f"\n{found['selected']} of {found['events']} events selected; median opening angle of muons "
         + ", ".join(f"{m:.2f}° ({name})" for name, m in demo.medians.items()),

@@ -23,6 +23,7 @@ from rich.table import Table
 
 import icecol as ic
 from icecol.errors import MissingDependencyError
+from icecol.files import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -321,7 +322,7 @@ def run(
         console.print(f"no plots: {err}", style="yellow", markup=False)
     found = {title: json.loads(table.write_json()) for title, table in tables.items()}
     text = json.dumps({"icecol": ic.__version__, "settings": settings, "tables": _finite(found)}, indent=1)
-    files[0].write_text(text + "\n", encoding="utf-8")
+    write(files[0], f"{text}\n".encode())
     console.print(f"{len(files)} files in {folder}/: {', '.join(f.name for f in files)}", markup=False)
     return Study(tables, tuple(files))
 

@@ -87,6 +87,7 @@ def features(
     import polars as pl
 
     import icecol as ic
+    from icecol import files
 
     ds = ic.open_dataset(dataset)
     asked = feature or ["linefit", "improved_linefit", "tensor_of_inertia", "charge"]
@@ -95,12 +96,8 @@ def features(
     wanted = [n for n in names if n in _ID_COLUMNS]
     wanted += [n for pattern in listed(column) or () for n in ds.columns(pattern)]
     wanted += [n for n in names if n.split(".")[0] in computed and n not in ds.schema.names]
-    aside = out.with_name(f".{out.name}.part")
-    try:
+    with files.whole(out) as aside:
         events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
     rows = pl.scan_parquet(out).select(pl.len()).collect().item()
     stdout.print(
         f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", markup=False, soft_wrap=True

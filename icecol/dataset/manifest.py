@@ -6,7 +6,6 @@ A folder is a dataset when it has a `manifest.json`, and the parts of the datase
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 import icecol
+from icecol import files
 from icecol.dataset import schema as schemas
 from icecol.errors import DatasetError
 
@@ -148,7 +148,7 @@ def write(manifest: Manifest, path: str | Path) -> None:
         "columns": columns,
         "schema": schemas.to_text(manifest.schema),
     }
-    write_atomic(path, json.dumps(content).encode())
+    files.write(path, json.dumps(content).encode())
 
 
 def part_from_json(found: Mapping[str, Any]) -> Part:
@@ -166,35 +166,3 @@ def part_from_json(found: Mapping[str, Any]) -> Part:
 def source_from_json(found: Mapping[str, Any]) -> Source:
     """Make a `Source` from its JSON object."""
     return Source(**{**found, "messages": tuple(found["messages"])})
-
-
-def write_atomic(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all: aside, synced to disk, then renamed."""
-    path = Path(path)
-    temp = temporary(path)
-    try:
-        temp.write_bytes(content)
-        commit(temp, path)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
-
-
-def temporary(path: Path) -> Path:
-    """Give the hidden name under which `path` is written before it is whole; one for each process."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def commit(temp: Path, path: Path) -> None:
-    """Sync a file that was written aside and give it its name, so that a crash leaves no half of it."""
-    _sync(temp)
-    temp.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from icecol.dataset import manifest as manifests
+from icecol import files
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Part
 
@@ -227,7 +227,7 @@ class _File:
     def __init__(self, path: Path, schema: pa.Schema, sample: pa.Table) -> None:
         self.path = path
         self.schema = schema
-        self.temp = manifests.temporary(path)
+        self.temp = files.temporary(path)
         self.rows = 0
         self.chunks = 0
         self.runs: tuple[int, int] | None = None
@@ -255,7 +255,7 @@ class _File:
         self.writer.close()
         self.sink.close()
         size = self.temp.stat().st_size
-        manifests.commit(self.temp, self.path)
+        files.commit(self.temp, self.path)
         return Part(self.path.name, self.rows, size, self.runs, tuple(self.sources))
 
     def discard(self) -> None:

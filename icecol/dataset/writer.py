@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icecol import files
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Manifest, Part, Source
@@ -156,7 +157,7 @@ def record(
         "origins": [paths.index(path) for path in writer.origins],
         "simulation": {path: _table_to_text(table) for path, table in result.simulation.items()},
     }
-    manifests.write_atomic(_record_path(dataset, _group_key(keys)), json.dumps(content).encode())
+    files.write(_record_path(dataset, _group_key(keys)), json.dumps(content).encode())
     return result
 
 
@@ -259,9 +260,8 @@ def complete(
     )
     _write_simulation(path, records)
     if geometry is not None:
-        temp = manifests.temporary(path / GEOMETRY)
-        geometry.write_parquet(temp)
-        manifests.commit(temp, path / GEOMETRY)
+        with files.whole(path / GEOMETRY) as aside:
+            geometry.write_parquet(aside)
     for name, table in (tables or {}).items():
         _write_table(path / f"{name}.parquet", table)
     manifests.write(result, path / manifests.NAME)
@@ -286,11 +286,11 @@ def _record_path(dataset: str | Path, key: str) -> Path:
 def _record_of(dataset: str | Path, content: Mapping[str, Any]) -> Record | None:
     """Return a record from what is stored of it, None if a part of it is not there or not whole."""
     parts = tuple(manifests.part_from_json(part) for part in content["parts"])
-    files = [Path(dataset) / part.path for part in parts]
+    paths = [Path(dataset) / part.path for part in parts]
     schema = Path(dataset) / PROGRESS / content["schema"]
     if not schema.exists() or any(
         not file.exists() or file.stat().st_size != part.bytes
-        for file, part in zip(files, parts, strict=True)
+        for file, part in zip(paths, parts, strict=True)
     ):
         return None
     sources = tuple(manifests.source_from_json(source) for source in content["sources"])
@@ -309,7 +309,7 @@ def _write_schema(dataset: str | Path, schema: pa.Schema) -> str:
     name = f"{hashlib.sha256(text).hexdigest()[:32]}.schema"
     path = Path(dataset) / PROGRESS / name
     if not path.exists():
-        manifests.write_atomic(path, text)
+        files.write(path, text)
     return name
 
 
@@ -336,9 +336,8 @@ def _write_simulation(dataset: Path, records: Iterable[Record]) -> None:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    temp = manifests.temporary(path)
-    pq.write_table(table, temp, compression="zstd")
-    manifests.commit(temp, path)
+    with files.whole(path) as aside:
+        pq.write_table(table, aside, compression="zstd")
 
 
 def _remove_progress(dataset: Path) -> None:

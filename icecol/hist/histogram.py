@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from boost_histogram.serialization import from_uhi, to_uhi
 
+from icecol import files
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -256,10 +258,7 @@ class Hist:
         ...     hist.load(pathlib.Path(folder) / "x.json") == h
         True
         """
-        target = Path(path)
-        aside = target.with_name(f".{target.name}.{os.getpid()}")
-        aside.write_text(json.dumps(self.to_dict()), encoding="utf-8")
-        aside.replace(target)
+        files.write(path, json.dumps(self.to_dict()).encode())
 
     def _moments(self, axis: int) -> tuple[float, float]:
         h = self.project(axis)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icecol import files
 from icecol.errors import needs
 
 if TYPE_CHECKING:
@@ -72,12 +73,8 @@ def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) ->
         msg = f"cannot tell the kind of figure from {os.fspath(path)!r}: end it in .png, .pdf or .svg"
         raise ValueError(msg)
     whole: Any = figure if hasattr(figure, "savefig") else figure.figure
-    aside = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
-    try:
-        whole.savefig(aside, **options)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.whole(target) as aside:
+        whole.savefig(aside, **{"format": target.suffix[1:], **options})
     return target
 
 

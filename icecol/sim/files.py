@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -23,8 +22,8 @@ from icecol import units
 from icecol.detector.geometry import Geometry, split_omkey
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes import type_name
-from icecol.i3.container.compression import codec_of, compressor
 from icecol.i3.container.scanner import Span, encode_frame
+from icecol.i3.frames.files import writing
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
@@ -309,11 +308,9 @@ def frames(events: Events, *, gcd: bool = False, run_id: int = 1) -> Iterator[Fr
 
 
 def _write(path: str | os.PathLike[str], frames: Sequence[Raw] | Iterator[Raw]) -> None:
-    with Path(path).open("wb") as file:
-        stream = compressor(file, codec_of(path))  # type: ignore[arg-type]
+    with writing(path) as out:
         for stop, objects in frames:
-            stream.write(encode_frame(stop, objects))
-        stream.close()
+            out.write(encode_frame(stop, objects))
 
 
 def write_gcd(path: str | os.PathLike[str], geometry: Geometry, *, dark_rate: float = 500.0) -> None:

@@ -86,7 +86,7 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_nothing_beside_it(tmp_pa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(manifests.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         manifests.write(Manifest(SCHEMA, settings={"nfiles": 1}), path)
     assert manifests.read(path).settings == {}

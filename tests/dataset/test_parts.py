@@ -110,7 +110,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_part(tmp_path, monkeypatch, ste
     if step == "write":
         monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     else:
-        monkeypatch.setattr(parts.manifests, "commit", full)
+        monkeypatch.setattr(parts.files, "commit", full)
     with (
         pytest.raises(OSError, match=r"disk.*full.*run again to resume") as err,
         PartWriter(tmp_path, "p") as writer,

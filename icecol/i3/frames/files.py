@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final, Self
 from weakref import ReferenceType, ref
 
 from icecol.errors import DamagedFileError
+from icecol.files import whole
 from icecol.i3.container.compression import codec_of, compressor, open_stream
 from icecol.i3.container.scanner import Batch, Damage, Scanner
 from icecol.i3.frames.frame import Frame, Layout, Mixer, Stored
@@ -185,8 +185,7 @@ def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I
 
     Examples
     --------
-    >>> import tempfile
-    >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
+    >>>     >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
     >>> frame = Frame("Q")
     >>> frame["Charge"] = 12.5
     >>> write_i3(path, [frame])
@@ -235,19 +234,7 @@ def writing(path: str | os.PathLike[str], *, level: int | None = None) -> Iterat
     """
     target = Path(path)
     codec = codec_of(target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            out = compressor(file, codec, level)
-            yield out
-            out.close()
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o666 & ~mask)
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole(target) as aside, aside.open("wb") as file:
+        out = compressor(file, codec, level)
+        yield out
+        out.close()
