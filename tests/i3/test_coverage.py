@@ -1,4 +1,4 @@
-"""The page of all classes is up to date, and claims what the files show."""
+"""The table of all classes (`coverage`) is up to date, and claims what the files show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged objects, files and pulses are refused with a reason, or taken; nothing else happens."""
+"""Damaged objects, files and pulses (`i3`, by `fuzz`) are refused with a reason, or read; nothing else happens."""
 
 from __future__ import annotations
 

@@ -8,6 +8,17 @@ number that counts the types in the order met. All of that is followed here for 
 What an object is in Python: a layout with members becomes a record with those attributes, an I3Map a dict, a tree a
 list with depths and parents, a vector of numbers an array, a vector of simple structs a record array, a key such as
 OMKey a named tuple. A class without a layout keeps its bytes.
+
+The files, in reading order:
+
+- `objects`: start here. What objects are in Python: `Record`, `FrameMap`, `Tree`, `UnknownObject`, keys and
+  enumerations; their defaults; `new`.
+- `blobs`: `decode` and `encode` of whole blobs, and how objects are read quickly that begin as an earlier one did.
+- `reading` and `writing`: a function for each type, made once from its layout.
+- `codecs`: the types whose layout needs code (bit masks, compact vectors, trees), reader and writer side by side.
+- `fixed_size`: values of one size, read by a single `struct`.
+- `types`: what reading and writing share.
+- `jsonable`: objects as JSON, for the command line.
 """
 
 from __future__ import annotations

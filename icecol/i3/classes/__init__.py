@@ -1,5 +1,17 @@
 """Layouts of all classes that icecol reads and writes, as tables, one file for each family.
 
+In: nothing; these are facts about the serialisation of IceTray's classes. Out: `CLASSES`, a `Class` for each name, from
+which decoding, encoding, columns, defaults and the table of coverage (CLASSES.md) are derived.
+
+The files, in reading order:
+
+- `layout`: start here. The language of the tables: `Class`, `Field` and the types that a field may have.
+- `header` and `particle`: two short families that show what a table looks like; then `basic` (numbers, vectors, maps),
+  `pulses`, `trigger`, `detector` (geometry, calibration, status), `reco`, `simulation`, `surface`, `upgrade`.
+- `verified`: which versions of which classes were checked against files that IceTray wrote.
+
+The idea: a class layout is data. To add a class, add its table to a family; nothing else has to change.
+
 Examples
 --------
 >>> from icecol.i3.classes import CLASSES

@@ -1,3 +1,21 @@
-"""TO WRITE."""
+"""Bytes of a file → frames with the place of each object in them, and back. No object is decoded here.
+
+In: a path or a byte stream, compressed or not. Out: a `Batch`, that is, one buffer of some megabytes and integer
+arrays that say where in it each frame and each object begins. A batch is only valid until the next one is asked for,
+as its buffer is reused: memory is bounded by the batch size or by the largest frame.
+
+The files, in reading order:
+
+- `scanner`: start here. `Scanner` walks the frames, verifies their checksums, and after damage resumes at the next
+  intact frame; `encode_frame` is the way back. The module's docstring describes a frame byte by byte.
+- `compression`: which codec a file has (told by its content), as a stream of decompressed bytes.
+- `mixing`: which object each key has in each event, once older frames (G, C, D, Q, ...) have lent theirs. The same
+  rule for single frames is `icecol.i3.frames.frame.Mixer`.
+- `old_versions`: frames of container versions 1 to 4, in plain Python.
+- `bits`: unaligned loads and stores for compiled code, with a build that checks bounds.
+
+The idea: in a file of high-level data the walk over keys, type names and sizes takes longer than the decoding, so the
+walk is compiled and handles names as interned integers.
+"""
 
 from __future__ import annotations

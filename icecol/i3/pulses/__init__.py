@@ -1,3 +1,18 @@
-"""TO WRITE."""
+"""Pulse series of events → arrays of time, charge, width, flags and omkey, exactly as IceTray resolves them.
+
+In: the events of a batch (`icecol.i3.container.mixing`) and a key. Out: a `PulseBatch` with the pulses of that key in
+all events, and for each event whether it has them, or why not. A key may hold pulses, or stand for them: a mask over
+another series, a union of series, an I3SuperDST, a charge correction, a combination by module, or hits.
+
+The files, in reading order:
+
+- `batch`: start here. `PulseResolver` follows references between keys, and resolves each key once for all events.
+- `maps`: the compiled readers of pulse maps and masks, unions, modules and charge corrections.
+- `superdst`: the compiled reader of I3SuperDST.
+- `std_sort`: the sort of the C++ library. Masks count pulses after a sort that is not stable, so the order of pulses
+  at equal times has to be that of libstdc++.
+- `of_frames`: the same for single frames, which share the work of their batch.
+- `resolve`: all of it once more in plain Python, one frame at a time.
+"""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+"""Objects from bytes and back (`archive`: blobs, codecs, objects, reading, types, writing), whatever the class."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Layouts are well formed and complete (`classes`: layout, verified and every family)."""
+
 from __future__ import annotations
 
 import pytest

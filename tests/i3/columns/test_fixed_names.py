@@ -1,3 +1,5 @@
+"""Maps with the same names in all events are gathered as the generic columns have them (`columns.fixed_names`)."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Values of old class versions have today's meaning in columns (`columns.old_values`)."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_launches import delta_decode, raw_atwd, raw_fadc
 
 from icecol.errors import FormatError
-from icecol.i3.archive import decode
+from icecol.i3.archive import class_name, decode
 from icecol.i3.columns.interpreter import decode as columns_of
 from icecol.i3.columns.waveforms import expand, launches
 from icecol.i3.container.scanner import Names, raw_frames
-from icecol.i3.launches import delta_decode, raw_atwd, raw_fadc
 
 WIDTHS = (1, 2, 3, 6, 11, 20, 31)
 
@@ -109,3 +109,35 @@ def test_launches_of_real_files_have_the_samples_of_the_plain_decoder(shared_dat
                 assert made.values[fadc][ends[k] : ends[k + 1]].tolist() == raw_fadc(launch).tolist()
                 n += 1
     assert n > 50
+
+
+# -- the oracle itself ------------------------------------------------------------------------------------------------
+
+
+def test_the_plain_decoder_tells_of_too_few_words() -> None:
+    with pytest.raises(FormatError, match="33 samples in 32 bits"):
+        delta_decode(np.zeros(1, "<u4"), 33)
+    with pytest.raises(FormatError, match="ends after"):
+        delta_decode(np.full(1, 0x44444444, "<u4"), 30)
+
+
+def test_waveforms_of_real_launches_are_packed_as_by_icetray(shared_data: Path) -> None:
+    count = 0
+    for path in [
+        *sorted((shared_data / "i3" / "real").iterdir()),
+        shared_data / "i3" / "icetray_written.i3.zst",
+    ]:
+        for raw in raw_frames(path):
+            for span in raw.objects:
+                if class_name(span.blob) == "I3DOMLaunchSeriesMap":
+                    found: Any = decode(span.blob)
+                    count += sum(packed_alike(launch) for series in found.values() for launch in series)
+    assert count > 30
+
+
+def packed_alike(launch: Any) -> int:
+    pairs = list(zip(launch.compressed_atwd, raw_atwd(launch), strict=True))
+    pairs.append((launch.compressed_fadc, raw_fadc(launch)))
+    for words, samples in pairs:
+        assert pack(samples.tolist()).tolist() == words.tolist()
+    return sum(samples.size > 0 for _, samples in pairs)

@@ -1,4 +1,4 @@
-"""Frames in bytes: what is written is read, damage costs what it touches and nothing else."""
+"""Frames in bytes (`container`: scanner, old_versions): what is written is read, damage costs only what it touches."""
 
 from __future__ import annotations
 

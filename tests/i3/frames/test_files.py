@@ -1,3 +1,5 @@
+"""Frames are read from files and written to them (`frames.files`)."""
+
 from __future__ import annotations
 
 import io

@@ -1,3 +1,5 @@
+"""Frames are mappings whose untouched objects keep their bytes (`frames.frame`)."""
+
 from __future__ import annotations
 
 import json

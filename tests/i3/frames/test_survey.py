@@ -1,3 +1,5 @@
+"""Surveys list what files hold without decoding it (`frames.survey`)."""
+
 from __future__ import annotations
 
 import pytest

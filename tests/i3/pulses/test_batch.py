@@ -1,4 +1,4 @@
-"""Compiled pulse series are those of the plain resolver, for every way in which pulses are stored."""
+"""Compiled pulse series (`pulses`: batch, maps, superdst) are those of the naive resolver, however they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digital readouts of DOMs: the delta code of their waveforms."""
+"""Delta-coded waveforms of DOM launches, one at a time in plain Python: the oracle of `columns.waveforms`."""
 
 from __future__ import annotations
 
