@@ -21,8 +21,6 @@ I3IceTopSLCCalibration = Class(
             for chip in chips
             for channel in range(3)
         ),
-        Field("A0_A1_crossover", "f64", doc="where ATWD channel 0 hands over to channel 1"),
-        Field("A1_A2_crossover", "f64", doc="where ATWD channel 1 hands over to channel 2"),
     ),
     doc="Calibration of charges without local coincidence of an IceTop DOM.",
 )
@@ -207,7 +205,7 @@ CLASSES: Final = (
     ),
     frame_object(
         "I3IceTopSLCCalibrationCollection",
-        0,
+        1,
         Field("it_slc_cal", "I3IceTopSLCCalibrationMap", doc="calibration of each IceTop DOM"),
         Field("start_run", "i32", doc="valid from run"),
         Field("end_run", "i32", doc="valid until run"),

@@ -134,15 +134,16 @@ I3PMTCal = Class(
 )
 I3DEggCal = Class(
     "I3DEggCal",
-    1,
+    2,
     (
-        Field("linearity_params", "LinearityParameters", doc="saturation"),
+        Field("linearity_params", "LinearityParameters", doc="saturation", until=2),
         Field("hv_gain_relation", "LinearFit", doc="gain against high voltage, both as logarithms"),
         Field("pmt_transit_time", "f64", "ns", "transit time of the photomultiplier"),
         Field("pmt_transit_time_spread", "f64", "ns", "spread of the transit time"),
         Field("dac_baseline_relation", "LinearFit", doc="baseline against its setting"),
         Field("temperature", "f64", doc="temperature of the mainboard"),
         Field("tau_params", "TauParam", doc="droop"),
+        Field("adc_baseline_rms", "f64", "counts", "fluctuation of the baseline", since=2),
     ),
     doc="Calibration of a photomultiplier of a D-Egg.",
 )

@@ -1,0 +1,67 @@
+"""Layouts of `upgrade`, `surface` and `detector` against objects that IceTray 1.18 wrote, and its own values of them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from naive_launches import raw_atwd, raw_fadc
+
+from icecol.i3.archive import decode
+from icecol.i3.container.scanner import raw_frames
+
+
+@pytest.fixture(scope="module")
+def written(shared_data):
+    """Return the objects by key, and their values as IceTray shows them."""
+    path = shared_data / "i3" / "icetray_written_calibration_2.i3"
+    if not path.exists():
+        pytest.skip(f"no {path.name} in the real data")
+    objects = {span.key: decode(span.blob) for frame in raw_frames(path) for span in frame.objects}
+    return objects, json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def key_text(key) -> str:
+    return f"{key.string},{key.om},{key.pmt}"
+
+
+def same(ours: float, theirs: float) -> bool:
+    return ours == pytest.approx(theirs, abs=1e-6) or (math.isnan(ours) and math.isnan(theirs))
+
+
+def test_calibrations_of_deggs_have_icetrays_values(written):
+    objects, values = written
+    calibrations = {key_text(key): value for key, value in objects["DEggCal"].items()}
+    assert calibrations.keys() == values["DEggCal"].keys()
+    for key, expected in values["DEggCal"].items():
+        ours = calibrations[key]
+        for name in ("adc_baseline_rms", "pmt_transit_time", "pmt_transit_time_spread", "temperature"):
+            assert same(getattr(ours, name), expected[name]), (key, name)
+        for name in ("dac_baseline_relation", "hv_gain_relation"):
+            line = getattr(ours, name)
+            assert [line.slope, line.intercept] == pytest.approx(expected[name]), (key, name)
+        assert all(same(getattr(ours.tau_params, name), v) for name, v in expected["tau_params"].items())
+
+
+def test_charges_without_coincidence_of_icetop_have_icetrays_calibration(written):
+    objects, values = written
+    collection = objects["SLCCalCollection"]
+    assert (collection.start_run, collection.end_run) == (118200, 118300)
+    assert int(collection.provenance) == values["SLCCalCollection"]["provenance_int"]
+    calibrations = {f"{key.string},{key.om}": value for key, value in collection.it_slc_cal.items()}
+    assert calibrations.keys() == values["SLCCalMap"].keys()
+    for key, expected in values["SLCCalMap"].items():
+        ours = {name: getattr(calibrations[key], name) for name in expected}
+        assert ours == pytest.approx(expected), key
+
+
+def test_launches_have_icetrays_samples(written):
+    objects, values = written
+    launches = {f"{key.string},{key.om}": value for key, value in objects["Launches"].items()}
+    assert launches.keys() == values["Launches"].keys()
+    for key, expected in values["Launches"].items():
+        for ours, theirs in zip(launches[key], expected, strict=True):
+            assert ours.time == theirs["time"]
+            assert [samples.tolist() for samples in raw_atwd(ours)] == theirs["raw_atwd"]
+            assert raw_fadc(ours).tolist() == theirs["raw_fadc"]
