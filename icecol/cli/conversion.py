@@ -35,7 +35,7 @@ def convert(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished dataset.")] = False,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Be content with the good frames of damaged files.")
+        bool, typer.Option("--skip-damaged", help="Keep the intact frames of damaged files.")
     ] = False,
     files_from: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Read the names of files from here, one a line.")
@@ -165,7 +165,7 @@ def to_i3(
     ] = "",
     level: Annotated[int | None, typer.Option(help="Compression level; IceTray's own by default.")] = None,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Go on behind damaged places.")
+        bool, typer.Option("--skip-damaged", help="Keep the intact frames of damaged files.")
     ] = False,
 ) -> None:
     """Write the frames of the events that pass all cuts, with features as frame objects, into .i3 files.

@@ -122,7 +122,7 @@ def to_i3(
     made: dict[Path, int] = {}
     for target, sources in _targets(files_of(files), Path(out)).items():
         before = chosen.found
-        with open_i3(sources, on_damage="skip" if skip_damaged else "raise") as frames:
+        with open_i3(sources, skip_damaged=skip_damaged) as frames:
             write_i3(target, _survivors(frames, chosen, drop), level=level)
         made[target] = chosen.found - before
     left = chosen.left()

@@ -61,7 +61,7 @@ class Tray:
         self,
         module: Any,
         *,
-        streams: str | Iterable[str] | EllipsisType | None = ...,
+        stops: str | Iterable[str] | EllipsisType | None = ...,
         if_: Callable[[Frame], Any] | None = None,
         name: str | None = None,
         **parameters: Any,
@@ -80,12 +80,12 @@ class Tray:
               after the last frame and may return more. A class is called with the parameters when a run begins;
             - an object with a method `stream(frames)`, an iterator of frames made of the iterator of all frames;
             - an `ic.kernel`, a feature such as `ic.reco.linefit`, or an expression over columns of the event: its
-              result is put under the key `output`. The first two take the key of the `pulses`, and the `geometry`,
-              by default that of the stream. A kernel runs as plain Python, which may differ from compiled code in the
-              last digits, or with `compiled=True` as in a plan.
-        streams
-            Stops of the frames that reach it, such as "QP"; the others pass by. None for all. By default a function
-            sees P frames alone, as in IceTray, and an object those for which it has methods.
+              result is put under the key `output`. The first two take the key of the `pulses`, and the sensors from
+              `gcd` (a GCD file or a Geometry), by default those of the stream. A kernel runs as plain Python, which
+              may differ from compiled code in the last digits, or with `compiled=True` as in a plan.
+        stops
+            Stop letters of the frames that the module is called with, such as "QP"; other frames pass by. None means
+            all frames. By default a function gets P frames only, as in IceTray, and an object those it has methods for.
         if_
             Function of a frame: where it is not true the frame passes the module by.
         name
@@ -108,16 +108,16 @@ class Tray:
         label = name or _name(module)
         if self._steps and is_feature(module):
             module, parameters = feature(module, **parameters), {}
-        streams = streams if streams is None or streams is ... else "".join(streams)
+        stops = stops if stops is None or stops is ... else "".join(stops)
         check = _check_module if self._steps else _check_source
         check(label, module, parameters)
-        if _takes_all(module) and (if_ is not None or streams is not ...):
-            msg = f"module {label!r} gets the stream of all frames: `streams` and `if_` cannot choose some of them"
+        if _takes_all(module) and (if_ is not None or stops is not ...):
+            msg = f"module {label!r} takes the stream of all frames: `stops` and `if_` cannot select some of them"
             raise TypeError(msg)
         used = {step.name for step in self._steps}
         names = (label if i == 1 else f"{label}_{i}" for i in range(1, len(used) + 2))
         self._steps.append(
-            _Step(next(n for n in names if n not in used), module, streams, if_, dict(parameters))
+            _Step(next(n for n in names if n not in used), module, stops, if_, dict(parameters))
         )
         return self
 
@@ -211,7 +211,7 @@ class _Step:
 
     name: str
     module: Any
-    streams: str | EllipsisType | None
+    stops: str | EllipsisType | None
     if_: Callable[[Frame], Any] | None
     parameters: Mapping[str, Any]
 
@@ -336,14 +336,12 @@ def _functions(step: _Step) -> tuple[Callable[[str], Function | None], Callable[
     """Return what is called with the frames of a stop, None for nothing, and what is called in the end."""
     module, parameters = _instance(step)
     methods = _has_methods(module)
-    streams = (
-        step.streams if isinstance(step.streams, str) else None if methods or step.streams is None else "P"
-    )
+    stops = step.stops if isinstance(step.stops, str) else None if methods or step.stops is None else "P"
     function = None if methods else partial(module, **parameters)
 
     @cache
     def function_of(stop: str) -> Function | None:
-        if streams is not None and stop not in streams:
+        if stops is not None and stop not in stops:
             return None
         process = function or getattr(module, "process", None)
         return getattr(module, METHODS[stop], process) if methods and stop in METHODS else process

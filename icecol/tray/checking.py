@@ -21,7 +21,7 @@ def check(
     *,
     pulses: str,
     output: str,
-    geometry: Geometry | str | Path | None = None,
+    gcd: str | Path | Geometry | None = None,
     rtol: float = 1e-9,
     atol: float = 0.0,
     **parameters: Any,
@@ -37,7 +37,7 @@ def check(
         nothing where there are no such pulses.
     frames
         Where the frames come from: anything that can be the source of a `Tray`.
-    geometry
+    gcd
         As for `Tray.add`.
     rtol, atol
         Numbers agree if they differ by at most atol + rtol x the kernel's; NaN agrees with NaN.
@@ -65,7 +65,7 @@ def check(
     >>> ic.tray.check(last, prototype, frames, pulses="InIcePulses", output="Last")
     5
     """
-    compute = evaluation(kernel, pulses=pulses, geometry=geometry, compiled=True, parameters=parameters)
+    compute = evaluation(kernel, pulses=pulses, gcd=gcd, compiled=True, parameters=parameters)
     n = 0
     different: list[str] = []
     for frame in Tray().add(frames).add(module):

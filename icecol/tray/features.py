@@ -63,7 +63,7 @@ def feature(
     *,
     output: str,
     pulses: str | None = None,
-    geometry: Geometry | str | Path | None = None,
+    gcd: str | Path | Geometry | None = None,
     compiled: bool = False,
     **parameters: Any,
 ) -> Callable[[Frame], None]:
@@ -73,7 +73,7 @@ def feature(
     IceTray's class if one has just these members; one number as I3Double; several as an I3MapStringDouble. A null
     result, as where the frame has no such pulses, puts nothing. `Tray.add` says what the parameters are.
     """
-    evaluate = evaluation(module, pulses=pulses, geometry=geometry, compiled=compiled, parameters=parameters)
+    evaluate = evaluation(module, pulses=pulses, gcd=gcd, compiled=compiled, parameters=parameters)
 
     def put(frame: Frame) -> None:
         values = evaluate(frame)
@@ -87,7 +87,7 @@ def evaluation(
     module: Any,
     *,
     pulses: str | None,
-    geometry: Geometry | str | Path | None,
+    gcd: str | Path | Geometry | None,
     compiled: bool,
     parameters: Mapping[str, Any],
 ) -> Callable[[Frame], Values | None]:
@@ -99,7 +99,7 @@ def evaluation(
     ):
         msg = f"a kernel or feature of pulses needs their key: pulses='SRTInIcePulses' (it is {module!r})"
         raise TypeError(msg)
-    geometry_of = sensors(geometry)
+    geometry_of = sensors(gcd)
     if isinstance(module, Kernel) and not (compiled or module.events or module.ok):
         return _plain(module, str(pulses), geometry_of, parameters)
 
@@ -174,10 +174,10 @@ def _wide(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 # -- what an event gives to a formula ---------------------------------------------------------------------------------
 
 
-def sensors(given: Geometry | str | Path | None) -> Callable[[Frame], Geometry | None]:
+def sensors(gcd: str | Path | Geometry | None) -> Callable[[Frame], Geometry | None]:
     """Return the function that gives the geometry for a frame: the one given, or that in force in the stream."""
-    if given is not None:
-        fixed = given if isinstance(given, Geometry) else read_geometry(given)
+    if gcd is not None:
+        fixed = gcd if isinstance(gcd, Geometry) else read_geometry(gcd)
         return lambda _frame: fixed
 
     def in_force(frame: Frame) -> Geometry | None:
@@ -195,7 +195,7 @@ def _decoded(blobs: tuple[tuple[str, bytes], ...]) -> Geometry:
 
 
 def _no_geometry(what: str) -> GeometryError:
-    return GeometryError(f"{what}; in a tray, read the GCD file first or give `geometry`")
+    return GeometryError(f"{what}; in a tray, read the GCD file first or give `gcd`")
 
 
 def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:

@@ -15,20 +15,20 @@ class Read:
     """Frames of files, read anew each time they are asked for."""
 
     paths: tuple[Path, ...]
-    on_damage: str
+    skip_damaged: bool
     verify: bool
 
     def __iter__(self) -> I3File:
-        return open_i3(self.paths, on_damage=self.on_damage, verify=self.verify)
+        return open_i3(self.paths, skip_damaged=self.skip_damaged, verify=self.verify)
 
 
-def read(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> Read:
+def read(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) -> Read:
     """Read .i3 files, one after another, as the source of a tray; put the GCD file first.
 
     Parameters
     ----------
-    paths, on_damage, verify
-        As for `open_i3`. Where damage is skipped, P frames whose Q frame may be lost are left out.
+    paths, skip_damaged, verify
+        As for `open_i3`. With `skip_damaged`, P frames whose Q frame may be lost are left out.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> Read
     >>> [frame.stop for frame in ic.Tray().add(ic.tray.read(path))]
     ['Q', 'P', 'Q', 'P', 'Q', 'P']
     """
-    return Read(tuple(files_of(paths)), on_damage, verify)
+    return Read(tuple(files_of(paths)), skip_damaged, verify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Write:
     """Write the frames that pass by."""
 
     path: Path
-    streams: frozenset[str] | None
+    stops: frozenset[str] | None
     drop_orphans: frozenset[str]
     level: int | None
 
@@ -60,7 +60,7 @@ class Write:
         waiting: dict[str, bytes] = {}
         with writing(self.path, level=self.level) as out:
             for frame in frames:
-                if self.streams is None or frame.stop in self.streams:
+                if self.stops is None or frame.stop in self.stops:
                     if frame.stop in self.drop_orphans:
                         waiting.pop(frame.stop, None)
                         waiting[frame.stop] = frame.encoded()
@@ -73,7 +73,7 @@ class Write:
 
 
 def write(
-    path: str | Path, *, streams: str | None = None, drop_orphans: str = "", level: int | None = None
+    path: str | Path, *, stops: str | None = None, drop_orphans: str = "", level: int | None = None
 ) -> Write:
     """Write the frames that come by into an .i3 file, as a module that passes them on.
 
@@ -84,8 +84,8 @@ def write(
     ----------
     path
         The file, compressed as its name says.
-    streams
-        Stops of the frames to write, such as "QP"; by default all.
+    stops
+        Stop letters of the frames to write, such as "QP"; by default all.
     drop_orphans
         Stops of frames that are not written unless one of another stop follows them: "Q" leaves out the Q frames
         none of whose P frames is left.
@@ -102,4 +102,4 @@ def write(
     >>> [frame["I3EventHeader"].event_id for frame in ic.open_i3(path)]
     [1, 1]
     """
-    return Write(Path(path), None if streams is None else frozenset(streams), frozenset(drop_orphans), level)
+    return Write(Path(path), None if stops is None else frozenset(stops), frozenset(drop_orphans), level)

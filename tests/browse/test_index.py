@@ -51,7 +51,7 @@ def content(frame):
 def assert_frames_are_those_of_open_i3(built, *paths):
     index = built(*paths)
     good = [i for i in range(len(index)) if index.entry(i).stop != DAMAGE]
-    frames = [content(frame) for frame in open_i3(paths, on_damage="skip")]
+    frames = [content(frame) for frame in open_i3(paths, skip_damaged=True)]
     assert [content(index.frame(i)) for i in good] == frames
     assert [content(index.frame(i)) for i in reversed(good)] == frames[::-1]
     return len(frames)

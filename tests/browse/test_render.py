@@ -170,7 +170,7 @@ def test_every_object_can_be_looked_at_in_every_way(frames):
 def test_every_object_of_real_files_can_be_looked_at(shared_data):
     seen = set()
     for path in sorted((shared_data / "i3").rglob("*.i3*")):
-        for frame in open_i3(path, on_damage="skip"):
+        for frame in open_i3(path, skip_damaged=True):
             seen |= look_at_everything(frame, seen)
     assert len(seen) > 100
 

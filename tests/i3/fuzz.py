@@ -246,7 +246,7 @@ def one_file(data: bytes, told: Counter[str]) -> None:
     ]
     told["frames"] += len(raw)
     told["damages"] += len(damages)
-    with open_i3(PATH, on_damage="skip") as frames:
+    with open_i3(PATH, skip_damaged=True) as frames:
         for (index, stop, orphan, spans), frame in zip_longest(raw, frames):
             assert (index, stop, orphan) == (frames.index, frame.stop, frames.orphan)
             assert {k: (t, b) for k, t, b in spans} == {
@@ -487,7 +487,7 @@ def one_conversion(data: bytes, sound: set[bytes], told: Counter[str]) -> None:
     PATH.write_bytes(data)
     out = PATH.with_suffix(".icecol")
     shutil.rmtree(out, ignore_errors=True)
-    with open_i3(PATH, on_damage="skip") as found:
+    with open_i3(PATH, skip_damaged=True) as found:
         plain = [f for f in found if f.stop == "P"]
         frames = [expected(f) for f in plain]
     refused: list[type] = []

@@ -46,7 +46,7 @@ def chain(files):
         time = frame.pulses("InIcePulses").time
         return [time < np.median(time), time >= np.median(time)]
 
-    tray = ic.Tray().add(ic.tray.read([files.gcd, files.events])).add(bright).add(weight, streams="Q")
+    tray = ic.Tray().add(ic.tray.read([files.gcd, files.events])).add(bright).add(weight, stops="Q")
     tray.add(ic.tray.split("Halves", halves, output="Half"))
     return tray.add(ic.reco.linefit, pulses="Half", output="HalfFit", if_=lambda frame: "Half" in frame)
 

@@ -56,18 +56,18 @@ def tray(*modules, **options):
 
 
 @pytest.mark.parametrize(
-    ("streams", "seen"),
+    ("stops", "seen"),
     [
         ({}, "PP"),
-        ({"streams": "P"}, "PP"),
-        ({"streams": "QP"}, "QPP"),
-        ({"streams": None}, "GQPP"),
-        ({"streams": ["G"]}, "G"),
+        ({"stops": "P"}, "PP"),
+        ({"stops": "QP"}, "QPP"),
+        ({"stops": None}, "GQPP"),
+        ({"stops": ["G"]}, "G"),
     ],
 )
-def test_a_function_sees_the_physics_frames_or_the_stops_it_asks_for(streams, seen):
+def test_a_function_sees_the_physics_frames_or_the_stops_it_asks_for(stops, seen):
     found = []
-    tray(n=1).add(lambda f: found.append(f.stop), **streams).run()
+    tray(n=1).add(lambda f: found.append(f.stop), **stops).run()
     assert "".join(found) == seen
 
 
@@ -127,7 +127,7 @@ def test_process_stands_in_for_the_methods_that_an_object_lacks():
     tray(seen, n=1).run()
     assert seen.calls == "GQpp"
     other = Seen()
-    tray(n=1).add(other, streams="Q").run()
+    tray(n=1).add(other, stops="Q").run()
     assert other.calls == "Q"
 
 
@@ -183,7 +183,7 @@ def test_frames_take_the_place_of_the_frame():
 
 
 def test_physics_frames_go_with_the_daq_frame_that_is_dropped():
-    made = tray().add(lambda f: f["event"].value != 1, streams="Q")
+    made = tray().add(lambda f: f["event"].value != 1, stops="Q")
     assert stops(made) == "GQPPQPP"
     assert subs(made) == [(0, 0), (0, 1), (2, 0), (2, 1)]
 
@@ -206,7 +206,7 @@ def test_finish_is_called_after_the_last_frame_and_may_give_more():
             yield frame("X", total=self.total)
 
     seen = []
-    made = tray(Sum).add(lambda f: seen.append(f["total"].value), streams="X")
+    made = tray(Sum).add(lambda f: seen.append(f["total"].value), stops="X")
     assert stops(made) == "GQPPQPPQPPX"
     assert seen == [3]
 
@@ -214,7 +214,7 @@ def test_finish_is_called_after_the_last_frame_and_may_give_more():
 def test_a_module_may_take_the_stream_of_all_frames():
     assert stops(tray(Reversed, n=1)) == stops(tray(Reversed(), n=1)) == "PPQG"
     with pytest.raises(TypeError, match="stream of all frames"):
-        tray().add(Reversed, streams="P")
+        tray().add(Reversed, stops="P")
 
 
 # -- what is inherited ------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_what_a_module_puts_into_a_daq_frame_is_seen_in_its_physics_frames():
         f["mark"] = 10 + f["event"].value
 
     seen = []
-    tray(n=2).add(mark, streams="Q").add(lambda f: seen.append((f["mark"].value, f.stop_of("mark")))).run()
+    tray(n=2).add(mark, stops="Q").add(lambda f: seen.append((f["mark"].value, f.stop_of("mark")))).run()
     assert seen == [(10, "Q"), (10, "Q"), (11, "Q"), (11, "Q")]
 
 
@@ -236,7 +236,7 @@ def test_frames_that_are_made_see_their_parents_and_lend_to_their_children():
         yield frame("P", sub=0)
 
     found = []
-    made = ic.Tray().add(source, n=2, physics=0).add(split, streams="Q")
+    made = ic.Tray().add(source, n=2, physics=0).add(split, stops="Q")
     made.add(lambda f: found.append([f[k].value for k in ("geometry", "event", "extra", "sub")])).run()
     assert found == [[1, 0, 0, 0], [1, 1, 1, 0]]
 
@@ -257,7 +257,7 @@ def test_a_stream_of_frames_is_the_same_as_its_file(tmp_path):
             return [frame("Y", y=f["event"].value), f]
         return None
 
-    made = tray().add(change, streams=None)
+    made = tray().add(change, stops=None)
     made.add(ic.tray.write(tmp_path / "a.i3"))
     here = [(f.stop, {k: (f.stop_of(k), f.raw(k)) for k in f}) for f in made]
     there = [(f.stop, {k: (f.stop_of(k), f.raw(k)) for k in f}) for f in ic.open_i3(tmp_path / "a.i3")]
@@ -361,9 +361,9 @@ def test_an_error_tells_frames_of_other_sources_and_the_end():
     with pytest.raises(
         TrayError, match=r"'broken' failed on a Q frame \(run 5, event 0\), frame 1 of the source: ValueE"
     ):
-        tray().add(broken, streams="Q").run()
+        tray().add(broken, stops="Q").run()
     with pytest.raises(TrayError, match="'broken' failed on a G frame, frame 0 of the source: ValueError"):
-        tray().add(broken, streams="G").run()
+        tray().add(broken, stops="G").run()
     with pytest.raises(TrayError, match="'AtTheEnd' failed after frame 9 of the source: ValueError"):
         tray(AtTheEnd).run()
     with pytest.raises(TrayError, match="'Never' failed before the first frame: ValueError"):
@@ -389,7 +389,7 @@ def test_the_summary_counts_calls_and_frames_and_shows_a_table():
     def first(f):
         return f["sub"].value == 0
 
-    summary = tray(first, first).add(lambda f: None, streams="GQ", name="rest").run()
+    summary = tray(first, first).add(lambda f: None, stops="GQ", name="rest").run()
     assert [(r.name, r.calls, r.frames_in, r.frames_out) for r in summary.rows] == [
         ("source", 0, 0, 10),
         ("first", 6, 10, 7),

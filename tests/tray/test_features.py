@@ -165,15 +165,15 @@ def test_the_geometry_may_be_given(files):
     geometry = ic.convert.read_geometry(files.gcd)
     expected = [frame.raw("LF") for frame in run(files, ic.reco.linefit, pulses=KEY, output="LF")]
     for given in (geometry, files.gcd):
-        tray = ic.Tray().add(files.events).add(ic.reco.linefit, pulses=KEY, output="LF", geometry=given)
+        tray = ic.Tray().add(files.events).add(ic.reco.linefit, pulses=KEY, output="LF", gcd=given)
         assert [frame.raw("LF") for frame in tray if frame.stop == "P"] == expected
 
 
 def test_pulses_outside_the_geometry_are_left_out_and_the_order_does_not_matter(files):
     geometry = ic.convert.read_geometry(files.gcd)
     half = ic.Geometry.from_columns(geometry.table().filter(pl.col("string") < 40))
-    frames = run(files, centre, pulses=KEY, output="C", geometry=half)
-    compiled = run(files, centre, pulses=KEY, output="C", geometry=half, compiled=True)
+    frames = run(files, centre, pulses=KEY, output="C", gcd=half)
+    compiled = run(files, centre, pulses=KEY, output="C", gcd=half, compiled=True)
     for a, b in zip(frames, compiled, strict=True):
         assert a["C"]["n"] == b["C"]["n"] == np.count_nonzero(a.pulses(KEY).omkey >> 16 < 40)
         assert a["C"] == pytest.approx(b["C"], rel=1e-12, nan_ok=True)
@@ -187,7 +187,7 @@ def test_a_frame_without_such_pulses_gets_nothing(module):
 
 def test_without_geometry_it_is_said_what_to_do(files):
     for module in (ic.reco.linefit, centre):
-        with pytest.raises(TrayError, match="in a tray, read the GCD file first or give `geometry`"):
+        with pytest.raises(TrayError, match="in a tray, read the GCD file first or give `gcd`"):
             ic.Tray().add(files.events).add(module, pulses=KEY, output="X").run()
 
 

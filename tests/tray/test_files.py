@@ -35,7 +35,7 @@ def test_several_files_are_one_stream(files, tmp_path):
 
 def test_only_the_chosen_stops_are_written(files, tmp_path):
     tray = ic.Tray().add(ic.tray.read([files.gcd, files.events]))
-    tray.add(ic.tray.write(tmp_path / "q.i3", streams="Q")).add(ic.tray.write(tmp_path / "all.i3")).run(
+    tray.add(ic.tray.write(tmp_path / "q.i3", stops="Q")).add(ic.tray.write(tmp_path / "all.i3")).run(
         max_frames=7
     )
     assert stops(tmp_path / "q.i3") == "QQ"
@@ -59,7 +59,7 @@ def test_a_frame_is_written_as_it_is_at_that_place(files, tmp_path):
         frame["Late"] = 1.0
 
     tray = ic.Tray().add(files.events).add(ic.tray.write(tmp_path / "a.i3", drop_orphans="Q"))
-    tray.add(mark, streams="QP").add(ic.tray.write(tmp_path / "b.i3")).run(max_frames=4)
+    tray.add(mark, stops="QP").add(ic.tray.write(tmp_path / "b.i3")).run(max_frames=4)
     assert not any("Late" in frame for frame in ic.open_i3(tmp_path / "a.i3"))
     assert all("Late" in frame for frame in ic.open_i3(tmp_path / "b.i3"))
 
@@ -91,5 +91,5 @@ def test_physics_frames_whose_daq_frame_is_lost_to_damage_are_left_out(files, tm
     data = bytearray(plain.read_bytes())
     data[data.index(b"InIcePulses") + 200] ^= 0xFF  # in the first Q frame
     plain.write_bytes(data)
-    tray = ic.Tray().add(ic.tray.read(plain, on_damage="skip"))
+    tray = ic.Tray().add(ic.tray.read(plain, skip_damaged=True))
     assert "".join(frame.stop for frame in tray) == "QP" * 29

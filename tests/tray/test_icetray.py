@@ -26,7 +26,7 @@ def test_a_chain_gives_the_line_fits_of_icetray(shared_data, tmp_path, name):
 
     tray = ic.Tray().add(path).add(ic.tray.write(tmp_path / "same.i3"))
     for output, fit in (("LF", ic.reco.linefit), ("LFI", ic.reco.improved_linefit)):
-        tray.add(fit, pulses=key, output=f"{output}_{key}", geometry=geometry)
+        tray.add(fit, pulses=key, output=f"{output}_{key}", gcd=geometry)
     tray.add(ic.tray.write(tmp_path / "more.i3"))
     tray.add(ic.tray.book(tmp_path / "booked", keys="LF*", pulses=key, gcd=geometry)).run()
 

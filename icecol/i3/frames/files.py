@@ -67,16 +67,13 @@ class I3File(Iterator[Frame]):
         Whether the latest frame is a physics frame whose DAQ frame may be lost to damage.
     """
 
-    def __init__(self, paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> None:
-        if on_damage not in {"raise", "skip"}:
-            msg = f"on_damage is {on_damage!r}; it can be 'raise' or 'skip'"
-            raise ValueError(msg)
+    def __init__(self, paths: Paths, *, skip_damaged: bool = False, verify: bool = True) -> None:
         self.paths = files_of(paths)
         self.damages: list[tuple[Path, Damage]] = []
         self.path = self.paths[0] if self.paths else Path()
         self.index = -1
         self.orphan = False
-        self._skip = on_damage == "skip"
+        self._skip = skip_damaged
         self._verify = verify
         self._wanted: set[str] = set()
         self._frames = self._read()
@@ -157,17 +154,17 @@ def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Ite
         yield i, Stored(stops[i], layout, (buf, begin[i], end[i], at, size, a), checked=checked)
 
 
-def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I3File:
+def open_i3(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) -> I3File:
     """Read frames from .i3 files, raw or compressed, one at a time.
 
     Parameters
     ----------
     paths : str, path, or several
         Files, or patterns such as `Level2_*.i3.zst`; several are read as one stream, so a GCD file can come first.
-    on_damage : {"raise", "skip"}
-        What to do where a file is damaged, once all frames before the damage were given: raise, or note it in
-        `damages` and go on with the next good frame. Physics frames whose DAQ frame may be lost then inherit
-        nothing from a DAQ frame.
+    skip_damaged : bool
+        Note damaged places in `damages` and continue with the next intact frame. Otherwise `DamagedFileError` is
+        raised, after all frames before the damage. Physics frames whose DAQ frame may be lost inherit nothing from
+        a DAQ frame.
     verify : bool
         Check the checksum of every frame.
 
@@ -185,7 +182,8 @@ def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I
 
     Examples
     --------
-    >>>     >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
+    >>> import tempfile
+    >>> path = f"{tempfile.mkdtemp()}/example.i3.gz"
     >>> frame = Frame("Q")
     >>> frame["Charge"] = 12.5
     >>> write_i3(path, [frame])
@@ -194,7 +192,7 @@ def open_i3(paths: Paths, *, on_damage: str = "raise", verify: bool = True) -> I
     ...     [f["Charge"].value for f in frames]
     [12.5]
     """
-    return I3File(paths, on_damage=on_damage, verify=verify)
+    return I3File(paths, skip_damaged=skip_damaged, verify=verify)
 
 
 def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: int | None = None) -> int:

@@ -149,8 +149,6 @@ def test_missing_files_are_told(tmp_path):
         open_i3(tmp_path / "nothing.i3")
     with pytest.raises(FileNotFoundError, match="fits the pattern"):
         files_of(str(tmp_path / "*.i3"))
-    with pytest.raises(ValueError, match="'raise' or 'skip'"):
-        open_i3(tmp_path, on_damage="ignore")
 
 
 def damaged(tmp_path):
@@ -173,7 +171,7 @@ def test_damage_ends_the_reading_after_all_frames_before_it(tmp_path):
 
 def test_damage_can_be_skipped_and_its_event_inherits_nothing(tmp_path):
     path, offset = damaged(tmp_path)
-    frames = open_i3(path, on_damage="skip")
+    frames = open_i3(path, skip_damaged=True)
     physics = [f for f in frames if f.stop == "P"]
     assert [f["fit"].value for f in physics] == [0.0, 1.0, 2.0]
     with pytest.raises(MissingColumnError):

@@ -87,5 +87,5 @@ def test_frames_after_damage_are_told_without_what_is_lost(path, tmp_path):
 def test_real_files_are_surveyed_whole(shared_data):
     for path in sorted((shared_data / "i3" / "real").glob("*.i3*")):
         found = survey(path)
-        frames = list(open_i3(path, on_damage="skip"))
+        frames = list(open_i3(path, skip_damaged=True))
         assert sum(found.stops.values()) == len(frames)
