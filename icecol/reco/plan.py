@@ -28,7 +28,7 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
     Examples
     --------
     >>> frame = pl.DataFrame({"P.time": [[0.0, 1.0]], "P.charge": [[1.0, 2.5]], "P.omkey": [[65792, 65792]]})
-    >>> from icecol import reco
+    >>> from icecol import Pulses, reco
     >>> with_features(frame, Q=reco.charge(Pulses("P"))).select("Q.total", "Q.n_hit_doms").collect().row(0)
     (3.5, 1)
     """

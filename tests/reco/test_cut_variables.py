@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import naive_common_variables as naive
+import pytest
 from hypothesis import given, settings
 from test_hit_variables import assert_close
 from test_kernels import EVENTS, PULSES, SENSORS
@@ -35,3 +36,18 @@ def test_both_ends_of_a_window_are_neither_direct_nor_outside():
     event = [(t, 1.0, key) for t in (84.9, 85.0, 100.0, 125.0, 125.1)]
     row = around([event], [track]).select(reco.i3cuts(PULSES, track="L").struct.unnest())
     assert row.select("Nearly", "Ndir", "Nlate", "Ldir").row(0) == (1, 1, 1, 0.0)
+
+
+def test_smoothness_is_positive_where_hits_crowd_at_the_begin_of_the_track():
+    omkeys = [(36 << 16) | (om << 8) for om in (1, 2, 3, 11)]
+    top = SENSORS[omkeys[0]]
+    track = {**{c: top[c] for c in "xyz"}, "time": 10000.0, "zenith": 0.0, "azimuth": 0.0, "length": 0.0}
+    events = [[(10000.0 + 60.0 * om, 1.0, key) for om, key in enumerate(omkeys)]]
+    down, up = (
+        around(events, [{**track, "zenith": zenith}])
+        .select(reco.i3cuts(PULSES, track="L").struct.field("Sall"))
+        .item()
+        for zenith in (0.0, 3.141592653589793)
+    )
+    assert down == pytest.approx(2 / 3 - 2 / 10, abs=1e-3)
+    assert up == pytest.approx(-down, abs=1e-9)

@@ -1,4 +1,4 @@
-"""Layouts of `upgrade`, `surface` and `detector` against objects that IceTray 1.18 wrote, and its own values of them."""
+"""Layouts of `upgrade`, `surface` and `detector` against objects written by IceTray 1.18, with its values of them."""
 
 from __future__ import annotations
 
