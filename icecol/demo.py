@@ -381,7 +381,7 @@ def _small() -> Any:
         pulses=ic.sim.Hits(
             offsets=np.array([0, n]),
             omkey=geometry.omkey[:n],
-            time=1e4 + 50.0 * np.arange(n),
+            time=np.linspace(1e4, 1e4 + 50.0 * (n - 1), n),
             charge=np.ones(n, np.float32),
             width=np.full(n, 8.0, np.float32),
             flags=np.ones(n, np.uint8),

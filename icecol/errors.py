@@ -17,6 +17,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+__all__ = [
+    "DamagedFileError",
+    "DatasetError",
+    "FormatError",
+    "GeometryError",
+    "IcecolError",
+    "MissingColumnError",
+    "MissingDependencyError",
+    "SchemaError",
+    "TrayError",
+    "UnknownStreamError",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class IcecolError(Exception):
     """Base of all errors that icecol raises on purpose."""

@@ -15,6 +15,22 @@ from icecol.dataset.pulses import Pulses
 from icecol.errors import MissingColumnError, SchemaError, close_names
 from icecol.select import Cuts, require_columns
 
+__all__ = [
+    "FILTERS",
+    "INPUTS",
+    "Filter",
+    "apply",
+    "conditions",
+    "event_bytes",
+    "prescale_passed",
+    "rates",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 INPUTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "InIceSMT": "InIceSMTTriggered",

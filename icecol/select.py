@@ -10,6 +10,18 @@ import polars as pl
 
 from icecol.errors import MissingColumnError, SchemaError, close_names
 
+__all__ = [
+    "Cuts",
+    "cutflow",
+    "filter_passed",
+    "n_minus_one",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _MAX_CUTS = 64  # bits of the packed mask
 
 

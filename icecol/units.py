@@ -5,6 +5,30 @@ from __future__ import annotations
 import math
 from typing import Final
 
+__all__ = [
+    "GeV",
+    "PeV",
+    "TeV",
+    "c",
+    "c_ice",
+    "deg",
+    "km",
+    "m",
+    "n_ice",
+    "n_ice_group",
+    "n_ice_phase",
+    "ns",
+    "rad",
+    "s",
+    "theta_cherenkov",
+    "us",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 ns: Final = 1.0
 us: Final = 1e3
 s: Final = 1e9

@@ -7,3 +7,7 @@ from icecol.convert.i3_reader import i3
 from icecol.convert.i3_writer import to_i3
 
 __all__ = ["i3", "read_geometry", "to_i3"]
+
+
+def __dir__() -> list[str]:
+    return __all__

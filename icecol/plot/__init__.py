@@ -12,3 +12,7 @@ from icecol.plot.profiles import quantiles
 from icecol.plot.resolutions import resolution
 
 __all__ = ["hist1d", "hist2d", "quantiles", "resolution", "save"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -109,3 +109,7 @@ __all__ = [
     "volume_trigger",
     "with_features",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from icecol.sim.columns import Events, Hits, Truth
 from icecol.sim.files import frames, write, write_gcd
-from icecol.sim.sample import Events, Hits, Truth, bright, events, toy
+from icecol.sim.sample import bright, events, toy
 
 __all__ = [
     "Events",
@@ -16,3 +17,7 @@ __all__ = [
     "write",
     "write_gcd",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

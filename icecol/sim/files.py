@@ -27,7 +27,7 @@ from icecol.i3.frames.files import writing
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
-from icecol.sim.sample import Events
+from icecol.sim.columns import Events
 
 Raw: TypeAlias = tuple[str, list[Span]]
 """A frame in bytes: its stop and its own objects."""

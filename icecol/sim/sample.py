@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,11 @@ from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection
 from icecol.sim import chain, primary
+from icecol.sim.columns import F64, Events, Hits, Truth
 from icecol.sim.primary import Zenith
 
 if TYPE_CHECKING:
     import polars as pl
-
-F64: TypeAlias = npt.NDArray[np.float64]
 
 KINDS: Final = ("noise", "muon", "cascade")
 PDG_ENCODING: Final = {"noise": 0, "muon": 13, "cascade": 12}
@@ -31,80 +29,6 @@ BLOCK: Final = 64
 """Particles thrown at a time: a fixed number, so that the first events of a seed do not depend on how many follow."""
 HOPELESS: Final = 20_000
 """Particles thrown without an event kept before it is given up."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What was thrown, one row an event; NaN in an event of noise. In ns, m, rad and GeV.
-
-    `x, y, z, time` is a point of the track (the one closest to the detector's centre) or the cascade, `zenith` and
-    `azimuth` say where it comes from, `one_weight` is in GeV cm^2 sr, and `n_events` is the number of particles of this
-    kind that were thrown for the whole sample: `one_weight * flux / n_events` is a rate.
-    """
-
-    kind: npt.NDArray[np.uint8]
-    pdg_encoding: npt.NDArray[np.int32]
-    x: F64
-    y: F64
-    z: F64
-    zenith: F64
-    azimuth: F64
-    time: F64
-    energy: F64
-    one_weight: F64
-    n_events: F64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hits:
-    """Pulses of all events, one after the other: event i has those from `offsets[i]` to `offsets[i + 1]`.
-
-    Sorted by omkey and then by time. `noise` is true for a pulse of dark noise alone, `srt` for one that survives
-    seeded radius-time cleaning.
-    """
-
-    offsets: npt.NDArray[np.int64]
-    omkey: npt.NDArray[np.int32]
-    time: F64
-    charge: npt.NDArray[np.float32]
-    width: npt.NDArray[np.float32]
-    flags: npt.NDArray[np.uint8]
-    noise: npt.NDArray[np.bool_]
-    srt: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Events:
-    """Simulated events: truth, trigger and pulses in columns, and the settings they were made with.
-
-    `trigger_time` and `trigger_length` are in ns, NaN where the simple majority trigger did not fire (noise events).
-    """
-
-    truth: Truth
-    trigger_time: F64
-    trigger_length: F64
-    pulses: Hits
-    geometry: Geometry
-    settings: dict[str, Any]
-
-    def __len__(self) -> int:
-        """Return the number of events."""
-        return self.truth.kind.size
-
-    def to_polars(self) -> pl.DataFrame:
-        """Return the events as a table, one row an event, with the columns that a converted file of them has.
-
-        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise.
-
-        Examples
-        --------
-        >>> table = events(10, seed=1).to_polars()
-        >>> table["InIcePulses.time"].dtype
-        List(Float64)
-        """
-        from icecol.sim.table import table
-
-        return table(self)
 
 
 def events(

@@ -1,0 +1,44 @@
+# The public names of icecol: what type checkers see, and what `__init__.py` imports on first use.
+
+from . import convert, errors, filters, hist, plot, reco, select, sim, tray, units
+from .convert.live import scan_i3
+from .dataset.pulses import Pulses
+from .dataset.scan import Dataset, open_dataset
+from .detector.geometry import Geometry
+from .i3.archive.objects import new
+from .i3.frames.files import open_i3, write_i3
+from .i3.frames.frame import Frame
+from .reco.decorator import kernel
+from .reco.plan import with_features
+from .select import Cuts, cutflow, n_minus_one
+from .tray import Tray
+
+__version__: str
+
+__all__ = [
+    "Cuts",
+    "Dataset",
+    "Frame",
+    "Geometry",
+    "Pulses",
+    "Tray",
+    "convert",
+    "cutflow",
+    "errors",
+    "filters",
+    "hist",
+    "kernel",
+    "n_minus_one",
+    "new",
+    "open_dataset",
+    "open_i3",
+    "plot",
+    "reco",
+    "scan_i3",
+    "select",
+    "sim",
+    "tray",
+    "units",
+    "with_features",
+    "write_i3",
+]

@@ -1,0 +1,141 @@
+"""Simulated events as columns, and as a Polars table with the columns of a converted file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from icecol import units
+from icecol.detector.geometry import Geometry
+from icecol.sim import chain
+
+F64: TypeAlias = npt.NDArray[np.float64]
+
+RUN_ID: Final = 1
+"""Run number of simulated events."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What was thrown, one row an event; NaN in an event of noise. In ns, m, rad and GeV.
+
+    `x, y, z, time` is a point of the track (the one closest to the detector's centre) or the cascade, `zenith` and
+    `azimuth` say where it comes from, `one_weight` is in GeV cm^2 sr, and `n_events` is the number of particles of this
+    kind that were thrown for the whole sample: `one_weight * flux / n_events` is a rate.
+    """
+
+    kind: npt.NDArray[np.uint8]
+    pdg_encoding: npt.NDArray[np.int32]
+    x: F64
+    y: F64
+    z: F64
+    zenith: F64
+    azimuth: F64
+    time: F64
+    energy: F64
+    one_weight: F64
+    n_events: F64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Pulses of all events, one after the other: event i has those from `offsets[i]` to `offsets[i + 1]`.
+
+    Sorted by omkey and then by time. `noise` is true for a pulse of dark noise alone, `srt` for one that survives
+    seeded radius-time cleaning.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    omkey: npt.NDArray[np.int32]
+    time: F64
+    charge: npt.NDArray[np.float32]
+    width: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.uint8]
+    noise: npt.NDArray[np.bool_]
+    srt: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """Simulated events: truth, trigger and pulses in columns, and the settings they were made with.
+
+    `trigger_time` and `trigger_length` are in ns, NaN where the simple majority trigger did not fire (noise events).
+    """
+
+    truth: Truth
+    trigger_time: F64
+    trigger_length: F64
+    pulses: Hits
+    geometry: Geometry
+    settings: dict[str, Any]
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self.truth.kind.size
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the events as a table, one row an event, with the columns that a converted file of them has.
+
+        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise.
+
+        Examples
+        --------
+        >>> from icecol import sim
+        >>> table = sim.events(10, seed=1).to_polars()
+        >>> table["InIcePulses.time"].dtype
+        List(Float64)
+        """
+        return _table(self)
+
+
+def _lists(values: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> pl.Series:
+    """Return a list column made of the values between offsets, without a copy."""
+    import pyarrow as pa
+
+    return pl.Series(pa.LargeListArray.from_arrays(offsets, values))
+
+
+def _table(events: Events) -> pl.DataFrame:
+    """Return simulated events as a table, one row an event."""
+    truth, hits, n = events.truth, events.pulses, len(events)
+    particle = pl.Series(truth.kind != chain.NOISE)
+    track = pl.Series(truth.kind == chain.MUON)
+
+    columns: dict[str, Any] = {
+        "I3EventHeader.run_id": np.full(n, RUN_ID, np.uint32),
+        "I3EventHeader.sub_run_id": np.zeros(n, np.uint32),
+        "I3EventHeader.event_id": np.arange(n, dtype=np.uint32),
+        "I3EventHeader.sub_event_id": np.zeros(n, np.uint32),
+        "I3EventHeader.sub_event_stream": ["InIceSplit"] * n,
+        "FilterMask.SMT8.condition_passed": np.isfinite(events.trigger_time),
+        "FilterMask.SMT8.prescale_passed": np.isfinite(events.trigger_time),
+    }
+    kept = np.concatenate([[0], np.cumsum(hits.srt)])[hits.offsets]
+    for key, mask, offsets in (
+        ("InIcePulses", slice(None), hits.offsets),
+        ("SRTInIcePulses", hits.srt, kept),
+    ):
+        for member in ("time", "charge", "width", "flags", "omkey"):
+            columns[f"{key}.{member}"] = _lists(getattr(hits, member)[mask], offsets)
+    frame = pl.DataFrame(columns)
+
+    primary = {
+        **{name: getattr(truth, name) for name in ("x", "y", "z", "zenith", "azimuth", "time", "energy")},
+        "length": np.full(n, np.nan),
+        "speed": np.full(n, units.c),
+        "pdg_encoding": truth.pdg_encoding,
+    }
+    weight = {"OneWeight": truth.one_weight, "NEvents": truth.n_events}
+    return frame.with_columns(
+        *(pl.when(particle).then(pl.Series(v)).alias(f"MCPrimary.{k}") for k, v in primary.items()),
+        *(
+            pl.when(track).then(pl.Series(v)).alias(f"MCMostEnergeticTrack.{k}")
+            for k, v in primary.items()
+            if k in {"x", "y", "z", "zenith", "azimuth", "time", "energy", "pdg_encoding"}
+        ),
+        *(pl.when(particle).then(pl.Series(v)).alias(f"I3MCWeightDict.{k}") for k, v in weight.items()),
+    )
