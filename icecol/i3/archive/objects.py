@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -456,8 +456,18 @@ def defaults(name: str) -> dict[str, Callable[[], Any]]:
         if is_base(field):
             made.update(defaults(str(field.type)))
         else:
-            made[field.name or "value"] = default(field.type)
+            made[field.name or "value"] = default(field.type) if field.default is None else _given(field)
     return made
+
+
+def _given(field: Field) -> Callable[[], Any]:
+    """Return how to make the value that a layout gives as the default of a member."""
+    value, of = field.default, field.type
+    if isinstance(of, Enum):
+        return lambda: members_of(of)[int(cast("float", value))]
+    if isinstance(of, Vector) and isinstance(value, tuple):
+        return lambda: [default(of.of)() for _ in value]
+    return lambda: value
 
 
 @cache

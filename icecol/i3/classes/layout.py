@@ -100,7 +100,8 @@ class Field:
 
     The name is IceTray's own. An empty name is a base class, or the value itself of a container that is the
     whole object. `flat` is what goes in front of the member names of a nested class when it becomes columns:
-    by default the field's name and an underscore.
+    by default the field's name and an underscore. `default` is the value of a new object where IceTray's constructor
+    sets another than zero, NaN, nothing or the first member of an enumeration; a tuple stands for a list.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Field:
     since: int = 0
     until: int = 1 << 30
     flat: str | None = None
+    default: float | tuple[tuple[()], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

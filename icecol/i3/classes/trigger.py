@@ -108,7 +108,13 @@ I3DOMLaunch = Class(
         Field("trigger_mode", TRIGGER_MODE, doc="circumstances of the start, as bits", since=1),
         Field("which_atwd", ATWD, doc="which of the two ATWD chips"),
         Field("raw_atwd", "I3VectorI3VectorInt", "counts", "ATWD samples of each channel", until=3),
-        Field("compressed_atwd", Vector(Vector("u32")), doc="ATWD channels, delta-compressed", since=3),
+        Field(
+            "compressed_atwd",
+            Vector(Vector("u32")),
+            doc="ATWD channels, delta-compressed",
+            since=3,
+            default=((),) * 4,  # as many as there are numbers of samples: IceTray reads one for each
+        ),
         *(
             Field(f"n_samples_atwd{i}", "u32", doc=f"number of samples of ATWD channel {i}", since=3)
             for i in range(4)

@@ -390,8 +390,8 @@ def as_object(value: Any) -> FrameObject:
     """Make a frame object of what Python and numpy have; leave frame objects as they are.
 
     A truth value, a number, a text: I3Bool, I3Int (I3UInt64 from 2^31 on), I3Double, I3String. A list or an array of
-    such: an I3Vector, of Int64 where an int does not fit. A dict of such by name: I3MapString of Bool, Int, Double or
-    String. Pulses: I3RecoPulseSeriesMap.
+    such: an I3Vector, of Int64 where an int does not fit. A dict of numbers or truth values by name: I3MapString of
+    Bool, Int or Double. Pulses: I3RecoPulseSeriesMap.
 
     Raises
     ------
@@ -416,7 +416,10 @@ def as_object(value: Any) -> FrameObject:
     if isinstance(plain, dict) and all(isinstance(name, str) for name in plain):
         values = [v.item() if isinstance(v, np.generic) else v for v in plain.values()]
         kind = _kind(values) if values else "Double"
-        if kind in {"Bool", "Int", "Double", "String"}:
+        if kind == "String":
+            msg = "IceTray has no class for a dict of texts: put each under a key of its own, or write JSON as one text"
+            raise TypeError(msg)
+        if kind in {"Bool", "Int", "Double"}:
             values = [float(v) for v in values] if kind == "Double" else values
             return new(f"I3MapString{kind}", dict(zip(plain, values, strict=True)))
     elif isinstance(plain, list | tuple | np.ndarray) and np.ndim(plain) == 1:

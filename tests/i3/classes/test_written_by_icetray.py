@@ -8,7 +8,8 @@ import math
 import pytest
 from naive_launches import raw_atwd, raw_fadc
 
-from icecol.i3.archive import decode
+from icecol.i3.archive import decode, encode, new
+from icecol.i3.archive.objects import OMKey
 from icecol.i3.container.scanner import raw_frames
 
 
@@ -65,3 +66,24 @@ def test_launches_have_icetrays_samples(written):
             assert ours.time == theirs["time"]
             assert [samples.tolist() for samples in raw_atwd(ours)] == theirs["raw_atwd"]
             assert raw_fadc(ours).tolist() == theirs["raw_fadc"]
+
+
+def test_a_new_launch_has_a_channel_for_each_number_of_samples():
+    launch = new("I3DOMLaunch")
+    assert [list(channel) for channel in launch.compressed_atwd] == [[], [], [], []]
+    two = new("I3DOMLaunchSeriesMap", {OMKey(1, 1, 0): [launch, new("I3DOMLaunch")]})
+    assert decode(encode(two)) == two
+    assert launch.compressed_atwd[0] is not new("I3DOMLaunch").compressed_atwd[0]
+
+
+def test_a_new_particle_is_as_icetray_makes_it(written):
+    objects, values = written
+    ours = new("I3Particle")
+    for stored, expected in zip(objects["TreeOfDefaults"], values["TreeOfDefaults"], strict=True):
+        assert (ours.fit_status.name, int(ours.fit_status)) == (
+            expected["fit_status"],
+            expected["fit_status_int"],
+        )
+        assert ours.speed == stored.speed == expected["speed"]
+        assert int(ours.shape) == expected["shape_int"]
+        assert math.isnan(ours.dir.zenith)

@@ -13,7 +13,7 @@ from icecol.errors import FormatError, MissingColumnError
 from icecol.i3.archive import encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.frames.files import open_i3
-from icecol.i3.frames.frame import Frame, Mixer
+from icecol.i3.frames.frame import Frame, Mixer, as_object
 
 FILES = [
     "oscNext_genie_level3_v02",
@@ -78,7 +78,6 @@ def test_plain_values_become_frame_objects():
         ({"a": 1, "b": 0.5}, "I3MapStringDouble", {"a": 1.0, "b": 0.5}),
         ({"a": True}, "I3MapStringBool", {"a": True}),
         ({"a": np.float32(0.5)}, "I3MapStringDouble", {"a": 0.5}),
-        ({"a": "b"}, "I3MapStringString", {"a": "b"}),
     ],
 )
 def test_what_python_and_numpy_have_becomes_the_class_that_holds_it(value, name, back):
@@ -361,3 +360,8 @@ def test_type_names_are_those_that_icetray_writes(shared_data):
         for f in frames:
             for key in f.own_keys():
                 assert type_name(f.class_name(key)) == f.type_name(key).replace("<string", "<__cxx11::string")
+
+
+def test_a_dict_of_texts_is_refused_as_icetray_reads_no_such_class():
+    with pytest.raises(TypeError, match="IceTray has no class for a dict of texts"):
+        as_object({"a": "b"})
