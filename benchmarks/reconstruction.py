@@ -20,6 +20,7 @@ from common import Goal, Report, Table, Timing, parser, race
 from numba import njit
 
 import icecol as ic
+from icecol.detector.medium import n_ice_group
 from icecol.reco.hit_variables import DIRECT_WINDOWS
 from icecol.reco.jagged import jagged
 from icecol.reco.kernels.pandel import H2, convoluted, slopes, timing
@@ -177,7 +178,7 @@ def python_variables(event: Any) -> list[float]:
     distance = np.sqrt(((away - np.outer(along, e)) ** 2).sum(1))
     theta = math.acos(1 / 1.3195)
     path = distance / math.sin(theta)
-    arrival = (along - distance / math.tan(theta) + path * ic.units.n_ice_group) / ic.units.c
+    arrival = (along - distance / math.tan(theta) + path * n_ice_group) / ic.units.c
     residual = t - track[3] - arrival
     for begin, end in DIRECT_WINDOWS.values():
         found.append(np.unique(k[(residual >= begin) & (residual <= end)]).size)

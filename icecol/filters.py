@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
+from icecol.detector.strings import LOW_UP_EDGE
 from icecol.errors import MissingColumnError, SchemaError, close_names
 from icecol.select import Cuts, require_columns
 
@@ -86,11 +87,6 @@ BYTES_PER_EVENT: Final = 1000.0
 """What `event_bytes` takes for a pulse (time, charge, width and flags: 8 + 4 + 4 + 1 bytes, and its omkey) and for the
 rest of an event. For the size that a stream really has, give `rates` the bytes of its files by event instead."""
 
-_OUTER_STRINGS: Final = (
-    1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 73, 74, 75, 76, 77, 78,
-)  # fmt: skip
-"""The edge as LowUp_13 has it: without string 72."""
-
 Column = Callable[..., pl.Expr]
 
 
@@ -164,9 +160,7 @@ def _low_up(column: Column) -> pl.Expr:
         m: _number(column("muon_statistics", m))
         for m in ("z_min", "z_max", "z_travel", "min_pulse_time", "max_pulse_time")
     }
-    inner = (
-        column("muon_pulses", "omkey").list.eval(~(pl.element() // 65536).is_in(_OUTER_STRINGS)).list.any()
-    )
+    inner = column("muon_pulses", "omkey").list.eval(~(pl.element() // 65536).is_in(LOW_UP_EDGE)).list.any()
     return (
         _any_trigger(column)
         & (zenith >= 80 * math.pi / 180)

@@ -1,4 +1,4 @@
-"""Units and constants: a number without a unit is in ns, m, GeV, rad or PE, as in IceTray."""
+"""Units: a number without a unit is in ns, m, GeV, rad or PE, as in IceTray."""
 
 from __future__ import annotations
 
@@ -42,10 +42,3 @@ deg: Final = math.pi / 180
 
 c: Final = 0.299792458
 """Speed of light in m/ns."""
-n_ice_phase: Final = 1.3195
-n_ice_group: Final = 1.35634
-n_ice: Final = n_ice_group
-c_ice: Final = c / n_ice_group
-"""Group velocity of light in ice, in m/ns."""
-theta_cherenkov: Final = math.acos(1 / n_ice_phase)
-"""Cherenkov angle in ice, in rad (40.7 degrees)."""

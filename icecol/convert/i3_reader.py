@@ -33,6 +33,7 @@ from icecol.dataset import writer as writers
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.detector.geometry import Geometry
+from icecol.detector.sensors import surface_numbers
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
 from icecol.i3.container.compression import open_stream
 from icecol.i3.container.mixing import Events, mix, new_order, pieces
@@ -49,10 +50,6 @@ _TIMES: Final = 2.0
 GROUP_FILES: Final = 100
 GROUP_BYTES: Final = 32 << 20
 """Files, and their bytes as they are on disk, that share parts at most: a run that is killed begins a group anew."""
-
-_STRINGS: Final = 86
-_IN_ICE: Final = 60
-"""Sensors of a higher number on these strings are IceTop's, whose tanks no geometry of the ice has."""
 
 Progress = Callable[[str, int, int, int], None]
 """Called with a file, and the events, bytes (decompressed) and files done since the last call."""
@@ -245,7 +242,8 @@ def _tell_outside(dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
         modules, n = outcome.modules
         counts[modules] += n
     seen = np.flatnonzero(counts)
-    tank = (seen >> 8 <= _STRINGS) & (seen & 0xFF > _IN_ICE)
+    # no geometry of the ice has the tanks
+    tank = surface_numbers(seen >> 8, seen & 0xFF)
     outside = ~np.isin(seen, dataset.geometry.omkey >> 8) & ~tank
     lost, total = int(counts[seen[outside]].sum()), int(counts[seen[~tank]].sum())
     if lost > _MOST_OUTSIDE * total:

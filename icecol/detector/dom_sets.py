@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from icecol.detector.geometry import Geometry, omkey, split_omkey
+from icecol.detector.geometry import omkey, split_omkey
 from icecol.errors import GeometryError, close_names
 
 DomSet: TypeAlias = tuple[tuple[Iterable[int], Iterable[int]], ...]
@@ -56,26 +56,6 @@ DOM_SETS: Final[Mapping[str, DomSet]] = MappingProxyType(
 """Strings and sensors of each set; the fiducial ones are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86"), ..., the
 veto ones its DeepCoreVetoDOMs: the rest of that detector in the ice. "IC86EDC fiducial" is DOM set 6 of the
 triggers."""
-
-
-ICECUBE: Final = 20
-"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
-ICETOP_OM: Final = 61
-"""Sensors from this number on are those of IceTop, on the surface."""
-
-
-def of_icecube(geometry: Geometry) -> npt.NDArray[Any]:
-    """Tell which sensors are those of IceCube in the ice, not IceTop's nor the Upgrade's.
-
-    Their type tells, or if that is not known of any sensor their number.
-
-    Examples
-    --------
-    >>> nominal = Geometry.nominal(icetop=True)
-    >>> int(of_icecube(nominal).sum()), len(nominal)
-    (5160, 5484)
-    """
-    return np.asarray(geometry.om_type == ICECUBE if geometry.om_type.any() else geometry.om < ICETOP_OM)
 
 
 def dom_set(name: str) -> npt.NDArray[np.int32]:

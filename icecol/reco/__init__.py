@@ -1,4 +1,15 @@
-"""Features of events, computed from their pulses, as Polars expressions."""
+"""Reconstruction: features of events, computed from their pulses, as Polars expressions.
+
+In: a pulse series, by name or as the `Pulses` handle that `Dataset.pulses` returns, and the columns of fits that other
+features start from. Out: one struct expression per feature, or for cleanings a smaller pulse series; `with_features`
+adds them to a frame, each kernel running once, batch by batch, only over the events that survive the cuts.
+
+Open `plan.py` first (`with_features`, and `event_expr` which turns a loop over events into an expression), then
+`line_fits.py` for what a public function looks like. A `Kernel` (`decorator.py`) joins a function over one event, in
+`kernels/`, with the names of its results; `codegen.py` writes and compiles the loop over events around it; `jagged.py`
+is the only bridge between list columns and numpy arrays; `selection.py` is what cleanings are made of, `reference.py`
+how a feature finds its track, vertex or seed. `testing.py` checks any feature, also a user's.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +35,8 @@ from icecol.reco.cleaning import (
 from icecol.reco.cut_variables import i3cuts
 from icecol.reco.decorator import Kernel, kernel
 from icecol.reco.energies import muon_energy, truncated_energy
+from icecol.reco.fill_ratios import fill_ratio, fill_ratio_lite
+from icecol.reco.finite import finite_reco
 from icecol.reco.first_guesses import clast, dipole_fit
 from icecol.reco.hit_variables import (
     common_variables,
@@ -40,7 +53,6 @@ from icecol.reco.plan import event_expr, with_features
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.summaries import dom_summary
-from icecol.reco.topology import fill_ratio, fill_ratio_lite, finite_reco
 from icecol.reco.tracks import cherenkov
 from icecol.reco.triggers import fired, smt, string_trigger, volume_trigger
 from icecol.reco.vetoes import deepcore_veto, hese_veto, i3_veto, layer_veto

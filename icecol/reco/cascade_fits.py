@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.detector.dom_sets import ICETOP_OM
+from icecol.detector.sensors import in_ice
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen
@@ -219,5 +219,5 @@ def _sensors(pulses: Pulses) -> Any:
             f"a cascade fit needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry"
         )
         raise GeometryError(msg)
-    there = (pulses.geometry.om < ICETOP_OM) & ~pulses.geometry.bad
+    there = in_ice(pulses.geometry) & ~pulses.geometry.bad
     return frozen(np.ascontiguousarray(pulses.geometry.xyz[there].T))

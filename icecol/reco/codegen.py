@@ -26,6 +26,10 @@ from icecol.reco.kernels.locate import arrange, locate, longest, rises
 from icecol.reco.numerics.order import order
 
 _COMPILED = tuple(Path(__file__).parent / name for name in ("kernels", "numerics"))
+"""Folders of the functions that kernels call."""
+_PACKAGE = Path(__file__).parents[1]
+_CONSTANTS = tuple(_PACKAGE / name for name in ("units.py", "detector/medium.py", "detector/sensors.py"))
+"""Modules whose constants are compiled into kernels."""
 
 
 def arguments(function: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, Any]]:
@@ -101,7 +105,7 @@ def fingerprint(function: Callable[..., Any]) -> str | None:
     if not all(isinstance(v, (int, float, str, tuple, type(None))) for v in values):
         return None
     constants = [c for c in code.co_consts if not inspect.iscode(c)]
-    files = [file for folder in _COMPILED for file in sorted(folder.glob("*.py"))]
+    files = [*(file for folder in _COMPILED for file in sorted(folder.glob("*.py"))), *_CONSTANTS]
     kernels = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     parts = (__version__, kernels, code.co_code, code.co_names, code.co_varnames, constants, values)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

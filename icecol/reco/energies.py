@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.detector.dom_sets import ICETOP_OM
+from icecol.detector.sensors import in_ice
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import Array, frozen
@@ -247,6 +247,6 @@ def _sensors(pulses: Pulses) -> tuple[Array, ...]:
             "that of the dataset"
         )
         raise GeometryError(msg)
-    there = (g.om < ICETOP_OM) & ~g.bad
+    there = in_ice(g) & ~g.bad
     efficiency = np.nan_to_num(g.relative_efficiency, nan=1.0)
     return tuple(frozen(a[there]) for a in (g.omkey, g.x, g.y, g.z, -g.dir_z, efficiency))

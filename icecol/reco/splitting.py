@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
-from icecol.detector.dom_sets import ICECUBE, of_icecube
+from icecol.detector.sensors import ICECUBE, of_icecube
 from icecol.errors import MissingColumnError, close_names
 from icecol.reco.kernels.topological_split import topological_split as _topological_split
 from icecol.reco.selection import Selection

@@ -1,4 +1,4 @@
-"""Light from a track: `cherenkov`, and what every feature of pulses around a track reads of it."""
+"""Cherenkov light from a track: `cherenkov`, and how every feature of the pulses around a track reads that track."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from icecol.detector.geometry import Lookup
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import frozen, jagged, struct_of_lists
+from icecol.reco.reference import Reference, member
 
 SHAPES: Final[Mapping[str, int]] = {
     "Cascade": 30,
@@ -23,7 +24,7 @@ SHAPES: Final[Mapping[str, int]] = {
     "StoppingTrack": 60,
     "ContainedTrack": 70,
 }
-"""I3Particle.ParticleShape of what light may come from; a contained track has a column `.length` too."""
+"""I3Particle.ParticleShape of the light sources; a contained track also needs a column `.length`."""
 
 TRACK: Final = (
     "track_x",
@@ -34,7 +35,7 @@ TRACK: Final = (
     "track_azimuth",
     "track_length",
 )
-"""Arguments of a kernel `on_track` that have one value an event."""
+"""Arguments of a kernel `on_track` that have one value per event."""
 
 _MEMBERS = ("x", "y", "z", "time", "zenith", "azimuth")
 _FIELDS = (
@@ -49,26 +50,28 @@ _FIELDS = (
 )
 
 
-def cherenkov(pulses: Pulses, *, track: str, shape: str = "InfiniteTrack") -> pl.Expr:
-    """Return where and when straight light from a track to every pulse was, as IceTray's I3Calculator has it.
+def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack") -> pl.Expr:
+    """Return the emission point and arrival time of direct Cherenkov light at each pulse, as in IceTray's I3Calculator.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry.
+        Pulse series, with a geometry.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth` (and `.length`): a particle or a fit.
+        The particle or fit: `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth` (and `.length` if it is contained).
     shape
-        "InfiniteTrack", "StartingTrack", "StoppingTrack", "ContainedTrack" or "Cascade", whatever the particle says.
+        "InfiniteTrack", "StartingTrack", "StoppingTrack", "ContainedTrack" or "Cascade". The shape that is stored with
+        the particle is ignored.
 
     Returns
     -------
     pl.Expr
-        Fields of lists that are parallel to those of the pulses, in their order: time_residual (ns, positive for
-        late pulses), closest_approach_distance and distance_along_track of the sensor (m), cherenkov_time (ns, from
-        the track's time to the arrival of straight light), cherenkov_distance (m, its path), cherenkov_x, _y and _z
-        (m, where it left). NaN where the track is NaN, for a sensor that is not in the geometry, and, but for the
-        two distances, where the track has not begun or has ended. Every field is null where the series or the track is.
+        Fields of lists, parallel to those of the pulses: time_residual (ns, positive for late pulses),
+        closest_approach_distance and distance_along_track of the DOM (m), cherenkov_time (ns, from the time of the
+        track to the arrival of direct light), cherenkov_distance (m, path length of the light), cherenkov_x, _y and _z
+        (m, the emission point). NaN where the track is NaN, for a DOM that is not in the geometry, and, except for the
+        two distances, where the emission point is before the start or behind the end of the track. All fields are null
+        where the series or the track is null.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def cherenkov(pulses: Pulses, *, track: str, shape: str = "InfiniteTrack") -> pl
     [28.2, 0.0]
     """
     if pulses.geometry is None:
-        msg = f"the light to the sensors of {pulses.key!r} needs their places; give Pulses(key, geometry) a geometry"
+        msg = f"Cherenkov light at the pulses of {pulses.key!r} needs positions; give Pulses(key, geometry) a geometry"
         raise GeometryError(msg)
     geometry, numbers = pulses.geometry, _numbers(track, shape)
 
@@ -111,22 +114,22 @@ def cherenkov(pulses: Pulses, *, track: str, shape: str = "InfiniteTrack") -> pl
     return _where(track, found)
 
 
-def on_track(kernel: Kernel, pulses: Pulses, track: str, shape: str, **parameters: Any) -> pl.Expr:
+def on_track(kernel: Kernel, pulses: Pulses, track: Reference, shape: str, **parameters: Any) -> pl.Expr:
     """Return a kernel with arguments track_x, ..., track_length and shape; null where the track is null."""
     numbers = {f"track_{name}": expr for name, expr in _numbers(track, shape).items()}
     return _where(track, kernel(pulses, **numbers, shape=SHAPES[shape], **parameters))
 
 
-def _numbers(track: str, shape: str) -> dict[str, pl.Expr]:
+def _numbers(track: Reference, shape: str) -> dict[str, pl.Expr]:
     if shape not in SHAPES:
         msg = f"`shape` must be one of {', '.join(map(repr, SHAPES))}; found {shape!r}"
         raise ValueError(msg)
-    numbers = {m: pl.col(f"{track}.{m}") for m in _MEMBERS}
-    return {**numbers, "length": pl.col(f"{track}.length") if shape == "ContainedTrack" else pl.lit(math.inf)}
+    numbers = {m: member(track, m) for m in _MEMBERS}
+    return {**numbers, "length": member(track, "length") if shape == "ContainedTrack" else pl.lit(math.inf)}
 
 
-def _where(track: str, found: pl.Expr) -> pl.Expr:
-    return pl.when(pl.col(f"{track}.zenith").is_not_null()).then(found)
+def _where(track: Reference, found: pl.Expr) -> pl.Expr:
+    return pl.when(member(track, "zenith").is_not_null()).then(found)
 
 
 @functools.cache

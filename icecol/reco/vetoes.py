@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.detector.dom_sets import dom_set, dom_table, of_icecube, sorted_keys
+from icecol.detector.dom_sets import dom_set, dom_table, sorted_keys
 from icecol.detector.geometry import Geometry
+from icecol.detector.sensors import of_icecube
+from icecol.detector.strings import LAYERS
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.jagged import Array, frozen
@@ -20,40 +20,7 @@ from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
 from icecol.reco.plan import null_for_nan
-from icecol.reco.volumes import in_ice
-
-LAYERS: Final[Mapping[int, tuple[tuple[int, ...], ...]]] = MappingProxyType(
-    {
-        40: (
-            (63,),
-            (39, 48, 49, 54, 55, 56, 57, 58, 61, 62, 64, 65, 66, 69, 70, 71),
-            (21, 29, 30, 38, 40, 44, 45, 46, 47, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
-        ),
-        59: (
-            (19, 28, 37, 38, 47, 48, 56, 57, 63),
-            (11, 12, 18, 20, 27, 29, 39, 46, 49, 54, 55, 58, 61, 62, 64, 65, 66, 69, 70, 71, 83),
-            (2, 3, 4, 5, 6, 10, 13, 17, 21, 26, 30, 36, 40, 44, 45, 50, 52, 53, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77,
-             78),
-        ),
-        79: (
-            (36,),
-            (81, 82, 83, 84, 85, 86),
-            (26, 27, 35, 37, 44, 45, 46, 47, 54),
-            (17, 18, 19, 25, 28, 34, 38, 43, 48, 53, 55, 56, 57, 62, 63),
-            (9, 10, 11, 12, 16, 20, 24, 29, 33, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
-            (2, 3, 4, 5, 6, 8, 13, 15, 21, 23, 30, 32, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
-        ),
-        86: (
-            (36,),
-            (79, 80, 81, 82, 83, 84, 85, 86),
-            (25, 26, 27, 34, 35, 37, 44, 45, 46, 47, 54),
-            (16, 17, 18, 19, 24, 28, 33, 38, 43, 48, 53, 55, 56, 57, 62, 63),
-            (8, 9, 10, 11, 12, 15, 20, 23, 29, 32, 39, 42, 49, 52, 58, 61, 64, 65, 66, 69, 70, 71),
-            (1, 2, 3, 4, 5, 6, 7, 13, 14, 21, 22, 30, 31, 40, 41, 50, 51, 59, 60, 67, 68, 72, 73, 74, 75, 76, 77, 78),
-        ),
-    }
-)  # fmt: skip
-"""Strings of each detector from the middle (layer 0) to the edge, as I3VetoModule counts them."""
+from icecol.reco.volumes import calibrated_doms
 
 _NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
 
@@ -328,7 +295,7 @@ def _has_voltages(geometry: Geometry) -> bool:
 def _switched_on(geometry: Geometry) -> Array:
     """Tell which of IceCube's sensors in the ice are not off; without voltages, which are calibrated."""
     if not _has_voltages(geometry):
-        return in_ice(geometry)
+        return calibrated_doms(geometry)
     chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN is not off
     if not chosen.any():
         msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice that is switched on"
@@ -353,7 +320,7 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 
 def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
     """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
-    good = in_ice(geometry) & ~geometry.bad
+    good = calibrated_doms(geometry) & ~geometry.bad
     if _has_voltages(geometry):
         good &= np.isfinite(geometry.pmt_hv) & (geometry.pmt_hv >= _WORKS)
     string, om, z = geometry.string[good], geometry.om[good], geometry.z[good]

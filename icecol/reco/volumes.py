@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Final
 
 import numpy as np
 import polars as pl
 
-from icecol.detector.dom_sets import of_icecube
 from icecol.detector.geometry import Geometry
+from icecol.detector.sensors import of_icecube
+from icecol.detector.strings import CORNERS
 from icecol.errors import GeometryError, close_names
 from icecol.reco.jagged import Array
-
-OUTER_STRINGS: Final[Mapping[str, tuple[int, ...]]] = {
-    "IC9": (21, 50, 59, 39, 38),
-    "IC22": (21, 50, 74, 73, 78, 65, 46, 38),
-    "IC40": (21, 50, 74, 73, 78, 75, 60, 52, 53, 44, 46, 38),
-    "IC59": (6, 50, 74, 73, 78, 75, 60, 52, 53, 44, 36, 17, 3),
-    "IC79": (2, 6, 50, 74, 73, 78, 75, 41),
-    "IC80": (1, 6, 50, 80, 75, 31),
-    "IC86": (1, 6, 50, 74, 73, 78, 75, 31),
-}
-"""Strings at the corners of the detector as it grew, in order around it, as IceTray's I3ScaleCalculator has them."""
 
 _TRACK = ("x", "y", "z", "zenith", "azimuth")
 _TINY = 1e-12  # a line through a corner touches one of its edges, however it is rounded
@@ -58,7 +47,7 @@ def containment(
     >>> frame.select(containment("V", Geometry.nominal()).struct.field("inside")).to_series().to_list()
     [True, False]
     """
-    ice = in_ice(geometry)
+    ice = calibrated_doms(geometry)
     corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
     if len(corners) < 3:
         msg = f"the sensors in the ice have {len(corners)} corners seen from above: they enclose no volume"
@@ -92,7 +81,7 @@ def containment_size(
         Its sensors of the strings make up a prism: from the mean z of their highest sensors (OM 1) to that of their
         lowest (OM 60).
     strings
-        Corners of the prism in order around it: a name in `OUTER_STRINGS`, or numbers.
+        Corners of the prism in order around it: a name in `CORNERS`, or numbers.
     z
         Depth (m) at which a track has its area_size; by default in the middle of the prism.
     shape
@@ -208,10 +197,10 @@ def _by_event(
 
 def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, float, float]:
     """Return the corners (m) of a prism from above, and its lowest and highest z."""
-    if isinstance(strings, str) and strings not in OUTER_STRINGS:
-        msg = f"`strings` {strings!r} is no detector; known: {close_names(strings, OUTER_STRINGS)}"
+    if isinstance(strings, str) and strings not in CORNERS:
+        msg = f"`strings` {strings!r} is no detector; known: {close_names(strings, CORNERS)}"
         raise ValueError(msg)
-    numbers = OUTER_STRINGS[strings] if isinstance(strings, str) else tuple(strings)
+    numbers = CORNERS[strings] if isinstance(strings, str) else tuple(strings)
     corners, tops, bottoms = [], [], []
     for string in numbers:
         rows = {om: np.flatnonzero((geometry.string == string) & (geometry.om == om)) for om in (1, 30, 60)}
@@ -271,7 +260,7 @@ def _dot(a: Array, b: Array) -> Array:
     return product
 
 
-def in_ice(geometry: Geometry) -> Array:
+def calibrated_doms(geometry: Geometry) -> Array:
     """Tell which sensors are IceCube's own in the ice and calibrated."""
     chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
     if not chosen.any():

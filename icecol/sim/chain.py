@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from icecol import units
+from icecol.detector import medium
 from icecol.reco.kernels.muon_light import muon_slope
 from icecol.reco.kernels.smt import majority
 from icecol.reco.numerics.order import order
@@ -55,7 +56,7 @@ faintest: Final = 1e-7
 """Mean photo-electrons below which a sensor is taken to see nothing."""
 
 _step: Final = sensor.charge_step
-_group_speed: Final = units.c_ice
+_group_speed: Final = medium.c_ice
 _hlc, _slc = sensor.hlc, sensor.slc
 _stamp: Final = sensor.stamp
 _reach: Final = 15 * light.propagation

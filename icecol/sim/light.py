@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 
 from icecol import units
+from icecol.detector import medium
 from icecol.reco.kernels import muon_light
 from icecol.reco.kernels.muon_light import (
     at_distance,
@@ -49,8 +50,8 @@ track_scattering: Final = 33.29
 track_tau: Final = 556.7
 cascade_scattering: Final = 47.0
 cascade_tau: Final = 450.0
-track_rho: Final = 1 / track_tau + units.c_ice / absorption
-cascade_rho: Final = 1 / cascade_tau + units.c_ice / absorption
+track_rho: Final = 1 / track_tau + medium.c_ice / absorption
+cascade_rho: Final = 1 / cascade_tau + medium.c_ice / absorption
 """Rate of the Gamma distribution of arrival times, 1/tau + c_ice/lambda_a, in 1/ns."""
 
 track_slope: Final = 0.8395
@@ -67,8 +68,8 @@ _near, _crossover = _bare.near, _bare.crossover
 # mean of the profile over the sphere, so that it is one on average
 _profile_norm: Final = 0.15415
 _cascade_factor: Final = photons * area * cascade_length / (4 * math.pi)
-_time_slope: Final = (units.n_ice_phase * units.n_ice_group - 1) / math.sqrt(units.n_ice_phase**2 - 1)
-_tan: Final = math.tan(units.theta_cherenkov)
+_time_slope: Final = (medium.n_ice_phase * medium.n_ice_group - 1) / math.sqrt(medium.n_ice_phase**2 - 1)
+_tan: Final = math.tan(medium.theta_cherenkov)
 _offset0, _offset1, _offset2 = track_offset
 
 
@@ -99,7 +100,7 @@ def cascade_profile(cosine: float, r: float) -> float:
     exp(-2.61 |cos - cos theta_c|^0.39); the rest has forgotten it.
     """
     direct = math.exp(-r / track_scattering)
-    peak = math.exp(-2.61 * abs(cosine - 1 / units.n_ice_phase) ** 0.39) / _profile_norm
+    peak = math.exp(-2.61 * abs(cosine - 1 / medium.n_ice_phase) ** 0.39) / _profile_norm
     return direct * peak + 1 - direct
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from icecol import units
 from icecol.detector.geometry import Geometry, Lookup
+from icecol.detector.sensors import in_ice
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection
@@ -109,7 +110,7 @@ def events(
         msg = f"`energy` must be (low, high) in GeV with 0 < low < high; found {energy}"
         raise ValueError(msg)
     detector = Geometry.nominal() if geometry is None else geometry
-    ice = np.flatnonzero(detector.om <= 60)
+    ice = np.flatnonzero(in_ice(detector))
     relative = np.nan_to_num(detector.relative_efficiency[ice], nan=1.0)
     sensors = chain.Sensors(
         detector.string[ice].astype(np.int64),

@@ -1,3 +1,5 @@
+"""`icecol.reco.angles`: the angle between two directions."""
+
 from __future__ import annotations
 
 import math

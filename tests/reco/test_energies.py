@@ -1,3 +1,5 @@
+"""`icecol.reco.energies`, `kernels.truncated_energy`, `muon_energy`, `muon_light`: energies agree with slow twins."""
+
 from __future__ import annotations
 
 import math
@@ -8,9 +10,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import FEW, SMALL
 from test_first_guesses import CALM
 from test_kernels import frame
-from test_topology import FEW, SMALL
 
 from icecol import Geometry, Pulses, reco, sim
 from icecol.errors import GeometryError

@@ -1,3 +1,5 @@
+"""`icecol.reco.first_guesses`, `kernels.clast`, `dipole_fit`: first guesses agree with slow twins."""
+
 from __future__ import annotations
 
 import math

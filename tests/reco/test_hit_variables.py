@@ -1,3 +1,5 @@
+"""`icecol.reco.hit_variables`, its kernels, `common_variables`: CommonVariables agree with slow twins."""
+
 from __future__ import annotations
 
 import math

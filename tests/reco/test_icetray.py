@@ -1,4 +1,4 @@
-"""The fits agree with what IceTray's own modules computed from the same pulses."""
+"""`line_fits`, `inertia`: the fits agree with what IceTray's own modules computed from the same pulses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CommonVariables agree to the last bit with what IceTray stored, and with what its modules computed."""
+"""`hit_variables`, `tracks`: CommonVariables agree to the last bit with what IceTray computed."""
 
 from __future__ import annotations
 

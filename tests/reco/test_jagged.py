@@ -1,3 +1,5 @@
+"""`icecol.reco.jagged`: between list columns and arrays, however the lists are stored."""
+
 from __future__ import annotations
 
 import numpy as np

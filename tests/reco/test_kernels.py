@@ -1,4 +1,4 @@
-"""Every kernel agrees with its slow twin, on any event that can be thought of."""
+"""`charges`, `line_fits`, `inertia` and their kernels agree with slow twins, on any event that can be thought of."""
 
 from __future__ import annotations
 

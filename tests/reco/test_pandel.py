@@ -1,4 +1,4 @@
-"""The distribution of arrival times is IceTray's, and what it claims to be: a Gamma density folded with a Gaussian."""
+"""`kernels.pandel`, `pandel_table`: arrival times are IceTray's, a Gamma density folded with a Gaussian."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""`icecol.reco.plan`, `decorator`, `codegen`: kernels in a lazy plan, each run once, and not if it is not used."""
+
 from __future__ import annotations
 
 import io

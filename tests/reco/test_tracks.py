@@ -1,3 +1,5 @@
+"""`icecol.reco.tracks`, `kernels.cherenkov`: Cherenkov light from tracks of every shape."""
+
 from __future__ import annotations
 
 import math

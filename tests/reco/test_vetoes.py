@@ -14,9 +14,9 @@ import icecol as ic
 from icecol import reco
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
+from icecol.detector.strings import LAYERS
 from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
-from icecol.reco.vetoes import LAYERS
 
 NOMINAL = Geometry.nominal()
 PLACES = [(1, 1), (1, 2), (1, 60), (2, 7), (36, 44), (36, 45), (36, 1), (36, 30), (17, 60), (27, 33), (79, 20),

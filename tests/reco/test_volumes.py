@@ -1,3 +1,5 @@
+"""`icecol.reco.volumes`: containment and scaled volumes."""
+
 from __future__ import annotations
 
 import functools
@@ -10,8 +12,8 @@ import pytest
 
 from icecol import reco
 from icecol.detector.geometry import Geometry
+from icecol.detector.strings import CORNERS
 from icecol.errors import GeometryError
-from icecol.reco.volumes import OUTER_STRINGS
 
 NOMINAL = Geometry.nominal()
 
@@ -150,9 +152,9 @@ def test_a_cylinder_is_scaled_until_it_touches_the_track():
     assert pl.DataFrame(upright).select(reco.cylinder_size("T", radius=560.0)).item() == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("name", OUTER_STRINGS)
+@pytest.mark.parametrize("name", CORNERS)
 def test_a_track_on_a_corner_string_of_each_detector_has_size_one(name):
-    string = OUTER_STRINGS[name][0]
+    string = CORNERS[name][0]
     row = int(np.flatnonzero((NOMINAL.string == string) & (NOMINAL.om == 30))[0])
     at = {
         "T.x": [NOMINAL.x[row]],

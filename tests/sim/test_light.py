@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from icecol import units
+from icecol.detector import medium
 from icecol.sim import chain, light
 
 
 def naive_path(dx, e):
     s = float(np.dot(dx, e))
     d = float(np.linalg.norm(np.asarray(dx) - s * np.asarray(e)))
-    tan, sin = math.tan(units.theta_cherenkov), math.sin(units.theta_cherenkov)
+    tan, sin = math.tan(medium.theta_cherenkov), math.sin(medium.theta_cherenkov)
     emitted = s - d / tan
     path = d / sin
-    time = (emitted + path * units.n_ice_group) / units.c
+    time = (emitted + path * medium.n_ice_group) / units.c
     return d, path, time, (dx[2] - emitted * e[2]) / path
 
 
@@ -29,10 +30,10 @@ def test_cherenkov_path_is_that_of_emission_point_plus_group_velocity(seed):
 
 
 def test_light_travels_at_the_cherenkov_angle():
-    assert light.sin_cherenkov == pytest.approx(math.sin(units.theta_cherenkov))
+    assert light.sin_cherenkov == pytest.approx(math.sin(medium.theta_cherenkov))
     # a horizontal track along x, a sensor straight above: light comes up at sin(theta)
     _, _, _, upward = light.track_path(0.0, 0.0, 50.0, 1.0, 0.0, 0.0)
-    assert upward == pytest.approx(math.sin(units.theta_cherenkov))
+    assert upward == pytest.approx(math.sin(medium.theta_cherenkov))
 
 
 def test_sensor_on_the_track_has_a_finite_path():
@@ -77,7 +78,7 @@ def test_angular_profiles_are_one_on_average(r):
 def test_cascade_profile_peaks_at_the_cherenkov_angle():
     cosine = np.linspace(-1, 1, 2001)
     profile = [light.cascade_profile(c, 5.0) for c in cosine]
-    assert cosine[np.argmax(profile)] == pytest.approx(1 / units.n_ice_phase, abs=2e-3)
+    assert cosine[np.argmax(profile)] == pytest.approx(1 / medium.n_ice_phase, abs=2e-3)
 
 
 @pytest.mark.parametrize("d", [5.0, 40.0, 120.0])

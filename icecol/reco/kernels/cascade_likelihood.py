@@ -17,6 +17,7 @@ import math
 
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.kernels.pandel import integral, pandel, timing
 from icecol.reco.kernels.track_likelihood import (
     MPE,
@@ -30,7 +31,6 @@ from icecol.reco.kernels.track_likelihood import (
     of_sensor,
 )
 from icecol.reco.numerics.direction import towards
-from icecol.units import c_ice
 
 C_GROUP = C / N_GROUP
 SCATTERING, _DECAY, _ABSORPTION = 47.0, 450.0, 98.0

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from numba import njit
 
+from icecol.detector.medium import n_ice_group, theta_cherenkov
 from icecol.reco.kernels.locate import row_of
-from icecol.units import c, n_ice_group, theta_cherenkov
+from icecol.units import c
 
 CASCADE, INFINITE_TRACK, STARTING_TRACK, STOPPING_TRACK, CONTAINED_TRACK = 30, 40, 50, 60, 70
 """I3Particle.ParticleShape."""

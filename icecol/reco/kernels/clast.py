@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.kernels.fit_status import OK
 from icecol.reco.kernels.tensor_of_inertia import inertia
-from icecol.units import c_ice
 
 
 @njit(nogil=True, error_model="numpy")

@@ -10,8 +10,8 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.kernels.dom_set import member
-from icecol.units import c_ice
 
 SLOWEST, FASTEST = 0.25, 0.40
 """Speeds in m/ns at which a hit counts as causal, ends included."""

@@ -23,8 +23,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import n_ice_phase
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track
-from icecol.units import n_ice_phase
 
 sin_cherenkov: Final = math.sqrt(1 - 1 / n_ice_phase**2)
 tan_cherenkov: Final = sin_cherenkov * n_ice_phase

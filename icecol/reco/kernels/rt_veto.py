@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.kernels.seeded_rt import linked, part_of
 from icecol.reco.numerics.ascending import ascending
-from icecol.units import c_ice
 
 
 @njit(nogil=True, error_model="numpy")

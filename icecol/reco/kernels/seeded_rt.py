@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.numerics.order import order
-from icecol.units import c_ice
 
 ALL_HLC, HLC_CORE, ALL_CORE, HLC_COG, OMKEYS, FIRST_OMKEYS = range(6)
 ICECUBE, DEEPCORE, PINGU, NOWHERE = range(4)

@@ -15,10 +15,10 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.detector.sensors import ICECUBE
 from icecol.reco.numerics.order import order
 from icecol.units import c
 
-ICECUBE = 20
 """I3OMGeo.OMType of the sensors of IceCube in the ice."""
 
 

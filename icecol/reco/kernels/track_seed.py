@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
+from icecol.detector.medium import c_ice
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.numerics.direction import across, direction, rotated, towards
-from icecol.units import c_ice
 
 T_NONE, T_MEAN, T_FIRST, T_CHARGE_FRACTION, T_DIRECT_CHARGE_FRACTION = range(5)
 """How the time of a seed is set: not at all, no mean residual, no negative residual, a share of the charge late."""
