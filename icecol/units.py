@@ -10,17 +10,12 @@ __all__ = [
     "PeV",
     "TeV",
     "c",
-    "c_ice",
     "deg",
     "km",
     "m",
-    "n_ice",
-    "n_ice_group",
-    "n_ice_phase",
     "ns",
     "rad",
     "s",
-    "theta_cherenkov",
     "us",
 ]
 
