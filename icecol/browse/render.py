@@ -23,7 +23,7 @@ from icecol.i3.archive.objects import Table, is_base
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Field, Map, Type, Vector
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import PulseSeries
+from icecol.i3.pulses.series import PulseSeries
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import BASE
 from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import PulseSeries, pulse_map
+from icecol.i3.pulses.series import PulseSeries, pulse_map
 
 if TYPE_CHECKING:
     import polars as pl

@@ -30,7 +30,7 @@ from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.scanner import encode_frame, scan
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.batch import PULSE_CLASSES
-from icecol.i3.pulses.resolve import PulseSeries
+from icecol.i3.pulses.series import PulseSeries
 from icecol.reco.decorator import Kernel
 
 Values: TypeAlias = dict[str, Any]

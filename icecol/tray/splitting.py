@@ -12,7 +12,7 @@ import numpy.typing as npt
 from icecol.errors import MissingColumnError
 from icecol.i3.archive import new
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import resolve
+from icecol.i3.pulses.of_frames import pulses_of
 
 Parts = Callable[[Frame], Iterable[Any]]
 """Function of a Q frame that returns what goes into each of its P frames."""
@@ -97,12 +97,12 @@ def pulse_mask(frame: Frame, source: str, keep: npt.ArrayLike) -> Any:
     ValueError
         There are more or fewer truth values than pulses.
     """
-    sizes = [len(series) for series in resolve(frame, source).values()]
+    sizes = np.diff(pulses_of(frame, source).sensors)
     chosen = np.asarray(keep, np.bool_)
-    if chosen.shape != (sum(sizes),):
-        msg = f"{chosen.size} truth values for the {sum(sizes)} pulses of {source!r}"
+    if chosen.shape != (sizes.sum(),):
+        msg = f"{chosen.size} truth values for the {sizes.sum()} pulses of {source!r}"
         raise ValueError(msg)
-    masks = np.split(chosen, np.cumsum(sizes)[:-1]) if sizes else []
+    masks = np.split(chosen, np.cumsum(sizes)[:-1]) if sizes.size else []
     hit = [bool(mask.any()) for mask in masks]
     return new(
         "I3RecoPulseSeriesMapMask",

@@ -26,7 +26,7 @@ from icecol.i3.classes import type_name
 from icecol.i3.container.mixing import pieces
 from icecol.i3.container.scanner import encode_frame
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import PULSE
+from icecol.i3.pulses.series import PULSE
 
 module = importlib.import_module("icecol.convert.i3_reader")
 

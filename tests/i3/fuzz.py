@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from generated import VERSIONS, generate
+from naive_resolver import flat, resolve
 from test_batch import compare, events_of, random_file
 from test_compression import PACK
 from test_scanner import frame_of_version_3, frame_of_version_4
@@ -37,7 +38,7 @@ from icecol.i3.container.scanner import Damage, Names, Scanner, checksum, checks
 from icecol.i3.frames.files import open_i3
 from icecol.i3.frames.frame import Frame
 from icecol.i3.frames.survey import survey
-from icecol.i3.pulses.resolve import PULSE
+from icecol.i3.pulses.series import PULSE
 
 Inputs = Iterator[tuple[bytes, Callable[[Counter[str]], None]]]
 
@@ -430,7 +431,7 @@ def expected(frame: Frame) -> dict[str, Any]:
         row[f"Weights.{name}"] = weights.get(name) if isinstance(weights, dict) else None
     for key in ("Pulses", "Mask"):
         try:
-            series = frame.pulses(key)
+            series = flat(resolve(frame, key))
         except IcecolError:
             row |= {f"{key}.{m}": None for m in ("time", "charge", "omkey")}
         else:

@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 
 import fuzz
+import naive_resolver as plain
 import numpy as np
 import pytest
 from test_batch import compare, events_of
@@ -18,8 +19,7 @@ from icecol.i3.columns import interpreter as columns
 from icecol.i3.container.scanner import Damage, Names, encode_frame, raw_frames
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses import batch as compiled
-from icecol.i3.pulses import resolve as plain
-from icecol.i3.pulses.resolve import DEEPEST, PULSE
+from icecol.i3.pulses.series import DEEPEST, PULSE
 
 
 def test_damaged_objects_of_every_class_are_refused_or_decoded() -> None:

@@ -9,7 +9,7 @@ import icecol as ic
 from icecol.errors import TrayError
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import PULSE
+from icecol.i3.pulses.series import PULSE
 from icecol.tray import pulse_mask
 
 

@@ -374,6 +374,11 @@ class Batch:
     orphan: npt.NDArray[np.bool_]
     names: Names
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all frames."""
+        return int((self.end - self.begin).sum())
+
 
 def scan(
     data: bytes | bytearray | memoryview | Bytes, *, names: Names | None = None, tray: bool = True

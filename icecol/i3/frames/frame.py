@@ -23,8 +23,8 @@ from icecol.i3.archive import (
 from icecol.i3.classes import type_name
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.scanner import encode_frame
-from icecol.i3.pulses.of_frames import BatchPulses
-from icecol.i3.pulses.resolve import PulseSeries, flat, pulse_map, resolve
+from icecol.i3.pulses.of_frames import BatchPulses, series_of
+from icecol.i3.pulses.series import PulseSeries, pulse_map
 
 STOPS: Final = {
     "I": "TrayInfo",
@@ -338,7 +338,7 @@ class Frame(MutableMapping[str, Any]):
         MissingColumnError
             The key, or one that it refers to, is not there.
         FormatError
-            It is no pulse series, or a mask does not fit to what it masks.
+            It is not a pulse series, or a mask does not match its source series.
         """
         found = None
         if self._read is not None:
@@ -353,7 +353,7 @@ class Frame(MutableMapping[str, Any]):
                     _is_same(_place(k, holders), self._find(k), shared.foreign) for k in shared.asked(i)
                 ):
                     found = None
-        return flat(resolve(self, key)) if found is None else found
+        return series_of(self, key) if found is None else found
 
     def encoded(self) -> bytes:
         """Return the frame as bytes: its own objects, in container version 6."""

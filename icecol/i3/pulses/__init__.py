@@ -11,8 +11,11 @@ The files, in reading order:
 - `superdst`: the compiled reader of I3SuperDST.
 - `std_sort`: the sort of the C++ library. Masks count pulses after a sort that is not stable, so the order of pulses
   at equal times has to be that of libstdc++.
-- `of_frames`: the same for single frames, which share the work of their batch.
-- `resolve`: all of it once more in plain Python, one frame at a time.
+- `of_frames`: the same for frames one by one, which share the work of their batch or are a batch of their own.
+- `series`: the pulses of one frame as arrays, and the frame object that holds them.
+
+There is one way: a conversion and `Frame.pulses` run the same code. Tests hold it against a resolver in plain Python
+and against what IceTray makes of the same files.
 """
 
 from __future__ import annotations

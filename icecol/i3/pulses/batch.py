@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from numba import njit
 from icecol.errors import FormatError
 from icecol.i3.columns.interpreter import class_of, opening
 from icecol.i3.container.bits import same
-from icecol.i3.container.mixing import Events
 from icecol.i3.container.scanner import text
 from icecol.i3.pulses.maps import (
     ABSENT,
@@ -48,7 +47,7 @@ from icecol.i3.pulses.maps import (
     room_for,
     unite,
 )
-from icecol.i3.pulses.resolve import DEEPEST, MOST_PULSES
+from icecol.i3.pulses.series import DEEPEST, MOST_PULSES
 from icecol.i3.pulses.superdst import read_superdst
 
 PULSE_CLASSES: Final = (
@@ -65,17 +64,47 @@ MOST_CLASSES: Final = 64
 """How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
 
 
+class Blobs(Protocol):
+    """What is needed of a batch: a buffer, the place of each object in it, and the size of all frames."""
+
+    @property
+    def buf(self) -> Bytes: ...
+
+    @property
+    def at(self) -> Ints: ...
+
+    @property
+    def size(self) -> Ints: ...
+
+    @property
+    def n_bytes(self) -> int: ...
+
+
+class Rows(Protocol):
+    """What is needed of events: their number, and which object each of them has under a key (-1: none)."""
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def batch(self) -> Blobs: ...
+
+    def objects(self, key: str) -> I32:
+        """Return the number of the object of each row."""
+        ...
+
+
 class PulseResolver:
     """Pulse series of the events of one batch by key; each key is resolved once, whatever refers to it.
 
     Parameters
     ----------
-    events : Events
+    events : Events, or a single frame in their place
     outside : function of a key, optional
         Gives the blob of an object of another file, for a calibration that the events do not have themselves.
     """
 
-    def __init__(self, events: Events, outside: Callable[[str], bytes | None] | None = None) -> None:
+    def __init__(self, events: Rows, outside: Callable[[str], bytes | None] | None = None) -> None:
         self.events = events
         self._outside = outside or (lambda _: None)
         self.asked: set[str] = set()  # keys looked up so far
@@ -88,8 +117,8 @@ class PulseResolver:
 
     def class_names(self, key: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
         """Return the classes under a key, each with the rows where it is."""
-        batch = self.events.batch
         objects = self._objects(key)
+        batch = self.events.batch  # may have the objects of a key only once that was asked for
         rows = np.flatnonzero(objects >= 0)
         at, size = batch.at[objects[rows]], batch.size[objects[rows]]
         found: dict[str, list[Ints]] = {}
@@ -147,8 +176,7 @@ class PulseResolver:
         A pulse takes two bytes at least; that every row has one series, and a union of two, is within that. What
         is not may be of any size: rows that share a source and unions of unions stand for it in few bytes.
         """
-        batch = self.events.batch
-        return np.cumsum(listed) <= max(MOST_PULSES, int((batch.end - batch.begin).sum()))
+        return np.cumsum(listed) <= max(MOST_PULSES, self.events.batch.n_bytes)
 
     def maps(self, key: str, rows: Ints) -> PulseBatch:
         """Read explicit pulse maps."""
@@ -194,6 +222,8 @@ class PulseResolver:
             except FormatError:
                 continue
             if not sources:
+                none = np.zeros(mine.size + 1, np.int64)
+                parts.append((mine, filled(np.zeros(mine.size, np.int64), none, *_nothing())))
                 continue
             n = np.sum([self.series(s).listed(rows[mine]) for s in sources], axis=0)
             few = np.asarray(n <= MOST_PULSES)
@@ -265,8 +295,8 @@ class PulseResolver:
 
     def _alike(self, key: str, rows: Ints) -> list[tuple[bytes, Ints]]:
         """Group rows by the bytes of their object."""
-        batch = self.events.batch
         objects = self._objects(key)[rows]
+        batch = self.events.batch
         groups: dict[bytes, list[int]] = {}
         by_object: dict[int, bytes] = {}
         for i, j in enumerate(objects.tolist()):

@@ -7,13 +7,13 @@ import pickle
 
 import numpy as np
 import pytest
+from naive_resolver import flat, resolve
 
 import icecol as ic
 from icecol.errors import IcecolError
 from icecol.i3.archive import new
 from icecol.i3.frames.files import open_i3, write_i3
 from icecol.i3.frames.frame import Frame, Mixer
-from icecol.i3.pulses.resolve import flat, resolve
 
 FIELDS = ("omkey", "time", "charge", "width", "flags")
 KEYS = (

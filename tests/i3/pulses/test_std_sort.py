@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import naive_resolver as naive
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from icecol.i3.pulses import resolve as naive
 from icecol.i3.pulses.std_sort import std_sort
 
 
@@ -84,3 +86,52 @@ def test_nan_among_the_keys_ends_with_every_pulse_once() -> None:
             keys = rng.integers(0, 20, n).astype(float)
             keys[rng.random(n) < share] = np.nan
             assert sorted(order_of(keys.tolist())) == list(range(n))
+
+
+# -- the oracle itself ------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=200))
+def test_sorting_sorts(keys):
+    order = naive.std_sort(keys)
+    assert sorted(order) == list(range(len(keys)))
+    assert [keys[i] for i in order] == sorted(keys)
+
+
+@given(st.lists(st.integers(0, 3).map(float), max_size=16))
+def test_up_to_sixteen_equal_times_keep_their_order(keys):
+    assert naive.std_sort(keys) == sorted(range(len(keys)), key=keys.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("keys", "order"),
+    [
+        ([0.0] * 17, [8, 16, 15, 14, 13, 12, 11, 10, 9, 0, 7, 6, 5, 4, 3, 2, 1]),
+        ([0.0, 1.0] * 10, [0, 2, 18, 4, 6, 16, 8, 10, 14, 12, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1]),
+    ],
+)
+def test_more_than_sixteen_equal_times_are_ordered_as_by_libstdcxx(keys, order):
+    assert naive.std_sort(keys) == order
+
+
+def test_keys_that_defeat_the_pivot_are_sorted_by_heap(monkeypatch):
+    called = []
+    heap_sort = naive._heap_sort
+    monkeypatch.setattr(naive, "_heap_sort", lambda *args: (called.append(args), heap_sort(*args)))
+    keys = adversary(400)
+    assert [keys[i] for i in naive.std_sort(keys)] == sorted(keys)
+    assert called
+
+
+def adversary(n):
+    """Make keys whose median of three is always among the smallest."""
+    half = n // 2
+    keys = [0.0] * n
+    for i in range(half):
+        keys[i] = float(i + 1 if i % 2 == 0 else half + i + half % 2)
+        keys[half + i] = float(2 * (i + 1))
+    return keys
+
+
+def test_nan_comes_last():
+    assert naive.std_sort([2.0, float("nan"), 1.0]) == [2, 0, 1]

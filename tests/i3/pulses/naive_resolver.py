@@ -1,13 +1,11 @@
-"""Pulses of one frame under a key: maps, masks, unions, I3SuperDST and what else stands for a map of pulses.
+"""Pulses of one frame under a key, in plain Python, one frame at a time: written to be believed.
 
-Written to be believed: plain Python, one frame at a time. `icecol.i3.pulses.batch` does the same for whole batches in
-compiled code and is tested against this.
+The oracle of `icecol.i3.pulses`, which resolves whole batches in compiled code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby, repeat
 from typing import Any, Final
 
@@ -15,66 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError, MissingColumnError, close_names
-from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject, new
-
-PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")])
-"""A pulse: time [ns], charge [PE], width [ns], flags (bit 0 local coincidence, bit 1 ATWD, bit 2 FADC)."""
-
-DEEPEST: Final = 100
-"""How many masks over masks are followed."""
-
-MOST_PULSES: Final = 1 << 22
-"""How many pulses and photomultipliers a union may list: unions of unions could stand for any number in few bytes.
-
-The pulses of one event in memory are then 90 MB, twice while they are sorted; a mask holds 2^19 pulses of a sensor, and
-the brightest events of a cubic kilometre have some 10^6 pulses in all.
-"""
+from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject
+from icecol.i3.pulses.series import DEEPEST, MOST_PULSES, PULSE, PulseSeries
 
 HIT_WIDTH: Final = np.float32(3.3)
 """Width given to hits that have no charge [ns]."""
 
 Pulses = npt.NDArray[np.void]
 PulseMap = dict[OMKey, Pulses]
-
-
-@dataclass(frozen=True, slots=True)
-class PulseSeries:
-    """Pulses of one frame, by photomultiplier in the order of OMKey, then in their own order.
-
-    Attributes
-    ----------
-    omkey : array of i32
-        string << 16 | om << 8 | pmt.
-    time : array of f64, ns
-    charge : array of f32, PE
-    width : array of f32, ns
-    flags : array of u8
-        Bit 0 local coincidence, bit 1 ATWD, bit 2 FADC.
-    """
-
-    omkey: npt.NDArray[np.int32]
-    time: npt.NDArray[np.float64]
-    charge: npt.NDArray[np.float32]
-    width: npt.NDArray[np.float32]
-    flags: npt.NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return self.time.size
-
-    @property
-    def string(self) -> npt.NDArray[np.int32]:
-        """String number of each pulse."""
-        return self.omkey >> 16
-
-    @property
-    def om(self) -> npt.NDArray[np.int32]:
-        """Module number of each pulse."""
-        return self.omkey >> 8 & 0xFF
-
-    @property
-    def pmt(self) -> npt.NDArray[np.int32]:
-        """Photomultiplier number of each pulse."""
-        return self.omkey & 0xFF
 
 
 def flat(pulses: PulseMap) -> PulseSeries:
@@ -86,29 +32,6 @@ def flat(pulses: PulseMap) -> PulseSeries:
         np.repeat(np.array(packed, np.int64), counts).astype(np.int32),
         *(np.ascontiguousarray(joined[name]) for name in PULSE.names or ()),
     )
-
-
-def pulse_map(series: PulseSeries) -> FrameMap:
-    """Return pulses as the frame object that holds them, an I3RecoPulseSeriesMap; those of a sensor keep their order.
-
-    Examples
-    --------
-    >>> one = np.ones(1)
-    >>> series = PulseSeries(np.array([21 << 16 | 30 << 8], np.int32), one, one, one, one.astype(np.uint8))
-    >>> [(key, len(pulses)) for key, pulses in pulse_map(series).items()]
-    [(OMKey(string=21, om=30, pmt=0), 1)]
-    """
-    order = np.argsort(series.omkey, kind="stable")
-    pulses = np.empty(order.size, PULSE)
-    for member in PULSE.names or ():
-        pulses[member] = getattr(series, member)[order]
-    keys, begins = np.unique(series.omkey[order], return_index=True)
-    made = {
-        OMKey(key >> 16, key >> 8 & 0xFF, key & 0xFF): part
-        for key, part in zip(keys.tolist(), np.split(pulses, begins[1:]), strict=bool(keys.size))
-    }
-    found: FrameMap = new("I3RecoPulseSeriesMap", made)
-    return found
 
 
 def resolve(
@@ -131,7 +54,7 @@ def resolve(
     MissingColumnError
         The key, or one that it refers to, is not there.
     FormatError
-        It is no pulse series, a mask does not fit to what it masks, or objects refer to each other in a circle.
+        It is not a pulse series, a mask does not match its source, or objects refer to each other in a circle.
     """
     known = {} if _known is None else _known
     if key in known:
@@ -140,7 +63,7 @@ def resolve(
         msg = f"pulse series {key!r} refers to itself: {' -> '.join((*_asked, key))}"
         raise FormatError(msg)
     if len(_asked) > DEEPEST:
-        msg = f"pulse series {_asked[0]!r} refers to another one that refers to another, more than {DEEPEST} times"
+        msg = f"pulse series {_asked[0]!r} is a chain of more than {DEEPEST} references"
         raise FormatError(msg)
     if key not in frame:
         by = f" (wanted by {_asked[-1]!r})" if _asked else ""
@@ -157,7 +80,7 @@ def resolve(
     try:
         known[key] = _RESOLVERS[name](obj, lambda other: resolve(frame, other, (*_asked, key), known), frame)
     except _MismatchError as err:
-        msg = f"mask {key!r} does not fit to {obj.source!r}: {err}"
+        msg = f"mask {key!r} does not match its source {obj.source!r}: {err}"
         raise FormatError(msg) from None
     return known[key]
 
@@ -401,7 +324,7 @@ def std_sort(keys: list[float]) -> list[int]:
     >>> std_sort([2.0, 1.0, 2.0])
     [1, 0, 2]
     """
-    if any(k != k for k in keys):  # noqa: PLR0124
+    if any(k != k for k in keys):
         return np.argsort(keys, kind="stable").tolist()
     order = list(range(len(keys)))
     if len(keys) > 16:

@@ -1,16 +1,19 @@
+"""What each way to store pulses means, for the compiled code and the naive resolver (`pulses`: series, of_frames)."""
+
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from naive_resolver import flat, resolve
 
-import icecol.i3.pulses.resolve as resolve_module
 from icecol.errors import FormatError, MissingColumnError
-from icecol.i3.archive import OMKey, new, record
+from icecol.i3.archive import OMKey, decode, new, record
 from icecol.i3.frames.files import open_i3
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.resolve import PULSE, resolve, std_sort
+from icecol.i3.pulses.of_frames import pulses_of
+from icecol.i3.pulses.series import PULSE
 
 A, B, C = OMKey(1, 1), OMKey(1, 2), OMKey(2, 1)
 
@@ -37,7 +40,24 @@ def mask(source, keys, *elements):
 
 
 def times(frame, key):
-    return {k: v["time"].tolist() for k, v in resolve(frame, key).items()}
+    """Return the times of each photomultiplier, once both resolvers agree on the series."""
+    plain = resolve(frame, key)
+    batch, series, wanted = pulses_of(frame, key), frame.pulses(key), flat(plain)
+    for member in ("omkey", "time", "charge", "width", "flags"):
+        assert getattr(series, member).tobytes() == getattr(wanted, member).tobytes()
+    assert batch.om.tolist() == [k.string << 16 | k.om << 8 | k.pmt for k in plain]
+    assert np.diff(batch.sensors).tolist() == [len(v) for v in plain.values()]
+    return {k: v["time"].tolist() for k, v in plain.items()}
+
+
+def refusal(frame, key):
+    """Return the error of a key, once both resolvers raise the same."""
+    with pytest.raises((FormatError, MissingColumnError)) as plain:
+        resolve(frame, key)
+    with pytest.raises((FormatError, MissingColumnError)) as found:
+        frame.pulses(key)
+    assert (type(found.value), str(found.value)) == (type(plain.value), str(plain.value))
+    return str(found.value)
 
 
 # -- maps, masks, unions --------------------------------------------------------------------------------------------
@@ -83,23 +103,45 @@ def test_a_mask_without_pulses_of_a_key_drops_the_key():
 def test_masks_that_do_not_fit_are_told(bad, why):
     frame = some_frame()
     frame["Mask"] = bad
-    with pytest.raises(FormatError, match=f"mask 'Mask' does not fit to 'Pulses': {why}"):
-        frame.pulses("Mask")
+    assert refusal(frame, "Mask").startswith(f"mask 'Mask' does not match its source 'Pulses': {why}")
 
 
 def test_what_refers_to_nothing_or_to_itself_is_told():
     frame = some_frame()
     frame["Mask"] = mask("Pulse", [1], [1])
     frame["Loop"] = new("I3RecoPulseSeriesMapUnion", sources=["Pulses", "Loop"])
-    with pytest.raises(
-        MissingColumnError, match=r"no object 'Pulse' in the frame \(wanted by 'Mask'\); .*'Pulses'"
-    ):
-        frame.pulses("Mask")
-    with pytest.raises(FormatError, match="'Loop' refers to itself: Loop -> Loop"):
-        frame.pulses("Loop")
+    assert re.match(
+        r"no object 'Pulse' in the frame \(wanted by 'Mask'\); .*'Pulses'", refusal(frame, "Mask")
+    )
+    assert "'Loop' refers to itself: Loop -> Loop" in refusal(frame, "Loop")
+    frame["MaskOfMask"] = mask("Mask", [1], [1])
+    assert "no object 'Pulse'" in refusal(frame, "MaskOfMask")
     frame["x"] = 1.0
-    with pytest.raises(FormatError, match="'x' is an object of class I3Double"):
-        frame.pulses("x")
+    assert "'x' is an object of class I3Double" in refusal(frame, "x")
+
+
+def test_long_chains_are_told():
+    frame = some_frame()
+    for i in range(120):
+        frame[f"U{i}"] = new("I3RecoPulseSeriesMapUnion", sources=[f"U{i - 1}" if i else "Pulses"])
+    assert "'U119' is a chain of more than 100 references" in refusal(frame, "U119")
+    assert len(times(frame, "U50")) == 3
+
+
+def test_objects_of_unknown_versions_and_damaged_ones_are_told():
+    frame = some_frame()
+    blob = bytearray(frame.raw("Pulses"))
+    blob[blob.index(b"Map") + 4] = 9
+    frame["Pulses"] = decode(bytes(blob))
+    assert "I3RecoPulseSeriesMap of version 9, which is not known" in refusal(frame, "Pulses")
+    damaged = Frame("P", [("Pulses", "", some_frame().raw("Pulses")[:-3])])
+    assert "object 'Pulses' of this P frame" in refusal(damaged, "Pulses")
+
+
+def test_a_union_of_nothing_is_empty():
+    frame = Frame("P")
+    frame["Union"] = new("I3RecoPulseSeriesMapUnion", sources=[])
+    assert times(frame, "Union") == {}
 
 
 def test_a_union_keeps_empty_keys_and_sorts_by_time():
@@ -124,12 +166,14 @@ def test_charges_are_corrected_by_the_mean_of_their_digitizer():
     frame["I3Calibration"] = record("I3Calibration")(dom_cal={A: dom, B: record("I3DOMCalibration")()})
     spe = {"pulses_key": "Pulses", "calibration_key": "I3Calibration"}
     frame["SPE"] = new("I3RecoPulseSeriesMapApplySPECorrection", **spe)
+    times(frame, "SPE")
     found = resolve(frame, "SPE")
     assert found[A]["charge"].tolist() == [np.float32(3 * (1 / 1.5)), np.float32(3 * (1 / 1.25))]
     assert found[B]["charge"].tolist() == [3, 3]
     frame["I3Calibration"] = record("I3Calibration")(dom_cal={A: dom})
-    with pytest.raises(MissingColumnError, match="nothing for OMKey"):
-        frame.pulses("SPE")
+    assert "nothing for OMKey" in refusal(frame, "SPE")
+    del frame["I3Calibration"]
+    assert "no calibration 'I3Calibration' in the frame" in refusal(frame, "SPE")
 
 
 def test_hits_are_pulses_of_one_photo_electron():
@@ -176,6 +220,7 @@ def superdst(stamps, headers, *, slc=(), hlc=(), icetop=(), extra=()):
 def unpack(obj):
     frame = Frame("Q")
     frame["I3SuperDST"] = obj
+    times(frame, "I3SuperDST")
     return frame.pulses("I3SuperDST")
 
 
@@ -225,59 +270,14 @@ def test_superdst_pulses_that_overlap_are_cut_and_equal_times_share():
 
 
 def test_superdst_that_ends_in_the_middle_is_told():
-    with pytest.raises(FormatError, match="I3SuperDST is damaged"):
-        unpack(superdst([stamp(0, 1, stop=0)], [header(1, 1)], slc=[0x33]))
-    with pytest.raises(FormatError, match="I3SuperDST is damaged"):
-        unpack(superdst([stamp(0, 1)], [header(1, 1)]))
-
-
-# -- std::sort ------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(allow_nan=False), max_size=200))
-def test_sorting_sorts(keys):
-    order = std_sort(keys)
-    assert sorted(order) == list(range(len(keys)))
-    assert [keys[i] for i in order] == sorted(keys)
-
-
-@given(st.lists(st.integers(0, 3).map(float), max_size=16))
-def test_up_to_sixteen_equal_times_keep_their_order(keys):
-    assert std_sort(keys) == sorted(range(len(keys)), key=keys.__getitem__)
-
-
-@pytest.mark.parametrize(
-    ("keys", "order"),
-    [
-        ([0.0] * 17, [8, 16, 15, 14, 13, 12, 11, 10, 9, 0, 7, 6, 5, 4, 3, 2, 1]),
-        ([0.0, 1.0] * 10, [0, 2, 18, 4, 6, 16, 8, 10, 14, 12, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1]),
-    ],
-)
-def test_more_than_sixteen_equal_times_are_ordered_as_by_libstdcxx(keys, order):
-    assert std_sort(keys) == order
-
-
-def test_keys_that_defeat_the_pivot_are_sorted_by_heap(monkeypatch):
-    called = []
-    heap_sort = resolve_module._heap_sort
-    monkeypatch.setattr(resolve_module, "_heap_sort", lambda *args: (called.append(args), heap_sort(*args)))
-    keys = adversary(400)
-    assert [keys[i] for i in std_sort(keys)] == sorted(keys)
-    assert called
-
-
-def adversary(n):
-    """Make keys whose median of three is always among the smallest."""
-    half = n // 2
-    keys = [0.0] * n
-    for i in range(half):
-        keys[i] = float(i + 1 if i % 2 == 0 else half + i + half % 2)
-        keys[half + i] = float(2 * (i + 1))
-    return keys
-
-
-def test_nan_comes_last():
-    assert std_sort([2.0, float("nan"), 1.0]) == [2, 0, 1]
+    frame = Frame("Q")
+    frame["Cut"] = superdst([stamp(0, 1, stop=0)], [header(1, 1)], slc=[0x33])
+    frame["NoWidths"] = superdst([stamp(0, 1)], [header(1, 1)])
+    for key in ("Cut", "NoWidths"):
+        with pytest.raises(FormatError, match="is damaged"):
+            resolve(frame, key)
+        with pytest.raises(FormatError, match=f"I3SuperDST '{key}' cannot be read: the object is damaged"):
+            frame.pulses(key)
 
 
 # -- as IceTray resolves --------------------------------------------------------------------------------------------
