@@ -6,6 +6,7 @@ from .dataset.pulses import Pulses
 from .dataset.scan import Dataset, open_dataset
 from .detector.geometry import Geometry
 from .i3.archive.objects import new
+from .i3.classes.own import i3_class
 from .i3.frames.files import open_i3, write_i3
 from .i3.frames.frame import Frame
 from .reco.decorator import kernel
@@ -27,6 +28,7 @@ __all__ = [
     "errors",
     "filters",
     "hist",
+    "i3_class",
     "kernel",
     "n_minus_one",
     "new",

@@ -11,7 +11,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -22,6 +21,7 @@ from icecol.i3.archive import Alternative, Record, Tree
 from icecol.i3.archive.objects import Table, is_base
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Field, Map, Type, Vector
+from icecol.i3.classes.own import per_class
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.series import PulseSeries
 
@@ -315,7 +315,7 @@ def _members(value: Record, guide: str | None) -> Iterator[_Member]:
             yield from _members(_bare(member), "" if guide is None else guide + ("  " if last else "│ "))
 
 
-@cache
+@per_class
 def fields(name: str) -> dict[str, Field]:
     """Return the fields of a class and of its bases, by member name."""
     found: dict[str, Field] = {}

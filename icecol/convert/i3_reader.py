@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,8 @@ from icecol.dataset.parts import PartWriter
 from icecol.detector.geometry import Geometry
 from icecol.detector.sensors import surface_numbers
 from icecol.errors import DamagedFileError, GeometryError, IcecolError, UnknownStreamError
+from icecol.i3.classes.layout import Class
+from icecol.i3.classes.own import add, own_classes
 from icecol.i3.container.compression import open_stream
 from icecol.i3.container.mixing import Events, mix, new_order, pieces
 from icecol.i3.container.scanner import Batch, Scanner
@@ -65,9 +67,12 @@ class Conversion:
     stop: str
     verify: bool
     gcd: str | None = None
+    classes: tuple[Class, ...] = field(default_factory=own_classes)
+    """Classes of the user's own, which worker processes have to be told."""
 
     def settings(self) -> dict[str, Any]:
         """Return it as the settings of a manifest."""
+        own = {"classes": {c.name: repr(c) for c in self.classes}} if self.classes else {}
         return {
             "form": "i3",
             "keys": None if self.keys is None else list(self.keys),
@@ -76,6 +81,7 @@ class Conversion:
             "stop": self.stop,
             "gcd": self.gcd,
             "verify": self.verify,
+            **own,
         }
 
 
@@ -378,6 +384,7 @@ def _grouped(paths: Iterable[Path], most: int) -> Iterator[list[Path]]:
 
 
 def _in_process(paths: list[Path], folder: Path, conversion: Conversion, queue: Any) -> list[Outcome]:
+    add(conversion.classes)
     return convert_files(paths, folder, conversion, None if queue is None else lambda *done: queue.put(done))
 
 

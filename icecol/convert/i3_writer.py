@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,6 +15,7 @@ from icecol.errors import MissingColumnError, SchemaError, close_names
 from icecol.i3.archive.objects import new, plain
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import BASE
+from icecol.i3.classes.own import per_class
 from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.series import PulseSeries, pulse_map
@@ -355,7 +355,7 @@ def _particle(members: Mapping[str, pl.Series]) -> Make:
     return make
 
 
-@cache
+@per_class
 def _classes_by_members() -> dict[frozenset[str], str]:
     """Find the frame objects that are numbers alone by the names of their members; the first of several counts."""
     found: dict[frozenset[str], str] = {}

@@ -22,6 +22,7 @@ from icecol.i3.archive.reading import Read, Reader, read_members, read_steps, re
 from icecol.i3.archive.types import ROOT, ROOT_SLOT, TYPES, U32, OpaqueError, slot_of, steps_of
 from icecol.i3.archive.writing import Writer, writer_of
 from icecol.i3.classes import CLASSES
+from icecol.i3.classes.own import on_change
 
 
 def class_name(blob: bytes) -> str:
@@ -165,6 +166,7 @@ class _Opening:
 
 
 _OPENINGS: Final[dict[bytes, _Opening]] = {}
+on_change(_OPENINGS.clear)
 
 
 def _learn(name: str, r: Reader) -> None:

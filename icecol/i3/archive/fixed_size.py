@@ -10,13 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
 from icecol.i3.archive.objects import CODES, KEYS, is_base, kind, members_of, record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum, Type
+from icecol.i3.classes.own import per_class
 
 Header = tuple[int, int]
 Build = Callable[[tuple[Any, ...]], Any]
@@ -26,7 +26,7 @@ _NUMBER: Final = "number"
 _BYTES: Final = "bytes"
 
 
-@cache
+@per_class
 def fixed(of: Type) -> bool:
     """Tell whether values of a type can have one size, in some version at least."""
     if isinstance(of, Enum):
@@ -40,7 +40,7 @@ def fixed(of: Type) -> bool:
     return any(all(fixed(f.type) for f in CLASSES[of].at(v)) for v in range(CLASSES[of].version + 1))
 
 
-@cache
+@per_class
 def inside(name: str) -> tuple[str, ...]:
     """List a fixed class and all classes that it can have inside."""
     found = {name: None}

@@ -13,7 +13,20 @@ import numpy.typing as npt
 
 from icecol.errors import FormatError, close_names
 from icecol.i3.classes import CLASSES
-from icecol.i3.classes.layout import CArray, Custom, Enum, Field, Map, Pair, RawPairs, Type, Variant, Vector
+from icecol.i3.classes.layout import (
+    CArray,
+    Class,
+    Custom,
+    Enum,
+    Field,
+    Map,
+    Pair,
+    RawPairs,
+    Type,
+    Variant,
+    Vector,
+)
+from icecol.i3.classes.own import per_class
 
 CODES: Final = {
     "bool": "?", "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q",
@@ -331,7 +344,7 @@ def is_base(field: Field) -> bool:
     return not field.name and isinstance(field.type, str) and field.type in CLASSES
 
 
-@cache
+@per_class
 def member_names(name: str) -> tuple[str, ...]:
     """List the members of a class and of its bases, over all versions, each once."""
     names: dict[str, None] = {}
@@ -343,7 +356,7 @@ def member_names(name: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-@cache
+@per_class
 def kind(name: str) -> str:
     """Tell what a class becomes: a key, a map, a tree, a plain value or a record."""
     if name in KEYS:
@@ -359,7 +372,7 @@ def kind(name: str) -> str:
     return "record"
 
 
-@cache
+@per_class
 def record(name: str) -> type[Record]:
     """Return the Python class of a layout, to make objects: arguments are members, unset ones get a default.
 
@@ -384,9 +397,14 @@ def record(name: str) -> type[Record]:
     if kind(name) != "record":
         msg = f"{name} is a {kind(name)}, not a record"
         raise FormatError(msg)
-    names = member_names(name)
-    body = {"__slots__": names, "i3class": name, "names": names, "__doc__": CLASSES[name].doc}
-    return type(name, (Record,), body)
+    return _record(CLASSES[name], member_names(name))
+
+
+@cache
+def _record(layout: Class, names: tuple[str, ...]) -> type[Record]:
+    """Make the Python class of a layout, the same one as long as the layout stays."""
+    body = {"__slots__": names, "i3class": layout.name, "names": names, "__doc__": layout.doc}
+    return type(layout.name, (Record,), body)
 
 
 def _restore(name: str, values: list[Any], versions: Versions) -> Record:
@@ -447,7 +465,7 @@ def members_of(of: Enum) -> dict[int, IntEnum]:
     return {int(member): member for member in enumeration(of)} if of.values else {}
 
 
-@cache
+@per_class
 def defaults(name: str) -> dict[str, Callable[[], Any]]:
     """Return how to make each member of the newest version when it is not given."""
     made: dict[str, Callable[[], Any]] = {}
@@ -470,7 +488,7 @@ def _given(field: Field) -> Callable[[], Any]:
     return lambda: value
 
 
-@cache
+@per_class
 def plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
     """Return the dtype of a class of numbers alone and how many empty bases it has; None for another."""
     if kind(name) != "record":

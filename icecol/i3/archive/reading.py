@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import cache
 from itertools import repeat
 from typing import Any, Final
 
@@ -46,6 +45,7 @@ from icecol.i3.archive.types import (
 )
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
+from icecol.i3.classes.own import per_class
 
 
 class Reader:
@@ -142,7 +142,7 @@ class Reader:
 Read = Callable[[Reader], Any]
 
 
-@cache
+@per_class
 def read_steps(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
     """Return the steps of a class version with readers in the place of types."""
     return tuple(
@@ -151,7 +151,7 @@ def read_steps(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
     )
 
 
-@cache
+@per_class
 def reader_of(of: Type) -> Read:
     """Make the function that reads a value of a type."""
     if isinstance(of, str):
@@ -263,13 +263,13 @@ def _shape_at(name: str, r: Reader) -> Shape | None:
     )
 
 
-@cache
+@per_class
 def _shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Shape | None:
     made = shape(name, dict(headers), {inner for inner, _ in headers})
     return None if made is None or made.expected else made
 
 
-@cache
+@per_class
 def _reader_of_shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Read | None:
     made = _shape(name, headers)
     if made is None:

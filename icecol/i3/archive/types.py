@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from enum import IntEnum
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from icecol.i3.archive.fixed_size import Header
 from icecol.i3.archive.objects import CODES, is_base, members_of, plain
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Custom, Enum, Map, Pointer
+from icecol.i3.classes.own import per_class
 
 U32: Final = struct.Struct("<I")
 U64: Final = struct.Struct("<Q")
@@ -32,7 +32,7 @@ def slot_of(of: Any) -> int:
     return SLOTS[of]
 
 
-@cache
+@per_class
 def usual(of: Any) -> tuple[int, int]:
     """Return tracking and version that are written for a type."""
     if isinstance(of, str) and of in CLASSES:
@@ -40,7 +40,7 @@ def usual(of: Any) -> tuple[int, int]:
     return (0, 1) if isinstance(of, Pointer) and of.shared else (0, 0)
 
 
-@cache
+@per_class
 def usual_of(slot: int) -> Header:
     """Return tracking and version that are written for a type, by its number."""
     return usual(TYPES[slot])
@@ -54,7 +54,7 @@ class OpaqueError(Exception):
     """Part of an object has no known layout."""
 
 
-@cache
+@per_class
 def steps_of(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
     """Cut the members of a class version into steps.
 
@@ -82,7 +82,7 @@ def steps_of(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
     return tuple(steps)
 
 
-@cache
+@per_class
 def block_of(name: str, version: int, tracked: int) -> tuple[np.dtype[Any], np.dtype[Any], int] | None:
     """Return dtype with and without object ids of a class of numbers, and the ids of each instance."""
     found = plain(name, version)

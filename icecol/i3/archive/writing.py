@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +27,7 @@ from icecol.i3.archive.types import (
 )
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
+from icecol.i3.classes.own import per_class
 
 
 class Writer:
@@ -84,7 +84,7 @@ def _open(w: Writer, slot: int) -> None:
         w.track()
 
 
-@cache
+@per_class
 def writer_of(of: Type) -> Write:
     """Make the function that writes a value of a type."""
     if isinstance(of, str):

@@ -30,6 +30,7 @@ from icecol.i3.classes.layout import (
     Variant,
     Vector,
 )
+from icecol.i3.classes.own import on_change
 
 END: Final = 0
 HDR: Final = 1  # slot, tracking, version: the class header, unless the blob had it already
@@ -211,7 +212,8 @@ def flattens(name: str) -> bool:
     return True
 
 
-_CACHE: dict[tuple[str, int, tuple[tuple[str, int], ...]], Program] = {}
+_CACHE: Final[dict[tuple[str, int, tuple[tuple[str, int], ...]], Program]] = {}
+on_change(_CACHE.clear)
 
 
 def compile_class(name: str, version: int, versions: dict[str, int]) -> Program:

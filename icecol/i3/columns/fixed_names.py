@@ -8,7 +8,6 @@ neither its names looked up nor its values sorted by name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
+from icecol.i3.classes.own import per_class
 from icecol.i3.columns import compiler as op
 from icecol.i3.columns.compiler import Leaf, Program, compile_class
 from icecol.i3.columns.interpreter import Bytes, Ints, _gather, opening
@@ -57,7 +57,7 @@ class Pattern:
         return found
 
 
-@cache
+@per_class
 def has_names(class_name: str) -> bool:
     """Tell whether the objects of a class are maps whose keys are names and whose values have one size."""
     try:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from icecol.errors import FormatError
+from icecol.i3.classes.own import on_change
 from icecol.i3.columns import compiler as op
 from icecol.i3.columns.compiler import Program, compile_class
 from icecol.i3.container.bits import (
@@ -848,7 +849,8 @@ def _opens_alike(buf: Bytes, at: Ints, size: Ints) -> npt.NDArray[np.bool_]:
     return (size >= least) & np.array([buf[i : i + len(shown)].tobytes() == shown for i in at])
 
 
-_VERSIONS: dict[tuple[str, int], dict[str, int]] = {}
+_VERSIONS: Final[dict[tuple[str, int], dict[str, int]]] = {}
+on_change(_VERSIONS.clear)
 
 
 def _versions(
