@@ -20,6 +20,7 @@ from numba import njit
 
 from icecol.convert.geometry import gcd_objects
 from icecol.dataset import schema as schemas
+from icecol.dataset.pulses import SERIES
 from icecol.errors import FormatError, SchemaError
 from icecol.i3.classes import CLASSES
 from icecol.i3.columns.compiler import Leaf
@@ -45,13 +46,7 @@ ARROW: Final[dict[str, pa.DataType]] = {
     "f64": pa.float64(), "str": pa.string(),
 }  # fmt: skip
 
-PULSE_FIELDS: Final = (
-    ("time", pa.float64(), "ns", "leading edge of the pulse"),
-    ("charge", pa.float32(), "PE", "charge of the pulse"),
-    ("width", pa.float32(), "ns", "width of the pulse"),
-    ("flags", pa.uint8(), "", "bit 0: local coincidence (HLC), bit 1: ATWD, bit 2: FADC"),
-    ("omkey", pa.int32(), "", "sensor: string << 16 | om << 8 | pmt"),
-)
+PULSE_FIELDS: Final = tuple((m.name, pa.from_numpy_dtype(m.dtype), m.unit, m.doc) for m in SERIES)
 
 _TRIED: Final = 100
 """Objects of a key that are looked at for one whose class is known: damaged ones may come first."""

@@ -7,8 +7,28 @@ from typing import Final
 
 from icecol.detector.geometry import Geometry
 
-MEMBERS: Final = ("time", "charge", "width", "flags", "omkey")
-"""Members of a pulse series: ns, PE, ns, bits (LC 1, ATWD 2, FADC 4), string << 16 | om << 8 | pmt."""
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a pulse series: its name, numpy type, unit and meaning."""
+
+    name: str
+    dtype: str
+    unit: str
+    doc: str
+
+
+SERIES: Final = (
+    Member("time", "f8", "ns", "leading edge of the pulse"),
+    Member("charge", "f4", "PE", "charge of the pulse"),
+    Member("width", "f4", "ns", "width of the pulse"),
+    Member("flags", "u1", "", "bit 0: local coincidence (HLC), bit 1: ATWD, bit 2: FADC"),
+    Member("omkey", "i4", "", "sensor: string << 16 | om << 8 | pmt"),
+)
+"""What a pulse series is, everywhere in icecol: in files, columns, frames and kernels."""
+
+MEMBERS: Final = tuple(member.name for member in SERIES)
+"""Names of the members."""
 
 
 @dataclass(frozen=True, slots=True)

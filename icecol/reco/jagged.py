@@ -16,17 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from icecol.dataset.pulses import SERIES
 from icecol.errors import SchemaError
 
 Array: TypeAlias = npt.NDArray[Any]
 
-TYPES: Mapping[str, tuple[str, ...]] = {
-    "time": ("f8", "f4"),
-    "charge": ("f4", "f8"),
-    "width": ("f4", "f8"),
-    "flags": ("u1",),
-    "omkey": ("i4",),
-}
+_ALSO = {"f8": ("f4",), "f4": ("f8",)}
+TYPES: Mapping[str, tuple[str, ...]] = {m.name: (m.dtype, *_ALSO.get(m.dtype, ())) for m in SERIES}
 """Types in which kernels take a member of a pulse series; any other is converted to the first."""
 
 

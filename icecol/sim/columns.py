@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from icecol import units
+from icecol.dataset.pulses import MEMBERS
 from icecol.detector.geometry import Geometry
 from icecol.sim import chain
 
@@ -119,7 +120,7 @@ def _table(events: Events) -> pl.DataFrame:
         ("InIcePulses", slice(None), hits.offsets),
         ("SRTInIcePulses", hits.srt, kept),
     ):
-        for member in ("time", "charge", "width", "flags", "omkey"):
+        for member in MEMBERS:
             columns[f"{key}.{member}"] = _lists(getattr(hits, member)[mask], offsets)
     frame = pl.DataFrame(columns)
 

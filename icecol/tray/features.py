@@ -20,7 +20,7 @@ import polars as pl
 from icecol.convert.geometry import WANTED, from_objects, read_geometry
 from icecol.convert.i3_columns import TableMaker
 from icecol.dataset import schema as schemas
-from icecol.dataset.pulses import MEMBERS, Pulses
+from icecol.dataset.pulses import MEMBERS, SERIES, Pulses
 from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError, MissingColumnError, SchemaError, close_names
 from icecol.i3.archive import decode, new
@@ -42,8 +42,6 @@ OF_PARTICLE: Final = (*PARTICLE, "time", "energy", "length", "speed", "fit_statu
 """Fields that go into its I3Particle."""
 TRACK: Final = 40
 """I3Particle::InfiniteTrack."""
-PULSE_TYPES: Final = {"omkey": "i4", "time": "f8", "charge": "f4", "width": "f4", "flags": "u1"}
-"""Types of the members of a pulse series."""
 CLASSES: Final = {
     frozenset(member_names(layout.name)): layout.name
     for layout in reversed(reco.CLASSES)
@@ -269,7 +267,7 @@ def _put_lists(frame: Frame, key: str, values: Values) -> None:
             msg = f"field {name!r} of {key!r} is no list of numbers, as the others are: no frame object holds them"
             raise SchemaError(msg)
     if set(values) == set(MEMBERS):
-        _put_new(frame, key, PulseSeries(**{m: np.array(values[m], PULSE_TYPES[m]) for m in MEMBERS}))
+        _put_new(frame, key, PulseSeries(**{m.name: np.array(values[m.name], m.dtype) for m in SERIES}))
         return
     lists = {
         name: np.array([np.nan if v is None else v for v in value], float) for name, value in values.items()

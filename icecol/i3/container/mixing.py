@@ -1,8 +1,15 @@
-"""Which object each key has in each event of a batch, after older frames in force are mixed in.
+"""Which object each key has in each event of a batch, once the current frames of other stops have lent theirs.
 
-The rules are IceTray's: of every stop but `P` and `I` the latest frame stays in force and lends its objects to
-all frames of other stops; a frame's own objects win, and between two frames in force the stop that appeared first
-in the stream wins.
+The rule is IceTray's:
+
+- of every stop but `P` and `I` (`NEVER_KEPT`) the latest frame is current, across files, until the next of that stop;
+- a frame gets the objects of the current frames of all other stops;
+- its own objects win; between two current frames, the stop that appeared first in the stream wins;
+- a physics frame whose DAQ frame is lost to damage gets nothing of a DAQ frame.
+
+It is applied in two places that share `NEVER_KEPT` but no code: here in one compiled pass that makes a table of
+integers for a whole batch, and in `icecol.i3.frames.frame.Mixer`, where frames refer to one another's objects without
+copying them, whoever made or edited these. A test holds each against the other.
 """
 
 from __future__ import annotations
@@ -14,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from icecol.i3.container.scanner import Batch
+from icecol.i3.container.scanner import NEVER_KEPT, Batch
 
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.int32]
@@ -51,7 +58,7 @@ def _mix(
                     key = key_of[pair[j]]
                     if key >= 0 and out[row, key] < 0:
                         out[row, key] = j
-        if letter not in (80, 73):
+        if letter not in NEVER_KEPT:
             kept[letter] = f
             for k in range(order.size):
                 if order[k] == letter:

@@ -36,6 +36,9 @@ _LOOKS: Final = 16
 _ALWAYS: Final = 1 << 12
 """Bytes that are looked at all the same, so that small frames are found behind whatever."""
 
+NEVER_KEPT: Final = tuple(b"PI")
+"""Stops whose frames lend nothing to later frames; see `icecol.i3.container.mixing`."""
+
 _MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
 
 Bytes = npt.NDArray[np.uint8]
@@ -779,7 +782,7 @@ class Scanner:
         latest: dict[int, int] = {}
         for i in range(n):
             stop = int(frames[i, 1])
-            if stop not in {73, 80}:
+            if stop not in NEVER_KEPT:
                 latest[stop] = i
         keep = sorted(latest.values())
         spans = [(int(frames[i, 0]), int(frames[i, 6])) for i in keep]

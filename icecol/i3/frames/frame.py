@@ -22,7 +22,7 @@ from icecol.i3.archive import (
 )
 from icecol.i3.classes import type_name
 from icecol.i3.container.old_versions import TAG
-from icecol.i3.container.scanner import encode_frame
+from icecol.i3.container.scanner import NEVER_KEPT, encode_frame
 from icecol.i3.pulses.of_frames import BatchPulses, series_of
 from icecol.i3.pulses.series import PulseSeries, pulse_map
 
@@ -446,21 +446,16 @@ def _kind(values: Sequence[Any]) -> str:
 
 
 class Mixer:
-    """Lend the objects of older frames to newer ones.
-
-    The latest frame of every stop but `P` and `I` stays in force, across files. A frame gets the objects of all
-    frames in force of other stops. Its own objects win; between two frames in force the stop that appeared first
-    in the stream wins.
-    """
+    """Lend the objects of current frames to newer ones, by the rule stated in `icecol.i3.container.mixing`."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _Own] = {}
 
     def mix(self, frame: Frame) -> Frame:
-        """Give a frame what it inherits, and keep it in force for those after it."""
+        """Give a frame what it inherits, and make it the current one of its stop."""
         frame._lenders = tuple([own for stop, own in self._kept.items() if stop != frame.stop])
         frame._mixed, frame._hidden = frame._own, _NONE
-        if frame.stop not in {"P", "I"}:
+        if ord(frame.stop) not in NEVER_KEPT:
             self._kept[frame.stop] = frame._own
         return frame
 

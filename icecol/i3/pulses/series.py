@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from icecol.dataset.pulses import SERIES
 from icecol.i3.archive.objects import FrameMap, OMKey, new
 
-PULSE: Final = np.dtype([("time", "<f8"), ("charge", "<f4"), ("width", "<f4"), ("flags", "u1")])
-"""A pulse: time [ns], charge [PE], width [ns], flags (bit 0 local coincidence, bit 1 ATWD, bit 2 FADC)."""
+PULSE: Final = np.dtype([(member.name, f"<{member.dtype}") for member in SERIES if member.name != "omkey"])
+"""A pulse of a known photomultiplier, as it is in a pulse map."""
 
 DEEPEST: Final = 100
 """How many masks over masks are followed."""
@@ -28,15 +29,7 @@ the brightest events of a cubic kilometre have some 10^6 pulses in all.
 class PulseSeries:
     """Pulses of one frame, by photomultiplier in the order of OMKey, then in their own order.
 
-    Attributes
-    ----------
-    omkey : array of i32
-        string << 16 | om << 8 | pmt.
-    time : array of f64, ns
-    charge : array of f32, PE
-    width : array of f32, ns
-    flags : array of u8
-        Bit 0 local coincidence, bit 1 ATWD, bit 2 FADC.
+    One array for each member; `icecol.dataset.pulses.SERIES` has their types, units and meaning.
     """
 
     omkey: npt.NDArray[np.int32]
