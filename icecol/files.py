@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: aside, synced to disk, then renamed.
+"""Writing files whole or not at all (aside, synced to disk, then renamed), and checksums taken on the way through.
 
 Every file that icecol makes is written this way, so that neither an error nor a crash leaves half a file under its
 name. What is at the path before stays there until the new file is complete.
@@ -7,12 +7,16 @@ name. What is at the path before stays there until the new file is complete.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final, NamedTuple, Self
+
+import google_crc32c
+import numpy as np
 
 SUFFIX: Final = ".tmp"
 """Ending of the hidden files that are still being written."""
@@ -120,4 +124,168 @@ def _sync_folder(folder: Path) -> None:
             raise
 
 
-__all__ = ["commit", "temporary", "whole", "write"]
+# -- checksums --------------------------------------------------------------------------------------------------------
+
+
+class Checked(io.RawIOBase):
+    """A binary file that takes the checksum (CRC-32C) of all bytes that are read or written through it, each once.
+
+    Going back and reading bytes again does not change it.
+
+    Examples
+    --------
+    >>> file = Checked(io.BytesIO(b"123456789"))
+    >>> file.read()
+    b'123456789'
+    >>> file.size, file.checksum
+    (9, 'crc32c:e3069283')
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._at = 0
+        self._crc = 0
+        self.size = 0
+        """Bytes that the checksum covers."""
+
+    @property
+    def checksum(self) -> str:
+        """Algorithm and value."""
+        return f"crc32c:{self._crc:08x}"
+
+    def readable(self) -> bool:
+        """Tell whether it can be read."""
+        return bool(self._file.readable())
+
+    def writable(self) -> bool:
+        """Tell whether it can be written."""
+        return bool(self._file.writable())
+
+    def seekable(self) -> bool:
+        """Tell whether it can go back."""
+        return self.readable()
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer and return how many bytes were put there."""
+        n = int(self._file.readinto(buffer) or 0)
+        self._through(memoryview(buffer).cast("B")[:n])
+        return n
+
+    def write(self, data: Any, /) -> int:
+        """Write all bytes."""
+        view = memoryview(data).cast("B")
+        left = view
+        while left:
+            left = left[self._file.write(left) :]  # an unbuffered file may take a part of it
+        self._through(view)
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go back to bytes that were read, or forward, reading what lies between."""
+        to = offset if whence == os.SEEK_SET else self._at + offset
+        if whence == os.SEEK_END or to < 0:
+            msg = "a file whose checksum is taken is read from its beginning, not from its end"
+            raise io.UnsupportedOperation(msg)
+        self._at = self._file.seek(min(to, self.size))
+        while self._at < to and self.read(min(to - self._at, _BLOCK)):
+            pass
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def _through(self, data: memoryview) -> None:
+        self._at += len(data)
+        new = self._at - self.size
+        if new > 0:
+            # the library takes an array without a copy, but not a memoryview
+            self._crc = int(google_crc32c.extend(self._crc, np.frombuffer(data[-new:], np.uint8)))
+            self.size = self._at
+
+
+_BLOCK: Final = 1 << 20
+
+
+class Facts(NamedTuple):
+    """What was found out about an input file while it was read."""
+
+    size: int
+    modified: int
+    """Time of the last change, in nanoseconds since 1970."""
+    checksum: str
+
+
+class Input:
+    """An input file that is read once, from beginning to end, with its checksum taken on the way.
+
+    Raises
+    ------
+    ValueError
+        It is a pipe or a device.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.i3"
+    >>> _ = path.write_bytes(b"123456789")
+    >>> with Input(path) as one:
+    ...     _ = one.file.read(3)
+    ...     one.finish().checksum
+    'crc32c:e3069283'
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_file():
+            msg = f"{self.path} is not a regular file: it is read in pieces and by several processes; save it to a file"
+            raise ValueError(msg)
+        raw = self.path.open("rb", buffering=0)
+        self._checked = Checked(raw)
+        self._before = os.fstat(raw.fileno())
+        self.file: BinaryIO = io.BufferedReader(self._checked, _BUFFER)
+        """What it is read through."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def finish(self) -> Facts:
+        """Read what is left of it and return the facts.
+
+        Raises
+        ------
+        OSError
+            The file has changed since it was opened.
+        """
+        while self.file.read(_BLOCK):
+            pass
+        before, after = self._before, self.path.stat()
+        found = [(s.st_size, s.st_mtime_ns, s.st_ino, s.st_dev) for s in (before, after)]
+        if found[0] != found[1] or self._checked.size != before.st_size:
+            msg = (
+                f"{self.path} changed while it was being read (it had {before.st_size:,} bytes and now has "
+                f"{after.st_size:,}): nothing of it is recorded; run again when it is complete"
+            )
+            raise OSError(msg)
+        return Facts(before.st_size, before.st_mtime_ns, self._checked.checksum)
+
+
+_BUFFER: Final = 1 << 17
+
+
+def checksum(path: str | os.PathLike[str]) -> str:
+    """Read a file and return its checksum, as in `crc32c:e3069283`."""
+    with Input(path) as one:
+        return one.finish().checksum
+
+
+__all__ = ["Checked", "Facts", "Input", "checksum", "commit", "temporary", "whole", "write"]

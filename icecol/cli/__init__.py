@@ -6,12 +6,12 @@ Exit codes: 0 all right, 1 an error or damaged input, 2 wrong usage, 130 interru
 from __future__ import annotations
 
 from icecol.cli.analysis import cutflow, features, hist, info
-from icecol.cli.conversion import convert, to_i3
+from icecol.cli.conversion import convert, to_i3, verify
 from icecol.cli.demos import demo, study
 from icecol.cli.frames import browse, inspect
 from icecol.cli.program import app, main
 
-for _command in (convert, inspect, browse, info, features, cutflow, hist, to_i3, demo, study):
+for _command in (convert, verify, inspect, browse, info, features, cutflow, hist, to_i3, demo, study):
     app.command()(_command)
 
 __all__ = ["app", "main"]

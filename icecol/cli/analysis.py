@@ -51,8 +51,8 @@ def info(
     stdout.print(f"sources:  {len(manifest.sources):,}, {len(bad)} of them damaged")
     for source in bad:
         stdout.print(f"  {source.path}: {source.status}", style="yellow", markup=False, soft_wrap=True)
-        for message in source.messages:
-            stdout.print(f"    {message}", markup=False, soft_wrap=True)
+        for line in source.describe():
+            stdout.print(f"    {line}", markup=False, soft_wrap=True)
     sensors = ds.geometry
     stdout.print(f"geometry: {'none' if sensors is None else f'{len(sensors):,} sensors'}")
     stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True, markup=False)

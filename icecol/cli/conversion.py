@@ -31,9 +31,11 @@ def convert(
     ] = None,
     stop: Annotated[str, typer.Option(help="Frames that are rows: P (physics) or Q (DAQ).")] = "P",
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one a core by default.")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one per core by default.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished dataset.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished dataset, once the new one is complete.")
+    ] = False,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Keep the intact frames of damaged files.")
     ] = False,
@@ -42,7 +44,7 @@ def convert(
     ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
 ) -> None:
-    """Convert .i3 files into a dataset of Parquet files: one row an event.
+    """Convert .i3 files into a dataset of Parquet files: one row per event.
 
     A run that was interrupted goes on where it stopped when the same command is given again. Damage is reported with
     file, frame and byte offset; all good frames are kept, and the exit code is 1 unless --skip-damaged is given.
@@ -95,9 +97,8 @@ def convert(
         )
     damaged = [s for s in dataset.manifest.sources if s.status != "ok"]
     for source in damaged:
-        for message in source.messages:
-            if message.startswith(source.path):
-                stderr.print(f"damaged: {message}", style="yellow", markup=False)
+        for line in source.describe_damage():
+            stderr.print(f"damaged: {line}", style="yellow", markup=False)
     if damaged and not skip_damaged:
         stderr.print(
             f"icecol: error: {len(damaged)} of {len(dataset.manifest.sources)} files are damaged; {out} has all good "
@@ -105,6 +106,19 @@ def convert(
             style="red",
         )
         raise typer.Exit(1)
+
+
+def verify(dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")]) -> None:
+    """Check that a dataset is whole: number of rows and checksum of every part, compared with its manifest.
+
+    [dim]icecol verify level2.icecol[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    ds.verify()
+    n = len(ds.manifest.parts)
+    stdout.print(f"{dataset}: all {n:,} parts are as they were written", markup=False, soft_wrap=True)
 
 
 def _lines(name: str) -> list[str]:

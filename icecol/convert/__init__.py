@@ -1,12 +1,18 @@
-"""Conversion of .i3 files into datasets (`icecol.convert.i3`), and of selected events back (`icecol.convert.to_i3`)."""
+"""Conversion of files into datasets (`icecol.convert.i3`), and of selected events back (`icecol.convert.to_i3`).
+
+`source.py` says what a reader of any form of files offers, `run.py` does everything else (many files, processes,
+resuming, damage, the manifest); `i3_reader.py` is the reader of .i3 files, and `from_source` takes any other.
+"""
 
 from __future__ import annotations
 
 from icecol.convert.geometry import read_geometry
 from icecol.convert.i3_reader import i3
 from icecol.convert.i3_writer import to_i3
+from icecol.convert.run import from_source
+from icecol.convert.source import Detector, Found, Reader
 
-__all__ = ["i3", "read_geometry", "to_i3"]
+__all__ = ["Detector", "Found", "Reader", "from_source", "i3", "read_geometry", "to_i3"]
 
 
 def __dir__() -> list[str]:

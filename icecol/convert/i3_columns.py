@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -598,9 +598,3 @@ def streams_of(events: Events, names: Names) -> list[str | None]:
                 for j, stream in zip(columns.good.tolist(), texts, strict=True):
                     out[int(rows[j])] = stream
     return out
-
-
-def select_streams(events: Events, streams: Iterable[str], names: Names) -> Events:
-    """Keep the events of some sub-event streams."""
-    wanted = set(streams)
-    return events.select(np.array([s in wanted for s in streams_of(events, names)], bool))

@@ -7,18 +7,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from icecol.convert.i3_columns import TableMaker, streams_of
-from icecol.convert.i3_reader import tell_unused
+from icecol.convert.i3_reader import I3Reader
+from icecol.convert.run import tell_unused
+from icecol.convert.source import Found
 from icecol.dataset import schema as schemas
 from icecol.errors import DamagedFileError, UnknownStreamError
-from icecol.i3.container.compression import open_stream
-from icecol.i3.container.mixing import mix, new_order, pieces
-from icecol.i3.container.scanner import Scanner
+from icecol.files import Input
 from icecol.i3.frames.files import files_of
 
 BATCH_BYTES: Final = 4 << 20
@@ -35,7 +33,7 @@ def scan_i3(
     gcd: str | Path | None = None,
     verify: bool = True,
 ) -> pl.LazyFrame:
-    """Scan .i3 files as a lazy frame with the columns that a conversion would give.
+    """Scan .i3 files as a lazy frame with the columns that a conversion would make.
 
     Only what a query needs is decoded, and `head` stops reading early; but one thread reads one file after
     another, every time. Convert files that are queried more than a few times. The columns are those of the first
@@ -49,7 +47,7 @@ def scan_i3(
     Returns
     -------
     polars.LazyFrame
-        One row an event.
+        One row per event.
 
     Raises
     ------
@@ -74,39 +72,38 @@ def scan_i3(
     (3, 2)
     """
     files = files_of(paths)
-    chosen = _tuple(streams)
+    reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, verify=verify, gcd=gcd)
+    chosen = reader.streams
 
     known: set[str] = set()
     seen: set[str] = set()
 
-    def tables(path: Path, wanted: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
-        maker = TableMaker(_tuple(keys), _tuple(pulses), None if gcd is None else str(gcd))
-        stream, file, _ = open_stream(path)
-        with file:
-            scanner = Scanner(stream, verify=verify, batch_bytes=BATCH_BYTES)
-            order = new_order()
-            for batch in scanner.batches():
-                events = mix(batch, stop, order)
-                if chosen is not None:
-                    of_events = streams_of(events, maker.names)
-                    seen.update(s for s in of_events if s is not None)
-                    events = events.select(np.array([s in chosen for s in of_events], bool))
-                present = set(maker.present(events)) if events.n else set()
+    def tables(path: Path, columns: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
+        found = Found()
+        present: set[str] = set()
+
+        def wanted(key: str) -> bool:
+            present.add(key)
+            return columns is None or key in columns
+
+        with Input(path) as one:
+            damaged_at = -1
+            for table in reader.read(path, one.file, found, wanted=wanted, batch_bytes=BATCH_BYTES):
+                if damaged_at not in {-1, found.bytes}:
+                    break  # all of the batch with the damage was given
+                damaged_at = found.bytes if found.damage else -1
+                seen.update(found.streams)
                 if not once and not known.issuperset(present):
                     late = ", ".join(sorted(present - known))
                     msg = f"{path}: keys that come too late to be scanned: {late}; convert the file to have them"
                     warnings.warn(msg, stacklevel=2)
                 known.update(present)
-                for part in pieces(events):
-                    made = maker.table(part, None if wanted is None else wanted.__contains__)
-                    # a table without columns has lost its number of rows
-                    yield made if made.num_columns else pa.table({"": pa.nulls(part.n)})
-                    if once:
-                        return
-                if scanner.damages:
-                    break
-            if scanner.damages:
-                raise DamagedFileError(scanner.damages[0].describe(path))
+                yield table
+                if once:
+                    return
+            seen.update(found.streams)
+            if found.damage:
+                raise DamagedFileError(found.damage[0].describe(path))
 
     firsts = [(path, next(tables(path, None, once=True), None)) for path in files]
     united = schemas.unite((path, table.schema) for path, table in firsts if table is not None)
@@ -115,7 +112,7 @@ def scan_i3(
         msg = f"no {what} in {len(files)} files; {_listed(seen)}"
         raise UnknownStreamError(msg)
     names = schemas.to_polars(united)
-    tell_unused(str(paths), _tuple(keys), _tuple(pulses), names)
+    tell_unused(str(paths), reader.unused(list(names)))
     late: set[str] = set()
 
     def source(
@@ -153,12 +150,6 @@ def scan_i3(
             raise UnknownStreamError(msg)
 
     return register_io_source(source, schema=names, is_pure=True)
-
-
-def _tuple(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _listed(streams: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ A folder is a dataset when it has a `manifest.json`, and the parts of the datase
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,8 +19,8 @@ from icecol import files
 from icecol.dataset import schema as schemas
 from icecol.errors import DatasetError
 
-SCHEMA_VERSION: Final = 1
-"""Version of the layout on disk; a reader refuses a newer one."""
+SCHEMA_VERSION: Final = 2
+"""Version of the layout on disk; a reader refuses a newer one. Version 1 told its facts about sources in sentences."""
 NAME: Final = "manifest.json"
 """Name of the manifest in the dataset's folder."""
 
@@ -34,6 +35,8 @@ class Part:
     """Number of events."""
     bytes: int
     """Size of the file."""
+    checksum: str = ""
+    """Algorithm and value, as in `crc32c:1a2b3c4d`; empty in parts written by version 1."""
     run_range: tuple[int, int] | None = None
     """Smallest and largest `I3EventHeader.run_id`, or None if the part has no such column."""
     sources: tuple[str, ...] = ()
@@ -41,27 +44,105 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged place in a source file."""
+
+    offset: int
+    """Byte offset in the decompressed stream."""
+    frame: int
+    """Number of the frame that is damaged, from 0."""
+    text: str
+    """What is wrong."""
+
+    def describe(self, path: str | Path) -> str:
+        """Say it in one line, with the file.
+
+        >>> Damage(120, 3, "wrong checksum").describe("a.i3")
+        'a.i3: frame 3 at byte 120: wrong checksum'
+        """
+        return f"{path}: frame {self.frame} at byte {self.offset}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Objects of a frame key that did not become columns, for one reason."""
+
+    key: str
+    reason: str
+    n: int
+    """Number of objects."""
+
+    def describe(self) -> str:
+        """Say it in one line.
+
+        >>> LeftOut("Fit", "unexpected end of data", 2).describe()
+        'Fit: 2 objects not converted: unexpected end of data'
+        """
+        return f"{self.key}: {self.n:,} {'object' if self.n == 1 else 'objects'} not converted: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One file that was converted."""
+    """One file that was converted: what was read, and what was not."""
 
     path: str
     """Absolute path at the time of conversion."""
     size: int
     """Size in bytes."""
+    modified: int = 0
+    """Time of its last change, in nanoseconds since 1970."""
     checksum: str = ""
     """Algorithm and value, as in `crc32c:1a2b3c4d`; empty if none was taken."""
+    events: int = 0
+    """Rows that the file gave."""
     frames_read: int = 0
     """Frames that were read."""
     frames_skipped: int = 0
-    """Frames that were read and not wanted (other streams)."""
-    frames_damaged: int = 0
-    """Frames that could not be read."""
-    events: int = 0
-    """Rows that the file gave."""
-    status: str = "ok"
-    """`ok`, or what was wrong: `damaged` (events before the damage are kept), `failed` (nothing was kept)."""
-    messages: tuple[str, ...] = ()
-    """What was said about it: damage with its place, classes kept undecoded."""
+    """Frames that could have been rows and were not wanted (other streams)."""
+    stops: Mapping[str, int] = field(default_factory=dict)
+    """Number of frames by stop letter."""
+    streams: Mapping[str, int] = field(default_factory=dict)
+    """Number of events by sub-event stream, those not wanted included."""
+    damage: tuple[Damage, ...] = ()
+    """Damaged places."""
+    orphans: int = 0
+    """Physics frames whose DAQ frame is lost to damage: what they share with it is null."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Objects that did not become columns."""
+    has_geometry: bool = False
+    """Whether the file has a geometry of its own."""
+    notes: tuple[str, ...] = ()
+    """Sentences from a manifest of version 1."""
+
+    @property
+    def frames_damaged(self) -> int:
+        """Number of damaged places."""
+        return len(self.damage)
+
+    @property
+    def status(self) -> str:
+        """`ok`, or `damaged`: what could be read is kept."""
+        return "damaged" if self.damage else "ok"
+
+    def describe_damage(self) -> list[str]:
+        r"""List the damaged places and their consequences, one a line.
+
+        >>> source = Source("/data/a.i3", 1000, damage=(Damage(120, 3, "wrong checksum"),), orphans=2)
+        >>> print(*source.describe_damage(), sep="\\n")
+        /data/a.i3: frame 3 at byte 120: wrong checksum
+        /data/a.i3: 2 physics frames have lost their DAQ frame to damage: what they share with it is null
+        """
+        lines = [place.describe(self.path) for place in self.damage]
+        if self.orphans:
+            lines.append(
+                f"{self.path}: {self.orphans} physics frames have lost their DAQ frame to damage: "
+                "what they share with it is null"
+            )
+        return lines
+
+    def describe(self) -> list[str]:
+        """List all that was not read or not converted, one a line."""
+        return [*self.describe_damage(), *(left.describe() for left in self.left_out), *self.notes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +189,7 @@ def read(path: str | Path) -> Manifest:
         found = json.loads(text)
         version = int(found["schema_version"])
     except (ValueError, KeyError, TypeError) as err:
-        msg = f"{path} is no manifest of a dataset ({err!r}): restore it, or convert again into a new folder"
+        msg = f"{path} is not the manifest of a dataset ({err!r}): restore it, or convert again into a new folder"
         raise DatasetError(msg) from err
     if version > SCHEMA_VERSION:
         msg = (
@@ -152,17 +233,54 @@ def write(manifest: Manifest, path: str | Path) -> None:
 
 
 def part_from_json(found: Mapping[str, Any]) -> Part:
-    """Make a `Part` from its JSON object."""
+    """Make a `Part` of its JSON object."""
     runs = found["run_range"]
     return Part(
         path=found["path"],
         rows=found["rows"],
         bytes=found["bytes"],
+        checksum=found.get("checksum", ""),
         run_range=None if runs is None else (runs[0], runs[1]),
         sources=tuple(found["sources"]),
     )
 
 
 def source_from_json(found: Mapping[str, Any]) -> Source:
-    """Make a `Source` from its JSON object."""
-    return Source(**{**found, "messages": tuple(found["messages"])})
+    """Make a `Source` of its JSON object, of this version or version 1."""
+    if "messages" in found:
+        return _from_version_1(found)
+    return Source(
+        **{
+            **found,
+            "damage": tuple(Damage(**place) for place in found["damage"]),
+            "left_out": tuple(LeftOut(**left) for left in found["left_out"]),
+            "notes": tuple(found["notes"]),
+        }
+    )
+
+
+_DAMAGE_1: Final = re.compile(r": frame (\d+) at byte (\d+): (.*)", re.DOTALL)
+
+
+def _from_version_1(found: Mapping[str, Any]) -> Source:
+    """Make a `Source` of version 1: damage is a fact again, other sentences stay sentences."""
+    path = found["path"]
+    damage, notes = [], []
+    for message in found["messages"]:
+        match = _DAMAGE_1.fullmatch(message.removeprefix(path)) if message.startswith(path) else None
+        if match is None:
+            notes.append(message)
+        else:
+            damage.append(Damage(int(match[2]), int(match[1]), match[3]))
+    if found["status"] != "ok" and not damage:
+        damage.append(Damage(0, 0, "damaged in a place that was not noted"))
+    return Source(
+        path,
+        found["size"],
+        checksum=found["checksum"],
+        events=found["events"],
+        frames_read=found["frames_read"],
+        frames_skipped=found["frames_skipped"],
+        damage=tuple(damage),
+        notes=tuple(notes),
+    )

@@ -233,7 +233,8 @@ class _File:
         self.runs: tuple[int, int] | None = None
         self.sources: dict[str, None] = {}
         try:
-            self.sink = pa.output_stream(str(self.temp), buffer_size=1 << 20)
+            self.file = files.Checked(self.temp.open("wb", buffering=0))
+            self.sink = pa.output_stream(self.file, buffer_size=1 << 20)
             self.writer = pq.ParquetWriter(self.sink, schema, **schemas.column_options(schema, sample))
         except BaseException:
             self.temp.unlink(missing_ok=True)
@@ -254,12 +255,14 @@ class _File:
     def finish(self) -> Part:
         self.writer.close()
         self.sink.close()
-        size = self.temp.stat().st_size
+        self.file.close()
         files.commit(self.temp, self.path)
-        return Part(self.path.name, self.rows, size, self.runs, tuple(self.sources))
+        return Part(
+            self.path.name, self.rows, self.file.size, self.file.checksum, self.runs, tuple(self.sources)
+        )
 
     def discard(self) -> None:
-        for end in (self.writer.close, self.sink.close):
+        for end in (self.writer.close, self.sink.close, self.file.close):
             with contextlib.suppress(OSError, ValueError):  # the disk may be full: the file goes all the same
                 end()
         self.temp.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyarrow.types as pt
 
+from icecol import files
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
+from icecol.dataset import swap
 from icecol.dataset.manifest import Manifest
 from icecol.dataset.writer import (
     CALIBRATION,
@@ -35,12 +39,13 @@ if TYPE_CHECKING:
 
 
 def open_dataset(path: str | Path) -> Dataset:
-    """Open a dataset: its manifest is read, nothing else.
+    """Open a dataset: its manifest is read, and the sizes of its parts are compared with it.
 
     Raises
     ------
     DatasetError
-        There is no dataset at `path`, its conversion has not finished, or it was written by a newer icecol.
+        There is no dataset at `path`, its conversion has not finished, a part is missing or not of the right size, or
+        it was written by a newer icecol.
 
     Examples
     --------
@@ -50,14 +55,20 @@ def open_dataset(path: str | Path) -> Dataset:
     """
     path = Path(path)
     try:
-        return Dataset(path, manifests.read(path / manifests.NAME))
+        found = Dataset(path, manifests.read(path / manifests.NAME))
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(_why_no_dataset(path)) from None
+    wrong = _of_wrong_size(path, found.manifest)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more parts)" if len(wrong) > 1 else ""
+        msg = f"{path} is not whole: {wrong[0]}{more}; restore it, or convert again with `overwrite`"
+        raise DatasetError(msg)
+    return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
-    """A dataset on disk: what it holds, and lazy frames of it."""
+    """A dataset on disk: what it holds, and lazy frames of its events."""
 
     path: Path
     """Its folder."""
@@ -206,6 +217,37 @@ class Dataset:
             raise MissingColumnError(msg)
         return Pulses(key=key, geometry=self.geometry)
 
+    def verify(self) -> None:
+        """Read all parts and compare the number of rows and the checksum of each with the manifest.
+
+        Raises
+        ------
+        DatasetError
+            Some do not fit: all are named.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ic.open_dataset("level2.icecol").verify()  # doctest: +SKIP
+        """
+        wrong = _of_wrong_size(self.path, self.manifest)
+        named = {text.partition(" ")[0] for text in wrong}
+        for part in self.manifest.parts:
+            if part.path in named:
+                continue
+            if part.checksum and (found := files.checksum(self.path / part.path)) != part.checksum:
+                wrong.append(f"{part.path} has checksum {found}, the manifest says {part.checksum}")
+                continue
+            rows = pq.read_metadata(self.path / part.path).num_rows
+            if rows != part.rows:
+                wrong.append(f"{part.path} has {rows:,} rows, the manifest says {part.rows:,}")
+        if wrong:
+            msg = (
+                f"{len(wrong)} of {len(self.manifest.parts)} parts of {self.path} do not fit its manifest: "
+                f"{'; '.join(wrong)}; restore them, or convert again with `overwrite`"
+            )
+            raise DatasetError(msg)
+
     def describe(self) -> str:
         """Describe rows, files, sources and columns, one frame key a line."""
         manifest = self.manifest
@@ -216,8 +258,8 @@ class Dataset:
             members.setdefault(key, []).append(name[len(key) + 1 :] or name)
         lines = [
             f"{self!r}: {len(manifest.parts):,} parts, {manifest.bytes / 1e6:,.1f} MB in all",
-            f"{len(manifest.sources):,} sources, {len(bad)} of them not whole",
-            *(f"  {source.path}: {source.status}; {'; '.join(source.messages)}" for source in bad),
+            f"{len(manifest.sources):,} sources, {len(bad)} of them damaged",
+            *(f"  {line}" for source in manifest.sources for line in source.describe()),
             *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
         ]
         return "\n".join(lines)
@@ -283,7 +325,28 @@ class Table:
         return member in self.__members
 
 
+def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
+    """Name the parts that are not there or have not the size that the manifest says."""
+    folders = {(path / part.path).parent for part in manifest.parts}
+    sizes = {
+        os.path.join(folder, entry.name): entry.stat().st_size  # noqa: PTH118
+        for folder in folders
+        if folder.is_dir()
+        for entry in os.scandir(folder)
+    }
+    found = [(part, sizes.get(os.path.join(path, part.path))) for part in manifest.parts]  # noqa: PTH118
+    return [
+        f"{part.path} is missing"
+        if size is None
+        else f"{part.path} has {size:,} bytes, the manifest says {part.bytes:,}"
+        for part, size in found
+        if size != part.bytes
+    ]
+
+
 def _why_no_dataset(path: Path) -> str:
+    if not path.exists() and swap.beside(path).is_dir():
+        return f"an exchange of {path} for a new dataset was interrupted: convert again, and it is completed"
     if not path.exists():
         return f"there is nothing at {path}: check the path, or convert files into it"
     if not path.is_dir():

@@ -4,7 +4,8 @@ While a dataset is being made, source files are converted in groups, each by one
 (`part_writer`): a large file alone, small ones together, as many small parts would take longer to open than to
 read. A group is then recorded (`record`) in the hidden folder `.progress`, and its sources are done (`done`);
 `finish` unites all records into the manifest, and from then on the folder is a dataset. Parts without a record are
-leftovers of a killed run and are overwritten or removed.
+leftovers of a killed run and are overwritten or removed. All of it happens within `making`, which holds the dataset
+against other writers and leaves one that is overwritten alone until the new one is complete.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,9 +27,11 @@ import pyarrow.parquet as pq
 from icecol import files
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
+from icecol.dataset import swap
+from icecol.dataset.lock import Lock
 from icecol.dataset.manifest import Manifest, Part, Source
 from icecol.dataset.parts import PartWriter
-from icecol.errors import DatasetError
+from icecol.errors import DatasetError, UnknownStreamError
 
 EVENTS: Final = "events"
 """Folder of the parts."""
@@ -66,51 +71,84 @@ class Record:
     """The S frame of each source that has one, as a table of one row, by the path of the source."""
 
 
-def start(dataset: str | Path, *, overwrite: bool = False) -> Path:
-    """Make the folders of a dataset that is to be written, or go on with one that is not finished.
+@contextmanager
+def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Hold a dataset that is to be made, or go on with one that is not finished; give the folder to write into.
+
+    A finished dataset that is overwritten stays as it is until the new one is complete: that is made in a hidden folder
+    beside it, and the two are exchanged at the end. Where the block fails before any event is recorded, no folder is
+    left behind.
 
     Parameters
     ----------
     overwrite
-        Remove a finished dataset of that name first. Without it a finished dataset is an error.
+        Replace a finished dataset. Without it a finished dataset is an error.
 
     Raises
     ------
     DatasetError
-        There is a finished dataset, or a folder that is none and not empty.
+        There is a finished dataset, or a folder that is not a dataset and not empty, or another process is writing it.
     """
-    path = Path(dataset)
-    if (
-        path.is_dir()
-        and not (path / manifests.NAME).exists()
-        and not (path / PROGRESS).is_dir()
-        and any(path.iterdir())
-    ):
-        found = ", ".join(sorted(repr(p.name) for p in path.iterdir())[:5])
-        msg = f"{path} is not a dataset and not empty (it has {found}): choose another folder"
+    target = Path(dataset)
+    swap.settle(target)
+    _refuse(target, overwrite=overwrite)
+    folder = swap.beside(target) if (target / manifests.NAME).exists() else target
+    new = not folder.exists()
+    (folder / PROGRESS).mkdir(
+        parents=True, exist_ok=True
+    )  # first: it says what the folder is to a job beside
+    with Lock(folder / PROGRESS, target) as lock:
+        _refuse(target, overwrite=overwrite)  # another process may have finished it just now
+        if folder != target and (folder / manifests.NAME).exists():
+            swap.empty(folder, keep=PROGRESS)  # of a run that was killed as it exchanged the two
+        try:
+            (folder / EVENTS).mkdir(exist_ok=True)
+            yield folder
+            lock.check()
+            if (folder / manifests.NAME).exists():
+                if folder != target:
+                    swap.exchange(folder, target, _own())
+                shutil.rmtree(target / PROGRESS, ignore_errors=True)
+        except BaseException as err:
+            if new and (isinstance(err, UnknownStreamError) or not _has_events(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _has_events(folder: Path) -> bool:
+    """Tell whether a group of files with events is recorded."""
+    return any(json.loads(path.read_bytes())["parts"] for path in (folder / PROGRESS).glob("*.json"))
+
+
+def _refuse(target: Path, *, overwrite: bool) -> None:
+    finished = (target / manifests.NAME).exists()
+    if finished and not overwrite:
+        msg = f"{target} is a finished dataset: choose another folder, or overwrite it (`overwrite=True`, --overwrite)"
         raise DatasetError(msg)
-    if (path / manifests.NAME).exists():
-        if not overwrite:
-            msg = f"{path} is a finished dataset: ask to overwrite it, or choose another folder"
-            raise DatasetError(msg)
-        (path / manifests.NAME).unlink()
-        _remove_progress(path)
-        for name in (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS, TRIGGER_STATUS):
-            (path / name).unlink(missing_ok=True)
-        _remove_strays(path, keep=())
-    (path / PROGRESS).mkdir(parents=True, exist_ok=True)  # first: it says what the folder is to a job beside
-    (path / EVENTS).mkdir(exist_ok=True)
-    return path
+    if not finished and target.is_dir() and not (target / PROGRESS).is_dir() and any(target.iterdir()):
+        found = ", ".join(sorted(repr(p.name) for p in target.iterdir())[:5])
+        msg = f"{target} is neither a dataset nor empty (it has {found}): choose another folder"
+        raise DatasetError(msg)
 
 
-def source_key(source: str | Path, settings: Mapping[str, Any]) -> str:
-    """Name a source file as it is now, converted with `settings`: 16 hexadecimal digits.
+def _own() -> set[str]:
+    """Return the names of what belongs to a dataset in its folder."""
+    tables = (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS, TRIGGER_STATUS)
+    return {EVENTS, PROGRESS, manifests.NAME, *tables}
+
+
+def source_key(source: str | Path | Source, settings: Mapping[str, Any]) -> str:
+    """Name a source file as it is now (or was when it was read), converted with `settings`: 16 hexadecimal digits.
 
     It changes with the file's absolute path, size and time of change, and with the settings.
     """
-    path = Path(source).absolute()
-    stat = path.stat()
-    facts = [str(path), stat.st_size, stat.st_mtime_ns, settings, manifests.SCHEMA_VERSION]
+    if isinstance(source, Source):
+        of_file = [source.path, source.size, source.modified]
+    else:
+        path = Path(source).absolute()
+        stat = path.stat()
+        of_file = [str(path), stat.st_size, stat.st_mtime_ns]
+    facts = [*of_file, settings, manifests.SCHEMA_VERSION]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -124,7 +162,7 @@ def part_writer(
     key = _group_key([source_key(source, settings) for source in sources])
     events = Path(dataset) / EVENTS
     _record_path(dataset, key).unlink(missing_ok=True)
-    for stale in (*events.glob(f"part-{key}-*.parquet"), *events.glob(f".part-{key}-*.tmp")):
+    for stale in (*events.glob(f"part-{key}-*.parquet"), *events.glob(f".part-{key}-*{files.SUFFIX}")):
         stale.unlink(missing_ok=True)
     return PartWriter(events, f"part-{key}", **options)
 
@@ -136,7 +174,7 @@ def record(
     writer: PartWriter,
     simulation: Mapping[str, pa.Table] | None = None,
 ) -> Record:
-    """Record that a group of sources is done: call it after the writer is closed, with the sources' counts.
+    """Record that a group of sources is done: call it after the writer is closed, with the facts about the sources.
 
     Parameters
     ----------
@@ -148,7 +186,7 @@ def record(
     parts = tuple(replace(part, path=f"{EVENTS}/{part.path}") for part in writer.parts)
     result = Record(tuple(sources), parts, writer.schema, writer.origins, dict(simulation or {}))
     paths = [source.path for source in sources]
-    keys = [source_key(path, settings) for path in paths]
+    keys = [source_key(source, settings) for source in sources]
     content = {
         "keys": keys,
         "sources": [asdict(source) for source in sources],
@@ -198,6 +236,7 @@ def finish(
     sources: Sequence[str | Path] | None = None,
     geometry: WritesParquet | None = None,
     tables: Mapping[str, pa.Table] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Unite the records of all sources into a manifest: from then on the folder is a dataset.
 
@@ -211,6 +250,8 @@ def finish(
         The sensors, written beside the events.
     tables
         Further tables to write beside the events, under their names: `calibration`, `detector_status`, ...
+    more
+        Further settings for the manifest, which do not decide whether a source is done: nfiles, livetime, ...
 
     Raises
     ------
@@ -224,10 +265,10 @@ def finish(
     converted = {source.path for group in records for source in group.sources}
     missing = [str(s) for s in sources or () if str(Path(s).absolute()) not in converted]
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{more}"
+        rest = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{rest}"
         raise DatasetError(msg)
-    return complete(path, records, settings, geometry, tables)
+    return complete(path, records, {**settings, **(more or {})}, geometry, tables)
 
 
 def complete(
@@ -264,9 +305,8 @@ def complete(
             geometry.write_parquet(aside)
     for name, table in (tables or {}).items():
         _write_table(path / f"{name}.parquet", table)
-    manifests.write(result, path / manifests.NAME)
-    _remove_progress(path)
     _remove_strays(path, keep=(part.path for part in result.parts))
+    manifests.write(result, path / manifests.NAME)
     return result
 
 
@@ -340,18 +380,10 @@ def _write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, aside, compression="zstd")
 
 
-def _remove_progress(dataset: Path) -> None:
-    folder = dataset / PROGRESS
-    if folder.is_dir():
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()
-
-
 def _remove_strays(dataset: Path, keep: Iterable[str]) -> None:
     """Remove the files in `events/` that no manifest names: leftovers of killed runs and of compaction."""
     kept = {dataset / name for name in keep}
-    for pattern in ("part-*.parquet", ".part-*.tmp"):
+    for pattern in ("part-*.parquet", f".part-*{files.SUFFIX}"):
         for path in (dataset / EVENTS).glob(pattern):
             if path not in kept:
                 path.unlink(missing_ok=True)

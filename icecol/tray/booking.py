@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-
 from icecol.convert import gcd as gcd_tables
 from icecol.convert.geometry import from_objects
-from icecol.convert.i3_reader import Conversion, Outcome, Tables, check_streams, tell
-from icecol.dataset import writer as writers
-from icecol.dataset.manifest import Source
-from icecol.dataset.parts import PartWriter
-from icecol.dataset.scan import open_dataset
+from icecol.convert.i3_reader import I3Reader, Tables
+from icecol.convert.run import collecting
+from icecol.convert.source import Detector
 from icecol.detector.geometry import Geometry
 from icecol.i3.container.scanner import Batch, Names, scan
 from icecol.i3.frames.frame import Frame
@@ -33,55 +27,34 @@ class Book:
     """Make a dataset of the frames that pass by."""
 
     path: Path
-    conversion: Conversion
-    detector: tuple[Geometry, Mapping[str, pa.Table]] | None
+    reader: I3Reader
+    detector: Detector | None
     overwrite: bool
     settings: Mapping[str, Any]
 
     def stream(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Book frames as they are now, and pass them on."""
-        new = not self.path.exists()
-        writers.start(self.path, overwrite=self.overwrite)
-        try:
-            yield from self._booked(frames)
-        except BaseException:
-            if new:
-                shutil.rmtree(self.path)
-            raise
-
-    def _booked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        tables = Tables(self.conversion)
-        detector = self.detector
         waiting = _Batches()
-        events = self.path / writers.EVENTS
-        with PartWriter(events, "part-tray") as writer:
-            append = partial(writer.append, name=SOURCE)
+        with collecting(
+            SOURCE, self.reader, self.path, overwrite=self.overwrite, settings=self.settings
+        ) as into:
+            tables = Tables(self.reader, into.found)
+            into.detector = self.detector
+
+            def write() -> None:
+                for table in tables.of(waiting.batch()):
+                    into.add(table)
+
             for frame in frames:
                 waiting.add(frame)
                 if waiting.size >= BATCH_BYTES:
-                    tables.take(waiting.batch(), append)
-                if detector is None and frame.stop in "QP" and "I3Geometry" in frame:
+                    write()
+                if into.detector is None and frame.stop in "QP" and "I3Geometry" in frame:
                     objects = {key: frame[key] for key in gcd_tables.KEYS if key in frame}
-                    detector = from_objects(objects), gcd_tables.tables_of(objects)
+                    into.detector = Detector(from_objects(objects), gcd_tables.tables_of(objects))
                 yield frame
-            tables.take(waiting.batch(), append)
-        outcome = Outcome(SOURCE, tables.events, tables.streams, tables.stops, (), has_geometry=False)
-        check_streams(self.conversion, [outcome])
-        source = Source(
-            SOURCE,
-            size=0,
-            frames_read=tables.stops.total(),
-            frames_skipped=tables.skipped,
-            events=tables.events,
-            messages=tuple(tables.messages()),
-        )
-        parts = tuple(replace(part, path=f"{writers.EVENTS}/{part.path}") for part in writer.parts)
-        simulated = tables.simulated()
-        simulation = {} if simulated is None else {SOURCE: simulated}
-        record = writers.Record((source,), parts, writer.schema, writer.origins, simulation)
-        settings = {**self.conversion.settings(), **self.settings}
-        writers.complete(self.path, [record], settings, *(detector or (Geometry.nominal(), {})))
-        tell(open_dataset(self.path))
+            write()
+            tables.finish()
 
 
 class _Batches:
@@ -120,10 +93,10 @@ def book(
     overwrite: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> Book:
-    """Make a dataset of the frames that come by, as a module that passes them on.
+    """Make a dataset of the frames that pass by, as a module that passes them on.
 
-    The dataset is that which `ic.convert.i3` makes of a file written at this place of the tray. It is there once all
-    frames have come by; if the run fails it is not.
+    The dataset is the one that `ic.convert.i3` makes of a file written at this place in the tray. It is there once all
+    frames have passed; if the run fails it is not.
 
     Parameters
     ----------
@@ -150,13 +123,12 @@ def book(
     >>> ic.open_dataset(path).rows
     14
     """
-    at = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
     detector = (
-        (gcd, {}) if isinstance(gcd, Geometry) else gcd_tables.read_gcd(gcd) if gcd is not None else None
+        None
+        if gcd is None
+        else Detector(gcd)
+        if isinstance(gcd, Geometry)
+        else Detector(*gcd_tables.read_gcd(gcd))
     )
-    conversion = Conversion(_tuple(keys), _tuple(pulses), _tuple(streams), stop, verify=True, gcd=at)
-    return Book(Path(dataset), conversion, detector, overwrite, dict(settings or {}))
-
-
-def _tuple(names: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    return (names,) if isinstance(names, str) else None if names is None else tuple(names)
+    reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, gcd=gcd)
+    return Book(Path(dataset), reader, detector, overwrite, dict(settings or {}))

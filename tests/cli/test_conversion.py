@@ -131,3 +131,17 @@ def test_what_is_not_found_or_there_already_is_told(folder, tmp_path):
     assert "has an object 'MCPrimary' already" in done.output
     assert run(*again, "--replace").exit_code == 0
     assert run("to-i3", folder / "both.icecol", "-k", "Nothing", "-o", tmp_path / "c.i3").exit_code == 1
+
+
+def test_verify_says_that_a_dataset_is_whole_or_which_part_is_not(folder, tmp_path):
+    assert run("convert", folder / "run1.i3.zst", "-j", 1, "-o", tmp_path / "d").exit_code == 0
+    done = run("verify", tmp_path / "d")
+    assert done.exit_code == 0, done.output
+    assert "all 1 parts are as they were written" in done.output
+    (part,) = (tmp_path / "d" / "events").iterdir()
+    content = bytearray(part.read_bytes())
+    content[100] ^= 1
+    part.write_bytes(content)
+    done = run("verify", tmp_path / "d")
+    assert done.exit_code == 1
+    assert f"{part.name} has checksum crc32c:" in done.stderr

@@ -181,8 +181,7 @@ def test_every_key_of_the_frames_has_columns_and_absent_ones_are_null(
     for column in rows.columns:
         by_key.setdefault(column.split(".")[0], []).append(column)
     chosen = [i for i, f in enumerate(frames) if f["stop"] == stop]
-    messages = dataset.manifest.sources[0].messages
-    assert not [m for m in messages if "not converted" in m]
+    assert dataset.manifest.sources[0].left_out == ()
     per_event: set[str] = set()
     for k, at in enumerate(chosen):
         present = {e["key"]: e for e in frames[at]["keys"] if e["stop"] in "PQ"}
@@ -318,6 +317,6 @@ def test_start_times_are_what_their_year_and_tenths_of_nanoseconds_say(datasets)
 def test_files_written_by_icetray_convert_without_a_failure(shared_data: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="I3Matrix version 0 has no form as columns"):
         dataset = ic.convert.i3(shared_data / "i3" / "icetray_written.i3.zst", tmp_path / "d", jobs=1)
-    messages = dataset.manifest.sources[0].messages
-    assert [m for m in messages if "not converted" in m and "no form as columns" not in m] == []
+    left_out = dataset.manifest.sources[0].left_out
+    assert [left for left in left_out if "no form as columns" not in left.reason] == []
     assert dataset.rows > 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
-from icecol.dataset.manifest import Manifest, Part, Source
+from icecol.dataset.manifest import Damage, LeftOut, Manifest, Part, Source
 from icecol.errors import DatasetError
 
 SCHEMA = pa.schema(
@@ -24,6 +24,7 @@ parts = st.builds(
     path=st.text(),
     rows=counts,
     bytes=counts,
+    checksum=st.text(),
     run_range=st.none() | st.tuples(counts, counts),
     sources=st.lists(st.text()).map(tuple),
 )
@@ -31,13 +32,18 @@ sources = st.builds(
     Source,
     path=st.text(),
     size=counts,
+    modified=counts,
     checksum=st.text(),
+    events=counts,
     frames_read=counts,
     frames_skipped=counts,
-    frames_damaged=counts,
-    events=counts,
-    status=st.sampled_from(["ok", "damaged"]),
-    messages=st.lists(st.text()).map(tuple),
+    stops=st.dictionaries(st.text(), counts),
+    streams=st.dictionaries(st.text(), counts),
+    damage=st.lists(st.builds(Damage, counts, counts, st.text())).map(tuple),
+    orphans=counts,
+    left_out=st.lists(st.builds(LeftOut, st.text(), st.text(), counts)).map(tuple),
+    has_geometry=st.booleans(),
+    notes=st.lists(st.text()).map(tuple),
 )
 settings = st.dictionaries(
     st.text(), st.none() | st.booleans() | counts | st.text() | st.lists(counts), max_size=4
@@ -91,3 +97,43 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_nothing_beside_it(tmp_pa
         manifests.write(Manifest(SCHEMA, settings={"nfiles": 1}), path)
     assert manifests.read(path).settings == {}
     assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_manifest_of_version_1_is_read(tmp_path):
+    """Its sources told in sentences what they were; damage becomes a fact again."""
+    old = {
+        "schema_version": 1,
+        "icecol_version": "0.0.9",
+        "settings": {"keys": None, "nfiles": 2},
+        "parts": [
+            {"path": "events/part-0-0.parquet", "rows": 3, "bytes": 99, "run_range": [1, 2], "sources": ["/a.i3"]}
+        ],
+        "sources": [
+            {
+                "path": "/a.i3", "size": 5, "checksum": "crc32c:00000000", "frames_read": 9, "frames_skipped": 1,
+                "frames_damaged": 1, "events": 3, "status": "damaged",
+                "messages": [
+                    "/a.i3: frame 4 at byte 1234: wrong checksum: it says: no",
+                    "/a.i3: 2 physics frames are without their DAQ frame, which is lost to damage: null",
+                    "Fit: not converted in 2 objects: cut",
+                    "streams seen: Ice, Split 3",
+                ],
+            },
+            {
+                "path": "/b.i3", "size": 5, "checksum": "", "frames_read": 0, "frames_skipped": 0,
+                "frames_damaged": 0, "events": 0, "status": "failed", "messages": [],
+            },
+        ],
+        "columns": [],
+        "schema": schemas.to_text(SCHEMA),
+    }  # fmt: skip
+    (tmp_path / "manifest.json").write_text(json.dumps(old))
+    found = manifests.read(tmp_path / "manifest.json")
+    a, b = found.sources
+    assert (a.path, a.size, a.events, a.frames_read, a.frames_skipped) == ("/a.i3", 5, 3, 9, 1)
+    assert a.damage == (Damage(1234, 4, "wrong checksum: it says: no"),)
+    assert a.describe()[0] == "/a.i3: frame 4 at byte 1234: wrong checksum: it says: no"
+    assert a.notes == tuple(old["sources"][0]["messages"][1:])
+    assert (a.status, b.status) == ("damaged", "damaged")
+    assert found.parts == (Part("events/part-0-0.parquet", 3, 99, "", (1, 2), ("/a.i3",)),)
+    assert (found.rows, found.settings, found.schema_version) == (3, {"keys": None, "nfiles": 2}, 1)

@@ -8,7 +8,7 @@ import pytest
 
 from icecol.dataset import schema as schemas
 from icecol.dataset import writer as writers
-from icecol.dataset.manifest import Source
+from icecol.dataset.manifest import Damage, Source
 from icecol.dataset.pulses import Pulses
 from icecol.dataset.scan import open_dataset
 from icecol.detector.geometry import Geometry
@@ -31,7 +31,6 @@ def pulses(key: str, rows: list[list[int] | None]) -> dict[str, pa.Array]:
 @pytest.fixture
 def dataset(tmp_path):
     """Two parts: the second has a key and a pulse series that the first lacks."""
-    writers.start(tmp_path / "d")
     tables = [
         pa.table(
             {
@@ -49,16 +48,17 @@ def dataset(tmp_path):
             }
         ),
     ]
-    for i, table in enumerate(tables):
-        path = tmp_path / f"{i}.i3"
-        path.touch()
-        with writers.part_writer(tmp_path / "d", [path], {}) as writer:
-            writer.append(table, str(path))
-        status = {"status": "damaged", "messages": ("frame 7 at byte 99 is cut",)} if i else {}
-        row = {str(path): pa.table({"I3CorsikaInfo.n_events": [5]})} if i else None
-        source = Source(str(path), 0, events=2, **status)
-        writers.record(tmp_path / "d", [source], {}, writer, simulation=row)
-    writers.finish(tmp_path / "d", {})
+    with writers.making(tmp_path / "d") as folder:
+        for i, table in enumerate(tables):
+            path = tmp_path / f"{i}.i3"
+            path.touch()
+            with writers.part_writer(folder, [path], {}) as writer:
+                writer.append(table, str(path))
+            damage = (Damage(99, 7, "unexpected end of data"),) if i else ()
+            row = {str(path): pa.table({"I3CorsikaInfo.n_events": [5]})} if i else None
+            source = Source(str(path), 0, path.stat().st_mtime_ns, events=2, damage=damage)
+            writers.record(folder, [source], {}, writer, simulation=row)
+        writers.finish(folder, {})
     return open_dataset(tmp_path / "d")
 
 
@@ -107,7 +107,7 @@ def test_pulses_have_the_geometry_of_the_dataset(dataset):
 def test_the_description_names_keys_and_damage(dataset):
     text = dataset.describe()
     assert "4 events" in repr(dataset)
-    assert "damaged; frame 7 at byte 99 is cut" in text
+    assert "1.i3: frame 7 at byte 99: unexpected end of data" in text
     assert "LineFit: zenith" in text
 
 
@@ -140,3 +140,20 @@ def test_what_is_no_dataset_is_explained(tmp_path):
 def test_plain_parquet_readers_see_the_events(dataset):
     tables = [pq.read_table(path) for path in sorted((dataset.path / "events").glob("*.parquet"))]
     assert sum(table.num_rows for table in tables) == 4
+
+
+def test_a_part_that_does_not_fit_the_manifest_is_named(dataset):
+    dataset.verify()
+    one, two = (dataset.path / part.path for part in dataset.manifest.parts)
+    content = two.read_bytes()
+    two.write_bytes(content[:-1])
+    with pytest.raises(DatasetError, match=rf"{two.name} has .* bytes, the manifest says .*overwrite"):
+        open_dataset(dataset.path)
+    two.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    with pytest.raises(DatasetError, match=rf"1 of 2 parts .*{two.name} has checksum crc32c:"):
+        open_dataset(dataset.path).verify()
+    one.unlink()
+    with pytest.raises(DatasetError, match=rf"{one.name} is missing.*{two.name} has checksum"):
+        dataset.verify()
+    with pytest.raises(DatasetError, match=rf"{one.name} is missing"):
+        open_dataset(dataset.path)

@@ -5,17 +5,26 @@ import pyarrow as pa
 import pytest
 from tables import HEADER, events, files
 
+from icecol.dataset import swap
 from icecol.dataset import writer as writers
 from icecol.dataset.manifest import Source
 from icecol.dataset.scan import open_dataset
 from icecol.detector.geometry import Geometry
-from icecol.errors import DatasetError
+from icecol.errors import DatasetError, UnknownStreamError
+
+
+def source(path, n):
+    return Source(str(path), path.stat().st_size, path.stat().st_mtime_ns, events=n)
 
 
 def make(dataset, sources, settings=(), *, until=None, together=1, **options):
     """Convert `sources` (path -> tables) as the converter does, so many `together`, and stop before source `until`."""
     settings = dict(settings)
-    writers.start(dataset)
+    with writers.making(dataset) as folder:
+        convert(folder, sources, settings, until, together, options)
+
+
+def convert(dataset, sources, settings, until, together, options):
     done = {source.path for group in writers.done(dataset, sources, settings) for source in group.sources}
     todo = [path for path in sources if str(path) not in done]
     for group in (todo[i : i + together] for i in range(0, len(todo), together)):
@@ -28,7 +37,7 @@ def make(dataset, sources, settings=(), *, until=None, together=1, **options):
                     writer.append(table, str(path))
                 n = sum(table.num_rows for table in sources[path])
                 simulation[str(path)] = pa.table({"I3CorsikaInfo.n_events": [n]})
-                made.append(Source(str(path), path.stat().st_size, events=n))
+                made.append(source(path, n))
         writers.record(dataset, made, settings, writer, simulation)
     writers.finish(dataset, settings, list(sources))
 
@@ -146,20 +155,138 @@ def test_a_source_without_events_is_part_of_the_dataset(tmp_path):
     assert "P.time" in ds.schema.names
 
 
-def test_start_refuses_other_peoples_folders_and_finished_datasets(tmp_path, sources):
+def test_other_peoples_folders_and_finished_datasets_are_refused(tmp_path, sources):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").touch()
-    with pytest.raises(DatasetError, match=r"not empty.*thesis\.tex"):
-        writers.start(tmp_path / "home")
+    with pytest.raises(DatasetError, match=r"nor empty.*thesis\.tex"), writers.making(tmp_path / "home"):
+        pass
     make(tmp_path / "d", sources)
-    with pytest.raises(DatasetError, match="finished dataset"):
-        writers.start(tmp_path / "d")
-    writers.start(tmp_path / "d", overwrite=True)
-    assert files(tmp_path / "d") == []
+    before = files(tmp_path / "d")
+    with pytest.raises(DatasetError, match="finished dataset"), writers.making(tmp_path / "d"):
+        pass
+    assert files(tmp_path / "d") == before
+
+
+def overwrite(dataset, sources, until=None):
+    with writers.making(dataset, overwrite=True) as folder:
+        convert(folder, sources, {}, until, 1, {})
+
+
+def test_a_dataset_that_is_overwritten_is_there_until_the_new_one_is(tmp_path, sources):
+    make(tmp_path / "d", sources)
+    (tmp_path / "d" / "notes.txt").write_text("mine")
+    first = list(sources)[:1]
+    with writers.making(tmp_path / "d", overwrite=True) as folder:
+        assert folder != tmp_path / "d"
+        convert(folder, {path: sources[path] for path in first}, {}, None, 1, {})
+        assert open_dataset(tmp_path / "d").rows == 51
+    assert open_dataset(tmp_path / "d").rows == 17
+    assert (tmp_path / "d" / "notes.txt").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.i3", "1.i3", "2.i3", "d"]
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == [
+        "events", "manifest.json", "notes.txt", "simulation.parquet",
+    ]  # fmt: skip
+
+
+def test_the_exchange_takes_two_steps_where_the_file_system_cannot_do_it_in_one(
+    tmp_path, sources, monkeypatch
+):
+    make(tmp_path / "d", sources)
+    first = {path: sources[path] for path in list(sources)[:1]}
+    monkeypatch.setattr(swap, "_at_once", lambda *_: False)
+    overwrite(tmp_path / "d", first)
+    assert open_dataset(tmp_path / "d").rows == 17
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.i3", "1.i3", "2.i3", "d"]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.mark.parametrize(("step", "rows"), [("before", 51), ("between", 17), ("after", 17)])
+def test_a_kill_during_the_exchange_leaves_a_whole_dataset(tmp_path, sources, monkeypatch, step, rows):
+    make(tmp_path / "d", sources)
+    first = {path: sources[path] for path in list(sources)[:1]}
+
+    def exchange(new, dataset, own):
+        assert "manifest.json" in own
+        if step != "before":
+            dataset.rename(tmp_path / ".d.old")
+        if step == "after":
+            new.rename(dataset)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swap, "exchange", exchange)
+        with pytest.raises(Killed):
+            overwrite(tmp_path / "d", first)
+    if step == "between":
+        with pytest.raises(DatasetError, match="interrupted: convert again"):
+            open_dataset(tmp_path / "d")
+        swap.settle(tmp_path / "d")
+    assert open_dataset(tmp_path / "d").rows == rows
+    overwrite(tmp_path / "d", sources)
+    assert open_dataset(tmp_path / "d").rows == 51
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.i3", "1.i3", "2.i3", "d"]
+
+
+def test_a_failed_overwrite_leaves_the_old_dataset_as_it_was(tmp_path, sources):
+    make(tmp_path / "d", sources)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "d").rglob("*")}
+    with pytest.raises(UnknownStreamError), writers.making(tmp_path / "d", overwrite=True):
+        raise UnknownStreamError
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "d").rglob("*")} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.i3", "1.i3", "2.i3", "d"]
+
+
+def interrupted(dataset, sources, until, **options):
+    with writers.making(dataset, **options) as folder:
+        convert(folder, sources, {}, until, 1, {})
+        raise KeyboardInterrupt
+
+
+def test_a_killed_overwrite_goes_on_where_it_stopped(tmp_path, sources):
+    make(tmp_path / "d", sources)
+    first, second, _ = sources
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "d", sources, second, overwrite=True)
+    with writers.making(tmp_path / "d", overwrite=True) as folder:
+        assert [r.sources[0].path for r in writers.done(folder, sources, {})] == [str(first)]
+        convert(folder, sources, {}, None, 1, {})
+    assert open_dataset(tmp_path / "d").rows == 51
+
+
+def test_a_first_run_that_records_no_event_leaves_no_folder(tmp_path, sources):
+    first, second, _ = sources
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "d", sources, first)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "e", {first: []} | {second: []}, second)
+    assert not (tmp_path / "d").exists()
+    assert not (tmp_path / "e").exists()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "f", sources, second)
+    assert writers.n_done(tmp_path / "f") == 1
 
 
 def test_the_geometry_is_written_beside_the_events(tmp_path):
-    dataset = writers.start(tmp_path / "d")
-    writers.finish(dataset, {}, geometry=Geometry.nominal())
-    assert files(dataset) == ["geometry.parquet", "manifest.json"]
-    assert open_dataset(dataset).geometry.equals(Geometry.nominal())
+    with writers.making(tmp_path / "d") as dataset:
+        writers.finish(dataset, {}, geometry=Geometry.nominal())
+    assert files(tmp_path / "d") == ["geometry.parquet", "manifest.json"]
+    assert open_dataset(tmp_path / "d").geometry.equals(Geometry.nominal())
+
+
+def test_a_source_that_changes_after_it_was_read_is_not_done(tmp_path, sources):
+    first, second, _ = sources
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "d", sources, second)
+    assert len(writers.done(tmp_path / "d", [first], {})) == 1
+    first.write_bytes(b"changed since")
+    assert writers.done(tmp_path / "d", [first], {}) == []
+
+
+def test_further_settings_are_in_the_manifest_and_decide_nothing(tmp_path, sources):
+    with writers.making(tmp_path / "d") as folder:
+        convert(folder, sources, {"keys": None}, list(sources)[2], 1, {})
+        writers.finish(folder, {"keys": None}, list(sources)[:2], more={"nfiles": 2})
+    assert open_dataset(tmp_path / "d").manifest.settings == {"keys": None, "nfiles": 2}

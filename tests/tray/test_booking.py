@@ -131,5 +131,5 @@ def test_objects_that_become_no_columns_are_told(tmp_path):
         p["Matrix"] = new("I3MapStringStringDouble", {})
         yield from (q, p)
 
-    with pytest.warns(UserWarning, match="Matrix: not converted in 1 objects"):
+    with pytest.warns(UserWarning, match="Matrix: 1 object not converted"):
         ic.Tray().add(frames).add(function(tmp_path / "d")).run()

@@ -364,16 +364,24 @@ class Tar:
             n -= self._some(block[:n])
 
 
-def open_stream(path: str | Path) -> tuple[ByteStream, BinaryIO, str]:
+def open_stream(path: str | Path, file: BinaryIO | None = None) -> tuple[ByteStream, BinaryIO, str]:
     """Open a file for reading whatever its compression.
+
+    Parameters
+    ----------
+    path
+        The file.
+    file
+        The same if it is open already, peekable and at its beginning.
 
     Returns
     -------
     stream, file, codec
         `stream.readinto` gives the decompressed bytes; close `file` when done.
     """
-    file = Path(path).open("rb")  # noqa: SIM115
-    codec = sniff(file.peek(6)[:6])
+    if file is None:
+        file = Path(path).open("rb")  # noqa: SIM115
+    codec = sniff(file.peek(6)[:6])  # type: ignore[attr-defined]
     stream = Ahead(decompress(file, codec))
     return Tar(stream) if is_tar(stream.head) else stream, file, codec
 

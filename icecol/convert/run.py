@@ -1,0 +1,406 @@
+"""From many files to a dataset, whatever their form: groups, processes, resuming, records, progress and damage.
+
+A reader (`icecol.convert.source`) turns one file into tables of events. Each group of files is converted by one
+process into parts of its own and then recorded, so that a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from icecol.convert.processes import Context
+from icecol.convert.source import Detector, Found, Reader
+from icecol.dataset import writer as writers
+from icecol.dataset.manifest import Source
+from icecol.dataset.parts import PartWriter
+from icecol.detector.geometry import Geometry
+from icecol.detector.sensors import surface_numbers
+from icecol.errors import DamagedFileError, GeometryError, IcecolError
+from icecol.files import Facts, Input
+from icecol.i3.frames.files import files_of
+
+if TYPE_CHECKING:
+    from icecol.dataset.scan import Dataset
+
+GROUP_FILES: Final = 100
+GROUP_BYTES: Final = 32 << 20
+"""Files, and their bytes as they are on disk, that share parts at most: a run that is killed begins a group anew."""
+
+Progress = Callable[[str, int, int, int], None]
+"""Called with a file, and the events, bytes (decompressed) and files done since the last call."""
+Modules = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+class Outcome(NamedTuple):
+    """What one file gave, and the modules of the pulses of its first events, if it was converted just now."""
+
+    source: Source
+    modules: Modules | None = None
+
+
+def from_source(
+    reader: Reader,
+    files: str | Path | Iterable[str | Path],
+    dataset: str | Path,
+    *,
+    geometry: Geometry | Detector | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    skip_damaged: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Convert files of any form into a dataset, given a reader of that form.
+
+    A run that was killed goes on where it stopped when it is called again in the same way.
+
+    Parameters
+    ----------
+    reader
+        Turns one file into tables of events; see `icecol.convert.Reader`. One that is defined in a script or notebook
+        works in this process alone.
+    files : path, glob pattern, or several
+        Files to read.
+    dataset : path
+        Folder to make.
+    geometry : Geometry, optional
+        The sensors; by default those of the first file that has some, or else the nominal detector.
+    jobs : int, optional
+        Processes; by default one per core, at most one per file.
+    overwrite : bool
+        Replace a finished dataset. It stays as it is until the new one is complete.
+    skip_damaged : bool
+        Keep what is intact in damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
+        complete with it.
+    settings : mapping, optional
+        Further facts for the manifest: nfiles, livetime (s), generator settings.
+    progress : function, optional
+        Called now and then with (file, events, bytes, files) done since the last call.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        The dataset exists already, or another process is writing it.
+    SchemaError
+        A column has different types in different files.
+    DamagedFileError
+        See `skip_damaged`. If nothing at all could be read, no dataset is made.
+    OSError
+        A file changed while it was being read.
+    """
+    paths = list(dict.fromkeys(files_of(files)))
+    for path in paths:
+        if not path.is_file():
+            with Input(path):  # says why it cannot be read
+                pass
+    chosen = reader.settings()
+    with writers.making(dataset, overwrite=overwrite) as folder:
+        outcomes = list(_convert_all(reader, paths, folder, jobs, progress))
+        sources = [outcome.source for outcome in outcomes]
+        _c_library("malloc_trim", 0)  # memory that was kept for further files
+        reader.check(sources)
+        damaged = [line for source in sources for line in source.describe_damage()]
+        if damaged and not skip_damaged and not any(source.events for source in sources):
+            more = f" (and {len(damaged) - 1} more damaged places)" if len(damaged) > 1 else ""
+            msg = f"{damaged[0]}{more}; no event could be read, and no dataset was made"
+            raise DamagedFileError(msg)
+        detector = _detector(reader, geometry, sources)
+        writers.finish(folder, chosen, paths, *detector, more=settings)
+    from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
+
+    made = open_dataset(dataset)
+    tell(made, reader)
+    _tell_outside(made, outcomes)
+    if damaged and not skip_damaged:
+        more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
+        msg = f"{damaged[0]}{more}; {dataset} is complete with all intact frames"
+        raise DamagedFileError(msg)
+    return made
+
+
+@dataclass
+class Collector:
+    """Takes tables of events that come from no file, and what there is to say of them."""
+
+    append: Callable[[pa.Table], None]
+    found: Found = field(default_factory=Found)
+    events: int = 0
+    detector: Detector | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Append events."""
+        self.events += table.num_rows
+        self.append(table)
+
+
+@contextmanager
+def collecting(
+    name: str,
+    reader: Reader,
+    dataset: str | Path,
+    *,
+    overwrite: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[Collector]:
+    """Make a dataset of tables that come from no file: it is there when the block ends well, and else is not.
+
+    Parameters
+    ----------
+    name
+        What stands in the manifest for the path of a file.
+    reader
+        Its settings go into the manifest, and it checks what was found.
+    dataset, overwrite, settings
+        As for `from_source`.
+    """
+    with writers.making(dataset, overwrite=overwrite) as folder:
+        with PartWriter(folder / writers.EVENTS, "part-0") as writer:
+            collector = Collector(lambda table: writer.append(table, name))
+            yield collector
+        found = collector.found
+        source = found.source(name, Facts(0, 0, ""), collector.events)
+        reader.check([source])
+        parts = tuple(replace(part, path=f"{writers.EVENTS}/{part.path}") for part in writer.parts)
+        simulation = {} if found.simulation is None else {name: found.simulation}
+        record = writers.Record((source,), parts, writer.schema, writer.origins, simulation)
+        detector = collector.detector or Detector(Geometry.nominal())
+        writers.complete(folder, [record], {**reader.settings(), **(settings or {})}, *detector)
+    from icecol.dataset.scan import open_dataset
+
+    tell(open_dataset(dataset), reader)
+
+
+def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequence[Source]) -> Detector:
+    """Return the detector that was given, or that of the first file that has its own, or the nominal one."""
+    if given is not None:
+        return Detector(given) if isinstance(given, Geometry) else given
+    for source in sources:
+        if source.has_geometry:
+            try:
+                found = reader.detector(Path(source.path))
+            except (GeometryError, DamagedFileError):
+                continue
+            if found is not None:
+                return found
+    return Detector(Geometry.nominal())
+
+
+# -- what the user is told --------------------------------------------------------------------------------------------
+
+_MOST_TOLD: Final = 5
+
+
+def tell(dataset: Dataset, reader: Reader) -> None:
+    """Warn once about all objects that did not become columns, and once about options that fit nothing."""
+    told = sorted({left.describe() for source in dataset.manifest.sources for left in source.left_out})
+    if told:
+        n = len(told) - _MOST_TOLD
+        more = f"; and {n} more, see the manifest" if n > 0 else ""
+        msg = f"{dataset.path}: {'; '.join(told[:_MOST_TOLD])}{more}"
+        warnings.warn(msg, stacklevel=4)
+    if dataset.rows:
+        tell_unused(str(dataset.path), reader.unused(dataset.manifest.schema.names))
+
+
+def tell_unused(where: str, unused: Sequence[str]) -> None:
+    """Warn about options that fit nothing."""
+    if unused:
+        msg = f"{where}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
+        warnings.warn(msg, stacklevel=5)
+
+
+_MOST_OUTSIDE: Final = 0.01
+_MODULES: Final = 1 << 16
+
+
+def _tell_outside(dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
+    """Warn if the geometry lacks the modules of more than a few pulses of the first events of each file."""
+    if dataset.geometry is None:
+        return
+    counts = np.zeros(_MODULES, np.int64)
+    for outcome in outcomes:
+        if outcome.modules is not None:
+            modules, n = outcome.modules
+            counts[modules] += n
+    seen = np.flatnonzero(counts)
+    # no geometry of the ice has the tanks
+    tank = surface_numbers(seen >> 8, seen & 0xFF)
+    outside = ~np.isin(seen, dataset.geometry.omkey >> 8) & ~tank
+    lost, total = int(counts[seen[outside]].sum()), int(counts[seen[~tank]].sum())
+    if lost > _MOST_OUTSIDE * total:
+        strings = seen[outside] >> 8
+        msg = (
+            f"{dataset.path}: the geometry lacks the sensors of {lost:,} of {total:,} pulses (on strings "
+            f"{strings[0]} to {strings[-1]}); features leave such pulses out: give the GCD file of that detector "
+            "as `gcd`"
+        )
+        warnings.warn(msg, stacklevel=4)
+
+
+def _modules(table: pa.Table) -> Modules:
+    """Return the modules, string << 8 | om, that all pulse series of a table have, and the pulses of each."""
+    columns = [name for name in table.column_names if name.endswith(".omkey")]
+    lists = [chunk.flatten() for name in columns for chunk in table.column(name).chunks]
+    counts = np.bincount(
+        np.concatenate([np.zeros(0, np.int64), *(np.asarray(keys) >> 8 for keys in lists)]).clip(
+            0, _MODULES - 1
+        ),
+        minlength=_MODULES,
+    )
+    counts[[0, -1]] = 0  # what is no module of a string
+    seen = np.flatnonzero(counts)
+    return seen, counts[seen]
+
+
+# -- many files -------------------------------------------------------------------------------------------------------
+
+
+def _convert_all(
+    reader: Reader, files: Sequence[Path], folder: Path, jobs: int | None, progress: Progress | None
+) -> Iterator[Outcome]:
+    records = writers.done(folder, files, reader.settings())
+    for source in (source for group in records for source in group.sources):
+        if progress is not None:
+            progress(source.path, source.events, 0, 1)
+        yield Outcome(source)
+    done = {source.path for group in records for source in group.sources}
+    todo = [path for path in files if str(path.absolute()) not in done]
+    n = min(jobs or os.cpu_count() or 1, len(todo))
+    groups = list(_grouped(todo, len(todo) // (4 * max(n, 1))))
+    if n <= 1 or type(reader).__module__ == "__main__":
+        for group in groups:
+            yield from convert_files(reader, group, folder, progress)
+        return
+    context = Context()
+    queue = context.Manager().Queue() if progress is not None else None
+    with ProcessPoolExecutor(n, mp_context=context, initializer=_return_memory) as pool:
+        left: set[Future[list[Outcome]]] = {
+            pool.submit(_in_process, reader, g, folder, queue) for g in groups
+        }
+        try:
+            while left:
+                finished, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
+                while queue is not None and progress is not None and not queue.empty():
+                    progress(*queue.get())
+                for future in finished:
+                    yield from future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _grouped(paths: Iterable[Path], most: int) -> Iterator[list[Path]]:
+    """Put small files that follow one another together, at most so many; a large one stays alone."""
+    group: list[Path] = []
+    size = 0
+    for path in paths:
+        own = path.stat().st_size
+        if group and (len(group) >= min(most, GROUP_FILES) or size + own > GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += own
+    if group:
+        yield group
+
+
+def _in_process(reader: Reader, paths: list[Path], folder: Path, queue: Any) -> list[Outcome]:
+    return convert_files(reader, paths, folder, None if queue is None else lambda *done: queue.put(done))
+
+
+def convert_files(
+    reader: Reader, paths: Sequence[Path], folder: Path, progress: Progress | None = None
+) -> list[Outcome]:
+    """Convert a group of files into parts of a dataset and record it.
+
+    Raises
+    ------
+    IcecolError
+        A file cannot become columns, for example because a key changes its type; the message names the file.
+    """
+    settings = reader.settings()
+    outcomes = []
+    simulation = {}
+    with writers.part_writer(folder, paths, settings) as writer:
+        for path in paths:
+            outcome, simulated = _convert_file(reader, path, writer, progress)
+            outcomes.append(outcome)
+            if simulated is not None:
+                simulation[outcome.source.path] = simulated
+    writers.record(folder, [outcome.source for outcome in outcomes], settings, writer, simulation)
+    if progress is not None:
+        for path in paths:
+            progress(str(path), 0, 0, 1)
+    return outcomes
+
+
+def _convert_file(
+    reader: Reader, path: Path, writer: PartWriter, progress: Progress | None
+) -> tuple[Outcome, pa.Table | None]:
+    """Append the events of a file; return what there is to say of it, and the table of its S frames."""
+    name = str(path.absolute())
+    found = Found()
+    events = told = 0
+    modules: Modules | None = None
+    with Input(path) as one:
+        try:
+            for table in reader.read(path, one.file, found):
+                writer.append(table, name)
+                if modules is None:
+                    modules = _modules(table)
+                events += table.num_rows
+                if progress is not None:
+                    progress(str(path), table.num_rows, found.bytes - told, 0)
+                    told = found.bytes
+        except IcecolError as err:
+            if name in str(err):
+                raise
+            msg = f"{path}: {err}"
+            raise type(err)(msg) from err
+        facts = one.finish()
+    if progress is not None:
+        progress(str(path), 0, found.bytes - told, 0)
+    return Outcome(found.source(name, facts, events), modules), found.simulation
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+def _return_memory() -> None:
+    """Let a worker process give back the memory that it frees.
+
+    Arrow then allocates from the system, as its own pool keeps tens of megabytes; and the thread that writes shares the
+    memory of the one that decodes, as otherwise both keep what they freed.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    _c_library("mallopt", _ARENA_MAX, 1)
+
+
+_ARENA_MAX: Final = -8  # M_ARENA_MAX of malloc.h
+
+
+def _c_library(function: str, *arguments: int) -> None:
+    """Call a function by which the GNU C library is told how to keep memory; other libraries have none."""
+    call = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
+    if call is not None:
+        call(*arguments)
+
+
+__all__ = ["Collector", "collecting", "convert_files", "from_source", "tell", "tell_unused"]

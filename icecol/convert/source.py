@@ -1,0 +1,111 @@
+"""What a reader of files of any form offers, so that `icecol.convert.run` can make a dataset of them.
+
+A reader of a new form is one class with three methods: the settings that identify what it does, the tables of one
+file, and (if the form has one) the detector. Everything else is there already: groups of files, processes, resuming,
+records, progress, memory, damage, checksums and the manifest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+
+from icecol.dataset.manifest import Damage, LeftOut, Source
+from icecol.detector.geometry import Geometry
+from icecol.files import Facts
+
+
+class Detector(NamedTuple):
+    """The sensors, and tables to be written beside the events under their names: `calibration`, ..."""
+
+    geometry: Geometry
+    tables: Mapping[str, pa.Table] = {}
+
+
+@dataclass(slots=True)
+class Found:
+    """What a reader sees in one file; it fills this in while it reads. All of it ends in the manifest."""
+
+    bytes: int = 0
+    """Bytes read so far, decompressed, for the progress."""
+    frames: int = 0
+    """Frames (or what stands for them) read so far, whatever became of them."""
+    skipped: int = 0
+    """Of these, how many could have been rows and were not wanted."""
+    stops: Counter[str] = field(default_factory=Counter)
+    """Frames by stop letter, where the form has such."""
+    streams: Counter[str] = field(default_factory=Counter)
+    """Events by sub-event stream, those not wanted included."""
+    damage: list[Damage] = field(default_factory=list)
+    """Damaged places. A reader goes on behind them if it can, or ends there."""
+    orphans: int = 0
+    """Physics frames that have lost their DAQ frame to damage."""
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Objects that did not become columns, by key and reason."""
+    has_geometry: bool = False
+    """Whether the file has a detector of its own, which `Reader.detector` reads."""
+    simulation: pa.Table | None = None
+    """What holds for the file as a whole: its simulation (S) frames, one row each."""
+
+    def source(self, path: str, facts: Facts, events: int) -> Source:
+        """Return it as the manifest has it."""
+        return Source(
+            path=path,
+            size=facts.size,
+            modified=facts.modified,
+            checksum=facts.checksum,
+            events=events,
+            frames_read=self.frames,
+            frames_skipped=self.skipped,
+            stops=dict(self.stops.most_common()),
+            streams=dict(self.streams.most_common()),
+            damage=tuple(self.damage),
+            orphans=self.orphans,
+            left_out=tuple(LeftOut(key, why, n) for (key, why), n in self.left_out.most_common()),
+            has_geometry=self.has_geometry,
+        )
+
+
+class Reader(ABC):
+    """Reads files of one form. It is sent to other processes, so it must be picklable."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the name of the form and all options that change the result, as JSON has them.
+
+        A file that was converted by an earlier run with other settings is converted again.
+        """
+
+    @abstractmethod
+    def read(self, path: Path, file: BinaryIO, found: Found) -> Iterator[pa.Table]:
+        """Yield tables of events, one row an event, in order, and fill in `found` meanwhile.
+
+        Parameters
+        ----------
+        path
+            The file, for messages.
+        file
+            Its bytes: read it and not `path`, as the checksum is taken on the way. It can go back.
+        found
+            What is seen.
+        """
+
+    def detector(self, path: Path) -> Detector | None:  # noqa: ARG002
+        """Read the detector of a file that has one (`Found.has_geometry`); None if it cannot be read."""
+        return None
+
+    def check(self, sources: Sequence[Source]) -> None:  # noqa: B027
+        """Raise an error if what is asked for is in none of the files; called when all are read."""
+
+    def unused(self, columns: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """List the options that ask for something of which there is no column; the user is warned."""
+        return []
+
+
+__all__ = ["Detector", "Found", "Reader"]

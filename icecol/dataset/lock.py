@@ -1,0 +1,164 @@
+"""One writer at a time: a lock file in the folder of a dataset that is being made."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from icecol.errors import DatasetError
+
+NAME: Final = "lock"
+HEARTBEAT: Final = 15.0
+"""Seconds between the signs of life that a writer gives: the time of change of its lock file."""
+STALE: Final = 300.0
+"""Seconds without a sign of life after which a lock counts as left behind by a writer that was killed."""
+
+
+class Lock:
+    """Hold a folder against other writers, on this machine or others that share its disk.
+
+    A lock that was left behind is taken over with a warning: its process is not running any more (on this machine),
+    or it has given no sign of life for five minutes (on another).
+
+    Parameters
+    ----------
+    folder
+        Where the lock file goes; it must exist.
+    what
+        What is held, for the messages.
+
+    Raises
+    ------
+    DatasetError
+        Somebody else holds it: says who, since when and what to do.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> with Lock(folder, folder):
+    ...     [p.name for p in folder.iterdir()]
+    ['lock']
+    >>> list(folder.iterdir())
+    []
+    """
+
+    def __init__(self, folder: Path, what: Path) -> None:
+        self.path = folder / NAME
+        self._what = what
+        self._token = secrets.token_hex(8)
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        while not self._create():
+            self._take_over()
+        threading.Thread(target=self._beat, name="icecol lock", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._is_mine():
+            self.path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Make sure that nobody has taken it over, as may happen to a process that was suspended.
+
+        Raises
+        ------
+        DatasetError
+            Somebody has.
+        """
+        if not self._is_mine():
+            msg = (
+                f"another process took over {self._what}, as this one gave no sign of life for {STALE:.0f} s: "
+                "wait until it has finished, or run again"
+            )
+            raise DatasetError(msg)
+
+    def _create(self) -> bool:
+        content = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+            "token": self._token,
+        }
+        self.path.parent.mkdir(exist_ok=True)  # a writer that has just finished removes it
+        try:
+            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return False
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file)
+        return True
+
+    def _take_over(self) -> None:
+        """Put a lock away that was left behind, or say who holds it."""
+        try:
+            age = time.time() - self.path.stat().st_mtime
+        except FileNotFoundError:
+            return  # released just now
+        holder = _holder(self.path)
+        who = (
+            f"process {holder.get('pid', '?')} on {holder.get('host', '?')}, since {holder.get('since', '?')}"
+        )
+        here = holder.get("host") == socket.gethostname()
+        if age < STALE and not (here and not _is_running(int(holder.get("pid", 0)))):
+            msg = (
+                f"{self._what} is being written by another process ({who}): wait until it has finished, or choose "
+                f"another folder; if that process is not running any more, remove {self.path}"
+            )
+            raise DatasetError(msg)
+        aside = self.path.with_name(f"{NAME}-{self._token}")
+        try:
+            self.path.rename(aside)
+        except FileNotFoundError:
+            return  # somebody else put it away
+        if _holder(aside).get("token") != holder.get("token"):
+            aside.rename(self.path)  # somebody else was quicker, and this is his
+            return
+        aside.unlink()
+        msg = f"{self._what}: taking over from {who}, which is not running any more or gives no sign of life"
+        warnings.warn(msg, stacklevel=6)
+
+    def _is_mine(self) -> bool:
+        return bool(_holder(self.path).get("token") == self._token)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT):
+            try:
+                if self._is_mine():
+                    os.utime(self.path)
+            except OSError:
+                continue  # it may be the disk: the next sign may come through
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    """Return what a lock file says; nothing if it is gone or being written."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+__all__ = ["Lock"]

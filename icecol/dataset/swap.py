@@ -1,0 +1,84 @@
+"""Exchanging a dataset for a new one that was made beside it: at any time one of the two is there, whole."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from icecol.dataset import manifest as manifests
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+
+
+def beside(dataset: Path) -> Path:
+    """Give the hidden folder in which a dataset is made that will replace one."""
+    return dataset.absolute().with_name(f".{dataset.absolute().name}.new")
+
+
+def _before(dataset: Path) -> Path:
+    """Give the hidden folder of a dataset that is being replaced."""
+    return dataset.absolute().with_name(f".{dataset.absolute().name}.old")
+
+
+def exchange(new: Path, dataset: Path, own: Collection[str]) -> None:
+    """Put a new dataset, whole, in the place of an old one, and remove that.
+
+    Files that do not belong to the old dataset (those that are not in `own`) move into the new one.
+    """
+    old = new
+    if not _at_once(new, dataset):
+        old = _before(dataset)
+        dataset.rename(old)
+        new.rename(dataset)
+    _clear(old, dataset, own)
+
+
+def settle(dataset: Path) -> None:
+    """Complete an exchange that was interrupted between its two steps."""
+    old, new = _before(dataset), beside(dataset)
+    if not old.is_dir():
+        return
+    if not dataset.exists():
+        (new if (new / manifests.NAME).exists() else old).rename(dataset)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def empty(folder: Path, keep: str) -> None:
+    """Remove all that is in a folder but one entry."""
+    for path in folder.iterdir():
+        if path.name == keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _clear(old: Path, dataset: Path, own: Collection[str]) -> None:
+    for path in old.iterdir():
+        if path.name not in own and not (dataset / path.name).exists():
+            path.rename(dataset / path.name)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _at_once(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step, if the system and its file system can."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if call is None:
+        return False
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+__all__ = ["beside", "empty", "exchange", "settle"]
