@@ -128,7 +128,7 @@ class Source:
         r"""List the damaged places and their consequences, one a line.
 
         >>> source = Source("/data/a.i3", 1000, damage=(Damage(120, 3, "wrong checksum"),), orphans=2)
-        >>> print(*source.describe_damage(), sep="\\n")
+        >>> print(*source.describe_damage(), sep="\n")
         /data/a.i3: frame 3 at byte 120: wrong checksum
         /data/a.i3: 2 physics frames have lost their DAQ frame to damage: what they share with it is null
         """
