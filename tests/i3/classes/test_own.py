@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.convert.i3_reader import Conversion
+from icecol.convert.i3_reader import I3Reader
 from icecol.errors import FormatError
 from icecol.i3.archive import UnknownObject, decode, encode, new, record
 from icecol.i3.classes import CLASSES
@@ -171,10 +171,10 @@ def test_what_cannot_be_is_refused():
 
 
 def test_a_layout_decides_whether_an_earlier_conversion_is_still_good():
-    plain = Conversion(None, None, None, "P", verify=True).settings()
+    plain = I3Reader().settings()
     ic.i3_class("Mine", ("a", "f64"))
-    first = Conversion(None, None, None, "P", verify=True).settings()
+    first = I3Reader().settings()
     ic.i3_class("Mine", ("a", "f32"))
-    second = Conversion(None, None, None, "P", verify=True).settings()
+    second = I3Reader().settings()
     assert "classes" not in plain
     assert first != second
