@@ -2,6 +2,7 @@
 
 from . import convert, errors, filters, hist, plot, reco, select, sim, tray, units
 from .convert.live import scan_i3
+from .dataset.facts import facts
 from .dataset.pulses import Pulses
 from .dataset.scan import Dataset, open_dataset
 from .detector.geometry import Geometry
@@ -26,6 +27,7 @@ __all__ = [
     "convert",
     "cutflow",
     "errors",
+    "facts",
     "filters",
     "hist",
     "i3_class",

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
 import icecol as ic
-from icecol import files
+from icecol import files, terminal
 from icecol.errors import DatasetError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from icecol.dataset.pulses import Pulses
     from icecol.dataset.scan import Dataset
     from icecol.hist import Hist
@@ -220,10 +221,8 @@ print(ic.cutflow(events, cuts))""",
 
 def cutflow_table(table: pl.DataFrame) -> Table:
     """Return a cutflow (or N-1) table of `icecol.select` for the terminal; efficiencies with their errors."""
-    shown = Table(box=None, padding=(0, 2), header_style="bold")
     columns = [c for c in table.columns if not c.endswith("_error")]
-    for i, name in enumerate(columns):
-        shown.add_column(name, justify="right" if i else "left")
+    shown = terminal.table(*columns, numbers=columns[1:])
     for row in table.iter_rows(named=True):
         shown.add_row(*(_cell(row[name], row.get(f"{name}_error")) for name in columns))
     return shown

@@ -8,6 +8,7 @@ IcecolError
 ├── UnknownStreamError (ValueError)      a sub-event stream that no file has
 ├── GeometryError (LookupError)          no geometry, or a sensor that it lacks
 ├── DatasetError (ValueError)            a folder that is not a whole dataset
+├── MissingFactError (LookupError)        a unit, meaning or livetime that is not known
 ├── TrayError (RuntimeError)             a module of a tray failed: which, on which frame of which file
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
@@ -25,6 +26,7 @@ __all__ = [
     "IcecolError",
     "MissingColumnError",
     "MissingDependencyError",
+    "MissingFactError",
     "SchemaError",
     "TrayError",
     "UnknownStreamError",
@@ -71,6 +73,10 @@ class DatasetError(IcecolError, ValueError):
     """A folder that is not a whole dataset."""
 
 
+class MissingFactError(IcecolError, LookupError):
+    """A unit, meaning or livetime that is not known, as the events do not come unchanged from a dataset."""
+
+
 class TrayError(IcecolError, RuntimeError):
     """A module of a tray failed: the message names it, the frame and the file; the cause is `__cause__`."""
 
@@ -79,12 +85,34 @@ class MissingDependencyError(IcecolError, ImportError):
     """An optional library that is not installed."""
 
 
-def close_names(name: str, names: Iterable[str], n: int = 8) -> str:
-    """List the names most like `name`, best first, for the end of an error message."""
+def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
+    """Return the clause that ends the message about an unknown name: the names like it, or what there is.
+
+    Parameters
+    ----------
+    name
+        The name that was not found.
+    names
+        The names that are there.
+    what
+        What the names are, in the plural, such as `columns`.
+    n
+        Maximum number of names to list where none is similar.
+
+    Examples
+    --------
+    >>> did_you_mean("LineFit.zenit", ["LineFit.zenith", "LineFit.azimuth", "Q"], "columns")
+    "did you mean 'LineFit.zenith'?"
+    >>> did_you_mean("SRT", ["a", "b", "c"], "columns", n=2)
+    "columns: 'a', 'b' and 1 more"
+    >>> did_you_mean("SRT", [], "columns")
+    'there are no columns'
+    """
     pool = sorted(set(names))
-    best = difflib.get_close_matches(name, pool, n=n, cutoff=0.4) or pool[:n]
-    more = f" and {len(pool) - len(best)} more" if len(pool) > len(best) else ""
-    return ", ".join(repr(x) for x in best) + more if best else "none"
+    if close := difflib.get_close_matches(name, pool, n=3, cutoff=0.7):
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    more = f" and {len(pool) - n} more" if len(pool) > n else ""
+    return f"{what}: {', '.join(map(repr, pool[:n]))}{more}" if pool else f"there are no {what}"
 
 
 def needs(library: str, extra: str, what: str) -> MissingDependencyError:

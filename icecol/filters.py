@@ -13,7 +13,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.detector.strings import LOW_UP_EDGE
-from icecol.errors import MissingColumnError, SchemaError, close_names
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 from icecol.select import Cuts, require_columns
 
 __all__ = [
@@ -234,7 +234,7 @@ def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
     """
     for role in inputs:
         if role not in INPUTS:
-            msg = f"filters read nothing named {role!r}; they read {close_names(role, INPUTS)}"
+            msg = f"filters read nothing named {role!r}; {did_you_mean(role, INPUTS, 'inputs')}"
             raise MissingColumnError(msg)
     keys = {**INPUTS, **inputs}
 
@@ -502,9 +502,7 @@ def _chosen(names: str | Iterable[str] | None) -> list[str]:
     chosen = list(FILTERS) if names is None else [names] if isinstance(names, str) else list(names)
     for name in chosen:
         if name not in FILTERS:
-            msg = (
-                f"no online filter {name!r} whose cuts are known; filters: {close_names(name, FILTERS, n=20)}"
-            )
+            msg = f"no online filter {name!r} whose cuts are known; {did_you_mean(name, FILTERS, 'filters', n=20)}"
             raise MissingColumnError(msg)
     return chosen
 
@@ -518,12 +516,13 @@ def _masked(schema: Mapping[str, pl.DataType], mask: str, names: str | Iterable[
         if c.startswith(f"{mask}.") and c.endswith(end)
     ]
     if not there:
-        msg = f"no filter mask {mask!r}: no column like {mask}.MuonFilter_13{end}; close: {close_names(mask, schema)}"
+        keys = {column.partition(".")[0] for column in schema}
+        msg = f"no filter mask {mask!r}: no column like {mask}.MuonFilter_13{end}; {did_you_mean(mask, keys, 'keys')}"
         raise MissingColumnError(msg)
     chosen = there if names is None else [names] if isinstance(names, str) else list(names)
     for name in chosen:
         if name not in there:
-            msg = f"no filter {name!r} in {mask!r}; it has {close_names(name, there)}"
+            msg = f"no filter {name!r} in {mask!r}; {did_you_mean(name, there, 'filters')}"
             raise MissingColumnError(msg)
     return chosen
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from icecol.errors import MissingColumnError, SchemaError, close_names
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 
 __all__ = [
     "Cuts",
@@ -131,7 +131,7 @@ class Cuts(Mapping[str, pl.Expr]):
     def _require(self, *names: str) -> None:
         for name in names:
             if name not in self._exprs:
-                msg = f"no cut {name!r}; cuts: {close_names(name, self)}"
+                msg = f"no cut {name!r}; {did_you_mean(name, self, 'cuts')}"
                 raise MissingColumnError(msg)
 
 
@@ -292,7 +292,7 @@ def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Ex
     for what, expr in exprs.items():
         for name in expr.meta.root_names():
             if name not in schema:
-                msg = f"{what}: no column {name!r}; columns like it: {close_names(name, schema)}"
+                msg = f"{what}: no column {name!r}; {did_you_mean(name, schema, 'columns')}"
                 raise MissingColumnError(msg)
 
 

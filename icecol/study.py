@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
 import icecol as ic
+from icecol import terminal
 from icecol.errors import MissingDependencyError
 from icecol.files import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from rich.table import Table
 
 PULSES: Final = "SRTInIcePulses"
 TRUTH: Final = "MCPrimary"
@@ -424,13 +425,9 @@ def energy_plot(frame: pl.DataFrame, columns: Mapping[str, str]) -> Axes:
 def shown(title: str, table: pl.DataFrame) -> Table:
     """Return a table of `distribution` or `energies` for the terminal: a line for each range and name."""
     numbers = [c for c in table.columns if c not in {"low", "high", "events", "name", "answers"}]
-    made = Table(title=title, title_justify="left", box=None, padding=(0, 2), header_style="bold")
-    made.add_column("")
-    made.add_column("events", justify="right")
-    made.add_column("")
-    for name in numbers:
-        made.add_column(f"{name[1:]} %" if name[1:].isdigit() else name, justify="right")
-    made.add_column("no answer", justify="right")
+    heads = [f"{name[1:]} %" if name[1:].isdigit() else name for name in numbers]
+    columns = ("", "events", "", *heads, "no answer")
+    made = terminal.table(*columns, numbers=set(columns) - {""}, title=title)
     whole = table["low"].n_unique() == 1
     before = None
     for row in table.iter_rows(named=True):

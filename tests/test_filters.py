@@ -347,7 +347,7 @@ def test_what_is_not_there_is_named():
     ):
         filters.apply(masked, "FilterMinBias_13")
     with pytest.raises(
-        MissingColumnError, match="no filter 'LowUp_13' in 'FilterMask'; it has 'FilterMinBias_13'"
+        MissingColumnError, match="no filter 'LowUp_13' in 'FilterMask'; filters: 'FilterMinBias_13'"
     ):
         filters.rates(masked, 1.0, names="LowUp_13")
     with pytest.raises(MissingColumnError, match="no filter mask 'QFilterMask'"):

@@ -19,6 +19,7 @@ from icecol.cli.expressions import (
     sql,
 )
 from icecol.cli.program import stdout
+from icecol.terminal import table
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -37,8 +38,6 @@ def info(
     [dim]icecol info level2.icecol --key "SRT*"[/]
     """
     import fnmatch
-
-    from rich.table import Table
 
     import icecol as ic
     from icecol.dataset import schema as schemas
@@ -59,13 +58,11 @@ def info(
     stdout.print(
         f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True, markup=False
     )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("column", "type", "unit", "meaning"):
-        table.add_column(name, overflow="fold")
+    shown = table("column", "type", "unit", "meaning")
     for column in ds.schema:
         if fnmatch.fnmatchcase(schemas.key_of(column.name), key):
-            table.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
-    stdout.print(table)
+            shown.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
+    stdout.print(shown)
 
 
 def features(

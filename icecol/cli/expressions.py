@@ -86,7 +86,7 @@ def sql(text: str, names: list[str]) -> pl.Expr:
     """Make an expression of SQL; the dotted names of columns need no quotes."""
     import polars as pl
 
-    from icecol.errors import MissingColumnError, close_names
+    from icecol.errors import MissingColumnError, did_you_mean
 
     def quoted(match: re.Match[str]) -> str:
         token = match[0]
@@ -99,7 +99,7 @@ def sql(text: str, names: list[str]) -> pl.Expr:
         raise typer.BadParameter(msg) from err
     for name in dict.fromkeys(expr.meta.root_names()):
         if name not in names:
-            msg = f"no column {name!r}; columns like it: {close_names(name, names)}"
+            msg = f"no column {name!r}; {did_you_mean(name, names, 'columns')}"
             raise MissingColumnError(msg)
     return expr
 
@@ -135,13 +135,13 @@ def feature_of(what: str) -> Any:
     import importlib.util
 
     import icecol as ic
-    from icecol.errors import close_names
+    from icecol.errors import did_you_mean
 
     where, colon, name = what.rpartition(":")
     if not colon:
         if name not in ic.reco.__all__ or name in _NO_FEATURES:
             known = [n for n in ic.reco.__all__ if n not in _NO_FEATURES]
-            msg = f"no feature {name!r}; there are {close_names(name, known)}"
+            msg = f"no feature {name!r}; {did_you_mean(name, known, 'features')}"
             raise typer.BadParameter(msg, param_hint="--feature")
         return getattr(ic.reco, name)
     if where.endswith(".py"):

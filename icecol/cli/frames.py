@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icecol.cli.program import stdout
+from icecol.terminal import table
 
 if TYPE_CHECKING:
     from icecol.i3.container.scanner import Damage
@@ -75,7 +76,7 @@ def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
 
 def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, verify: bool) -> None:
     """Print an object of the first n frames that have it themselves: pulses where it stands for such."""
-    from icecol.errors import MissingColumnError, close_names
+    from icecol.errors import MissingColumnError, did_you_mean
     from icecol.i3.frames.files import open_i3
 
     seen: set[str] = set()
@@ -100,7 +101,7 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
             if len(found) >= n:
                 break
     if not found:
-        msg = f"no frame of {file} has {key!r}; keys like it: {close_names(key, seen)}"
+        msg = f"no frame of {file} has {key!r}; {did_you_mean(key, seen, 'keys')}"
         raise MissingColumnError(msg)
     if as_json:
         print(json.dumps({"path": str(file), "key": key, "frames": found}, indent=1))
@@ -190,8 +191,6 @@ def _survey_dict(found: Survey) -> dict[str, Any]:
 
 
 def _print_survey(found: Survey, *, verify: bool) -> None:
-    from rich.table import Table
-
     frames = sum(found.stops.values())
     stdout.print(
         f"{found.path}: {found.codec}, {found.bytes / 1e6:,.2f} MB ({found.content_bytes / 1e6:,.2f} MB decompressed)",
@@ -217,16 +216,13 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
         stdout.print(
             f"damaged: {damage.describe(found.path)}", style="bold red", markup=False, soft_wrap=True
         )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("stop", "key", "type"):
-        table.add_column(name, overflow="fold")
-    for name in ("frames", "bytes", "bytes/frame"):
-        table.add_column(name, justify="right", no_wrap=True)
+    numbers = ("frames", "bytes", "bytes/frame")
+    shown = table("stop", "key", "type", *numbers, numbers=numbers)
     for k in found.keys:
-        table.add_row(
+        shown.add_row(
             k.stop, k.key, k.type_name, f"{k.frames:,}", f"{k.bytes:,}", f"{k.bytes / k.frames:,.0f}"
         )
-    stdout.print(table)
+    stdout.print(shown)
 
 
 def browse(

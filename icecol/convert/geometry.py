@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from icecol.detector.geometry import Geometry
-from icecol.errors import GeometryError, close_names
+from icecol.errors import GeometryError, did_you_mean
 from icecol.i3 import archive
 from icecol.i3.archive.objects import Record
 from icecol.i3.container.scanner import raw_frames
@@ -62,7 +62,7 @@ def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
             if span.key in wanted and span.key not in found:
                 found[span.key] = archive.decode(span.blob)
     if "I3Geometry" not in keys:
-        msg = f"{path} has no I3Geometry (keys of its geometry, calibration and status frames: {close_names('', keys)})"
+        msg = f"{path} has no I3Geometry; {did_you_mean('I3Geometry', keys, 'keys of its G, C and D frames')}"
         raise GeometryError(msg)
     return found
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from icecol.dataset.pulses import MEMBERS
-from icecol.errors import MissingColumnError, SchemaError, close_names
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 from icecol.i3.archive.objects import new, plain
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import BASE
@@ -192,7 +192,7 @@ class Chosen:
         wanted = {key: _columns(key, schema) for key in keys}
         for name in (f"{HEADER}.{member}" for member in IDENTITY):
             if name not in schema:
-                msg = f"the events have no column {name!r}; close to it: {close_names(name, schema.names())}"
+                msg = f"the events have no column {name!r}; {did_you_mean(name, schema.names(), 'columns')}"
                 raise MissingColumnError(msg)
         self._members = (*IDENTITY, *(m for m in FURTHER if f"{HEADER}.{m}" in schema))
         identity = [f"{HEADER}.{member}" for member in self._members]
@@ -267,7 +267,7 @@ def _columns(key: str, schema: pl.Schema) -> dict[str, str]:
     found = {name[len(key) + 1 :]: name for name in schema if name.startswith(f"{key}.")}
     if not found:
         keys = {name.partition(".")[0] for name in schema}
-        msg = f"the events have no feature {key!r}; close to it: {close_names(key, keys)}"
+        msg = f"the events have no feature {key!r}; {did_you_mean(key, keys, 'frame keys')}"
         raise MissingColumnError(msg)
     return found
 

@@ -29,7 +29,7 @@ from icecol.dataset.writer import (
     TRIGGER_STATUS,
     n_done,
 )
-from icecol.errors import DatasetError, MissingColumnError, close_names
+from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,7 +197,7 @@ class Dataset:
             name for name in self.schema.names if fnmatch.fnmatchcase(name, pattern)
         ]
         if not found and pattern != "*":
-            msg = f"no column of {self.path} fits {pattern!r}; the closest: {close_names(pattern, self.schema.names)}"
+            msg = f"no column of {self.path} matches {pattern!r}; {did_you_mean(pattern, self.schema.names, 'columns')}"
             raise MissingColumnError(msg)
         return found
 
@@ -213,7 +213,7 @@ class Dataset:
 
         if key not in self.pulse_keys:
             what = "is not a pulse series" if key in self.keys else "is not there"
-            msg = f"{key!r} {what} in {self.path}; pulse series: {close_names(key, self.pulse_keys)}"
+            msg = f"{key!r} {what} in {self.path}; {did_you_mean(key, self.pulse_keys, 'pulse series')}"
             raise MissingColumnError(msg)
         return Pulses(key=key, geometry=self.geometry)
 
@@ -287,7 +287,9 @@ class Tables:
             members = {name[len(key) + 1 :]: name for name in names if name.startswith(f"{key}.")}
             if frame is not None and members:
                 return Table(key, frame.lazy(), members)
-        msg = f"no frame key {key!r} in {self.__dataset.path}; the closest: {close_names(key, self.__dataset.keys)}"
+        msg = (
+            f"no frame key {key!r} in {self.__dataset.path}; {did_you_mean(key, self.__dataset.keys, 'keys')}"
+        )
         raise MissingColumnError(msg)
 
     def __contains__(self, key: object) -> bool:
@@ -316,7 +318,7 @@ class Table:
         """Read a column; a null becomes NaN."""
         if member not in self.__members:
             msg = (
-                f"{self.__key!r} has no member {member!r}; the closest: {close_names(member, self.__members)}"
+                f"{self.__key!r} has no member {member!r}; {did_you_mean(member, self.__members, 'members')}"
             )
             raise MissingColumnError(msg)
         return self.__frame.select(self.__members[member]).collect().to_series().to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.detector.geometry import omkey, split_omkey
-from icecol.errors import GeometryError, close_names
+from icecol.errors import GeometryError, did_you_mean
 
 DomSet: TypeAlias = tuple[tuple[Iterable[int], Iterable[int]], ...]
 """Sensors, as strings and the sensors that count on each of them."""
@@ -72,7 +72,9 @@ def dom_set(name: str) -> npt.NDArray[np.int32]:
     554
     """
     if name not in DOM_SETS:
-        msg = f"no set of sensors {name!r}; there are {close_names(name, DOM_SETS)}, or give omkeys"
+        msg = (
+            f"no set of sensors {name!r}, and it is not omkeys either; {did_you_mean(name, DOM_SETS, 'sets')}"
+        )
         raise GeometryError(msg)
     return sorted_keys(omkey(s, om) for strings, oms in DOM_SETS[name] for s in strings for om in oms)
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.detector import nominal
-from icecol.errors import GeometryError, MissingColumnError, close_names
+from icecol.errors import GeometryError, MissingColumnError, did_you_mean
 
 if TYPE_CHECKING:
     import os
@@ -275,7 +275,7 @@ def _missing(wanted: str, names: list[str]) -> MissingColumnError:
     also = ", ".join(repr(a) for a in COLUMNS[wanted].aliases)
     msg = (
         f"a geometry needs the column {wanted!r}{f' (or {also})' if also else ''}; "
-        f"there are {close_names(wanted, names, n=30)}"
+        f"{did_you_mean(wanted, names, 'columns', n=30)}"
     )
     return MissingColumnError(msg)
 

@@ -24,7 +24,7 @@ class Axis:
     name
         Short name, by default the column's.
     label
-        Text for plots, with the unit.
+        Text for plots, with the unit; None for the name with the column's unit, where `icecol.facts` knows it.
     kind
         How values are binned.
     bins, start, stop
@@ -37,7 +37,7 @@ class Axis:
 
     expr: pl.Expr
     name: str
-    label: str
+    label: str | None
     kind: Literal["regular", "log", "variable", "integer", "category"]
     bins: int = 0
     start: float | None = None
@@ -127,7 +127,7 @@ def variable(
     if len(numbers) < 2 or not all(a < b for a, b in pairwise(numbers)):
         msg = f"edges of axis {title!r} must be two or more increasing numbers; found {numbers!r}"
         raise ValueError(msg)
-    return Axis(_expr(values), title, title if label is None else label, "variable", edges=numbers)
+    return Axis(_expr(values), title, label, "variable", edges=numbers)
 
 
 def integer(
@@ -175,7 +175,7 @@ def category(
             f"categories of axis {title!r} must be different strings or different integers; found {chosen!r}"
         )
         raise ValueError(msg)
-    return Axis(_expr(values), title, title if label is None else label, "category", categories=chosen)
+    return Axis(_expr(values), title, label, "category", categories=chosen)
 
 
 def boost_axis(axis: Axis) -> Any:
@@ -193,7 +193,7 @@ def boost_axis(axis: Axis) -> Any:
             words = axis.categories and isinstance(axis.categories[0], str)
             make = bh.axis.StrCategory if words else bh.axis.IntCategory
             made = make(axis.categories or (), growth=axis.categories is None)
-    made.name, made.label = axis.name, axis.label
+    made.name, made.label = axis.name, axis.name if axis.label is None else axis.label
     return made
 
 
@@ -225,9 +225,7 @@ def _ranged(
     if bins < 1:
         msg = f"axis {title!r} has {bins!r} bins; it needs at least one"
         raise ValueError(msg)
-    return Axis(
-        _expr(values), title, title if label is None else label, kind, bins=bins, start=start, stop=stop
-    )
+    return Axis(_expr(values), title, label, kind, bins=bins, start=start, stop=stop)
 
 
 def _expr(values: str | pl.Expr) -> pl.Expr:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from icecol.dataset.facts import facts
 from icecol.errors import SchemaError
 from icecol.hist.axis import Axis, boost_axis, widened
 from icecol.hist.histogram import Hist, Tally
@@ -104,7 +105,7 @@ def fill_many(
             )
             raise ValueError(msg)
     w = pl.col(weight) if isinstance(weight, str) else weight
-    every = [a for axes in wanted.values() for a in axes]
+    every = _labelled(lf, [a for axes in wanted.values() for a in axes])
     named = {f"axis {a.name!r}": a.expr for a in every}
     require_columns(lf.collect_schema(), named if w is None else {**named, "weight": w})
     exprs = _distinct([a.expr for a in every] + ([] if w is None else [w]))
@@ -134,6 +135,16 @@ def fill_many(
         for filling in fillings:
             filling.add(batch, w_column)
     return {key: filling.result() for key, filling in zip(wanted, fillings, strict=True)}
+
+
+def _labelled(lf: pl.LazyFrame, axes: Sequence[Axis]) -> list[Axis]:
+    """Put the unit of the column on the axes that have no label, where it is known."""
+    bare = [a for a in axes if a.label is None and a.expr.meta.eq(pl.col(a.expr.meta.output_name()))]
+    if not bare:
+        return list(axes)
+    known = facts(lf)
+    units = {id(a): known.unit(column) for a in bare if known.knows(column := a.expr.meta.output_name())}
+    return [replace(a, label=f"{a.name} / {unit}") if (unit := units.get(id(a))) else a for a in axes]
 
 
 class _Filling:
@@ -181,7 +192,7 @@ class _Filling:
                 made = (bh.axis.StrCategory if words else bh.axis.IntCategory)(
                     list(codes), growth=axis.categories is None
                 )
-                made.name, made.label = axis.name, axis.label
+                made.name, made.label = axis.name, axis.name if axis.label is None else axis.label
                 axes.append(made)
             else:
                 axes.append(boost_axis(axis))

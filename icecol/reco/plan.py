@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from icecol.errors import MissingColumnError, close_names
+from icecol.errors import MissingColumnError, did_you_mean
 from icecol.reco.jagged import frozen, jagged, struct
 
 
@@ -45,7 +45,7 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
                 msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
                 if missing[0].endswith(".fit_status"):
                     msg += f"a seed that is no fit gets it by with_columns(pl.lit(0).alias({missing[0]!r})); "
-                raise MissingColumnError(msg + f"close to it: {close_names(missing[0], there)}")
+                raise MissingColumnError(msg + did_you_mean(missing[0], there, "columns"))
             if len(left) == len(feature.meta.root_names()):
                 ready[name] = feature
         if not ready:
@@ -58,17 +58,19 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
 
 def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.LazyFrame:
     """Add features that read nothing of each other: one struct a kernel, its fields, and the struct dropped."""
-    hidden = {name: f"__{name}" for name in features}
-    lazy = lazy.with_columns(feature.alias(hidden[name]) for name, feature in features.items())
+    from icecol.dataset.facts import hidden
+
+    structs = {name: hidden(name) for name in features}
+    lazy = lazy.with_columns(feature.alias(structs[name]) for name, feature in features.items())
     schema = lazy.collect_schema()
     fields = []
-    for name, column in hidden.items():
+    for name, column in structs.items():
         dtype = schema[column]
         if isinstance(dtype, pl.Struct):
             fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
         else:
             fields.append(pl.col(column).alias(name))
-    return lazy.with_columns(fields).drop(list(hidden.values()))
+    return lazy.with_columns(fields).drop(list(structs.values()))
 
 
 def event_expr(

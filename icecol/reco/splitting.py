@@ -12,7 +12,7 @@ import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.sensors import ICECUBE, of_icecube
-from icecol.errors import MissingColumnError, close_names
+from icecol.errors import MissingColumnError, did_you_mean
 from icecol.reco.kernels.topological_split import topological_split as _topological_split
 from icecol.reco.selection import Selection
 
@@ -101,7 +101,7 @@ def explode_subevents(frame: pl.LazyFrame | pl.DataFrame, pulses: Pulses) -> pl.
     columns = [c for c in pulses.columns if c in there]
     if not columns:
         msg = (
-            f"the frame has no column of {pulses.key!r}; close to it: {close_names(pulses.columns[0], there)}"
+            f"the frame has no column of {pulses.key!r}; {did_you_mean(pulses.columns[0], there, 'columns')}"
         )
         raise MissingColumnError(msg)
     number = f"{pulses.key}.sub_event_id"

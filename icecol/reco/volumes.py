@@ -11,7 +11,7 @@ import polars as pl
 from icecol.detector.geometry import Geometry
 from icecol.detector.sensors import of_icecube
 from icecol.detector.strings import CORNERS
-from icecol.errors import GeometryError, close_names
+from icecol.errors import GeometryError, did_you_mean
 from icecol.reco.jagged import Array
 
 _TRACK = ("x", "y", "z", "zenith", "azimuth")
@@ -198,7 +198,7 @@ def _by_event(
 def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, float, float]:
     """Return the corners (m) of a prism from above, and its lowest and highest z."""
     if isinstance(strings, str) and strings not in CORNERS:
-        msg = f"`strings` {strings!r} is no detector; known: {close_names(strings, CORNERS)}"
+        msg = f"`strings` {strings!r} is not a detector; {did_you_mean(strings, CORNERS, 'detectors')}"
         raise ValueError(msg)
     numbers = CORNERS[strings] if isinstance(strings, str) else tuple(strings)
     corners, tops, bottoms = [], [], []

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from icecol.errors import IcecolError, TrayError
+from icecol.errors import IcecolError, TrayError, did_you_mean
 from icecol.i3.frames.files import I3File
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.tray.features import feature, is_feature
@@ -192,7 +192,7 @@ class Summary:
         for row in self.rows:
             if row.name == name:
                 return row
-        msg = f"no module {name!r} in the tray; there are {', '.join(repr(row.name) for row in self.rows)}"
+        msg = f"no module {name!r} in the tray; {did_you_mean(name, [row.name for row in self.rows], 'modules')}"
         raise KeyError(msg)
 
     def __repr__(self) -> str:

@@ -22,7 +22,7 @@ from icecol.convert.i3_columns import TableMaker
 from icecol.dataset import schema as schemas
 from icecol.dataset.pulses import MEMBERS, SERIES, Pulses
 from icecol.detector.geometry import Geometry
-from icecol.errors import GeometryError, MissingColumnError, SchemaError, close_names
+from icecol.errors import GeometryError, MissingColumnError, SchemaError, did_you_mean
 from icecol.i3.archive import decode, new
 from icecol.i3.archive.objects import member_names, plain
 from icecol.i3.classes import reco
@@ -215,7 +215,7 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
         for c in columns:
             if c not in there:
                 msg = f"no column {c!r} of {key!r}, a {frame.class_name(key)}; "
-                raise MissingColumnError(msg + f"there are {close_names(c, there)}")
+                raise MissingColumnError(msg + did_you_mean(c, there, "columns"))
         # a feature may also read a member that not every particle or fit has
         made += [v.alias(c) for c, v in there.items() if c in columns or c.startswith(f"{key}.")]
     return pl.DataFrame(made)

@@ -84,7 +84,7 @@ def test_the_lazy_schema_is_the_manifests(dataset):
 def test_columns_are_chosen_by_name_and_pattern(dataset):
     assert dataset.columns("LineFit.*") == ["LineFit.zenith"]
     assert dataset.scan(["A.t*", RUN, "A.time"]).collect().columns == ["A.time", RUN]
-    with pytest.raises(MissingColumnError, match=r"'LineFit\.zenit'; the closest: 'LineFit\.zenith'"):
+    with pytest.raises(MissingColumnError, match=r"'LineFit\.zenit'; did you mean 'LineFit\.zenith'"):
         dataset.scan(["LineFit.zenit"])
 
 

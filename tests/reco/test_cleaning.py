@@ -309,7 +309,7 @@ def test_a_name_stands_for_a_set_of_sensors():
     assert kept(reco.select_doms(PULSES, "DeepCore"), event) == {
         i for i, k in enumerate(SENSORS) if k >> 16 >= 79
     }
-    with pytest.raises(GeometryError, match="no set of sensors 'Deepcore'; there are 'DeepCore'"):
+    with pytest.raises(GeometryError, match=r"no set of sensors 'Deepcore'.*; did you mean 'DeepCore'"):
         reco.select_doms(PULSES, "Deepcore")
 
 

@@ -103,7 +103,7 @@ def test_a_missing_pulse_series_is_null_in_every_field():
 
 
 def test_a_missing_column_is_named_before_anything_is_read():
-    with pytest.raises(MissingColumnError, match=r"'Q' reads the column 'S.time', .*close to it: 'P.time'"):
+    with pytest.raises(MissingColumnError, match=r"'Q' reads the column 'S.time', .*did you mean 'P.time'"):
         with_features(events().lazy(), Q=reco.charge(Pulses("S")))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from icecol.errors import FormatError, close_names
+from icecol.errors import FormatError, did_you_mean
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import (
     CArray,
@@ -144,7 +144,7 @@ class Record:
         raise self._lacks(name)
 
     def _lacks(self, name: str) -> AttributeError:
-        msg = f"{self.i3class} has no member {name!r}; it has {close_names(name, self.names)}"
+        msg = f"{self.i3class} has no member {name!r}; {did_you_mean(name, self.names, 'members')}"
         return AttributeError(msg)
 
     def __repr__(self) -> str:
@@ -392,7 +392,7 @@ def record(name: str) -> type[Record]:
     1.5
     """
     if name not in CLASSES:
-        msg = f"no class {name!r} has a layout; known are {close_names(name, CLASSES)}"
+        msg = f"no class {name!r} has a layout; {did_you_mean(name, CLASSES, 'classes')}"
         raise FormatError(msg)
     if kind(name) != "record":
         msg = f"{name} is a {kind(name)}, not a record"

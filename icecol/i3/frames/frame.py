@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from icecol.errors import FormatError, MissingColumnError, close_names
+from icecol.errors import FormatError, MissingColumnError, did_you_mean
 from icecol.i3.archive import (
     FrameMap,
     FrameObject,
@@ -235,7 +235,7 @@ class Frame(MutableMapping[str, Any]):
     def _entry(self, key: str) -> _Entry:
         found = self._find(key)
         if found is None:
-            msg = f"no object {key!r} in this {self.stop} frame; there are {close_names(key, self)}"
+            msg = f"no object {key!r} in this {self.stop} frame; {did_you_mean(key, self, 'keys')}"
             raise MissingColumnError(msg)
         own, entry = found
         if isinstance(entry, _Entry):
@@ -285,7 +285,7 @@ class Frame(MutableMapping[str, Any]):
         """
         _check_key(to)
         if key not in self._own.entries:
-            msg = f"no object {key!r} of this {self.stop} frame itself; it has {close_names(key, self.own_keys())}"
+            msg = f"no object {key!r} of this {self.stop} frame itself; {did_you_mean(key, self.own_keys(), 'keys')}"
             raise MissingColumnError(msg)
         if to in self:
             msg = f"there is an object {to!r} in this {self.stop} frame: take it out first"

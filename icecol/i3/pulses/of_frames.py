@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from icecol.errors import FormatError, IcecolError, MissingColumnError, close_names
+from icecol.errors import FormatError, IcecolError, MissingColumnError, did_you_mean
 from icecol.i3.archive import OMKey, UnknownObject
 from icecol.i3.container.mixing import Events, mix, new_order
 from icecol.i3.container.scanner import Batch
@@ -120,8 +120,8 @@ def _reason(frame: Objects, resolver: PulseResolver, key: str, by: tuple[str, ..
         return FormatError(f"pulse series {key!r} refers to itself: {' -> '.join((*by, key))}")
     if key not in frame:
         wanted = f" (wanted by {by[-1]!r})" if by else ""
-        there = close_names(key, frame)
-        return MissingColumnError(f"no object {key!r} in the frame{wanted}; there are {there}")
+        meant = did_you_mean(key, frame, "keys")
+        return MissingColumnError(f"no object {key!r} in the frame{wanted}; {meant}")
     obj = frame[key]
     name = obj.i3class
     if name not in PULSE_CLASSES:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from icecol.errors import FormatError, MissingColumnError, close_names
+from icecol.errors import FormatError, MissingColumnError, did_you_mean
 from icecol.i3.archive import FrameMap, OMKey, Record, UnknownObject
 from icecol.i3.pulses.series import DEEPEST, MOST_PULSES, PULSE, PulseSeries
 
@@ -67,7 +67,7 @@ def resolve(
         raise FormatError(msg)
     if key not in frame:
         by = f" (wanted by {_asked[-1]!r})" if _asked else ""
-        msg = f"no object {key!r} in the frame{by}; there are {close_names(key, frame)}"
+        msg = f"no object {key!r} in the frame{by}; {did_you_mean(key, frame, 'keys')}"
         raise MissingColumnError(msg)
     obj = frame[key]
     name = obj.i3class
