@@ -109,7 +109,8 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
     'there are no columns'
     """
     pool = sorted(set(names))
-    if close := difflib.get_close_matches(name, pool, n=3, cutoff=0.7):
+    of_keys = [other for other in pool if other.endswith(f".{name}")]  # the member alone was given
+    if close := difflib.get_close_matches(name, pool, n=3, cutoff=0.7) or of_keys[:3]:
         return f"did you mean {' or '.join(map(repr, close))}?"
     more = f" and {len(pool) - n} more" if len(pool) > n else ""
     return f"{what}: {', '.join(map(repr, pool[:n]))}{more}" if pool else f"there are no {what}"

@@ -8,9 +8,9 @@ import pytest
 from icecol import hist
 
 
-def test_name_is_the_column_and_label_is_the_name_unless_given():
+def test_name_is_the_column_and_label_is_left_open_unless_given():
     axis = hist.regular("LineFit.zenith", 3, 0, 1)
-    assert (axis.name, axis.label) == ("LineFit.zenith", "LineFit.zenith")
+    assert (axis.name, axis.label) == ("LineFit.zenith", None)
     axis = hist.regular(pl.col("LineFit.zenith").cos().alias("cz"), 3, 0, 1, label="cos zenith")
     assert (axis.name, axis.label) == ("cz", "cos zenith")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
-from icecol.errors import close_names
+from icecol.errors import did_you_mean
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import (
     ARITHMETIC,
@@ -144,8 +144,8 @@ def _check(layout: Class) -> None:
     for field in layout.fields:
         for used in _named(field.type):
             if used not in CLASSES and used not in ARITHMETIC and used not in {"str", name}:
-                known = close_names(used, [*ARITHMETIC, "str", *CLASSES])
-                msg = f"member {field.name!r} of {name}: no type {used!r} is known; there are {known}"
+                meant = did_you_mean(used, [*ARITHMETIC, "str", *CLASSES], "types")
+                msg = f"member {field.name!r} of {name}: no type {used!r} is known; {meant}"
                 raise ValueError(msg)
     for version in range(layout.version + 1):
         names = [field.name for field in layout.at(version) if field.name]
