@@ -101,7 +101,7 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
 
     Examples
     --------
-    >>> did_you_mean("LineFit.zenit", ["LineFit.zenith", "LineFit.azimuth", "Q"], "columns")
+    >>> did_you_mean("LineFit.zenit", ["LineFit.zenith", "Q.total"], "columns")
     "did you mean 'LineFit.zenith'?"
     >>> did_you_mean("SRT", ["a", "b", "c"], "columns", n=2)
     "columns: 'a', 'b' and 1 more"
