@@ -13,7 +13,7 @@ from icecol.detector.geometry import Geometry
 from icecol.errors import GeometryError, did_you_mean
 from icecol.i3 import archive
 from icecol.i3.archive.objects import Record
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, the first found counts."""

@@ -29,7 +29,7 @@ from icecol.i3.columns.interpreter import Columns, class_of, decode
 from icecol.i3.columns.old_values import modern
 from icecol.i3.columns.waveforms import launches
 from icecol.i3.container.mixing import Events
-from icecol.i3.container.scanner import Names
+from icecol.i3.container.names import Names
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
 

@@ -22,7 +22,7 @@ from icecol import units
 from icecol.detector.geometry import Geometry, split_omkey
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes import type_name
-from icecol.i3.container.scanner import Span, encode_frame
+from icecol.i3.container.raw import Span, encode_frame
 from icecol.i3.frames.files import writing
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.sim import chain, primary, sensor

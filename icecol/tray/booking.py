@@ -13,7 +13,8 @@ from icecol.convert.i3_reader import I3Reader, Tables
 from icecol.convert.run import collecting
 from icecol.convert.source import Detector
 from icecol.detector.geometry import Geometry
-from icecol.i3.container.scanner import Batch, Names, scan
+from icecol.i3.container.names import Names
+from icecol.i3.container.scanner import Batch, scan
 from icecol.i3.frames.frame import Frame
 
 BATCH_BYTES: Final = 8 << 20

@@ -27,7 +27,8 @@ from icecol.i3.archive import decode, new
 from icecol.i3.archive.objects import member_names, plain
 from icecol.i3.classes import reco
 from icecol.i3.container.mixing import mix, new_order
-from icecol.i3.container.scanner import encode_frame, scan
+from icecol.i3.container.raw import encode_frame
+from icecol.i3.container.scanner import scan
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.batch import PULSE_CLASSES
 from icecol.i3.pulses.series import PulseSeries

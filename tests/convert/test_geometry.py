@@ -13,7 +13,7 @@ import icecol as ic
 from icecol.convert.geometry import read_geometry
 from icecol.errors import GeometryError
 from icecol.i3.archive import OMKey, encode, new, record
-from icecol.i3.container.scanner import encode_frame
+from icecol.i3.container.raw import encode_frame
 
 
 def test_the_sensors_that_icetray_lists_are_read(shared_data: Path) -> None:

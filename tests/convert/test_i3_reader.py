@@ -24,7 +24,7 @@ from icecol.i3.archive import FrameMap, OMKey, encode, new, record
 from icecol.i3.archive.objects import Alternative
 from icecol.i3.classes import type_name
 from icecol.i3.container.mixing import pieces
-from icecol.i3.container.scanner import encode_frame
+from icecol.i3.container.raw import encode_frame
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.series import PULSE
 

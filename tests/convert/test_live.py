@@ -10,7 +10,7 @@ import pytest
 import icecol as ic
 from icecol.errors import DamagedFileError, UnknownStreamError
 from icecol.i3.archive import encode, new, record
-from icecol.i3.container.scanner import encode_frame
+from icecol.i3.container.raw import encode_frame
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from icecol.i3 import archive, coverage
 from icecol.i3.archive import reading, types
 from icecol.i3.classes import CLASSES, FAMILIES, verified
 from icecol.i3.classes.own import OWN
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 
 PAGE = Path(__file__).parents[2] / "CLASSES.md"
 TABLES = {

@@ -16,7 +16,9 @@ from test_batch import compare, events_of
 from icecol.errors import FormatError
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.columns import interpreter as columns
-from icecol.i3.container.scanner import Damage, Names, encode_frame, raw_frames
+from icecol.i3.container.names import Names
+from icecol.i3.container.raw import encode_frame, raw_frames
+from icecol.i3.container.scanner import Damage
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses import batch as compiled
 from icecol.i3.pulses.series import DEEPEST, PULSE

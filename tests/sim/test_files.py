@@ -11,7 +11,7 @@ from icecol import sim
 from icecol.convert.i3_reader import i3 as convert_i3
 from icecol.detector.geometry import Geometry
 from icecol.i3.archive import decode, encode
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 from icecol.i3.frames.files import open_i3
 from icecol.sim import chain
 

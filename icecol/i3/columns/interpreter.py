@@ -35,7 +35,7 @@ from icecol.i3.container.bits import (
     store_u32,
     store_u64,
 )
-from icecol.i3.container.scanner import Names, _intern, text
+from icecol.i3.container.names import Names, intern, text
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -208,7 +208,7 @@ def _run_tail(
                 if guess >= 0 and length[guess] == size and same(buf, pos, arena, start[guess], size):
                     found = guess
                 else:
-                    found = _intern(buf, pos, size, arena, start, length, table, state)
+                    found = intern(buf, pos, size, arena, start, length, table, state)
                     if found < 0:
                         return NAMES, pos, next_id, last_name
                     if last_name >= 0:
@@ -432,7 +432,7 @@ def _run(
                 if guess >= 0 and length[guess] == n and same(buf, pos, arena, start[guess], n):
                     found = guess
                 else:
-                    found = _intern(buf, pos, n, arena, start, length, table, state)
+                    found = intern(buf, pos, n, arena, start, length, table, state)
                     if found < 0:
                         return 1
                     if last_name >= 0:

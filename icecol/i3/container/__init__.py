@@ -7,7 +7,10 @@ as its buffer is reused: memory is bounded by the batch size or by the largest f
 The files, in reading order:
 
 - `scanner`: start here. `Scanner` walks the frames, verifies their checksums, and after damage resumes at the next
-  intact frame; `encode_frame` is the way back. The module's docstring describes a frame byte by byte.
+  intact frame. The module's docstring describes a frame byte by byte.
+- `raw`: single frames, for what needs no batch: `raw_frames` reads them from a file, `encode_frame` writes one.
+- `names`: pairs of key and type name as integers.
+- `checksums`: CRC-32C and CRC-16.
 - `compression`: which codec a file has (told by its content), as a stream of decompressed bytes.
 - `mixing`: which object each key has in each event, once older frames (G, C, D, Q, ...) have lent theirs. The same
   rule for single frames is `icecol.i3.frames.frame.Mixer`.

@@ -1,4 +1,4 @@
-"""Frames in a byte stream: find, check and write them without decoding an object.
+"""Frames in a byte stream: find and check them without decoding an object.
 
 A file is a plain sequence of frames. A frame of version 5 or 6 is: tag `[i3]`, version, a two-byte header, the
 stop letter, the number of objects, per object key, type name and blob (each with its length), and a checksum over
@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from icecol.errors import DamagedFileError, FormatError
-from icecol.i3.container.bits import load_i64, load_u32, load_u64, same
-from icecol.i3.container.compression import ByteStream, open_stream
+from icecol.errors import FormatError
+from icecol.i3.container.bits import load_i64, load_u32, same
+from icecol.i3.container.checksums import CRC16, crc16
+from icecol.i3.container.compression import ByteStream
+from icecol.i3.container.names import Names, intern
 from icecol.i3.container.old_versions import MAX_FRAME, MAX_NAME, TAG, ShortError, parse_old
 
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
@@ -45,29 +46,6 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
-class Span(NamedTuple):
-    """One object of a raw frame: key, type name and the serialised bytes."""
-
-    key: str
-    type_name: str
-    blob: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RawFrame:
-    """One frame as stored: stop letter, container version, byte offset in the stream, own objects in file order.
-
-    An orphan is a physics frame whose DAQ frame is lost to damage.
-    """
-
-    stop: str
-    version: int
-    offset: int
-    index: int
-    objects: tuple[Span, ...]
-    orphan: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Damage:
     """One damaged place: index of the frame, byte offset in the decompressed stream, what is wrong."""
@@ -81,147 +59,7 @@ class Damage:
         return f"{path}: frame {self.frame} at byte {self.offset}: {self.message}"
 
 
-def checksum(data: bytes | Bytes) -> int:
-    """CRC-32C of version 6 frames: start value 0 and no final inversion."""
-    return int(google_crc32c.extend(0xFFFFFFFF, data)) ^ 0xFFFFFFFF
-
-
-def _crc16_table() -> npt.NDArray[np.uint16]:
-    table = np.zeros(256, np.uint16)
-    for i in range(256):
-        c = i << 8
-        for _ in range(8):
-            c = (c << 1 ^ 0x1021) if c & 0x8000 else c << 1
-        table[i] = c & 0xFFFF
-    return table
-
-
-_CRC16: Final = _crc16_table()
 _STORED: Final = struct.Struct("<I")
-
-
-@njit(cache=True, nogil=True)
-def _crc16(buf: Bytes, begin: int, end: int, table: npt.NDArray[np.uint16]) -> int:
-    crc = 0xFFFF
-    for i in range(begin, end):
-        crc = (crc << 8 & 0xFFFF) ^ np.int64(table[(crc >> 8 ^ np.int64(buf[i])) & 0xFF])
-    return crc
-
-
-def checksum16(data: bytes | Bytes) -> int:
-    """CRC-16-CCITT of version 5 frames: polynomial 0x1021, start value 0xffff."""
-    buf = np.frombuffer(data, np.uint8)
-    return int(_crc16(buf, 0, buf.size, _CRC16))
-
-
-class Names:
-    """Interned pairs (key, type name), numbered in the order first met; `key` numbers the keys alone."""
-
-    def __init__(self) -> None:
-        self.arena = np.zeros(1 << 16, np.uint8)
-        self.start = np.zeros(1024, np.int64)
-        self.size = np.zeros(1024, np.int64)
-        self.follow = np.full(1024, -1, np.int64)
-        self.table = np.full(4096, -1, np.int64)
-        self.state = np.zeros(2, np.int64)  # number of pairs, bytes used in the arena
-        self._pairs: list[tuple[str, str]] = []
-        self._key_ids: dict[str, int] = {}
-        self._keys = np.zeros(0, np.int64)
-
-    def __len__(self) -> int:
-        return int(self.state[0])
-
-    def grow(self) -> None:
-        """Double all tables."""
-        n = self.start.size
-        self.arena = np.concatenate([self.arena, np.zeros_like(self.arena)])
-        self.start = np.concatenate([self.start, np.zeros(n, np.int64)])
-        self.size = np.concatenate([self.size, np.zeros(n, np.int64)])
-        self.follow = np.concatenate([self.follow, np.full(n, -1, np.int64)])
-        self.table = np.full(2 * self.table.size, -1, np.int64)
-        _rehash(self.arena, self.start, self.size, self.table, len(self))
-
-    def add(self, key: bytes, type_name: bytes) -> int:
-        """Intern one pair from Python."""
-        span = struct.pack("<I", len(key)) + key + struct.pack("<I", len(type_name)) + type_name
-        buf = np.frombuffer(span, np.uint8)
-        while True:
-            found = int(_intern(buf, 0, len(span), self.arena, self.start, self.size, self.table, self.state))
-            if found >= 0:
-                return found
-            self.grow()
-
-    def raw(self, i: int) -> bytes:
-        """Return the bytes interned under a number."""
-        return self.arena[self.start[i] : self.start[i] + self.size[i]].tobytes()
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return all (key, type name) by number."""
-        for i in range(len(self._pairs), len(self)):
-            span = self.raw(i)
-            n = int.from_bytes(span[:4], "little")
-            self._pairs.append((text(span[4 : 4 + n]), text(span[8 + n :])))
-        return self._pairs
-
-    def keys(self) -> tuple[Ints, dict[str, int]]:
-        """Return the key number of every pair, and the keys with their numbers."""
-        pairs = self.pairs()
-        if self._keys.size < len(pairs):
-            new = [self._key_ids.setdefault(key, len(self._key_ids)) for key, _ in pairs[self._keys.size :]]
-            self._keys = np.concatenate([self._keys, np.array(new, np.int64)])
-        return self._keys, self._key_ids
-
-
-def text(data: bytes) -> str:
-    """Decode a string of the format so that it can be encoded back, whatever its bytes."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-@njit(cache=True, nogil=True)
-def _hash(buf: Bytes, at: int, n: int) -> int:
-    h = np.uint64(14695981039346656037)
-    k = 0
-    while k + 8 <= n:
-        h = (h ^ load_u64(buf, at + k)) * np.uint64(1099511628211)
-        h ^= h >> np.uint64(29)
-        k += 8
-    while k < n:
-        h = (h ^ np.uint64(buf[at + k])) * np.uint64(1099511628211)
-        k += 1
-    return np.int64((h ^ h >> np.uint64(32)) & np.uint64(0x7FFFFFFF))
-
-
-@njit(cache=True, nogil=True)
-def _intern(
-    buf: Bytes, at: int, n: int, arena: Bytes, start: Ints, size: Ints, table: Ints, state: Ints
-) -> int:
-    """Return the number of the name buf[at:at+n], adding it if new; -1 when the tables are full."""
-    mask = table.size - 1
-    slot = _hash(buf, at, n) & mask
-    while table[slot] >= 0:
-        i = table[slot]
-        if size[i] == n and same(buf, at, arena, start[i], n):
-            return i
-        slot = (slot + 1) & mask
-    i = state[0]
-    if i >= start.size or 2 * i >= table.size or state[1] + n > arena.size:
-        return -1
-    arena[state[1] : state[1] + n] = buf[at : at + n]
-    start[i], size[i] = state[1], n
-    state[0] += 1
-    state[1] += n
-    table[slot] = i
-    return i
-
-
-@njit(cache=True, nogil=True)
-def _rehash(arena: Bytes, start: Ints, size: Ints, table: Ints, n: int) -> None:
-    mask = table.size - 1
-    for i in range(n):
-        slot = _hash(arena, start[i], size[i]) & mask
-        while table[slot] >= 0:
-            slot = (slot + 1) & mask
-        table[slot] = i
 
 
 @njit(cache=True, nogil=True)
@@ -296,7 +134,7 @@ def _scan(
                 if at + 12 + n_key + n_type > end:
                     return _MORE, pos, pos
                 if record:
-                    pair = _intern(buf, at, 8 + n_key + n_type, arena, start, size, table, state)
+                    pair = intern(buf, at, 8 + n_key + n_type, arena, start, size, table, state)
                     if pair < 0:
                         return _NAMES, pos, pos
                     if last >= 0:
@@ -404,6 +242,7 @@ def scan(
 
     Examples
     --------
+    >>> from icecol.i3.container.raw import encode_frame
     >>> batch = scan(bytearray(encode_frame("Q", [("Key", "type", b"blob")]) * 3))
     >>> batch.stop.tobytes(), batch.names.pairs()
     (b'QQQ', [('Key', 'type')])
@@ -679,7 +518,7 @@ class Scanner:
             if version == 6:
                 right = google_crc32c.extend(0xFFFFFFFF, buf[body:stop]) ^ 0xFFFFFFFF
             elif version == 5:
-                right = _crc16(buf, body, stop, _CRC16)
+                right = crc16(buf, body, stop, CRC16)
             else:
                 continue
             if _STORED.unpack_from(buf, stop)[0] != right:  # type: ignore[arg-type]
@@ -797,77 +636,3 @@ class Scanner:
         self._buf[to : to + rest] = self._buf[pos : pos + rest].copy()
         self._have = to + rest
         return base + pos - to, to, moved
-
-
-def raw_frames(
-    path: str | Path, *, verify: bool = True, damages: list[Damage] | None = None
-) -> Iterator[RawFrame]:
-    """Yield the frames of a file as stored, own objects only, whatever the compression.
-
-    Parameters
-    ----------
-    path : path of a file
-    verify : bool
-        Check each frame's checksum.
-    damages : list, optional
-        Where to note damaged places; good frames after them go on. Without it the first damage raises
-        `DamagedFileError`, after all good frames before it were given.
-    """
-    stream, file, _ = open_stream(path)
-    with file:
-        scanner = Scanner(stream, verify=verify, tray=True)
-        known = 0
-        for batch in scanner.batches():
-            pairs = batch.names.pairs()
-            for i in range(batch.fresh, batch.stop.size):
-                if damages is None and scanner.damages and scanner.damages[0].frame < batch.index[i]:
-                    break
-                yield RawFrame(
-                    chr(batch.stop[i]),
-                    int(batch.version[i]),
-                    int(batch.offset[i]),
-                    int(batch.index[i]),
-                    tuple(_span(batch, pairs, j) for j in range(batch.first[i], batch.first[i + 1])),
-                    bool(batch.orphan[i]),
-                )
-            if damages is None and scanner.damages:
-                break
-            if damages is not None:
-                damages += scanner.damages[known:]
-                known = len(scanner.damages)
-        if damages is not None:
-            damages += scanner.damages[known:]
-        elif scanner.damages:
-            raise DamagedFileError(scanner.damages[0].describe(path))
-
-
-def _span(batch: Batch, pairs: list[tuple[str, str]], j: int) -> Span:
-    key, type_name = pairs[batch.pair[j]]
-    return Span(key, type_name, batch.buf[batch.at[j] : batch.at[j] + batch.size[j]].tobytes())
-
-
-def encode_frame(stop: str, objects: Iterable[tuple[str, str, bytes]], *, sort: bool = True) -> bytes:
-    """Serialise one frame of version 6 from (key, type name, blob) of its own objects.
-
-    Keys are written in byte order, as IceTray does; `sort=False` keeps the order given.
-    """
-    items = [
-        (k.encode("utf-8", "surrogateescape"), t.encode("utf-8", "surrogateescape"), b) for k, t, b in objects
-    ]
-    if sort:
-        items.sort(key=lambda item: item[0])
-    parts = [stop.encode("latin-1"), struct.pack("<I", len(items))]
-    for key, type_name, blob in items:
-        if not key or any(c in key for c in b" \t\n"):
-            msg = f"frame key {key!r} is empty or has white space"
-            raise FormatError(msg)
-        if not blob:
-            msg = f"frame object {key!r} has no bytes"
-            raise FormatError(msg)
-        parts += [_size(len(key)), key, _size(len(type_name)), type_name, _size(len(blob)), blob]
-    body = b"".join(parts)
-    return TAG + struct.pack("<IBB", 6, 0, 0) + body + struct.pack("<I", checksum(body))
-
-
-def _size(n: int) -> bytes:
-    return struct.pack("<I", n) if n < 0xFFFFFFFF else struct.pack("<IQ", 0xFFFFFFFF, n)

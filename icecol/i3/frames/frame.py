@@ -22,7 +22,8 @@ from icecol.i3.archive import (
 )
 from icecol.i3.classes import type_name
 from icecol.i3.container.old_versions import TAG
-from icecol.i3.container.scanner import NEVER_KEPT, encode_frame
+from icecol.i3.container.raw import encode_frame
+from icecol.i3.container.scanner import NEVER_KEPT
 from icecol.i3.pulses.of_frames import BatchPulses, series_of
 from icecol.i3.pulses.series import PulseSeries, pulse_map
 

@@ -19,7 +19,7 @@ from numba import njit
 from icecol.errors import FormatError
 from icecol.i3.columns.interpreter import class_of, opening
 from icecol.i3.container.bits import same
-from icecol.i3.container.scanner import text
+from icecol.i3.container.names import text
 from icecol.i3.pulses.maps import (
     ABSENT,
     CALIBRATION,

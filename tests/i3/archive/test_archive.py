@@ -28,7 +28,7 @@ from icecol.i3.archive import (
 )
 from icecol.i3.archive.objects import Alternative
 from icecol.i3.classes import CLASSES
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 
 OPENING = "0001 0200 {size} {name} 01{version} 00000000 0100 01000000"
 

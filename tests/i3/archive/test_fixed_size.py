@@ -11,7 +11,7 @@ from generated import VERSIONS, generate
 
 from icecol.i3.archive import OMKey, blobs, decode, encode, new
 from icecol.i3.archive.fixed_size import fixed, inside, shape
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 
 KINDS = [kind for kind in VERSIONS if kind[0] not in {"I3StationHitMap", "I3FrameObject"}]
 """All but the ones whose elements have no layout, and that cannot be in a frame by itself."""

@@ -10,7 +10,7 @@ from naive_launches import raw_atwd, raw_fadc
 
 from icecol.i3.archive import decode, encode, new
 from icecol.i3.archive.objects import OMKey
-from icecol.i3.container.scanner import raw_frames
+from icecol.i3.container.raw import raw_frames
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from icecol.i3.classes.layout import ARITHMETIC, Custom, Enum, Field, Map, Pair,
 from icecol.i3.columns.compiler import NP_TYPES, flattens
 from icecol.i3.columns.interpreter import Columns, class_of
 from icecol.i3.columns.interpreter import decode as columns_of
-from icecol.i3.container.scanner import Names, raw_frames, text
+from icecol.i3.container.names import Names, text
+from icecol.i3.container.raw import raw_frames
 
 FLAT = [
     name

@@ -8,7 +8,7 @@ import pytest
 from icecol.i3.archive import encode, new
 from icecol.i3.columns.interpreter import decode
 from icecol.i3.columns.old_values import CORSIKA, RDMC, modern, pdg_encoding
-from icecol.i3.container.scanner import Names
+from icecol.i3.container.names import Names
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from icecol.errors import FormatError
 from icecol.i3.archive import class_name, decode
 from icecol.i3.columns.interpreter import decode as columns_of
 from icecol.i3.columns.waveforms import expand, launches
-from icecol.i3.container.scanner import Names, raw_frames
+from icecol.i3.container.names import Names
+from icecol.i3.container.raw import raw_frames
 
 WIDTHS = (1, 2, 3, 6, 11, 20, 31)
 

@@ -10,7 +10,8 @@ import pytest
 
 from icecol.i3.container.compression import Raw
 from icecol.i3.container.mixing import mix, new_order, pieces
-from icecol.i3.container.scanner import Scanner, encode_frame
+from icecol.i3.container.raw import encode_frame
+from icecol.i3.container.scanner import Scanner
 from icecol.i3.frames.frame import Frame, Mixer
 
 

@@ -1,4 +1,4 @@
-"""Frames in bytes (`container`: scanner, old_versions): what is written is read, damage costs only what it touches."""
+"""Frames in bytes (`container`: scanner, names, raw, checksums): what is written is read, damage stays local."""
 
 from __future__ import annotations
 
@@ -17,16 +17,10 @@ from hypothesis import strategies as st
 
 from icecol.errors import DamagedFileError, FormatError
 from icecol.i3.container import scanner as container
+from icecol.i3.container.checksums import checksum, checksum16
 from icecol.i3.container.compression import Raw, decompress, sniff
-from icecol.i3.container.scanner import (
-    MAX_FRAME,
-    TAG,
-    Scanner,
-    checksum,
-    checksum16,
-    encode_frame,
-    raw_frames,
-)
+from icecol.i3.container.raw import encode_frame, raw_frames
+from icecol.i3.container.scanner import MAX_FRAME, TAG, Scanner
 
 Frame = tuple[str, tuple[tuple[str, str, bytes], ...]]
 

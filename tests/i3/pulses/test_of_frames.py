@@ -153,7 +153,7 @@ def test_arrays_are_the_frames_own(path):
 
 
 def test_a_key_twice_in_a_frame_is_the_last_one(tmp_path, path):
-    from icecol.i3.container.scanner import encode_frame
+    from icecol.i3.container.raw import encode_frame
 
     with open_i3(path) as frames:
         q, p = next(frames), next(frames)
@@ -169,7 +169,7 @@ def test_a_key_twice_in_a_frame_is_the_last_one(tmp_path, path):
 
 
 def test_a_frame_that_is_not_as_it_would_be_written_is_written_anew(tmp_path):
-    from icecol.i3.container.scanner import encode_frame
+    from icecol.i3.container.raw import encode_frame
 
     objects = [("B", "t", b"b"), ("A", "t", b"a")]
     (tmp_path / "a.i3").write_bytes(encode_frame("Q", objects, sort=False))
