@@ -37,7 +37,7 @@ def features(p: ic.Pulses) -> dict[str, pl.Expr]:
     return {
         "charge": r.charge(p),
         "homogenized_qtot": r.homogenized_qtot(p),
-        "causal_qtot": r.causal_qtot(p, "LineFit.time"),
+        "causal_qtot": r.causal_qtot(p, vertex="LineFit"),
         "dom_summary": r.dom_summary(p),
         "linefit": r.linefit(p),
         "improved_linefit": r.improved_linefit(p),
@@ -72,14 +72,14 @@ def features(p: ic.Pulses) -> dict[str, pl.Expr]:
         "deepcore_veto": r.deepcore_veto(p),
         "i3_veto": r.i3_veto(p),
         "rt_veto": r.rt_veto(p),
-        "containment": r.containment("CLast", p.geometry),
-        "containment_size": r.containment_size("LineFit", p.geometry),
-        "cylinder_size": r.cylinder_size("LineFit"),
+        "containment": r.containment(p.geometry, vertex="CLast"),
+        "containment_size": r.containment_size(p.geometry, track="LineFit"),
+        "cylinder_size": r.cylinder_size(track="LineFit"),
         "opening_angle": r.opening_angle("LineFit", "CLast"),
         "truncated_energy": r.truncated_energy(p, **track),
         "cramer_rao": r.cramer_rao(p, track="LineFit"),
-        "track_likelihood": r.track_likelihood(p, "LineFit"),
-        "cascade_likelihood": r.cascade_likelihood(p, "CLast"),
+        "track_likelihood": r.track_likelihood(p, track="LineFit"),
+        "cascade_likelihood": r.cascade_likelihood(p, vertex="CLast"),
     }
 
 
@@ -90,12 +90,12 @@ def fits(p: ic.Pulses) -> dict[str, pl.Expr]:
         "spe_fit": r.spe_fit(p),
         "spe_fit, BFGS": r.spe_fit(p, minimizer="BFGS"),
         "spe_fit, 2 more directions": r.spe_fit(p, iterations=2),
-        "mpe_fit": r.mpe_fit(p, "LineFit"),
-        "mpe_fit, BFGS": r.mpe_fit(p, "LineFit", minimizer="BFGS"),
+        "mpe_fit": r.mpe_fit(p, seed="LineFit"),
+        "mpe_fit, BFGS": r.mpe_fit(p, seed="LineFit", minimizer="BFGS"),
         "cascade_fit": r.cascade_fit(p),
         "cascade_fit, UPandel, Powell": r.cascade_fit(p, form="UPandel", minimizer="Powell", min_hits=8),
         "cascade_fit, directional": r.cascade_fit(p, directional=True),
-        "paraboloid": r.paraboloid(p, "LineFit"),
+        "paraboloid": r.paraboloid(p, track="LineFit"),
         "muon_energy": r.muon_energy(p, track="LineFit"),
     }
 

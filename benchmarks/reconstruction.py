@@ -322,7 +322,7 @@ def fits(report: Report, n: int, few: int, repeat: int) -> None:
         "SPE, simplex with tables": ic.reco.spe_fit(p, tables=True),
         bfgs: ic.reco.spe_fit(p, minimizer="BFGS"),
         "SPE, simplex, 2 more directions": ic.reco.spe_fit(p, iterations=2),
-        mpe: ic.reco.mpe_fit(p, "LineFit"),
+        mpe: ic.reco.mpe_fit(p, seed="LineFit"),
     }
     ways: dict[str, Callable[[], Any]] = {
         linefit: collect(frame, {"F": ic.reco.improved_linefit(p)}),

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
 from icecol.detector.strings import LOW_UP_EDGE
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
@@ -245,7 +246,7 @@ def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
 
 
 def apply(
-    events: pl.LazyFrame | pl.DataFrame,
+    events: Events,
     names: str | Iterable[str] | None = None,
     *,
     mask: str = "FilterMask",
@@ -292,7 +293,7 @@ def apply(
     for name in factors.keys() - set(chosen):
         msg = f"a prescale is given for {name!r}, which is not among the filters: {', '.join(chosen)}"
         raise MissingColumnError(msg)
-    lazy = events.lazy()
+    lazy = lazy_frame(events)
     schema = lazy.collect_schema()
     there = [c for c in schema if c.startswith(f"{mask}.")]
     if there:
@@ -336,7 +337,7 @@ def prescale_passed(name: str, prescale: float, *, seed: int = 0, header: str = 
 
 
 def event_bytes(
-    pulses: Pulses, *, per_pulse: float = BYTES_PER_PULSE, header: float = BYTES_PER_EVENT
+    pulses: Pulses | str, *, per_pulse: float = BYTES_PER_PULSE, header: float = BYTES_PER_EVENT
 ) -> pl.Expr:
     """Return an estimate of the bytes an event takes: `header`, and `per_pulse` for each of its pulses.
 
@@ -345,11 +346,12 @@ def event_bytes(
     >>> pl.DataFrame({"P.time": [[1.0, 2.0], None]}).select(event_bytes(Pulses("P"))).to_series().to_list()
     [1042.0, 1000.0]
     """
-    return header + per_pulse * pl.col(pulses.column("time")).list.len().fill_null(0)
+    series = Pulses(pulses) if isinstance(pulses, str) else pulses
+    return header + per_pulse * pl.col(series.column("time")).list.len().fill_null(0)
 
 
 def rates(
-    events: pl.LazyFrame | pl.DataFrame,
+    events: Events,
     livetime: float | None = None,
     *,
     names: str | Iterable[str] | None = None,
@@ -414,7 +416,7 @@ def rates(
     if livetime is not None and not 0 < livetime < math.inf:
         msg = f"livetime is {livetime!r}, expected a positive number of seconds"
         raise ValueError(msg)
-    lazy = events.lazy()
+    lazy = lazy_frame(events)
     schema = lazy.collect_schema()
     chosen = _masked(schema, mask, names)
     w, size = _expression(weight, 1.0), _expression(bytes, 0.0)

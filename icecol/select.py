@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import polars as pl
 
+from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 
 __all__ = [
@@ -124,9 +125,10 @@ class Cuts(Mapping[str, pl.Expr]):
         """Return one expression that is true where every cut is true and false elsewhere, never null."""
         return pl.all_horizontal([pl.lit(value=True), *(e.fill_null(value=False) for e in self.values())])
 
-    def apply(self, lf: pl.LazyFrame) -> pl.LazyFrame:
+    def apply(self, events: Events) -> pl.LazyFrame:
         """Keep the events that pass every cut; the cuts reach the Parquet reader where they can."""
-        return lf.filter(*self.values()) if self else lf
+        lazy = lazy_frame(events)
+        return lazy.filter(*self.values()) if self else lazy
 
     def _require(self, *names: str) -> None:
         for name in names:
@@ -135,13 +137,13 @@ class Cuts(Mapping[str, pl.Expr]):
                 raise MissingColumnError(msg)
 
 
-def cutflow(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
+def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     r"""Count the events that pass each cut alone and all cuts up to it, in one pass over the data.
 
     Parameters
     ----------
-    lf
-        Events, one row each.
+    events
+        A dataset, a lazy frame or a table.
     cuts
         At most 64 cuts, in the order they are applied.
     weight
@@ -187,7 +189,7 @@ def cutflow(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr |
     >>> cutflow(events, cuts).select("cut", "n", "n_alone", "n_nan", "eff").rows()
     [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 2, 3, 1, 0.6666666666666666)]
     """
-    table = _pattern_table(lf, cuts, weight)
+    table = _pattern_table(lazy_frame(events), cuts, weight)
     rows = [np.ones(table.height, dtype=bool)]
     alone = [rows[0], *(_passes(table, i) for i in range(len(cuts)))]
     for passed in alone[1:]:
@@ -207,14 +209,12 @@ def cutflow(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr |
     return pl.DataFrame(columns)
 
 
-def n_minus_one(
-    lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None = None
-) -> pl.DataFrame:
+def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     """Count the events that pass all cuts but one, for each cut, in one pass over the data.
 
     Parameters
     ----------
-    lf, cuts, weight
+    events, cuts, weight
         As for `cutflow`.
 
     Returns
@@ -237,7 +237,7 @@ def n_minus_one(
     >>> n_minus_one(events, cuts).select("without", "n", "eff").rows()
     [(None, 1, 1.0), ('bright', 2, 0.5), ('upgoing', 2, 0.5)]
     """
-    table = _pattern_table(lf, cuts, weight)
+    table = _pattern_table(lazy_frame(events), cuts, weight)
     single = [_passes(table, i) for i in range(len(cuts))]
     failed = np.sum([~p for p in single], axis=0) if single else np.zeros(table.height, dtype=int)
     rows = [failed == 0, *(failed - ~p == 0 for p in single)]
@@ -296,12 +296,11 @@ def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Ex
                 raise MissingColumnError(msg)
 
 
-def _pattern_table(lf: pl.LazyFrame | pl.DataFrame, cuts: Cuts, weight: str | pl.Expr | None) -> pl.DataFrame:
+def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -> pl.DataFrame:
     """One row for each pattern of passed cuts: _mask, n, sumw, sumw2 and the NaN counts."""
     if len(cuts) > _MAX_CUTS:
         msg = f"{len(cuts)} cuts in one table; at most {_MAX_CUTS}: join some with &"
         raise ValueError(msg)
-    lf = lf.lazy()
     schema = lf.collect_schema()
     w = pl.lit(1.0) if weight is None else (pl.col(weight) if isinstance(weight, str) else weight)
     require_columns(schema, {**{f"cut {n!r}": e for n, e in cuts.items()}, "weight": w})

@@ -390,8 +390,8 @@ def test_conditions_are_those_stored_where_the_cleaned_pulses_are_those_of_level
             HLCPulsesHitMultiplicity=reco.hit_multiplicity(all_),
             HomogenizedQTot=reco.homogenized_qtot(all_), DeepCoreVeto=reco.deepcore_veto(cleaned),
             L4VetoLayer=reco.layer_veto(all_), VHESelfVeto=reco.hese_veto(all_),
-            CausalQTot=reco.causal_qtot(all_, "VHESelfVeto.time"),
-            CausalQTot_MESE=reco.causal_qtot(all_, "L4VetoLayer.vertex_time"),
+            CausalQTot=reco.causal_qtot(all_, vertex="VHESelfVeto"),
+            CausalQTot_MESE=reco.causal_qtot(all_, vertex="L4VetoLayer"),
             InIceSMTTriggered=reco.fired(1006), InIceStringTriggered=reco.fired(1007),
             DeepCoreSMTTriggered=reco.fired(1011), VolumeTriggerFlag=reco.fired(21001),
         )  # fmt: skip

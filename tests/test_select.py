@@ -202,3 +202,12 @@ def test_a_filter_passes_with_condition_and_prescale_and_never_when_absent():
     assert df.select(either).to_series().to_list() == [True, True, False, True]
     with pytest.raises(ValueError, match="at least one"):
         filter_passed([])
+
+
+def test_errors_of_no_cut_at_all_are_zero_and_of_no_events_nan():
+    # the efficiency of all events is 1 by definition, not by counting
+    df = pl.DataFrame({"x": [True, False]})
+    first = cutflow(df, Cuts(x=pl.col("x"))).row(0, named=True)
+    assert (first["eff"], first["eff_error"], first["eff_all_error"]) == (1.0, 0.0, 0.0)
+    nothing = cutflow(df[:0], Cuts(x=pl.col("x"))).row(0, named=True)
+    assert math.isnan(nothing["eff_error"])

@@ -6,6 +6,7 @@ import fnmatch
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +89,8 @@ class Dataset:
     @property
     def geometry(self) -> Geometry | None:
         """The sensors, or None if no GCD file was given when it was made."""
-        from icecol.detector.geometry import Geometry
-
         path = self.path / GEOMETRY
-        return Geometry.read_parquet(path) if path.exists() else None
+        return _geometry(path, path.stat().st_mtime_ns) if path.exists() else None
 
     @property
     def calibration(self) -> pl.LazyFrame | None:
@@ -266,6 +265,14 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.path)!r}, {self.rows:,} events, {len(self.schema):,} columns)"
+
+
+@lru_cache(maxsize=4)
+def _geometry(path: Path, _written: int) -> Geometry:
+    """Read a geometry once for as long as its file stays the same."""
+    from icecol.detector.geometry import Geometry
+
+    return Geometry.read_parquet(path)
 
 
 class Tables:

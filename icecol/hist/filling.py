@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import SchemaError
 from icecol.hist.axis import Axis, boost_axis, widened
@@ -21,13 +22,13 @@ _BATCH: Final = 1 << 17  # rows; Polars keeps a few batches ahead of the one bei
 _AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses: no entry; no key: missing
 
 
-def fill(lf: pl.LazyFrame | pl.DataFrame, *axes: Axis, weight: str | pl.Expr | None = None) -> Hist:
+def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None) -> Hist:
     """Fill one histogram in one pass over the data; only the columns it needs are read.
 
     Parameters
     ----------
-    lf
-        Events, one row each. Where an axis is a list column, each element is one entry, the other
+    events
+        A dataset, a lazy frame or a table. Where an axis is a list column, each element is one entry, the other
         columns of the row repeat, and list columns of one histogram must be equally long in each row.
     axes
         One or more axes of `hist.regular`, `log`, `variable`, `integer`, `category`.
@@ -59,11 +60,11 @@ def fill(lf: pl.LazyFrame | pl.DataFrame, *axes: Axis, weight: str | pl.Expr | N
     >>> h.values(), h.missing.n
     (array([0., 1., 2., 0.]), 1)
     """
-    return fill_many(lf, {"": axes}, weight=weight)[""]
+    return fill_many(events, {"": axes}, weight=weight)[""]
 
 
 def fill_many(
-    lf: pl.LazyFrame | pl.DataFrame,
+    events: Events,
     histograms: Mapping[str, Axis | Sequence[Axis]],
     *,
     weight: str | pl.Expr | None = None,
@@ -72,7 +73,7 @@ def fill_many(
 
     Parameters
     ----------
-    lf, weight
+    events, weight
         As for `fill`.
     histograms
         Name to axis, or to a sequence of axes.
@@ -92,7 +93,7 @@ def fill_many(
     >>> hists["x"].values(), hists["x, y"].sum()
     (array([1., 1.]), 2.0)
     """
-    lf = lf.lazy()
+    lf = lazy_frame(events)
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
     for key, axes in wanted.items():
         for axis in axes:

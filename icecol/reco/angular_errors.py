@@ -9,14 +9,16 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cramer_rao as cramer_rao_kernels
 from icecol.reco.kernels import paraboloid as paraboloid_kernels
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.likelihood_fits import likelihood, moved
+from icecol.reco.reference import Reference, member
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
-_SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
+_SEED = tuple(f"seed_{m}" for m in (*_PARTICLE, "status"))
 _TRUE = ("true_zenith", "true_azimuth")
 _PARABOLOID = Kernel(
     paraboloid_kernels.paraboloid,
@@ -48,10 +50,11 @@ _CRAMER_RAO = Kernel(
 )
 
 
+@feature
 def paraboloid(
     pulses: Pulses,
-    track: str = "SPEFit",
     *,
+    track: Reference = "SPEFit",
     form: str = "SPE1st",
     jitter: float | None = None,
     noise: float = 1e-8,
@@ -68,7 +71,7 @@ def paraboloid(
     number_of_sampling_points: int = 8,
     max_missing_grid_points: int = 1,
     vertex_correction: bool = True,
-    truth: str | None = None,
+    truth: Reference | None = None,
     tables: bool = False,
     tolerance: float = 1e-3,
     max_calls: int = 1000,
@@ -134,8 +137,8 @@ def paraboloid(
             f"found {number_of_sampling_points} and {number_of_steps}"
         )
         raise ValueError(msg)
-    columns = dict(zip(_SEED, (f"{track}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True))
-    angles = [pl.lit(math.nan) if truth is None else pl.col(f"{truth}.{m}") for m in ("zenith", "azimuth")]
+    columns = dict(zip(_SEED, (member(track, m) for m in (*_PARTICLE, "fit_status")), strict=True))
+    angles = [pl.lit(math.nan) if truth is None else member(truth, m) for m in ("zenith", "azimuth")]
     return _PARABOLOID(
         pulses,
         **columns,
@@ -155,8 +158,9 @@ def paraboloid(
     )
 
 
+@feature
 def cramer_rao(
-    pulses: Pulses, track: str = "MPEFit", *, all_hits: bool = True, z_dependent_scatter: bool = True
+    pulses: Pulses, *, track: Reference = "MPEFit", all_hits: bool = True, z_dependent_scatter: bool = True
 ) -> pl.Expr:
     """Return the least errors that a fit of this track could have, as IceTray's CramerRao does, with no fit.
 
@@ -188,9 +192,9 @@ def cramer_rao(
     --------
     >>> import icecol as ic
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
-    >>> bounds = ic.with_features(ic.sim.toy(3), C=cramer_rao(p, "MCPrimary"))
+    >>> bounds = ic.with_features(ic.sim.toy(3), C=cramer_rao(p, track="MCPrimary"))
     >>> bounds.select("C.status").collect().to_series().to_list()
     [0, 0, 0]
     """
-    columns = {f"track_{m}": f"{track}.{m}" for m in ("x", "y", "z", "zenith", "azimuth")}
+    columns = {f"track_{m}": member(track, m) for m in ("x", "y", "z", "zenith", "azimuth")}
     return _CRAMER_RAO(pulses, **columns, all_hits=bool(all_hits), by_depth=bool(z_dependent_scatter))

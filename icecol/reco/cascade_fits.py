@@ -11,12 +11,14 @@ from icecol.dataset.pulses import Pulses
 from icecol.detector.sensors import in_ice
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import cascade_fit as kernels
 from icecol.reco.kernels import directional_cascade_fit as directional_kernels
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import U_PANDEL
 from icecol.reco.likelihood_fits import FORMS, choice, moved, response
+from icecol.reco.reference import Reference, member
 
 CASCADE_FORMS: Final = {**FORMS, "UPandel": U_PANDEL}
 """What of the pulses of a sensor a likelihood takes: as for tracks, or cscd-llh's patched Pandel function."""
@@ -24,7 +26,7 @@ LIGHT: Final = {"charge": True, "hits": False}
 """What of the amount of light a fit of direction and energy takes."""
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth", "energy")
-_SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
+_SEED = tuple(f"seed_{m}" for m in (*_PARTICLE, "status"))
 _VERTEX = ("x", "y", "z", "time", "energy")
 _FIELDS = {
     **dict.fromkeys(_PARTICLE, pl.Float64),
@@ -43,14 +45,15 @@ _DIRECTIONAL = Kernel(directional_kernels.directional_cascade_fit, _FIELDS, even
 _LIKELIHOOD = Kernel(
     kernels.vertex_likelihood,
     {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32},
-    events=tuple(f"vertex_{member}" for member in _VERTEX),
+    events=tuple(f"vertex_{m}" for m in _VERTEX),
 )
 
 
+@feature
 def cascade_fit(
     pulses: Pulses,
-    seed: str = "CLast",
     *,
+    seed: Reference = "CLast",
     directional: bool = False,
     form: str = "SPE1st",
     jitter: float = 15.0,
@@ -157,7 +160,7 @@ def cascade_fit(
         msg = f"a cascade with direction is fitted by the simplex only, found `minimizer` {minimizer!r}"
         raise ValueError(msg)
     settings = {
-        **dict(zip(_SEED, (f"{seed}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
+        **dict(zip(_SEED, (member(seed, m) for m in (*_PARTICLE, "fit_status")), strict=True)),
         **_times(form, jitter, noise, timing_error, energy),
         **moved(time_shift, max_mean_time_residual, charge_fraction),
         "min_hits": int(min_hits),
@@ -177,10 +180,11 @@ def cascade_fit(
     )
 
 
+@feature
 def cascade_likelihood(
     pulses: Pulses,
-    vertex: str = "CLast",
     *,
+    vertex: Reference = "CLast",
     form: str = "SPE1st",
     jitter: float = 15.0,
     noise: float = 1e-8,
@@ -197,11 +201,11 @@ def cascade_likelihood(
     >>> import icecol as ic
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
     >>> frame = ic.sim.events(3, seed=1, muons=0.0, cascades=1.0, noise=0.0).to_polars()
-    >>> truth = ic.with_features(frame, L=cascade_likelihood(p, "MCPrimary"))
+    >>> truth = ic.with_features(frame, L=cascade_likelihood(p, vertex="MCPrimary"))
     >>> truth.select(pl.col("L.ndof") > 0).collect().to_series().to_list()
     [True, True, True]
     """
-    columns = {f"vertex_{member}": f"{vertex}.{member}" for member in _VERTEX}
+    columns = {f"vertex_{m}": member(vertex, m) for m in _VERTEX}
     return _LIKELIHOOD(
         pulses, **columns, **_times(form, jitter, noise, timing_error, energy), table=frozen(EXACT)
     )

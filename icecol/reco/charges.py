@@ -8,7 +8,9 @@ import polars as pl
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.kernels import charge as kernels
+from icecol.reco.reference import Reference, member
 
 _CHARGE = Kernel(
     kernels.charge,
@@ -27,12 +29,21 @@ _HOMOGENIZED = Kernel(kernels.homogenized_qtot, {"value": pl.Float64})
 _CAUSAL = Kernel(kernels.causal_qtot, {"value": pl.Float64}, events=("vertex_time", "no_vertex"))
 
 
+@feature
 def charge(pulses: Pulses) -> pl.Expr:
-    """Return charge sums and counts, as CommonVariables names and counts them; needs no geometry.
+    """Return sums of charge and numbers of pulses, DOMs and strings, with the names of CommonVariables.
 
-    Fields: total and q_max_doms (PE: all pulses, and the brightest sensor), n_pulses, n_hit_doms, n_hit_strings,
-    n_hit_doms_one_pulse, min_pulse_time and max_pulse_time (ns, of pulses of finite charge). Without pulses the
-    counts are 0 and the rest is NaN; every field is null where the series is.
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed.
+
+    Returns
+    -------
+    pl.Expr
+        Fields total (PE, of all pulses), n_pulses, n_hit_doms, n_hit_strings, n_hit_doms_one_pulse, q_max_doms (PE, of
+        the brightest DOM), min_pulse_time and max_pulse_time (ns, of the pulses of finite charge). Without pulses the
+        numbers are 0 and the other fields NaN; all fields are null where the series is null.
 
     Examples
     --------
@@ -43,28 +54,56 @@ def charge(pulses: Pulses) -> pl.Expr:
     return _CHARGE(pulses)
 
 
+@feature
 def homogenized_qtot(pulses: Pulses) -> pl.Expr:
-    """Return the total charge of standard sensors without the brightest, in PE, as IceTray's HomogenizedQTot.
+    """Return the total charge of standard DOMs without the brightest ones, as IceTray's HomogenizedQTot.
 
-    Field: value, null where the series is. A sensor counts if it is calibrated, has a relative efficiency of at most
-    1.1, is not on string 79 or 80, and has a charge that is neither NaN nor infinite; one with half of the sum or more
-    is then left out (so one sensor alone gives 0).
+    A DOM counts if it is calibrated, has a relative efficiency of at most 1.1 and is not on string 79 or 80. Of these,
+    a DOM with at least half of their total charge is left out, so that a single DOM gives 0. Charges that are NaN or
+    infinite do not count.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry that has relative efficiencies.
+
+    Returns
+    -------
+    pl.Expr
+        Field value (PE), null where the series is null.
 
     Raises
     ------
     GeometryError
-        The geometry has no relative efficiencies: it would be the charge of all sensors, DeepCore's too.
+        The geometry has no relative efficiencies, without which the DOMs of DeepCore would count as standard ones.
     """
     _check_efficiencies(pulses)
     return _HOMOGENIZED(pulses)
 
 
-def causal_qtot(pulses: Pulses, vertex_time: str | pl.Expr, *, time_window: float = 5000.0) -> pl.Expr:
-    """Return `homogenized_qtot` of the pulses in vertex_time <= t < vertex_time + time_window, times in ns.
+@feature
+def causal_qtot(pulses: Pulses, *, vertex: Reference, time_window: float = 5000.0) -> pl.Expr:
+    """Return the homogenized charge of the pulses in a time window that opens at a vertex, as IceTray's CausalQTot.
 
-    Field: value, null where the series is. `vertex_time` is a column or an expression. As in IceTray, where it is null
-    (the event has no such object) all pulses count, and where it is NaN the value is 0. Raises as `homogenized_qtot`
-    does.
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry that has relative efficiencies.
+    vertex
+        The vertex, such as that of `hese_veto`; only `.time` (ns) is read. As in IceTray all pulses count where it is
+        null (the event has no vertex), and the value is 0 where it is NaN.
+    time_window
+        Length of the window in ns: pulses with time <= t < time + time_window count.
+
+    Returns
+    -------
+    pl.Expr
+        Field value (PE), as that of `homogenized_qtot`.
+
+    Raises
+    ------
+    GeometryError
+        The geometry has no relative efficiencies.
 
     Examples
     --------
@@ -75,22 +114,22 @@ def causal_qtot(pulses: Pulses, vertex_time: str | pl.Expr, *, time_window: floa
     ...         "P.time": [[0.0, 10.0, 20.0, 9000.0]] * 3,
     ...         "P.charge": [[1.0, 1.0, 1.0, 1.0]] * 3,
     ...         "P.omkey": [keys] * 3,
-    ...         "vertex": [0.0, None, float("nan")],
+    ...         "V.time": [0.0, None, float("nan")],
     ...     }
     ... )
-    >>> causal = causal_qtot(Pulses("P", Geometry.nominal()), "vertex")
+    >>> causal = causal_qtot(Pulses("P", Geometry.nominal()), vertex="V")
     >>> frame.select(causal.struct.field("value")).to_series().to_list()
     [3.0, 4.0, 0.0]
     """
     _check_efficiencies(pulses)
-    vertex = pl.col(vertex_time) if isinstance(vertex_time, str) else vertex_time
-    return _CAUSAL(pulses, vertex_time=vertex, no_vertex=vertex.is_null(), time_window=float(time_window))
+    time = member(vertex, "time")
+    return _CAUSAL(pulses, vertex_time=time, no_vertex=time.is_null(), time_window=float(time_window))
 
 
 def _check_efficiencies(pulses: Pulses) -> None:
     if pulses.geometry is not None and np.isnan(pulses.geometry.relative_efficiency).all():
         msg = (
-            "the geometry has no relative efficiencies, which tell the sensors of DeepCore from the others: give a GCD "
-            "file that has a calibration (C frame), or set the column `relative_efficiency`"
+            "the geometry has no relative efficiencies, which tell DeepCore's DOMs from standard ones: give a GCD file "
+            "that has a calibration (C frame), or set the column `relative_efficiency`"
         )
         raise GeometryError(msg)

@@ -19,6 +19,7 @@ import polars as pl
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.dom_sets import dom_set, sorted_keys
 from icecol.detector.geometry import Geometry
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import improved_linefit, pulse_cuts
 from icecol.reco.kernels import seeded_rt as _srt
@@ -34,7 +35,7 @@ _FIRST_PULSE: Final = Selection(pulse_cuts.first_pulse)
 _EARLIEST_PULSE: Final = Selection(pulse_cuts.earliest_pulse)
 _CHARGE_OF_SENSOR: Final = Selection(pulse_cuts.charge_of_sensor)
 _OF_SENSORS: Final = Selection(pulse_cuts.of_sensors)
-_TIME_WINDOW: Final = Selection(pulse_cuts.time_window, events=("start", "stop"))
+_TIME_WINDOW: Final = Selection(pulse_cuts.time_window, events=("min_time", "max_time"))
 _DYNAMIC: Final = Selection(_dynamic_time_window)
 _CLASSIC_RT: Final = Selection(_classic_rt)
 _DELAY: Final = Selection(improved_linefit.delay_cleaning)
@@ -55,6 +56,7 @@ Link: TypeAlias = tuple[float, float] | tuple[float, float, float]
 """Radius in m and time in ns; with a height in m, a cylinder."""
 
 
+@feature
 def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     """Return the pulses of hard local coincidence: those with bit 0 of the flags (I3LCPulseCleaning, OutputHLC).
 
@@ -69,11 +71,13 @@ def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     return _LOCAL_COINCIDENCE(pulses, members, hard=True)
 
 
+@feature
 def slc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     """Return the pulses of soft local coincidence: those that `hlc_pulses` does not (OutputSLC)."""
     return _LOCAL_COINCIDENCE(pulses, members, hard=False)
 
 
+@feature
 def first_pulses(
     pulses: Pulses,
     *,
@@ -112,13 +116,29 @@ def first_pulses(
     return _EARLIEST_PULSE(pulses, members, charges=charges if "charge" in members else None)
 
 
+@feature
 def charge_range(
-    pulses: Pulses, least: float = 0.0, most: float = math.inf, *, members: Sequence[str] = MEMBERS
+    pulses: Pulses,
+    *,
+    min_charge: float = 0.0,
+    max_charge: float = math.inf,
+    members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses with a charge of `least` to `most` PE, both included; charges of NaN are left out."""
-    return _CHARGE_RANGE(pulses, members, least=float(least), most=float(most))
+    """Return the pulses with a charge from `min_charge` to `max_charge` (PE), limits included; not those of NaN.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed.
+    min_charge, max_charge
+        Limits in PE.
+    members
+        Members of the new series.
+    """
+    return _CHARGE_RANGE(pulses, members, min_charge=float(min_charge), max_charge=float(max_charge))
 
 
+@feature
 def select_doms(
     pulses: Pulses,
     omkeys: str | Iterable[int] = (),
@@ -156,21 +176,30 @@ def select_doms(
     )
 
 
+@feature
 def time_window(
     pulses: Pulses,
-    start: str | float | pl.Expr,
-    stop: str | float | pl.Expr,
     *,
+    min_time: str | float | pl.Expr = -math.inf,
+    max_time: str | float | pl.Expr = math.inf,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses later than `start` and earlier than `stop`, in ns: numbers, columns or expressions.
+    """Return the pulses later than `min_time` and earlier than `max_time`.
 
-    No pulse remains where one of the two is null or NaN.
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed.
+    min_time, max_time
+        Limits in ns: numbers, columns or expressions. Where one of them is null or NaN no pulse is kept.
+    members
+        Members of the new series.
     """
-    first, last = (pl.lit(float(t)) if isinstance(t, (int, float)) else t for t in (start, stop))
-    return _TIME_WINDOW(pulses, members, start=first, stop=last)
+    first, last = (pl.lit(float(t)) if isinstance(t, (int, float)) else t for t in (min_time, max_time))
+    return _TIME_WINDOW(pulses, members, min_time=first, max_time=last)
 
 
+@feature
 def static_time_window(
     pulses: Pulses,
     config_ids: Iterable[int] = (1010,),
@@ -209,10 +238,11 @@ def static_time_window(
     times = pl.col(f"{triggers}.time").list.gather(wanted)
     first = times.list.min()
     last = first if first_trigger_only else times.list.max()
-    kept = time_window(pulses, first - window_minus, last + window_plus, members=members)
+    kept = time_window(pulses, min_time=first - window_minus, max_time=last + window_plus, members=members)
     return pl.when(pl.col(f"{triggers}.time").is_not_null()).then(kept)
 
 
+@feature
 def dynamic_time_window(
     pulses: Pulses,
     window: float = 4000.0,
@@ -227,6 +257,7 @@ def dynamic_time_window(
     return _DYNAMIC(pulses, members, window=float(window), use_charge=bool(use_charge))
 
 
+@feature
 def classic_rt(
     pulses: Pulses,
     radius: float = 150.0,
@@ -264,6 +295,7 @@ def classic_rt(
     )
 
 
+@feature
 def delay_cleaning(
     pulses: Pulses,
     distance: float = 156.0,
@@ -319,6 +351,7 @@ def delay_cleaning(
     return _INTERVAL(pulses, members, time_interval=float(time_interval), **parameters)
 
 
+@feature
 def seeded_rt(
     pulses: Pulses,
     *,
@@ -326,7 +359,7 @@ def seeded_rt(
     n_hits_threshold: int = 2,
     allow_no_seed_hits: bool = False,
     max_n_iterations: int = 3,
-    seeds: Pulses | Iterable[int] | None = None,
+    seeds: Pulses | str | Iterable[int] | None = None,
     ic_ic: Link = (150.0, 1000.0),
     dc_dc: Link | None = None,
     ic_dc: Link | None = None,
@@ -336,7 +369,7 @@ def seeded_rt(
     dc_pingu: Link | None = None,
     string_36_as_deepcore: bool = False,
     allow_self_coincidence: bool = True,
-    dust_layer: tuple[float, float] | None = None,
+    dust_range: tuple[float, float] | None = None,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
     """Return the pulses that are linked to seeds in space and time, as IceTray's I3SeededRTCleaning.
@@ -372,7 +405,7 @@ def seeded_rt(
         Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
     allow_self_coincidence
         Let pulses of one sensor be linked.
-    dust_layer
+    dust_range
         Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
         to the time, of their link; (-150, 0) in IceTray if the correction is used.
     members
@@ -381,6 +414,8 @@ def seeded_rt(
     if seed_procedure not in _SEEDS:
         msg = f"seed_procedure must be one of {', '.join(map(repr, _SEEDS))}; found {seed_procedure!r}"
         raise ValueError(msg)
+    if isinstance(seeds, str):
+        seeds = Pulses(seeds)
     from_frame = isinstance(seeds, Pulses)
     wants = {"HitSeriesMapHitsFromFrame": "a pulse series", "OMKeyHits": "omkeys", "FirstOMKeyHits": "omkeys"}
     given = None if seeds is None else "a pulse series" if from_frame else "omkeys"
@@ -411,11 +446,12 @@ def seeded_rt(
         allow_self_coincidence=bool(allow_self_coincidence),
         seed_omkeys=frozen(sorted_keys(() if seeds is None or isinstance(seeds, Pulses) else seeds)),
         parts=(bool(string_36_as_deepcore), int(first), int(last)),
-        **_links(pairs, dust_layer),
+        **_links(pairs, dust_range),
         sensors=None if g is None else tuple(frozen(a) for a in (g.omkey, g.x, g.y, g.z)),
     )
 
 
+@feature
 def rt_veto(
     pulses: Pulses,
     *,
@@ -424,7 +460,7 @@ def rt_veto(
     ic_dc: Link | None = None,
     string_36_as_deepcore: bool = False,
     allow_self_coincidence: bool = True,
-    dust_layer: tuple[float, float] | None = None,
+    dust_range: tuple[float, float] | None = None,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
     """Return the largest cluster of pulses that are linked in space and time, as IceTray's I3RTVeto; give veto pulses.
@@ -446,7 +482,7 @@ def rt_veto(
         Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
     allow_self_coincidence
         Let pulses of one sensor be linked.
-    dust_layer
+    dust_range
         Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
         to the time, of their link; (-150, 0) in IceTray if the correction is used.
     members
@@ -485,17 +521,17 @@ def rt_veto(
         members,
         allow_self_coincidence=bool(allow_self_coincidence),
         parts=(bool(string_36_as_deepcore), 1, 0),
-        **_links(pairs, dust_layer),
+        **_links(pairs, dust_range),
     )
 
 
-def _links(pairs: Mapping[tuple[int, int], Link], dust_layer: tuple[float, float] | None) -> dict[str, Any]:
+def _links(pairs: Mapping[tuple[int, int], Link], dust_range: tuple[float, float] | None) -> dict[str, Any]:
     """Return the arguments of a kernel that say which pulses are linked; parts that are not paired have no links."""
     links = np.zeros((4, 4, 3))
     links[..., 2] = math.nan
     for (a, b), link in pairs.items():
         links[a, b, : len(link)] = links[b, a, : len(link)] = link
-    lower, upper = dust_layer or (math.inf, -math.inf)
+    lower, upper = dust_range or (math.inf, -math.inf)
     return {"links": frozen(links), "dust": (float(upper), float(lower))}
 
 

@@ -6,8 +6,10 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.hit_variables import direct_window
 from icecol.reco.kernels import i3cuts as kernels
+from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
 _CUTS = Kernel(
@@ -20,10 +22,11 @@ _CUTS = Kernel(
 )
 
 
+@feature
 def i3cuts(
     pulses: Pulses,
     *,
-    track: str,
+    track: Reference,
     window: str | tuple[float, float] = (-15.0, 25.0),
     shape: str = "InfiniteTrack",
 ) -> pl.Expr:

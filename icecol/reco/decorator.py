@@ -6,13 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.geometry import COLUMNS, Lookup
 from icecol.errors import GeometryError
+from icecol.reco.feature import Feature
 from icecol.reco.jagged import frozen
 from icecol.reco.plan import event_expr
 
@@ -39,8 +40,16 @@ class Kernel:
         """Return the compiled loop over events (see `icecol.reco.codegen.event_loop` for its arguments)."""
         return compile_loop(self.function, self.events, 0 if self.array else len(self.fields))
 
-    def __call__(self, pulses: Pulses, **parameters: Any) -> pl.Expr:
+    @overload
+    def __call__(self, pulses: Pulses, **parameters: Any) -> pl.Expr: ...
+
+    @overload
+    def __call__(self, pulses: str, **parameters: Any) -> Feature: ...
+
+    def __call__(self, pulses: Pulses | str, **parameters: Any) -> pl.Expr | Feature:
         """Return the kernel over `pulses` as a struct expression; parameters replace the function's defaults.
+
+        Of a series given by name it returns a `Feature`, which `with_features` binds to a dataset.
 
         Raises
         ------
@@ -49,6 +58,8 @@ class Kernel:
         TypeError
             A parameter that the function does not have, or one without a default that is not given.
         """
+        if isinstance(pulses, str):
+            return Feature(self, pulses, (), parameters)
         return self.expr(pulses, parameters)
 
     def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:

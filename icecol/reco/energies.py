@@ -15,10 +15,12 @@ from icecol.dataset.pulses import Pulses
 from icecol.detector.sensors import in_ice
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import muon_energy as likelihood
 from icecol.reco.kernels import truncated_energy as truncation
 from icecol.reco.kernels.muon_light import bare_track
+from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
 FORMS: Final = {"Poisson": likelihood.POISSON, "skewed": likelihood.SKEWED}
@@ -54,10 +56,11 @@ _LIKELIHOOD = Kernel(
 )
 
 
+@feature
 def truncated_energy(
     pulses: Pulses,
     *,
-    track: str,
+    track: Reference,
     cylinder_bins: tuple[float, float] = (10.0, 80.0),
     cylinder_doms: tuple[float, float] = (0.0, 60.0),
     bin_length: float = 120.0,
@@ -138,10 +141,11 @@ def truncated_energy(
     )
 
 
+@feature
 def muon_energy(
     pulses: Pulses,
     *,
-    track: str,
+    track: Reference,
     form: str = "skewed",
     radius: float = 150.0,
     noise: float = 1e-3,

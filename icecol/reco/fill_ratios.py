@@ -11,6 +11,7 @@ import polars as pl
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import fill_ratio as kernels
 from icecol.reco.kernels import fill_ratio_lite as lite_kernels
@@ -36,6 +37,7 @@ _LITE = Kernel(
 )
 
 
+@feature
 def fill_ratio(
     pulses: Pulses,
     *,
@@ -110,6 +112,7 @@ def fill_ratio(
     )
 
 
+@feature
 def fill_ratio_lite(
     pulses: Pulses,
     *,

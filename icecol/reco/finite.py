@@ -10,6 +10,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.detector.sensors import of_icecube
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import finite_reco as kernels
 from icecol.reco.reference import Reference, optional_member
@@ -28,6 +29,7 @@ _FINITE = Kernel(
 )
 
 
+@feature
 def finite_reco(
     pulses: Pulses,
     *,

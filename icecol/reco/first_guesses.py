@@ -1,4 +1,4 @@
-"""First guesses beside the line fits: `clast` for cascades, `dipole_fit` for tracks."""
+"""First guesses other than line fits: `clast` for cascades, `dipole_fit` for tracks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.kernels import clast as clast_kernels
 from icecol.reco.kernels import dipole_fit as dipole_kernels
 
 DEEPCORE_ENERGY: Final = (-0.431, 1.842, -0.49199, 0.07499, 0.0, 0.0)
-"""Energy parameters with which level 2 makes `CascadeLast_DC`."""
+"""Energy coefficients that level 2 uses for `CascadeLast_DC`."""
 
 _EIGENVALUES = ("mineval", "evalratio", "eval2", "eval3")
 _MAGNET = ("Magnet", "MagnetX", "MagnetY", "MagnetZ", "AmpSum")
@@ -41,6 +42,7 @@ _DIPOLE = Kernel(
 )
 
 
+@feature
 def clast(
     pulses: Pulses,
     *,
@@ -52,41 +54,53 @@ def clast(
     direct_hit_threshold: int = 3,
     energy: tuple[float, float, float, float, float, float] = (1.069, 1.842, -0.492, 0.075, 0.0, 0.0),
 ) -> pl.Expr:
-    """Return vertex, direction and energy of a cascade, as IceTray's CLast guesses them.
+    """Return a first guess of the vertex, direction and energy of a cascade, as IceTray's CLast.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     min_hits
-        Fewest *sensors* for a fit.
+        Minimum number of *DOMs*.
     amplitude_weight
-        Power of the charge that is the mass of a pulse.
+        Weight each pulse with its charge to this power in the tensor of inertia.
     amplitude_option
-        1 takes charges as they are; 0 counts one below 2 PE as 1 in the tensor and in the sense of its axis, but not
-        in the centre of charge nor in the energy.
+        1 uses charges as they are; 0 counts a charge below 2 PE as 1 in the tensor and for the orientation of its axis,
+        but not in the centre of charge and the energy.
     direct_hit_radius, direct_hit_window, direct_hit_threshold
-        Sensors within this many m of the vertex are looked at for its time; their first pulses count if light from the
-        vertex could have been there at most so many ns before; so many of them make a time good.
+        For the time of the vertex: a trial time is good if at least direct_hit_threshold DOMs within direct_hit_radius
+        (m) of the vertex have their first pulse within direct_hit_window (ns) after light from it could arrive.
     energy
-        Coefficients of log10(energy / GeV) as a polynomial in log10(charge / PE), rising; level 2 uses
-        `DEEPCORE_ENERGY`. AmandaMode is no parameter: it makes IceTray use the same coefficients.
+        Coefficients, in ascending order, of log10(energy / GeV) as a polynomial in log10(charge / PE); level 2 uses
+        `DEEPCORE_ENERGY`. There is no AmandaMode: it makes IceTray use the same coefficients.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m, centre of charge), time (ns, of the vertex), zenith, azimuth (rad, as
-        `tensor_of_inertia`), energy (GeV), fit_status (0 OK, 20 too few sensors), and of I3CLastFitParams mineval,
-        evalratio, eval2, eval3 (m^2). When the status is not 0 the first seven are NaN and the params, which IceTray
-        then does not write, null. Every field is null where the series is.
+        Fields x, y, z (m, centre of charge), time (ns, of the vertex), zenith, azimuth (rad, as in
+        `tensor_of_inertia`), energy (GeV), fit_status (0 OK, 20 too few DOMs), and of I3CLastFitParams mineval,
+        evalratio, eval2, eval3 (eigenvalues in m^2). If the status is not 0 the first seven are NaN and the params
+        null, since IceTray does not store them then. All fields are null where the series is null.
 
     Raises
     ------
     ValueError
         The amplitude_option is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> cascades = ic.sim.events(3, seed=1, muons=0, cascades=1, noise=0).to_polars()
+    >>> guesses = ic.with_features(cascades, CLast=clast(p))
+    >>> guesses.select("CLast.fit_status").collect().to_series().to_list()
+    [0, 0, 0]
     """
     if amplitude_option not in {0, 1}:
-        msg = f"amplitude_option must be 1 (charges as they are) or 0 (small ones are 1), found {amplitude_option!r}"
+        msg = (
+            "amplitude_option must be 1 (charges as they are) or 0 (charges below 2 PE count as 1), "
+            f"found {amplitude_option!r}"
+        )
         raise ValueError(msg)
     return _CLAST(
         pulses,
@@ -100,30 +114,31 @@ def clast(
     )
 
 
+@feature
 def dipole_fit(
     pulses: Pulses, *, min_hits: int = 5, dipole_step: int = 0, amp_weight_power: float = 0.0
 ) -> pl.Expr:
-    """Return the mean direction from early to late sensors, as IceTray's DipoleFit has it.
+    """Return the mean direction from early to late DOMs, as IceTray's DipoleFit.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; only the first pulse of each sensor is used, and none at NaN.
+        Pulse series, with a geometry. Only the first pulse of each DOM is used; pulses at NaN are ignored.
     min_hits
-        Fewest sensors for a fit; below 1 it is 2.
+        Minimum number of DOMs; values below 1 mean 2.
     dipole_step
-        How many pulses, in order of time, the second of a pair comes after the first; 0: half of all.
+        Distance between the two pulses of a pair, in the order of their times; 0 means half the number of pulses.
     amp_weight_power
-        Weigh a pair with the mean of its charges to this power, if it is above 0.
+        If above 0, weight each pair with its mean charge to this power.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m) and time (ns): the mean of the pairs; zenith, azimuth (rad, where it came from); fit_status
-        (0 OK, 20 too few sensors, 30 no direction); of I3DipoleFitParams: Magnet (0 no order in time to 1 a line),
-        MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. When the status is not 0 the first six are NaN and
-        the params, which IceTray then does not write, null. A charge of NaN that is a weight leaves the status 0 and
-        all but the last three NaN. Every field is null where the series is.
+        Fields x, y, z (m) and time (ns): the mean of the pairs; zenith, azimuth (rad, where the particle came from);
+        fit_status (0 OK, 20 too few DOMs, 30 no direction); of I3DipoleFitParams: Magnet (from 0, no order in time, to
+        1, a line), MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. If the status is not 0 the first six are
+        NaN and the params null, since IceTray does not store them then. With amp_weight_power, a charge of NaN leaves
+        the status at 0 and all fields but the last three NaN. All fields are null where the series is null.
     """
     return _DIPOLE(
         pulses,

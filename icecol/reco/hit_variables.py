@@ -10,6 +10,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import common_variables as together
 from icecol.reco.kernels import direct_hits as direct
@@ -17,6 +18,7 @@ from icecol.reco.kernels import hit_multiplicity as multiplicity
 from icecol.reco.kernels import hit_statistics as statistics
 from icecol.reco.kernels import time_characteristics as times
 from icecol.reco.kernels import track_characteristics as along
+from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
 DIRECT_WINDOWS: Final = {
@@ -74,10 +76,11 @@ _ALONG = Kernel(
 )
 
 
+@feature
 def common_variables(
     pulses: Pulses,
     *,
-    track: str,
+    track: Reference,
     windows: str | Mapping[str, str | tuple[float, float]] = "ABCDE",
     cylinder_radius: float = 150.0,
     shape: str = "InfiniteTrack",
@@ -130,6 +133,7 @@ def common_variables(
     )
 
 
+@feature
 def hit_multiplicity(pulses: Pulses) -> pl.Expr:
     """Return the members of I3HitMultiplicityValues; needs no geometry.
 
@@ -145,6 +149,7 @@ def hit_multiplicity(pulses: Pulses) -> pl.Expr:
     return _MULTIPLICITY(pulses)
 
 
+@feature
 def hit_statistics(pulses: Pulses) -> pl.Expr:
     """Return the members of I3HitStatisticsValues.
 
@@ -157,6 +162,7 @@ def hit_statistics(pulses: Pulses) -> pl.Expr:
     return _STATISTICS(pulses)
 
 
+@feature
 def time_characteristics(pulses: Pulses) -> pl.Expr:
     """Return the members of I3TimeCharacteristicsValues, of the first pulse of each sensor.
 
@@ -169,8 +175,9 @@ def time_characteristics(pulses: Pulses) -> pl.Expr:
     return _TIMES(pulses)
 
 
+@feature
 def direct_hits(
-    pulses: Pulses, *, track: str, window: str | tuple[float, float], shape: str = "InfiniteTrack"
+    pulses: Pulses, *, track: Reference, window: str | tuple[float, float], shape: str = "InfiniteTrack"
 ) -> pl.Expr:
     """Return the members of I3DirectHitsValues: light that came straight from a track, or before or after it.
 
@@ -222,8 +229,9 @@ def direct_window(window: str | tuple[float, float]) -> tuple[float, float]:
     return float(begin), float(end)
 
 
+@feature
 def track_characteristics(
-    pulses: Pulses, *, track: str, cylinder_radius: float = 150.0, shape: str = "InfiniteTrack"
+    pulses: Pulses, *, track: Reference, cylinder_radius: float = 150.0, shape: str = "InfiniteTrack"
 ) -> pl.Expr:
     """Return the members of I3TrackCharacteristicsValues, of the hit sensors close to a track.
 

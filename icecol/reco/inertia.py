@@ -6,6 +6,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.kernels import tensor_of_inertia as kernels
 
 _PARAMS = ("mineval", "evalratio", "eval2", "eval3")
@@ -19,32 +20,34 @@ _TENSOR = Kernel(kernels.tensor_of_inertia, _FIELDS, ok=_PARAMS)
 _WITH_AXES = Kernel(kernels.with_axes, _FIELDS | _AXES, ok=(*_PARAMS, *_AXES))
 
 
+@feature
 def tensor_of_inertia(
     pulses: Pulses, *, min_hits: int = 3, amplitude_weight: float = 1.0, axes: bool = False
 ) -> pl.Expr:
-    """Return the tensor of inertia of the light, as IceTray's tensor-of-inertia has it.
+    """Return the tensor of inertia of the charge, as IceTray's tensor-of-inertia.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     min_hits
-        Fewest *sensors* for a fit.
+        Minimum number of *DOMs*.
     amplitude_weight
-        Power of the charge that is the mass of a pulse; 0 for equal masses (divided by the sum of charge still).
+        Weight each pulse with its charge to this power; 0 gives all the same weight (the sum is still divided by the
+        total charge).
     axes
-        Give the directions of the other two axes too, which IceTray writes as particles, Eval2 and Eval3.
+        Also return the directions of the other two axes, which IceTray stores as the particles Eval2 and Eval3.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m) and time (ns): the mean weighted with charge, the time NaN if a charge is not finite or all
-        are 0; zenith, azimuth (rad): where a particle along the longest axis came from, in the sense of later light;
-        fit_status (0 OK, 20 too few sensors); mineval <= eval2 <= eval3 (m^2) and evalratio = mineval / sum, 0 (a line)
-        to 1/3 (a sphere). The axis means little when mineval is close to eval2. With `axes` also zenith2, azimuth2 and
-        zenith3, azimuth3 (rad), of the axes of eval2 and of eval3, in either of their senses, here and in IceTray. When
-        the status is not 0 the first six are NaN and the eigenvalues and other axes, which IceTray then does not write,
-        null. Every field is null where the series is.
+        Fields x, y, z (m) and time (ns): the charge-weighted means, the time NaN if a charge is not finite or all are
+        0; zenith, azimuth (rad): where a particle along the longest axis came from, oriented towards later pulses;
+        fit_status (0 OK, 20 too few DOMs); mineval <= eval2 <= eval3 (m^2) and evalratio = mineval / sum, from 0 (a
+        line) to 1/3 (a sphere). The axis is ill-defined if mineval is close to eval2. With `axes` also zenith2,
+        azimuth2 and zenith3, azimuth3 (rad): the axes of eval2 and eval3, whose orientation is arbitrary, here and in
+        IceTray. If the status is not 0 the first six are NaN, and the eigenvalues and other axes null, since IceTray
+        does not store them then. All fields are null where the series is null.
 
     Examples
     --------

@@ -9,6 +9,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import gradient_track_fit as gradient
 from icecol.reco.kernels import half_sphere_track_fit as half_sphere
@@ -27,6 +28,7 @@ from icecol.reco.kernels.track_seed import (
     T_NONE,
     TETRAHEDRON,
 )
+from icecol.reco.reference import Reference, member
 
 T = TypeVar("T")
 
@@ -62,7 +64,7 @@ ALTERNATIVES: Final = {
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _PARAMS = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
-_SEED = tuple(f"seed_{member}" for member in (*_PARTICLE, "status"))
+_SEED = tuple(f"seed_{m}" for m in (*_PARTICLE, "status"))
 _FIELDS = {**dict.fromkeys(_PARTICLE, pl.Float64), "fit_status": pl.Int32, **_PARAMS}
 _FITS = {
     ("simplex", "Simple"): Kernel(kernels.track_fit, _FIELDS, events=_SEED),
@@ -73,7 +75,7 @@ _WITH_GRADIENT = (SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN)
 _LIKELIHOOD = Kernel(
     kernels.event_likelihood,
     {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32},
-    events=tuple(f"track_{member}" for member in _PARTICLE),
+    events=tuple(f"track_{m}" for m in _PARTICLE),
 )
 
 
@@ -97,10 +99,11 @@ class FitSettings(TypedDict, total=False):
     max_calls: int
 
 
+@feature
 def spe_fit(
     pulses: Pulses,
-    seed: str | Sequence[str] = "LineFit",
     *,
+    seed: Reference | Sequence[Reference] = "LineFit",
     iterations: int = 0,
     form: str = "SPE1st",
     jitter: float = 15.0,
@@ -203,7 +206,7 @@ def spe_fit(
         raise ValueError(msg)
     low, high = cos_zenith_range
     if not -1.0 <= low < high <= 1.0:
-        msg = f"`cos_zenith_range` must be (least, most) within -1 and 1, found {cos_zenith_range}"
+        msg = f"`cos_zenith_range` must be (low, high) with -1 <= low < high <= 1, found {cos_zenith_range}"
         raise ValueError(msg)
     settings = {
         **likelihood(
@@ -221,13 +224,13 @@ def spe_fit(
     fits = [
         kernel(
             pulses,
-            **dict(zip(_SEED, (f"{key}.{m}" for m in (*_PARTICLE, "fit_status")), strict=True)),
+            **dict(zip(_SEED, (member(one, m) for m in (*_PARTICLE, "fit_status")), strict=True)),
             **settings,
         )
-        for key in ([seed] if isinstance(seed, str) else seed)
+        for one in ([seed] if isinstance(seed, (str, pl.Expr)) else seed)
     ]
     if not fits:
-        msg = "a fit needs a seed: the key of a track"
+        msg = "a fit needs a seed: the name of a track, or an expression"
         raise ValueError(msg)
     return fits[0] if len(fits) == 1 else _best(fits)
 
@@ -250,10 +253,11 @@ def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
     return pl.map_batches(list(fits), choose, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
 
 
+@feature
 def mpe_fit(
     pulses: Pulses,
-    seed: str | Sequence[str] = "SPEFit",
     *,
+    seed: Reference | Sequence[Reference] = "SPEFit",
     form: str = "MPE",
     jitter: float = 4.0,
     **settings: Unpack[FitSettings],
@@ -272,13 +276,14 @@ def mpe_fit(
     >>> ic.with_features(ic.sim.toy(3), **fits).select("MPEFit.fit_status").collect().to_series().to_list()
     [0, 0, 0]
     """
-    return spe_fit(pulses, seed, form=form, jitter=jitter, **settings)
+    return spe_fit(pulses, seed=seed, form=form, jitter=jitter, **settings)
 
 
+@feature
 def track_likelihood(
     pulses: Pulses,
-    track: str = "MPEFit",
     *,
+    track: Reference = "MPEFit",
     form: str = "MPE",
     jitter: float | None = None,
     noise: float = 1e-8,
@@ -297,11 +302,11 @@ def track_likelihood(
     --------
     >>> import icecol as ic
     >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
-    >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, "MCPrimary", form="SPE1st"))
+    >>> truth = ic.with_features(ic.sim.toy(3), L=track_likelihood(p, track="MCPrimary", form="SPE1st"))
     >>> truth.select("L.ndof").collect().to_series().to_list()
     [10, 10, 35]
     """
-    columns = {f"track_{member}": f"{track}.{member}" for member in _PARTICLE}
+    columns = {f"track_{m}": member(track, m) for m in _PARTICLE}
     return _LIKELIHOOD(
         pulses,
         **columns,

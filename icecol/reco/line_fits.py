@@ -6,6 +6,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.kernels import ehe_linefit as ehe
 from icecol.reco.kernels import improved_linefit as improved
 from icecol.reco.kernels import linefit as kernels
@@ -23,36 +24,51 @@ _IMPROVED = Kernel(improved.improved_linefit, _FIELDS, ok=_PARAMS)
 _EHE = Kernel(ehe.ehe_linefit, _FIELDS, ok=_PARAMS)
 
 
+@feature
 def linefit(
     pulses: Pulses, *, min_hits: int = 2, amp_weight_power: float = 0.0, leading_edge: str = "ALL"
 ) -> pl.Expr:
-    """Return the line at constant speed closest to the pulses, as IceTray's I3LineFit has it.
+    """Return the track of constant velocity that fits the pulses best by least squares, as IceTray's I3LineFit.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored, as are those at NaN.
     min_hits
-        Fewest pulses for a fit; below 1 it is 2. One pulse never makes a line, and has status 30.
+        Minimum number of pulses; values below 1 mean 2. A single pulse never makes a fit: its status is 30.
     amp_weight_power
-        Weigh a pulse with the charge of the first pulse of its sensor to this power; 0 weighs all the same.
+        Weight each pulse with the charge of the first pulse of its DOM to this power; 0 weights all equally.
     leading_edge
-        "ALL" for all pulses, "FLE" for the first of each sensor.
+        "ALL" to use all pulses, "FLE" to use only the first of each DOM.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m) and time (ns): the mean of the pulses, a point near the line; zenith, azimuth (rad, where
-        it came from); speed (m/ns); fit_status (0 OK, 10 no velocity, 20 too few pulses, 30 all at one time); of
-        I3LineFitParams: LFVel, LFVelX, LFVelY, LFVelZ (m/ns), NHits. When the status is not 0 the first seven are
-        NaN and the params, which IceTray then does not write, null. Every field is null where the series is.
+        Fields x, y, z (m) and time (ns): the mean of the pulses, a point near the track; zenith, azimuth (rad, where
+        the particle came from); speed (m/ns); fit_status (0 OK, 10 no velocity, 20 too few pulses, 30 all pulses at one
+        time); of I3LineFitParams: LFVel, LFVelX, LFVelY, LFVelZ (m/ns), NHits. If the status is not 0 the first seven
+        are NaN and the params null, since IceTray does not store them then. All fields are null where the series is
+        null.
+
+    Raises
+    ------
+    ValueError
+        The leading_edge is neither "ALL" nor "FLE".
 
     References
     ----------
     Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> events = ic.with_features(ic.sim.toy(3), LineFit=linefit(p))
+    >>> events.select("LineFit.fit_status", "LineFit.NHits").collect().rows()
+    [(0, 19), (0, 17), (0, 61)]
     """
     if leading_edge not in {"ALL", "FLE"}:
-        msg = f"leading_edge must be 'ALL' (all pulses) or 'FLE' (the first of each sensor), found {leading_edge!r}"
+        msg = f"leading_edge must be 'ALL' (all pulses) or 'FLE' (the first of each DOM), found {leading_edge!r}"
         raise ValueError(msg)
     min_hits = _fewest(min_hits)
     if amp_weight_power == 0 and leading_edge == "ALL":
@@ -62,6 +78,7 @@ def linefit(
     )
 
 
+@feature
 def improved_linefit(
     pulses: Pulses,
     *,
@@ -75,31 +92,43 @@ def improved_linefit(
 ) -> pl.Expr:
     """Return the improved LineFit, as the segment `linefit.simple` makes it and level 2 stores it as `LineFit`.
 
-    Late pulses are removed, a line is fitted with a penalty that is linear beyond some distance, pulses far from it are
-    removed, and `linefit` is run on the rest. A step that would leave fewer than min_doms sensors is left out.
+    Late pulses are removed, a track is fitted with a penalty that grows linearly beyond a distance, pulses far from
+    that track are removed, and `linefit` is run on the rest. A step that would leave fewer than min_doms DOMs is
+    skipped.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     min_hits
         As for `linefit`.
     min_doms
-        Fewest sensors of each step; 8 in IceTray's modules for extremely bright events (HuberFitEHE, DebiasingEHE).
+        Minimum number of DOMs in each step; 8 in IceTray's modules for extremely bright events (HuberFitEHE,
+        DebiasingEHE).
     delay_distance, delay_time_window, delay_time_interval
-        As `delay_cleaning` has them, where the last is `time_interval`; it is 10000 ns in DelayCleaningEHE. A window of
-        inf with no interval leaves the cleaning out, for pulses that were cleaned.
-    huber_distance, debias_distance
-        Distance in m beyond which the penalty is linear, and beyond which a pulse is removed.
+        As distance, time_window and time_interval of `delay_cleaning`; the last is 10000 ns in DelayCleaningEHE. A
+        window of inf without an interval skips this step, for pulses that are cleaned already.
+    huber_distance
+        Distance (m) beyond which the penalty is linear.
+    debias_distance
+        Distance (m) from the fitted track beyond which pulses are removed.
 
     Returns
     -------
     pl.Expr
-        The fields of `linefit`; NHits counts the pulses that remain.
+        The fields of `linefit`; NHits is the number of pulses that remain.
 
     References
     ----------
     IceCube, Nucl. Instrum. Meth. A 736 (2014) 143, arXiv:1308.5501.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    >>> events = ic.with_features(ic.sim.toy(3), LineFit=improved_linefit(p))
+    >>> events.select("LineFit.fit_status", "LineFit.NHits").collect().rows()
+    [(0, 15), (0, 11), (0, 41)]
     """
     parameters = {
         "min_hits": _fewest(min_hits),
@@ -115,5 +144,5 @@ def improved_linefit(
 
 
 def _fewest(min_hits: int) -> int:
-    """Return the fewest pulses of a fit as IceTray takes them."""
+    """Return the minimum number of pulses, as IceTray interprets it."""
     return int(min_hits) if min_hits >= 1 else 2

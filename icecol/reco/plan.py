@@ -1,4 +1,4 @@
-"""Features: kernels over the pulses of one event as Polars expressions, and one run of each in a lazy plan."""
+"""Features in a lazy plan: `with_features` adds them, and `event_expr` makes an expression of a loop over events."""
 
 from __future__ import annotations
 
@@ -8,32 +8,51 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, did_you_mean
+from icecol.reco.feature import Feature
 from icecol.reco.jagged import frozen, jagged, struct
 
 
-def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl.LazyFrame:
-    """Add features to a frame: the fields of a struct expression `Name=...` become the columns `Name.field`.
+def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame:
+    """Add features to events: the fields of a struct expression `Name=...` become the columns `Name.field`.
 
-    A feature may read columns of another one given beside it, in any order: a fit its seed, a direct-hit count its
-    track. Each kernel runs once for all of its fields and not at all if none of them is used, and only over the events
-    that survive the cuts on other columns. (A kernel's expression used directly runs once for every
-    `.struct.field(...)` taken from it.)
+    A feature may read columns of another one that is given in the same call, in any order: a fit its seed, a count of
+    direct hits its track, a fit the pulses that a cleaning leaves. Each kernel runs once for all of its fields, not at
+    all if none of them is used, and only over the events that survive the cuts on other columns. (A kernel's expression
+    used directly runs once for every `.struct.field(...)` taken from it.)
+
+    Parameters
+    ----------
+    events
+        A dataset, a lazy frame or a table.
+    features
+        Expressions, or features of a pulse series that is given by name, `linefit("SRTInIcePulses")`: these need a
+        dataset, whose geometry they use, unless they need no geometry.
+
+    Returns
+    -------
+    pl.LazyFrame
+        The columns of `events`, followed by those of the features.
 
     Raises
     ------
     MissingColumnError
-        A column that a feature reads is not in the frame.
+        A column that a feature reads is not in the frame, or features depend on each other in a circle.
+    GeometryError
+        A feature given by name needs a geometry, and `events` has none.
 
     Examples
     --------
-    >>> frame = pl.DataFrame({"P.time": [[0.0, 1.0]], "P.charge": [[1.0, 2.5]], "P.omkey": [[65792, 65792]]})
     >>> from icecol import Pulses, reco
+    >>> frame = pl.DataFrame({"P.time": [[0.0, 1.0]], "P.charge": [[1.0, 2.5]], "P.omkey": [[65792, 65792]]})
     >>> with_features(frame, Q=reco.charge(Pulses("P"))).select("Q.total", "Q.n_hit_doms").collect().row(0)
     (3.5, 1)
+    >>> with_features(frame, Q=reco.charge("P")).select("Q.total").collect().item()
+    3.5
     """
-    lazy = frame.lazy()
-    waiting = dict(features)
+    lazy = lazy_frame(events)
+    waiting = _bound(events, features)
     while waiting:
         there = lazy.collect_schema().names()
         ready = {}
@@ -44,16 +63,38 @@ def with_features(frame: pl.LazyFrame | pl.DataFrame, **features: pl.Expr) -> pl
             if missing:
                 msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
                 if missing[0].endswith(".fit_status"):
-                    msg += f"a seed that is no fit gets it by with_columns(pl.lit(0).alias({missing[0]!r})); "
+                    msg += (
+                        f"for a seed that is not a fit, add with_columns(pl.lit(0).alias({missing[0]!r})); "
+                    )
                 raise MissingColumnError(msg + did_you_mean(missing[0], there, "columns"))
             if len(left) == len(feature.meta.root_names()):
                 ready[name] = feature
         if not ready:
-            msg = f"features {', '.join(map(repr, waiting))} wait for one another: each reads columns of the next"
+            msg = f"circular dependency between features: {' → '.join(_circle(waiting))}"
             raise MissingColumnError(msg)
         lazy = _with_columns(lazy, ready)
         waiting = {name: feature for name, feature in waiting.items() if name not in ready}
     return lazy
+
+
+def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[str, pl.Expr]:
+    """Return features as expressions, those by name bound to the geometry of a dataset."""
+    geometry = None
+    if any(isinstance(feature, Feature) for feature in features.values()):
+        geometry = getattr(events, "geometry", None)
+    return {n: f.bind(geometry) if isinstance(f, Feature) else f for n, f in features.items()}
+
+
+def _circle(waiting: Mapping[str, pl.Expr]) -> list[str]:
+    """Return features of which each reads the next, the last being the first again."""
+    path = [next(iter(waiting))]
+    while True:
+        roots = waiting[path[-1]].meta.root_names()
+        reads = {n for c in roots for n in (c, c.rpartition(".")[0])} & waiting.keys() - {path[-1]}
+        name = min(reads)
+        if name in path:
+            return [*path[path.index(name) :], name]
+        path.append(name)
 
 
 def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.LazyFrame:

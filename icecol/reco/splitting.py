@@ -10,15 +10,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.sensors import ICECUBE, of_icecube
 from icecol.errors import MissingColumnError, did_you_mean
+from icecol.reco.feature import feature
 from icecol.reco.kernels.topological_split import topological_split as _topological_split
 from icecol.reco.selection import Selection
 
 _TOPOLOGICAL: Final = Selection(_topological_split, group=True)
 
 
+@feature
 def topological_split(
     pulses: Pulses,
     multiplicity: int = 4,
@@ -84,7 +87,7 @@ def topological_split(
     )
 
 
-def explode_subevents(frame: pl.LazyFrame | pl.DataFrame, pulses: Pulses) -> pl.LazyFrame:
+def explode_subevents(events: Events, pulses: Pulses | str) -> pl.LazyFrame:
     """Give each sub-event a row of its own, with an ordinary pulse series; events without sub-events have none.
 
     `pulses` names the series that was split, such as `pulses.named("Topo")`. The column `<key>.sub_event_id` counts
@@ -96,7 +99,8 @@ def explode_subevents(frame: pl.LazyFrame | pl.DataFrame, pulses: Pulses) -> pl.
     >>> explode_subevents(frame, Pulses("T")).collect().rows()
     [(7, [1.0], 0), (7, [5.0, 6.0], 1)]
     """
-    lazy = frame.lazy()
+    pulses = Pulses(pulses) if isinstance(pulses, str) else pulses
+    lazy = lazy_frame(events)
     there = lazy.collect_schema().names()
     columns = [c for c in pulses.columns if c in there]
     if not columns:

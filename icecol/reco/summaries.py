@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
+from icecol.reco.feature import feature
 from icecol.reco.jagged import jagged, struct_of_lists
 
 _NUMBERS: Final = (
@@ -30,6 +31,7 @@ _FIELDS: Final = {
 }
 
 
+@feature
 def dom_summary(pulses: Pulses) -> pl.Expr:
     """Return the summary statistics of the pulses of each hit sensor: lists of one value a sensor, by rising omkey.
 

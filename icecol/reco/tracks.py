@@ -14,6 +14,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Lookup
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen, jagged, struct_of_lists
 from icecol.reco.reference import Reference, member
 
@@ -50,6 +51,7 @@ _FIELDS = (
 )
 
 
+@feature
 def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack") -> pl.Expr:
     """Return the emission point and arrival time of direct Cherenkov light at each pulse, as in IceTray's I3Calculator.
 

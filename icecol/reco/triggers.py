@@ -10,6 +10,7 @@ import polars as pl
 from icecol.dataset.pulses import Pulses
 from icecol.detector.dom_sets import dom_table
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.kernels import smt as majority
 from icecol.reco.kernels import string_trigger as cluster
 from icecol.reco.kernels import volume_trigger as cylinder
@@ -24,6 +25,7 @@ _STRING = Kernel(cluster.string_trigger, _FIELDS)
 _VOLUME = Kernel(cylinder.volume_trigger, _FIELDS)
 
 
+@feature
 def smt(
     pulses: Pulses,
     *,
@@ -80,6 +82,7 @@ def smt(
     return null_for_nan(found, "time", "length")
 
 
+@feature
 def string_trigger(
     pulses: Pulses,
     *,
@@ -116,6 +119,7 @@ def string_trigger(
     return null_for_nan(found, "time", "length")
 
 
+@feature
 def volume_trigger(
     pulses: Pulses,
     *,

@@ -14,6 +14,7 @@ from icecol.detector.sensors import of_icecube
 from icecol.detector.strings import LAYERS
 from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
+from icecol.reco.feature import feature
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import deepcore_veto as deepcore
 from icecol.reco.kernels import hese_veto as hese
@@ -34,7 +35,7 @@ _HESE = Kernel(
         "n_veto_pulses": pl.Int32,
     },
 )
-_LAYER = Kernel(layered.layer_veto, dict.fromkeys(("layer0", "layer1", "qtot", "vertex_time"), pl.Float64))
+_LAYER = Kernel(layered.layer_veto, dict.fromkeys(("layer0", "layer1", "qtot", "time"), pl.Float64))
 _DEEPCORE = Kernel(
     deepcore.deepcore_veto,
     {
@@ -52,6 +53,7 @@ _MEMBERS = (
 _TAGGING = Kernel(tagging.i3_veto, {m: pl.Float64 if m.startswith("depth") else pl.Int16 for m in _MEMBERS})
 
 
+@feature
 def hese_veto(
     pulses: Pulses,
     *,
@@ -110,6 +112,7 @@ def hese_veto(
     return null_for_nan(found, "x", "y", "z", "time", "charge", "veto_charge")
 
 
+@feature
 def layer_veto(
     pulses: Pulses,
     *,
@@ -118,13 +121,13 @@ def layer_veto(
     q_scale: float = 24.0,
     time_window: float = 3000.0,
     cap_thickness: float = 90.0,
-    dust: tuple[float, float] = (-220.0, -100.0),
+    dust_range: tuple[float, float] = (-220.0, -100.0),
 ) -> pl.Expr:
     """Return the veto of the search for medium-energy starting events, as IceTray's LayerVeto; give HLC pulses.
 
     Light in the veto layers counts that comes before the event has shown min(q_max, max(q_min, qtot / q_scale)) PE
     within time_window ns. Layer 0 is the strings of the edge, and of the others but DeepCore's the sensors in
-    cap_thickness m below the top and the lowest one; layer 1 the sensors with z between the ends of `dust` (m). Bad
+    cap_thickness m below the top and the lowest one; layer 1 the sensors with z within `dust_range` (m). Bad
     sensors, those without calibration, and those with a high voltage below 500 V, where the geometry has voltages, are
     in no layer.
 
@@ -132,7 +135,7 @@ def layer_veto(
     -------
     pl.Expr
         Fields layer0, layer1 (PE in each layer), qtot (PE, without sensors that have more than 0.9 of it), and
-        vertex_time (ns, when the charge was reached, or of the last pulse). All are 0 without pulses, as in IceTray,
+        time (ns, when the charge was reached, or of the last pulse). All are 0 without pulses, as in IceTray,
         and null where the series is.
 
     References
@@ -145,10 +148,11 @@ def layer_veto(
         q_max=float(q_max),
         q_scale=float(q_scale),
         time_window=float(time_window),
-        layers=_veto_layers(_geometry(pulses), cap_thickness, dust),
+        layers=_veto_layers(_geometry(pulses), cap_thickness, dust_range),
     )
 
 
+@feature
 def deepcore_veto(
     pulses: Pulses,
     *,
@@ -218,6 +222,7 @@ def deepcore_veto(
     )
 
 
+@feature
 def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
     """Return the members of I3Veto, as I3VetoModule fills them (`CascadeContainmentTagging`).
 

@@ -1,4 +1,4 @@
-"""Whether a point is in the detector, and how large a detector would have to be for a track to touch it."""
+"""Containment: whether a point is inside the detector, and how large the detector must be for a track to touch it."""
 
 from __future__ import annotations
 
@@ -13,48 +13,59 @@ from icecol.detector.sensors import of_icecube
 from icecol.detector.strings import CORNERS
 from icecol.errors import GeometryError, did_you_mean
 from icecol.reco.jagged import Array
+from icecol.reco.reference import Reference, member
 
 _TRACK = ("x", "y", "z", "zenith", "azimuth")
 _TINY = 1e-12  # a line through a corner touches one of its edges, however it is rounded
 
 
 def containment(
-    vertex: str, geometry: Geometry, *, scale: float = 1.0, z_range: tuple[float, float] | None = None
+    geometry: Geometry,
+    *,
+    vertex: Reference,
+    scale: float = 1.0,
+    z_range: tuple[float, float] | None = None,
 ) -> pl.Expr:
-    """Return whether a point lies in the convex hull of the strings, and how far inside.
+    """Return whether a point lies inside the detector, and its distance from the boundary.
 
     Parameters
     ----------
-    vertex
-        Key of the point: columns `vertex.x`, `vertex.y`, `vertex.z`, of a fit, a particle or a veto's vertex.
     geometry
-        Its sensors in the ice make up the hull: a prism from the lowest to the highest z.
+        The geometry. IceCube's calibrated DOMs in the ice span the volume: their convex hull in x and y, from the
+        lowest to the highest z.
+    vertex
+        The point: `.x`, `.y`, `.z` of a fit, a particle or the vertex of a veto.
     scale
-        Enlarge (or shrink) the hull in x and y about the mean of its corners.
+        Scale the hull by this factor in x and y, about the mean of its corners.
     z_range
-        Lowest and highest z (m) in place of those of the sensors.
+        Lowest and highest z (m) to use instead of those of the DOMs.
 
     Returns
     -------
     pl.Expr
-        Fields inside, and distance (m): to the nearest face for a point inside; for one outside minus the distance
-        to the plane of the face that it is farthest out of. For a point of NaN inside is null and distance NaN; both
-        are null where the point is.
+        Fields inside, and distance (m): for a point inside, the distance to the nearest face; for a point outside,
+        minus the distance to the plane of the face that it is farthest beyond. For a point of NaN inside is null and
+        distance NaN; where the point is null both are null.
+
+    Raises
+    ------
+    GeometryError
+        The geometry has no such DOMs, or they span no volume.
 
     Examples
     --------
     >>> frame = pl.DataFrame({"V.x": [0.0, 900.0], "V.y": [0.0, 0.0], "V.z": [-490.0, 0.0]})
-    >>> frame.select(containment("V", Geometry.nominal()).struct.field("inside")).to_series().to_list()
+    >>> frame.select(containment(Geometry.nominal(), vertex="V").struct.field("inside")).to_series().to_list()
     [True, False]
     """
     ice = calibrated_doms(geometry)
     corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
     if len(corners) < 3:
-        msg = f"the sensors in the ice have {len(corners)} corners seen from above: they enclose no volume"
+        msg = f"the DOMs in the ice span a hull of {len(corners)} corners in x and y: it encloses no volume"
         raise GeometryError(msg)
     corners = corners.mean(axis=0) + scale * (corners - corners.mean(axis=0))
     low, high = z_range or (float(geometry.z[ice].min()), float(geometry.z[ice].max()))
-    x, y, z = (pl.col(f"{vertex}.{c}") for c in "xyz")
+    x, y, z = (member(vertex, c) for c in "xyz")
     walls = []
     for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         nx, ny = np.array([ay - by, bx - ax]) / np.hypot(bx - ax, by - ay)
@@ -64,63 +75,63 @@ def containment(
 
 
 def containment_size(
-    key: str,
     geometry: Geometry,
     *,
+    track: Reference | None = None,
+    vertex: Reference | None = None,
     strings: str | Sequence[int] = "IC86",
     z: float | None = None,
-    shape: str = "InfiniteTrack",
 ) -> pl.Expr:
-    """Return by what the detector has to be scaled, about its centre, to touch a track or a point: 1 is its edge.
+    """Return the factor by which the detector must be scaled, about its centre, to touch a track or a point.
+
+    It is below 1 for a track that crosses the detector or a point inside it, and 1 at the boundary.
 
     Parameters
     ----------
-    key
-        Of a particle or a fit: columns `key.x`, `key.y`, `key.z`, `key.zenith`, `key.azimuth`.
     geometry
-        Its sensors of the strings make up a prism: from the mean z of their highest sensors (OM 1) to that of their
-        lowest (OM 60).
+        The geometry. The strings span a prism from the mean z of their topmost DOMs (OM 1) to that of their lowest
+        (OM 60).
+    track, vertex
+        Either an infinite track (`.x`, `.y`, `.z`, `.zenith`, `.azimuth`) or a point (`.x`, `.y`, `.z`).
     strings
-        Corners of the prism in order around it: a name in `CORNERS`, or numbers.
+        Corners of the prism, in order around it: a name in `icecol.detector.strings.CORNERS`, or string numbers.
     z
-        Depth (m) at which a track has its area_size; by default in the middle of the prism.
-    shape
-        "InfiniteTrack", or "Cascade" for a point.
+        The z (m) at which a track has its area_size; by default that of the centre of the prism.
 
     Returns
     -------
     pl.Expr
-        Fields volume_size, area_size: of a track the factors of I3Cuts' ContainmentVolumeSize (for the prism) and
-        ContainmentAreaSize (for its outline, seen from above, where the track is at depth z; NaN for a horizontal
-        one); of a cascade those of I3ScaleCalculator's ScaleInIce and ScaleIceCubeDetectorPolygon. NaN where the
-        particle is; null where that is.
+        Fields volume_size, area_size. For a track these are the factors of I3Cuts: ContainmentVolumeSize (for the
+        prism) and ContainmentAreaSize (for its outline in x and y, where the track passes z; NaN for a horizontal
+        track); for a point those of I3ScaleCalculator: ScaleInIce and ScaleIceCubeDetectorPolygon. NaN where the track
+        or point is NaN, null where it is null.
 
     Raises
     ------
     GeometryError
         A string is not in the geometry.
+    ValueError
+        No detector of that name.
+    TypeError
+        Neither a track nor a vertex is given, or both.
 
     Examples
     --------
     >>> frame = pl.DataFrame({"T.x": [0.0, 900.0], "T.y": 0.0, "T.z": 0.0, "T.zenith": 0.0, "T.azimuth": 0.0})
-    >>> sizes = frame.select(
-    ...     containment_size("T", Geometry.nominal()).struct.field("volume_size")
-    ... ).to_series()
-    >>> sizes.round(2).to_list()
+    >>> sizes = containment_size(Geometry.nominal(), track="T").struct.field("volume_size")
+    >>> frame.select(sizes.round(2)).to_series().to_list()
     [0.01, 1.75]
     """
     corners, low, high = _prism(geometry, strings)
     middle = 0.5 * (low + high)
-    if shape not in {"InfiniteTrack", "Cascade"}:
-        msg = f"`shape` must be InfiniteTrack or Cascade, found {shape!r}"
-        raise ValueError(msg)
+    centre = _centroid(corners)
+    outline = corners - centre
 
-    def sizes(x: Array, y: Array, depth: Array, zenith: Array, azimuth: Array) -> tuple[Array, Array]:
-        centre = _centroid(corners)
-        outline = corners - centre
-        if shape == "Cascade":
-            area = _scale(np.column_stack([x, y]) - centre, outline)
-            return np.maximum(np.abs(depth - middle) / (high - middle), area), area
+    def of_vertex(x: Array, y: Array, depth: Array) -> tuple[Array, Array]:
+        area = _scale(np.column_stack([x, y]) - centre, outline)
+        return np.maximum(np.abs(depth - middle) / (high - middle), area), area
+
+    def of_track(x: Array, y: Array, depth: Array, zenith: Array, azimuth: Array) -> tuple[Array, Array]:
         towards = -np.column_stack(
             [np.sin(zenith) * np.cos(azimuth), np.sin(zenith) * np.sin(azimuth), np.cos(zenith)]
         )
@@ -128,30 +139,36 @@ def containment_size(
         at = place + towards * ((middle if z is None else z) - depth)[:, None] / towards[:, 2:]
         return _scale_of_line(place, towards, _edges(outline, 0.5 * (high - low))), _scale(at[:, :2], outline)
 
-    return _by_event(key, _TRACK, ("volume_size", "area_size"), sizes)
+    fields = ("volume_size", "area_size")
+    if track is not None and vertex is None:
+        return _by_event(track, _TRACK, fields, of_track)
+    if vertex is not None and track is None:
+        return _by_event(vertex, _TRACK[:3], fields, of_vertex)
+    msg = f"containment_size takes either a `track` or a `vertex`, found {'neither' if track is None else 'both'}"
+    raise TypeError(msg)
 
 
 def cylinder_size(
-    track: str, *, height: float = 500.0, radius: float = 500.0, center: float = 0.0
+    *, track: Reference, height: float = 500.0, radius: float = 500.0, center: float = 0.0
 ) -> pl.Expr:
-    """Return by what a cylinder around the z axis has to be scaled to touch a track, as I3Cuts' CylinderSize.
+    """Return the factor by which a cylinder around the z axis must be scaled to touch a track: I3Cuts' CylinderSize.
 
     Parameters
     ----------
     track
-        Key with columns `.x`, `.y`, `.z`, `.zenith`, `.azimuth`: a particle or a fit.
+        The track: `.x`, `.y`, `.z`, `.zenith`, `.azimuth` of a particle or a fit.
     height, radius, center
-        Half its height (H0), its radius (R0) and the z of its middle, in m.
+        Half height (H0), radius (R0) and z of the centre of the cylinder, in m.
 
     Returns
     -------
     pl.Expr
-        One number; NaN where the track is, null where that is.
+        One number; NaN where the track is NaN, null where it is null.
 
     Examples
     --------
     >>> frame = pl.DataFrame({"T.x": [250.0], "T.y": 0.0, "T.z": 0.0, "T.zenith": 0.0, "T.azimuth": 0.0})
-    >>> frame.select(cylinder_size("T")).item()
+    >>> frame.select(cylinder_size(track="T")).item()
     0.5
     """
     k = radius / height
@@ -176,7 +193,10 @@ def cylinder_size(
 
 
 def _by_event(
-    key: str, members: Sequence[str], fields: Sequence[str], function: Callable[..., tuple[Array, ...]]
+    reference: Reference,
+    members: Sequence[str],
+    fields: Sequence[str],
+    function: Callable[..., tuple[Array, ...]],
 ) -> pl.Expr:
     """Return numbers of each event, null where a member is, as a struct."""
 
@@ -187,11 +207,13 @@ def _by_event(
         with np.errstate(all="ignore"):
             found = function(*(s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series))
         frame = pl.DataFrame(dict(zip(fields, found, strict=True)))
-        return frame.select(pl.when(there).then(pl.col(f)).alias(f) for f in fields).to_struct(key)
+        return frame.select(pl.when(there).then(pl.col(f)).alias(f) for f in fields).to_struct(series[0].name)
 
-    columns = [pl.col(f"{key}.{m}") for m in members]
     return pl.map_batches(
-        columns, run, return_dtype=pl.Struct(dict.fromkeys(fields, pl.Float64)), is_elementwise=True
+        [member(reference, m) for m in members],
+        run,
+        return_dtype=pl.Struct(dict.fromkeys(fields, pl.Float64)),
+        is_elementwise=True,
     )
 
 
@@ -205,8 +227,8 @@ def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, flo
     for string in numbers:
         rows = {om: np.flatnonzero((geometry.string == string) & (geometry.om == om)) for om in (1, 30, 60)}
         if len(numbers) < 3 or not all(r.size for r in rows.values()):
-            msg = f"a prism needs three strings or more with the sensors 1, 30 and 60; string {string} of {numbers}"
-            raise GeometryError(msg + " has them not, or there are fewer strings")
+            msg = f"a prism needs at least three strings with the OMs 1, 30 and 60; string {string} of {numbers}"
+            raise GeometryError(msg + " lacks one of them, or there are fewer strings")
         corners.append([geometry.x[rows[30][0]], geometry.y[rows[30][0]]])
         tops.append(geometry.z[rows[1][0]])
         bottoms.append(geometry.z[rows[60][0]])
@@ -261,10 +283,10 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def calibrated_doms(geometry: Geometry) -> Array:
-    """Tell which sensors are IceCube's own in the ice and calibrated."""
+    """Tell which sensors are calibrated DOMs of IceCube in the ice."""
     chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
     if not chosen.any():
-        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice with a calibration"
+        msg = f"none of the {len(geometry)} sensors of the geometry is a calibrated DOM of IceCube in the ice"
         raise GeometryError(msg)
     return chosen
 

@@ -144,7 +144,7 @@ def layer_veto(event, sensors, layers):
         else:
             stream += [(t, q, k, i) for i, (t, q) in enumerate(doms[k])]
     if not stream:
-        return dict.fromkeys(("layer0", "layer1", "qtot", "vertex_time"), 0.0)
+        return dict.fromkeys(("layer0", "layer1", "qtot", "time"), 0.0)
     stream.sort(key=lambda p: p[0])
     wanted = min(250.0, max(3.0, qtot / 24))
     window, q, place = [], 0.0, [0.0, 0.0, 0.0]
@@ -165,7 +165,7 @@ def layer_veto(event, sensors, layers):
         if not distance(place, [sensors[p[2]][c] for c in "xyz"]) > C * 3000
     ]
     sums = [total(p[1] for p in near if p[2] in layer) for layer in layers]
-    return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "vertex_time": window[-1][0]}
+    return {"layer0": sums[0], "layer1": sums[1], "qtot": qtot, "time": window[-1][0]}
 
 
 def deepcore_veto(event, sensors, *, detector="IC86EDC", first_only=True, by_charge=False):

@@ -55,7 +55,7 @@ def test_bounds_are_those_that_icetray_stored(file, shared_data):
     geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
     compared = 0
     for key, (track, pulses, charges) in STORED.items():
-        bound = reco.cramer_rao(Pulses(pulses, geometry), track, all_hits=charges)
+        bound = reco.cramer_rao(Pulses(pulses, geometry), track=track, all_hits=charges)
         ours = events.select(bound.struct.unnest())
         assert ours["status"].to_list() == events[f"{key}.status"].to_list()
         for member in BOUNDS:
@@ -122,7 +122,7 @@ def test_bounds_equal_their_slow_twin(charges, by_depth):
             if 42 < np.linalg.norm(np.cross(e, [SENSORS[p[2]][a] - far[a] for a in "xyz"])) < 195
         ]
     assert len({p[2] for p in event}) > 6
-    bound = reco.cramer_rao(PULSES, "T", all_hits=charges, z_dependent_scatter=by_depth)
+    bound = reco.cramer_rao(PULSES, track="T", all_hits=charges, z_dependent_scatter=by_depth)
     found = frame([event], far).select(bound.struct.unnest()).to_dicts()[0]
     c = naive_bound(event, far, charges=charges, by_depth=by_depth)
     expected = [
@@ -136,7 +136,7 @@ def test_bounds_equal_their_slow_twin(charges, by_depth):
 def test_bounds_say_why_there_are_none():
     six = [(9800.0, 1.0, key) for key in KEYS]
     string = [(9800.0, 1.0, omkey(36, om)) for om in range(20, 30)]
-    bound = reco.cramer_rao(PULSES, "T").struct.unnest()
+    bound = reco.cramer_rao(PULSES, track="T").struct.unnest()
     assert frame([six[:5], six, string]).select(bound)["status"].to_list() == [30, 0, 40]
     lost = frame([six[:5], six], TRACK | {"x": math.nan}).select(bound)
     assert lost["status"].to_list() == [30, 10]
@@ -191,14 +191,14 @@ LIT = [(9790.0 + 7 * (i % 9) + 31 * (i // 9), 1.0 + i % 3, int(k)) for i, k in e
 
 def fitted(event):
     """Return an event with the track that fits it best."""
-    return reco.with_features(frame([event]), F=reco.spe_fit(PULSES, "T")).collect()
+    return reco.with_features(frame([event]), F=reco.spe_fit(PULSES, seed="T")).collect()
 
 
 @pytest.mark.slow
 def test_a_paraboloid_without_fits_of_the_vertex_is_that_of_least_squares():
     best = fitted(LIT)
     error = reco.paraboloid(
-        PULSES, "F", vertex_step=0.0, vertex_correction=False, time_shift="TNone", truth="T"
+        PULSES, track="F", vertex_step=0.0, vertex_correction=False, time_shift="TNone", truth="T"
     )
     row = reco.with_features(best, E=error).collect().to_dicts()[0]
     e = flight(row["F.zenith"], row["F.azimuth"])
@@ -248,7 +248,7 @@ def muons():
         "LineFit": reco.improved_linefit(pulses),
         "SPEFit": reco.spe_fit(pulses, iterations=1),
         "E": reco.paraboloid(pulses, truth="MCPrimary"),
-        "C": reco.cramer_rao(pulses, "SPEFit", all_hits=False),
+        "C": reco.cramer_rao(pulses, track="SPEFit", all_hits=False),
     }
     frame = ic.sim.events(80, seed=3, muons=1.0, cascades=0.0, noise=0.0).to_polars()
     return ic.with_features(frame, **features).filter(pl.col("SPEFit.fit_status") == 0).collect()
@@ -283,16 +283,16 @@ def test_errors_are_as_large_as_the_directions_are_wrong(muons):
 @settings(max_examples=5)
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
-    check_feature(reco.paraboloid(PULSES, "T", max_calls=100), frame(events))
-    check_feature(reco.cramer_rao(PULSES, "T"), frame(events))
+    check_feature(reco.paraboloid(PULSES, track="T", max_calls=100), frame(events))
+    check_feature(reco.cramer_rao(PULSES, track="T"), frame(events))
 
 
 def test_a_paraboloid_says_why_there_is_none():
-    error = reco.paraboloid(PULSES, "T").struct.unnest()
+    error = reco.paraboloid(PULSES, track="T").struct.unnest()
     status = ["fit_status", "pbfStatus", "ndof", "nmini"]
     assert frame([LIT[:5]]).select(error).select(status).row(0) == (20, -50, -1, -1)
     assert frame([LIT], TRACK | {"fit_status": 30}).select(error).select(status).row(0) == (40, -100, -1, -1)
-    impatient = reco.paraboloid(PULSES, "T", max_calls=1).struct.unnest()
+    impatient = reco.paraboloid(PULSES, track="T", max_calls=1).struct.unnest()
     assert frame([LIT]).select(impatient).select(status).row(0) == (10, -80, -1, -1)
     with pytest.raises(ValueError, match=r"must be a multiple of 4 .* found 6 and 3"):
         reco.paraboloid(PULSES, number_of_sampling_points=6)

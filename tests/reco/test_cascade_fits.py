@@ -69,7 +69,7 @@ def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error,
     timing_error = timing_error if form in {"MPE", "MPEPlain"} else 0.0
     table = frame(events, CASCADE | {"energy": energy})
     found = table.select(
-        reco.cascade_likelihood(PULSES, "C", form=form, timing_error=timing_error).struct.unnest()
+        reco.cascade_likelihood(PULSES, vertex="C", form=form, timing_error=timing_error).struct.unnest()
     )
     for row, event in zip(found.to_dicts(), events, strict=True):
         if event is None:
@@ -94,7 +94,7 @@ def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
         "E": reco.cascade_fit(pulses, **fit, minimizer="Powell", tolerance=1e-7),
     }
     found = reco.with_features(
-        seeds, **fits, At=reco.cascade_likelihood(pulses, "P", form="UPandel")
+        seeds, **fits, At=reco.cascade_likelihood(pulses, vertex="P", form="UPandel")
     ).collect()
     found = found.filter(pl.col("S.fit_status") == 0)
     assert len(found) > 30
@@ -116,7 +116,8 @@ def test_what_powells_method_cannot_is_said():
 def test_too_few_sensors_for_the_setting_are_no_fit(directional):
     event = sorted(lit(np.random.default_rng(3)), key=lambda p: p[2])[:12]
     fits = [
-        reco.cascade_fit(PULSES, "C", directional=directional, min_hits=n).struct.unnest() for n in (12, 13)
+        reco.cascade_fit(PULSES, seed="C", directional=directional, min_hits=n).struct.unnest()
+        for n in (12, 13)
     ]
     enough, few = (frame([event]).select(fit).to_dicts()[0] for fit in fits)
     assert (enough["fit_status"], few["fit_status"], few["ndof"], few["nmini"]) == (0, 20, -1, -1)
@@ -154,7 +155,7 @@ def test_likelihood_of_the_light_equals_its_slow_twin(light):
     assert found == pytest.approx(light_logl(event, SENSORS, CASCADE, light), rel=1e-10)
 
 
-FIT = reco.cascade_fit(PULSES, "C")
+FIT = reco.cascade_fit(PULSES, seed="C")
 
 
 @settings(max_examples=20)
@@ -162,11 +163,11 @@ FIT = reco.cascade_fit(PULSES, "C")
 def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_vertex(events):
     features = {
         "A": FIT,
-        "B": reco.cascade_fit(PULSES, "C", form="UPandel", time_shift="TFirst", tables=True),
-        "AtA": reco.cascade_likelihood(PULSES, "A"),
-        "AtB": reco.cascade_likelihood(PULSES, "B", form="UPandel"),
-        "SeedA": reco.cascade_likelihood(PULSES, "C"),
-        "SeedB": reco.cascade_likelihood(PULSES, "C", form="UPandel"),
+        "B": reco.cascade_fit(PULSES, seed="C", form="UPandel", time_shift="TFirst", tables=True),
+        "AtA": reco.cascade_likelihood(PULSES, vertex="A"),
+        "AtB": reco.cascade_likelihood(PULSES, vertex="B", form="UPandel"),
+        "SeedA": reco.cascade_likelihood(PULSES, vertex="C"),
+        "SeedB": reco.cascade_likelihood(PULSES, vertex="C", form="UPandel"),
     }
     rows = reco.with_features(frame(events), **features).collect().to_dicts()
     for row, event in zip(rows, events, strict=True):
@@ -186,7 +187,7 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_vertex(even
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(FIT, frame(events))
-    check_feature(reco.cascade_likelihood(PULSES, "C"), frame(events))
+    check_feature(reco.cascade_likelihood(PULSES, vertex="C"), frame(events))
 
 
 SEED = CASCADE | {
@@ -203,10 +204,10 @@ SEED = CASCADE | {
 def test_a_vertex_is_found_again():
     event = lit(np.random.default_rng(5))
     fits = {
-        "A": reco.cascade_fit(PULSES, "C", form="MPE", jitter=4.0),
-        "B": reco.cascade_fit(PULSES, "C", form="UPandel"),
-        "C4": reco.cascade_fit(PULSES, "C", time_shift="TMean"),
-        "D": reco.cascade_fit(PULSES, "C", form="PSA"),
+        "A": reco.cascade_fit(PULSES, seed="C", form="MPE", jitter=4.0),
+        "B": reco.cascade_fit(PULSES, seed="C", form="UPandel"),
+        "C4": reco.cascade_fit(PULSES, seed="C", time_shift="TMean"),
+        "D": reco.cascade_fit(PULSES, seed="C", form="PSA"),
     }
     row = reco.with_features(frame([event], SEED), **fits).collect().to_dicts()[0]
     for name in fits:
@@ -223,8 +224,8 @@ def test_a_vertex_is_found_again():
 @pytest.mark.parametrize("light", ["charge", "hits"])
 def test_direction_and_energy_are_found_again_where_light_is_as_the_model_says(light):
     event = lit(np.random.default_rng(5))
-    fit = reco.cascade_fit(PULSES, "C", directional=True, light=light, form="MPE", jitter=4.0)
-    found = reco.with_features(frame([event], SEED), F=fit, T=reco.cascade_fit(PULSES, "C")).collect()
+    fit = reco.cascade_fit(PULSES, seed="C", directional=True, light=light, form="MPE", jitter=4.0)
+    found = reco.with_features(frame([event], SEED), F=fit, T=reco.cascade_fit(PULSES, seed="C")).collect()
     row = found.to_dicts()[0]
     assert row["F.fit_status"] == 0
     assert row["F.ndof"] == row["T.ndof"] - 3
@@ -290,3 +291,15 @@ def test_without_a_seed_there_is_no_fit(change):
 def test_wrong_settings_say_what_there_is(call, match):
     with pytest.raises((ValueError, GeometryError), match=match):
         call()
+
+
+@pytest.mark.parametrize("directional", [False, True])
+def test_a_fit_needs_more_doms_than_it_has_parameters(directional):
+    # a point has x, y, z and time; with direction and energy there are three parameters more
+    parameters = 7 if directional else 4
+    keys = sorted(SENSORS)[: parameters + 1]
+    event = [(1e4 + 10.0 * i, 1.0, key) for i, key in enumerate(keys)]
+    fit = reco.cascade_fit(PULSES, seed="C", directional=directional, max_calls=100_000).struct.unnest()
+    enough, few = frame([event, event[:-1]]).select(fit).to_dicts()
+    assert few["fit_status"] == 30
+    assert (enough["fit_status"], enough["ndof"]) == (0, 1)

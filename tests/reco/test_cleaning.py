@@ -100,7 +100,7 @@ def test_seeded_rt_equals_its_slow_twin(event, data):
         dc_pingu=ic,
         string_36_as_deepcore=string_36,
         allow_self_coincidence=itself,
-        dust_layer=dust,
+        dust_range=dust,
     )
     links = {
         frozenset(("IC",)): ic,
@@ -222,11 +222,13 @@ def test_pulses_are_chosen_one_by_one(event):
 
     assert kept(reco.hlc_pulses(PULSES), event) == those(lambda t, q, f, k: f & 1)
     assert kept(reco.slc_pulses(PULSES), event) == those(lambda t, q, f, k: not f & 1)
-    assert kept(reco.charge_range(PULSES, 0.25, 9.0), event) == those(lambda t, q, f, k: 0.25 <= q <= 9)
-    assert kept(reco.time_window(PULSES, 9500, pl.lit(1e4)), event) == those(
+    assert kept(reco.charge_range(PULSES, min_charge=0.25, max_charge=9.0), event) == those(
+        lambda t, q, f, k: 0.25 <= q <= 9
+    )
+    assert kept(reco.time_window(PULSES, min_time=9500, max_time=pl.lit(1e4)), event) == those(
         lambda t, q, f, k: 9500 < t < 1e4
     )
-    assert kept(reco.time_window(PULSES, 9500, pl.lit(None)), event) == set()
+    assert kept(reco.time_window(PULSES, min_time=9500, max_time=pl.lit(None)), event) == set()
     some = {"omkeys": KEYS[:3], "strings": [79, 90]}
     wanted = those(lambda t, q, f, k: k in KEYS[:3] or k >> 16 in (79, 90))
     assert kept(reco.select_doms(PULSES, **some), event) == wanted

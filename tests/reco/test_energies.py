@@ -212,3 +212,10 @@ def test_bad_sensors_and_icetop_are_left_out():
         for g in (SMALL, geometry)
     ]
     assert counted == [sum(not r["bad"] for r in g.table().to_dicts()) for g in (SMALL, geometry)]
+
+
+@pytest.mark.parametrize(("charge", "reach"), [(0.0, -6.8), (100.0, 2.8)])
+def test_the_skewed_form_is_searched_from_6_8_below_to_2_8_above_the_poisson_result(charge, reach):
+    # a grid of 10 steps from 6 below to 2 above, and one step of 0.8 beyond: where the best is at either end
+    found = kernels.descend(1.0, np.array([charge]), np.array([1e-3]), 1e-3)
+    assert found == pytest.approx(1.0 + reach, abs=1e-3)

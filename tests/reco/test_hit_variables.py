@@ -165,3 +165,10 @@ def test_a_window_is_a_class_or_a_pair_that_rises(window, message):
 
 def test_multiplicity_needs_no_geometry():
     assert reco.hit_multiplicity(Pulses("P")).meta.root_names() == ["P.omkey"]
+
+
+def test_windows_of_direct_hits_are_those_of_icetray():
+    # A to D of CommonVariables, E of the online level 2; both ends belong to a window
+    assert DIRECT_WINDOWS == {
+        "A": (-15.0, 15.0), "B": (-15.0, 25.0), "C": (-15.0, 75.0), "D": (-15.0, 125.0), "E": (-15.0, 250.0),
+    }  # fmt: skip

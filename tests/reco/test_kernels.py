@@ -119,8 +119,8 @@ def test_weighted_linefit_equals_its_slow_twin(events, power):
 @given(EVENTS, st.lists(st.one_of(st.none(), TIMES), min_size=6, max_size=6))
 def test_causal_qtot_equals_its_slow_twin(events, vertex):
     vertex = vertex[: len(events)]
-    f = frame(events, vertex=pl.Series(vertex, dtype=pl.Float64))
-    found = f.select(reco.causal_qtot(PULSES, "vertex").struct.unnest())["value"]
+    f = frame(events, **{"V.time": pl.Series(vertex, dtype=pl.Float64)})
+    found = f.select(reco.causal_qtot(PULSES, vertex="V").struct.unnest())["value"]
     for value, event, t in zip(found, events, vertex, strict=True):
         if event is None:
             assert value is None
@@ -137,8 +137,8 @@ def test_a_sensor_of_no_or_endless_charge_does_not_take_the_charge_of_the_others
 
 def test_without_a_vertex_all_pulses_are_causal_and_with_one_of_nan_none():
     event = [(t, 1.0, omkey(s, 5)) for s, t in ((1, 0.0), (2, 10.0), (3, 4999.0), (4, 5000.0), (5, math.nan))]
-    f = frame([event] * 3, vertex=[0.0, None, math.nan])
-    found = f.select(reco.causal_qtot(PULSES, "vertex").struct.unnest())["value"]
+    f = frame([event] * 3, **{"V.time": [0.0, None, math.nan]})
+    found = f.select(reco.causal_qtot(PULSES, vertex="V").struct.unnest())["value"]
     assert found.to_list() == [3.0, 5.0, 0.0]
 
 
@@ -232,7 +232,10 @@ def test_linefit_is_the_least_squares_line_up_to_the_cancellation_of_its_sums(ev
 
 def test_without_relative_efficiencies_there_is_no_homogenized_charge():
     pulses = Pulses("P", Geometry.from_columns(GEOMETRY.table().select("omkey", "x", "y", "z")))
-    for feature in (lambda: reco.homogenized_qtot(pulses), lambda: reco.causal_qtot(pulses, pl.lit(0.0))):
+    for feature in (
+        lambda: reco.homogenized_qtot(pulses),
+        lambda: reco.causal_qtot(pulses, vertex=pl.struct(time=pl.lit(0.0))),
+    ):
         with pytest.raises(GeometryError, match="no relative efficiencies"):
             feature()
 
@@ -245,7 +248,7 @@ def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
         **{n: f for n, (f, _) in TWINS.items()},
         "tensor_of_inertia": reco.tensor_of_inertia(PULSES),
         "axes": reco.tensor_of_inertia(PULSES, axes=True),
-        "causal_qtot": reco.causal_qtot(PULSES, pl.lit(9500.0)),
+        "causal_qtot": reco.causal_qtot(PULSES, vertex=pl.struct(time=pl.lit(9500.0))),
     }[name]
     check_feature(feature, frame(events))
 

@@ -106,7 +106,9 @@ def fits(shared_data):
             for name, (seed, kind, n) in FITS.items()
         }
         features |= {
-            f"L{name}": reco.track_likelihood(pulses, name, form="MPE" if name == "MPEFit" else "SPE1st")
+            f"L{name}": reco.track_likelihood(
+                pulses, track=name, form="MPE" if name == "MPEFit" else "SPE1st"
+            )
             for name in FITS
         }
         rows = reco.with_features(frame, **features).collect().to_dicts()
@@ -207,13 +209,13 @@ def test_stored_fits_are_found_again(shared_data):
         frame = scan_i3(shared_data / "i3" / "real" / f"{file}_first_5_frames.i3.gz").collect()
         pulses = Pulses("SRTInIcePulses", geometry)
         features = {
-            f"At{key}": reco.track_likelihood(pulses, key, form=form)
+            f"At{key}": reco.track_likelihood(pulses, track=key, form=form)
             for key, form in STORED.items()
             if f"{key}.x" in frame.columns
         }
         features["New"] = reco.spe_fit(pulses)
-        features["New2"] = reco.spe_fit(pulses, "SPEFitSingle", iterations=2)
-        features["NewM"] = reco.mpe_fit(pulses, "SPEFit2")
+        features["New2"] = reco.spe_fit(pulses, seed="SPEFitSingle", iterations=2)
+        features["NewM"] = reco.mpe_fit(pulses, seed="SPEFit2")
         rows = reco.with_features(frame, **features).collect().to_dicts()
         for row in rows:
             for key in features:
@@ -278,7 +280,7 @@ def test_likelihood_equals_its_slow_twin(events, form, timing_error, energy, jit
     usual = 4.0 if "MPE" in form else 15.0
     options = {"energy": energy, "timing_error": timing_error if form in {"MPE", "MPEPlain"} else 0.0}
     options |= {"ice_model": ice_model}
-    likelihood = reco.track_likelihood(PULSES, "T", form=form, jitter=jitter, **options)
+    likelihood = reco.track_likelihood(PULSES, track="T", form=form, jitter=jitter, **options)
     found = frame(events).select(likelihood.struct.unnest())
     for row, event in zip(found.to_dicts(), events, strict=True):
         if event is None:
@@ -300,12 +302,12 @@ def test_pulses_without_a_time_are_left_out(minimizer):
         *event[4:],
         (math.nan, 1.0, omkey(47, 25)),
     ]
-    both = frame([event, odd]).select(reco.spe_fit(PULSES, "T", minimizer=minimizer).struct.unnest())
+    both = frame([event, odd]).select(reco.spe_fit(PULSES, seed="T", minimizer=minimizer).struct.unnest())
     assert both["ndof"].to_list() == [4, 4]
     assert both["fit_status"].to_list() == [0, 0]
     # the seed is moved to the centre of charge of all pulses, so that the ways of the minimiser differ
     assert both["logl"][1] == pytest.approx(both["logl"][0], abs=0.5)
-    likelihood = reco.track_likelihood(PULSES, "T")
+    likelihood = reco.track_likelihood(PULSES, track="T")
     assert len(set(frame([event, odd[1:]]).select(likelihood.struct.field("logl")).to_series())) == 1
 
 
@@ -314,8 +316,8 @@ def test_of_several_seeds_the_best_fit_is_kept():
     turned = {f"U.{m}": v for m, v in TRACK.items()} | {"U.zenith": 2.4, "U.azimuth": 0.7}
     bad = {f"V.{m}": v for m, v in TRACK.items()} | {"V.fit_status": 20}
     rows = frame(events).with_columns(pl.lit(v).alias(c) for c, v in (turned | bad).items())
-    fits = {"A": reco.spe_fit(PULSES, "T"), "B": reco.spe_fit(PULSES, "U"), "Both": reco.spe_fit(PULSES, ["T", "U"]),
-            "Three": reco.spe_fit(PULSES, ("V", "U", "T")), "None": reco.spe_fit(PULSES, ["V", "V"])}  # fmt: skip
+    seeds = {"A": "T", "B": "U", "Both": ["T", "U"], "Three": ("V", "U", "T"), "None": ["V", "V"]}
+    fits = {name: reco.spe_fit(PULSES, seed=seed) for name, seed in seeds.items()}
     found = reco.with_features(rows, **fits).collect()
     for row in found.to_dicts():
         logl = [row["A.logl"], row["B.logl"]]
@@ -329,13 +331,13 @@ def test_of_several_seeds_the_best_fit_is_kept():
         assert row["None.fit_status"] == (None if best is None else 40)
     assert (found["A.logl"] != found["B.logl"]).any()
     with pytest.raises(ValueError, match="a fit needs a seed"):
-        reco.spe_fit(PULSES, [])
+        reco.spe_fit(PULSES, seed=[])
 
 
 def test_of_several_seeds_that_lead_nowhere_the_first_good_one_is_told():
     bad = {f"V.{m}": v for m, v in TRACK.items()} | {"V.fit_status": 20}
     rows = frame([[(9900.0, 1.0, KEYS[0])]]).with_columns(pl.lit(v).alias(c) for c, v in bad.items())
-    fits = {"One": reco.spe_fit(PULSES, "T"), "Two": reco.spe_fit(PULSES, ["V", "T"])}
+    fits = {"One": reco.spe_fit(PULSES, seed="T"), "Two": reco.spe_fit(PULSES, seed=["V", "T"])}
     row = reco.with_features(rows, **fits).collect().to_dicts()[0]
     assert row["Two.fit_status"] == 30
     assert {row[f"Two.{m}"] == row[f"One.{m}"] for m in PARTICLE} == {True}
@@ -372,7 +374,7 @@ def test_a_seed_is_moved_in_time_as_its_shift_says(shift, limit, form):
     event[0] = (event[0][0] - 900.0, *event[0][1:])
     fit = reco.spe_fit(
         PULSES,
-        "T",
+        seed="T",
         form=form,
         time_shift=shift,
         max_mean_time_residual=limit,
@@ -424,7 +426,7 @@ def test_other_directions_lead_no_worse_and_a_seed_upside_down_back():
         "Up.azimuth": pl.col("LineFit.azimuth") + math.pi,
     }
     fits = {"A": reco.spe_fit(geometry)} | {
-        name: reco.spe_fit(geometry, "Up", add_alternatives=name) for name in ("None", "Reverse", "Cube")
+        name: reco.spe_fit(geometry, seed="Up", add_alternatives=name) for name in ("None", "Reverse", "Cube")
     }
     found = reco.with_features(lines.with_columns(**turned), **fits).collect()
     found = found.filter(pl.col("A.fit_status") == 0)
@@ -451,7 +453,7 @@ def test_further_directions_stay_in_their_range(zenith, azimuth, a, b):
 
 def test_with_further_directions_a_failure_has_no_track():
     few, none = [(9900.0, 1.0, KEYS[0])], [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
-    fit = reco.spe_fit(PULSES, "T", iterations=2, max_calls=1)
+    fit = reco.spe_fit(PULSES, seed="T", iterations=2, max_calls=1)
     for row, status in zip(frame([few, none]).select(fit.struct.unnest()).to_dicts(), (40, 30), strict=True):
         assert (row["fit_status"], row["ndof"], row["nmini"]) == (status, -1, -1)
         assert all(math.isnan(row[m]) for m in (*PARTICLE, "logl", "rlogl"))
@@ -460,16 +462,16 @@ def test_with_further_directions_a_failure_has_no_track():
 def test_a_seed_outside_of_the_range_of_directions_is_not_fitted_itself():
     event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
     fits = {
-        "Inside": reco.spe_fit(PULSES, "T", iterations=1, cos_zenith_range=(0.0, 1.0), max_calls=400),
-        "Outside": reco.spe_fit(PULSES, "T", iterations=1, cos_zenith_range=(-1.0, 0.0), max_calls=400),
+        "Inside": reco.spe_fit(PULSES, seed="T", iterations=1, cos_zenith_range=(0.0, 1.0), max_calls=400),
+        "Outside": reco.spe_fit(PULSES, seed="T", iterations=1, cos_zenith_range=(-1.0, 0.0), max_calls=400),
     }
     row = reco.with_features(frame([event]), **fits).collect().to_dicts()[0]
     assert row["Inside.logl"] != row["Outside.logl"]
-    alone = frame([event]).select(reco.spe_fit(PULSES, "T", max_calls=400).struct.field("logl")).item()
+    alone = frame([event]).select(reco.spe_fit(PULSES, seed="T", max_calls=400).struct.field("logl")).item()
     assert row["Inside.logl"] <= alone
 
 
-SPE = reco.spe_fit(PULSES, "T", max_calls=300)
+SPE = reco.spe_fit(PULSES, seed="T", max_calls=300)
 
 
 @settings(max_examples=15)
@@ -477,11 +479,11 @@ SPE = reco.spe_fit(PULSES, "T", max_calls=300)
 def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(events):
     fits = {
         "A": SPE,
-        "B": reco.spe_fit(PULSES, "T", minimizer="BFGS", time_shift="TNone"),
-        "C": reco.mpe_fit(PULSES, "T", tables=True, iterations=1, max_calls=300),
+        "B": reco.spe_fit(PULSES, seed="T", minimizer="BFGS", time_shift="TNone"),
+        "C": reco.mpe_fit(PULSES, seed="T", tables=True, iterations=1, max_calls=300),
     }
     at = {"AtA": ("A", "SPE1st"), "AtB": ("B", "SPE1st"), "AtC": ("C", "MPE"), "Seed": ("T", "SPE1st")}
-    features = {n: reco.track_likelihood(PULSES, track, form=form) for n, (track, form) in at.items()}
+    features = {n: reco.track_likelihood(PULSES, track=track, form=form) for n, (track, form) in at.items()}
     for row, event in zip(
         reco.with_features(frame(events), **fits, **features).collect().to_dicts(), events, strict=True
     ):
@@ -560,7 +562,7 @@ def test_the_gradient_leads_as_low_as_the_simplex_or_lower():
 @given(EVENTS)
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(SPE, frame(events))
-    check_feature(reco.track_likelihood(PULSES, "T"), frame(events))
+    check_feature(reco.track_likelihood(PULSES, track="T"), frame(events))
 
 
 @pytest.mark.parametrize(
@@ -584,13 +586,13 @@ def test_a_track_is_found_again():
     assert len(event) > 20
     seed = TRACK | {"zenith": 1.2, "azimuth": 3.9, "x": 30.0, "z": -40.0}
     fits = {
-        "A": reco.spe_fit(PULSES, "T"),
-        "B": reco.spe_fit(PULSES, "T", tables=True),
-        "C": reco.spe_fit(PULSES, "T", minimizer="BFGS", iterations=4),
-        "D": reco.mpe_fit(PULSES, "A"),
-        "F": reco.mpe_fit(PULSES, "A", form="MPEAll"),
-        "G": reco.mpe_fit(PULSES, "A", timing_error=2.0),
-        "H": reco.spe_fit(PULSES, "T", form="PSA", energy=500.0),
+        "A": reco.spe_fit(PULSES, seed="T"),
+        "B": reco.spe_fit(PULSES, seed="T", tables=True),
+        "C": reco.spe_fit(PULSES, seed="T", minimizer="BFGS", iterations=4),
+        "D": reco.mpe_fit(PULSES, seed="A"),
+        "F": reco.mpe_fit(PULSES, seed="A", form="MPEAll"),
+        "G": reco.mpe_fit(PULSES, seed="A", timing_error=2.0),
+        "H": reco.spe_fit(PULSES, seed="T", form="PSA", energy=500.0),
     }
     row = reco.with_features(frame([event], seed), **fits).collect().to_dicts()[0]
     for name in fits:
@@ -606,8 +608,8 @@ def test_a_fit_in_the_half_sphere_stays_within_a_right_angle_of_its_seed():
     event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
     back = TRACK | {"zenith": math.pi - 1.1, "azimuth": 4.0 - math.pi}
     fits = {
-        "Near": reco.spe_fit(PULSES, "T", parametrization="HalfSphere", time_shift="TNone"),
-        "AtT": reco.track_likelihood(PULSES, "T", form="SPE1st"),
+        "Near": reco.spe_fit(PULSES, seed="T", parametrization="HalfSphere", time_shift="TNone"),
+        "AtT": reco.track_likelihood(PULSES, track="T", form="SPE1st"),
     }
     for track in (TRACK, back):
         found = reco.with_features(frame([event], track), **fits).collect()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from icecol.reco.kernels.pandel import (
     H2,
+    ICE_MODELS,
     SMALLEST,
     convoluted,
     fast_integral,
@@ -134,3 +135,14 @@ def test_the_smooth_density_is_as_accurate_as_it_says_and_so_are_its_slopes(
 
 def test_the_smooth_density_is_0_long_before_the_light():
     assert slopes(-11 * 15.0, 1.0, timing(RHO, 15.0), pandel_table()) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "decay", "scattering", "p1"),
+    [("H0", 596.0, 36.93, 0.9045), ("H1", 578.0, 35.04, 0.8682), ("H2", 556.7, 33.29, 0.8395),
+     ("H3", 542.2, 31.72, 0.8106), ("H4", 526.3, 29.94, 0.7790)],
+)  # fmt: skip
+def test_ice_models_are_those_of_ipdf(model, decay, scattering, p1):
+    rho, length, slope, *_, tau = ICE_MODELS[model]
+    assert (tau, length, slope) == (decay, scattering, p1)
+    assert rho == pytest.approx(1 / decay + 0.2997924 / 1.35634 / 98.0, rel=1e-12)

@@ -11,8 +11,9 @@ import textwrap
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from icecol import reco
+from icecol import Cuts, convert, cutflow, hist, n_minus_one, reco, sim
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError, MissingColumnError
@@ -122,7 +123,7 @@ def test_a_feature_may_read_another_that_is_given_beside_it():
 
 
 def test_features_that_read_each_other_are_an_error():
-    with pytest.raises(MissingColumnError, match="'A', 'B' wait for one another"):
+    with pytest.raises(MissingColumnError, match="circular dependency between features: A → B → A"):
         with_features(events(), A=pl.col("B.x") + 1, B=pl.struct(x=pl.col("A")))
 
 
@@ -285,3 +286,53 @@ def test_a_kernel_that_does_not_return_its_fields_says_so(returns, match):
     frame = pl.DataFrame({"P.time": [[0.0, 1.0]]})
     with pytest.raises((TypeError, pl.exceptions.ComputeError), match=match):
         with_features(frame, K=made(Pulses("P"))).collect()
+
+
+@kernel(n_late=pl.Int32)
+def late(time, *, after=10.0):
+    return (time > after).sum()
+
+
+def test_a_series_may_be_given_by_name_where_there_is_a_dataset(tmp_path, monkeypatch):
+    sim.write(tmp_path / "run.i3.zst", sim.events(3, seed=1), gcd=tmp_path / "GCD.i3.gz")
+    ds = convert.i3(tmp_path / "run.i3.zst", tmp_path / "run.icecol", gcd=tmp_path / "GCD.i3.gz")
+    reads, read = [], Geometry.read_parquet
+    monkeypatch.setattr(Geometry, "read_parquet", lambda path: reads.append(path) or read(path))
+    cleaned = ("time", "charge", "omkey")
+    named = with_features(
+        ds,
+        SRT=reco.seeded_rt("InIcePulses", members=cleaned),
+        Clean=reco.linefit("SRT", min_hits=3),
+        L=reco.linefit("SRTInIcePulses"),
+        Late=late("SRTInIcePulses", after=1e4),
+    )
+    p = ds.pulses("SRTInIcePulses")
+    given = with_features(
+        ds.scan(),
+        SRT=reco.seeded_rt(ds.pulses("InIcePulses"), members=cleaned),
+        Clean=reco.linefit(p.named("SRT"), min_hits=3),
+        L=reco.linefit(p),
+        Late=late(p, after=1e4),
+    )
+    assert_frame_equal(named.collect(), given.collect())
+    assert named.select("Late.n_late").collect().to_series().sum() > 0
+    assert len(reads) <= 1  # however often the geometry is asked for
+    with pytest.raises(GeometryError, match=r"'linefit' needs x, y, z of the sensors of 'SRTInIcePulses'"):
+        with_features(ds.scan(), L=reco.linefit("SRTInIcePulses"))
+    cuts = Cuts(bright=pl.col("SRTInIcePulses.time").list.len() > 5)
+    assert cutflow(ds, cuts).equals(cutflow(ds.scan(), cuts))
+    assert n_minus_one(ds, cuts).equals(n_minus_one(ds.scan(), cuts))
+    assert_frame_equal(cuts.apply(ds).collect(), cuts.apply(ds.scan()).collect())
+    time = hist.regular("SRTInIcePulses.time", 5, 9e3, 12e3)
+    assert hist.fill(ds, time).values().tolist() == hist.fill(ds.scan(), time).values().tolist()
+
+
+def test_a_track_may_be_an_expression():
+    track = {"x": 5.0, "y": 1.0, "z": -9.0, "time": 1e4, "zenith": 1.2, "azimuth": 0.3}
+    table = events().with_columns(pl.lit(v).alias(f"T.{m}") for m, v in track.items())
+    named, given = (
+        table.select(reco.direct_hits(PULSES, track=t, window="C").struct.unnest())
+        for t in ("T", pl.struct(**{m: pl.col(f"T.{m}") for m in track}))
+    )
+    assert_frame_equal(named, given)
+    assert named["n_dir_doms"].sum() > 0

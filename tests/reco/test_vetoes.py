@@ -304,7 +304,7 @@ def test_rt_veto_equals_its_slow_twin(pulses, ic_ic, dc_dc, ic_dc, itself, strin
     event = [(t, float(i), k) for i, (t, k) in enumerate(pulses)]
     cluster = reco.rt_veto(
         Pulses("P", TANKED), ic_ic=ic_ic, dc_dc=dc_dc, ic_dc=ic_dc, string_36_as_deepcore=string_36,
-        allow_self_coincidence=itself, dust_layer=dust, members=("charge",),
+        allow_self_coincidence=itself, dust_range=dust, members=("charge",),
     )  # fmt: skip
     links = {frozenset(("IC",)): ic_ic, frozenset(("DC",)): dc_dc, frozenset(("IC", "DC")): ic_dc}
     twin = naive.rt_veto(
@@ -334,3 +334,13 @@ def test_the_deepcore_veto_keeps_the_events_that_the_online_filter_kept(shared_d
     events = reco.with_features(ic.scan_i3(file), Veto=reco.deepcore_veto(Pulses("SRTInIcePulses", geometry)))
     kept, online = events.select("Veto.kept", "FilterMask.DeepCoreFilter_13.condition_passed").collect()
     assert kept.to_list() == online.to_list() == [True] * 5
+
+
+def test_by_default_rt_veto_links_pulses_up_to_250_m_and_within_1000_ns():
+    def linked(metres, time):
+        columns = {"string": [1, 2], "om": [1, 1], "x": [0.0, metres], "y": [0.0] * 2, "z": [0.0] * 2}
+        g = Geometry.from_columns(columns)
+        cluster = reco.rt_veto(Pulses("P", g), members=("time",)).struct.field("time").list.len()
+        return frame([[(1e4, 1.0, omkey(1, 1)), (1e4 + time, 1.0, omkey(2, 1))]]).select(cluster).item() == 2
+
+    assert [linked(*link) for link in ((250.0, 999.0), (250.1, 0.0), (0.0, 1000.0))] == [True, False, False]

@@ -30,7 +30,7 @@ def test_containment_is_being_in_a_triangle_of_strings_and_between_the_planes(sc
     rng = np.random.default_rng(5)
     v = rng.uniform([-700, -700, -650], [700, 700, 650], (60, 3))
     found = pl.DataFrame(dict(zip(("V.x", "V.y", "V.z"), v.T, strict=True))).select(
-        reco.containment("V", NOMINAL, scale=scale, z_range=z_range).struct.unnest()
+        reco.containment(NOMINAL, vertex="V", scale=scale, z_range=z_range).struct.unnest()
     )
     corners = np.array(hull())
     middle = corners.mean(axis=0)
@@ -44,7 +44,7 @@ def test_containment_is_being_in_a_triangle_of_strings_and_between_the_planes(sc
 
 def test_containment_of_an_unknown_or_undefined_point_is_null():
     points = pl.DataFrame({"V.x": [None, math.nan, 0.0], "V.y": [0.0, 0.0, 0.0], "V.z": [0.0, 0.0, math.nan]})
-    found = points.select(reco.containment("V", NOMINAL).struct.unnest())
+    found = points.select(reco.containment(NOMINAL, vertex="V").struct.unnest())
     assert found["inside"].to_list() == [None, None, None]
     assert repr(found["distance"].to_list()) == "[None, nan, nan]"
 
@@ -100,7 +100,9 @@ def prism():
 def test_the_volume_is_scaled_until_it_touches_the_track():
     frame, place, towards = tracks(60, 3)
     faces, centre, _ = prism()
-    found = frame.select(reco.containment_size("T", NOMINAL, strings=STRINGS).struct.unnest())["volume_size"]
+    found = frame.select(reco.containment_size(NOMINAL, track="T", strings=STRINGS).struct.unnest())[
+        "volume_size"
+    ]
     expected = [
         least(lambda p: (faces @ (p - centre)).max(), p, e) for p, e in zip(place, towards, strict=True)
     ]
@@ -112,7 +114,7 @@ def test_the_volume_is_scaled_until_it_touches_the_track():
 def test_the_area_is_scaled_to_where_the_track_is_at_some_depth(z):
     frame, place, towards = tracks(60, 4)
     faces, centre, _ = prism()
-    found = frame.select(reco.containment_size("T", NOMINAL, strings=STRINGS, z=z).struct.unnest())[
+    found = frame.select(reco.containment_size(NOMINAL, track="T", strings=STRINGS, z=z).struct.unnest())[
         "area_size"
     ]
     depth = centre[2] if z is None else z
@@ -123,16 +125,16 @@ def test_the_area_is_scaled_to_where_the_track_is_at_some_depth(z):
 def test_a_cascade_is_scaled_like_a_point():
     frame, place, _ = tracks(60, 5)
     faces, centre, _ = prism()
-    found = frame.select(
-        reco.containment_size("T", NOMINAL, strings=STRINGS, shape="Cascade").struct.unnest()
-    )
+    found = frame.select(reco.containment_size(NOMINAL, vertex="T", strings=STRINGS).struct.unnest())
     np.testing.assert_allclose(found["volume_size"], (faces @ (place - centre).T).max(axis=0), rtol=1e-9)
     np.testing.assert_allclose(found["area_size"], (faces[:-2] @ (place - centre).T).max(axis=0), rtol=1e-9)
 
 
 def test_a_cylinder_is_scaled_until_it_touches_the_track():
     frame, place, towards = tracks(60, 6)
-    found = frame.select(reco.cylinder_size("T", height=480.0, radius=560.0, center=-20.0).alias("s"))["s"]
+    found = frame.select(reco.cylinder_size(track="T", height=480.0, radius=560.0, center=-20.0).alias("s"))[
+        "s"
+    ]
     size = lambda p: max(math.hypot(p[0], p[1]) / 560.0, abs(p[2] + 20.0) / 480.0)  # noqa: E731
     expected = [least(size, p, e) for p, e in zip(place, towards, strict=True)]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
@@ -146,10 +148,12 @@ def test_a_cylinder_is_scaled_until_it_touches_the_track():
             "T.azimuth": 0.0,
         }
     )
-    sizes = steep.select(reco.cylinder_size("T").alias("s"))["s"]
+    sizes = steep.select(reco.cylinder_size(track="T").alias("s"))["s"]
     np.testing.assert_allclose(sizes, [0.74 / 7, 0.0], rtol=1e-12, atol=1e-12)
     upright = {"T.x": [280.0], "T.y": [0.0], "T.z": [0.0], "T.zenith": [math.pi], "T.azimuth": [0.0]}
-    assert pl.DataFrame(upright).select(reco.cylinder_size("T", radius=560.0)).item() == pytest.approx(0.5)
+    assert pl.DataFrame(upright).select(reco.cylinder_size(track="T", radius=560.0)).item() == pytest.approx(
+        0.5
+    )
 
 
 @pytest.mark.parametrize("name", CORNERS)
@@ -163,7 +167,7 @@ def test_a_track_on_a_corner_string_of_each_detector_has_size_one(name):
         "T.zenith": [0.0],
         "T.azimuth": [0.0],
     }
-    found = pl.DataFrame(at).select(reco.containment_size("T", NOMINAL, strings=name).struct.unnest())
+    found = pl.DataFrame(at).select(reco.containment_size(NOMINAL, track="T", strings=name).struct.unnest())
     assert found["area_size"].item() == pytest.approx(1)
     assert found["volume_size"].item() <= 1 + 1e-9
 
@@ -179,16 +183,19 @@ def test_sizes_of_unknown_and_undefined_tracks_are_null_and_nan():
         }
     )
     sizes = frame.select(
-        reco.containment_size("T", NOMINAL).struct.unnest(), reco.cylinder_size("T").alias("cylinder_size")
+        reco.containment_size(NOMINAL, track="T").struct.unnest(),
+        reco.cylinder_size(track="T").alias("cylinder_size"),
     )
     for column in sizes:
         assert repr(column.to_list()) == "[None, nan, nan]"
 
 
 def test_a_prism_says_what_it_lacks():
-    with pytest.raises(GeometryError, match=r"sensors 1, 30 and 60; string 99 of \(1, 6, 99\)"):
-        reco.containment_size("T", NOMINAL, strings=(1, 6, 99))
+    with pytest.raises(GeometryError, match=r"OMs 1, 30 and 60; string 99 of \(1, 6, 99\)"):
+        reco.containment_size(NOMINAL, track="T", strings=(1, 6, 99))
     with pytest.raises(ValueError, match=r"'IC87' is not a detector; did you mean .*IC86"):
-        reco.containment_size("T", NOMINAL, strings="IC87")
-    with pytest.raises(ValueError, match="InfiniteTrack or Cascade, found 'MuonTrack'"):
-        reco.containment_size("T", NOMINAL, shape="MuonTrack")
+        reco.containment_size(NOMINAL, track="T", strings="IC87")
+    with pytest.raises(TypeError, match="either a `track` or a `vertex`, found neither"):
+        reco.containment_size(NOMINAL)
+    with pytest.raises(TypeError, match="either a `track` or a `vertex`, found both"):
+        reco.containment_size(NOMINAL, track="T", vertex="V")

@@ -13,15 +13,15 @@ def local_coincidence(flags, hard):
 
 
 @njit(nogil=True, error_model="numpy")
-def charge_range(charge, least, most):
+def charge_range(charge, min_charge, max_charge):
     """Tell which pulses have a charge within the limits, both included; a charge of NaN has not."""
-    return (charge >= least) & (charge <= most)
+    return (charge >= min_charge) & (charge <= max_charge)
 
 
 @njit(nogil=True, error_model="numpy")
-def time_window(time, start, stop):
+def time_window(time, min_time, max_time):
     """Tell which pulses are within two times, both excluded; none if one is NaN."""
-    return (time > start) & (time < stop)
+    return (time > min_time) & (time < max_time)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -1,0 +1,18 @@
+"""What holds events: a lazy frame, a table, or a dataset, wherever a function takes one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from icecol.dataset.scan import Dataset
+
+Events: TypeAlias = Union[pl.LazyFrame, pl.DataFrame, "Dataset"]
+"""Events, one row each."""
+
+
+def lazy_frame(events: Events) -> pl.LazyFrame:
+    """Return events as a lazy frame: of a dataset, all its parts."""
+    return events.lazy() if isinstance(events, (pl.LazyFrame, pl.DataFrame)) else events.scan()
