@@ -293,13 +293,11 @@ def test_wrong_settings_say_what_there_is(call, match):
         call()
 
 
-@pytest.mark.parametrize("directional", [False, True])
-def test_a_fit_needs_more_doms_than_it_has_parameters(directional):
-    # a point has x, y, z and time; with direction and energy there are three parameters more
-    parameters = 7 if directional else 4
+def test_a_fit_needs_more_doms_than_it_has_parameters():
+    parameters = 4  # x, y, z and time
     keys = sorted(SENSORS)[: parameters + 1]
     event = [(1e4 + 10.0 * i, 1.0, key) for i, key in enumerate(keys)]
-    fit = reco.cascade_fit(PULSES, seed="C", directional=directional, max_calls=100_000).struct.unnest()
+    fit = reco.cascade_fit(PULSES, seed="C", max_calls=100_000).struct.unnest()
     enough, few = frame([event, event[:-1]]).select(fit).to_dicts()
     assert few["fit_status"] == 30
     assert (enough["fit_status"], enough["ndof"]) == (0, 1)
