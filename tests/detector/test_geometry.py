@@ -78,7 +78,7 @@ def test_nominal_is_the_finished_detector():
 
 
 def test_a_missing_column_is_named_with_those_that_are_there():
-    with pytest.raises(MissingColumnError, match=r"needs the column 'x' \(or 'dom_x'.*there are.*'xx'"):
+    with pytest.raises(MissingColumnError, match=r"needs the column 'x' \(or 'dom_x'.*columns: .*'xx'"):
         Geometry.from_columns({"string": [1], "om": [1], "xx": [0.0], "y": [0.0], "z": [0.0]})
 
 
