@@ -1,4 +1,4 @@
-"""Put the figures of finished benchmarks into benchmarks/README.md, and a short form into other files.
+"""Put the tables of finished benchmarks into benchmarks/README.md, and the goals into docs/benchmarks.md.
 
 Reads the JSON files that the benchmarks write (`--json benchmarks/results/conversion.json`). In a file, the text
 between the lines `<!-- benchmarks -->` and `<!-- /benchmarks -->` is replaced.
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--into", type=Path, default=HERE / "README.md", help="file for all tables (%(default)s)"
     )
     parser.add_argument(
-        "--brief", type=Path, metavar="FILE", help="file for the goals alone, such as README.md"
+        "--brief", type=Path, metavar="FILE", help="file for the goals alone, such as docs/benchmarks.md"
     )
     args = parser.parse_args(argv)
     paths = args.results or sorted((HERE / "results").glob("*.json"))

@@ -13,7 +13,7 @@ from icecol.i3.classes import CLASSES, FAMILIES, verified
 from icecol.i3.classes.own import OWN
 from icecol.i3.container.raw import raw_frames
 
-PAGE = Path(__file__).parents[2] / "CLASSES.md"
+PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
 TABLES = {
     "real": ("real/*", verified.REAL),
     "written": ("*.i3*", verified.WRITTEN),
@@ -22,7 +22,7 @@ TABLES = {
 
 
 def test_the_page_is_what_the_layouts_say() -> None:
-    assert PAGE.read_text() == coverage.page(), "python -m icecol.i3.coverage > CLASSES.md"
+    assert PAGE.read_text() == coverage.page(), "python -m icecol.i3.coverage > docs/classes.md"
 
 
 def test_the_page_has_every_class_once() -> None:

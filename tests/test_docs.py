@@ -1,0 +1,91 @@
+"""What README.md and the pages of docs/ show is true: the code runs, prints what is shown, and links lead somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import icecol as ic
+from icecol.cli import app
+from icecol.i3.classes import CLASSES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(python|text|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
+
+LEFT = {
+    "README.md": {"level2.icecol", "charge.json", "charge.png"},
+    "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
+    "tray.md": {"Selected.i3.zst", "selected.icecol"},
+}
+"""What the code of a page leaves in its folder."""
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each block of code, in order."""
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def with_code() -> list[Path]:
+    return [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+
+
+@pytest.mark.parametrize("page", with_code(), ids=lambda p: p.name)
+def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
+    names: dict[str, object] = {"__name__": page.stem}
+    printed = ""
+    with contextlib.chdir(tmp_path):
+        for i, (language, text) in enumerate(blocks(page)):
+            if language == "python":
+                with contextlib.redirect_stdout(io.StringIO()) as out:
+                    exec(compile(text, f"{page.name}, block {i}", "exec"), names)
+                printed = out.getvalue()
+            elif language == "text":
+                assert text == printed
+            else:
+                run_commands(text)
+    assert LEFT.get(page.name, set()) <= {p.name for p in tmp_path.iterdir()}
+
+
+def run_commands(text: str) -> None:
+    """Run the lines that begin with `icecol`; the demo and the browser have tests of their own."""
+    for line in text.splitlines():
+        command = shlex.split(line, comments=True)
+        if command[:1] == ["icecol"] and command[1] not in {"browse", "demo"}:
+            done = CliRunner().invoke(app, command[1:])
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_every_shown_output_and_command_is_checked():
+    checked = {page.name: [language for language, _ in blocks(page)] for page in with_code()}
+    assert set(LEFT) <= set(checked)
+    assert sum(languages.count("text") for languages in checked.values()) >= 10
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_links_lead_to_files(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_readme_is_short_and_leads_to_every_page():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert {f"docs/{page.name}" for page in PAGES[1:]} <= set(LINK.findall(text))
+
+
+def test_count_of_classes_is_that_of_the_library():
+    assert f"| decodes | {len(CLASSES)} classes" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(ic.reco.__all__) - {"with_features"}))
+def test_page_of_features_names_every_feature(name):
+    assert f"`{name}`" in (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
