@@ -15,7 +15,7 @@ The packages, in reading order, each with a page on what comes in and what goes 
 5. `pulses`: pulse series of many events → NumPy arrays, with masks, unions and I3SuperDST resolved.
 6. `frames`: `Frame`, reading and writing of files, surveys of their keys.
 
-`coverage` writes the table of all classes (CLASSES.md). Nothing here knows Arrow or Polars: `icecol.convert` does.
+`coverage` writes the table of all classes (docs/classes.md). Nothing here knows Arrow or Polars: `icecol.convert` does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Layouts of all classes that icecol reads and writes, as tables, one file for each family.
 
 In: nothing; these are facts about the serialisation of IceTray's classes. Out: `CLASSES`, a `Class` for each name, from
-which decoding, encoding, columns, defaults and the table of coverage (CLASSES.md) are derived.
+which decoding, encoding, columns, defaults and the table of coverage (docs/classes.md) are derived.
 
 The files, in reading order:
 
