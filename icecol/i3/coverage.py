@@ -42,8 +42,8 @@ _TOP: Final = """\
 # Classes
 
 The classes of objects in `.i3` files that icecol decodes and encodes, generated from the layouts
-(`python -m icecol.i3.coverage > docs/classes.md`). An object of any other class keeps its bytes: it is written as it was
-read, and is null in a dataset, with a message in the manifest.
+(`python -m icecol.i3.coverage > docs/classes.md`). An object of any other class keeps its bytes: it is written as it
+was read, and is null in a dataset, with a message in the manifest.
 
 - **reads**: class versions; **writes**: that of new objects. Objects that were read are written in the version they
   were read in.
