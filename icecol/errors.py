@@ -1,15 +1,15 @@
-"""The errors icecol raises, as one tree; each also derives from the builtin a caller would expect.
+"""The errors that icecol raises, as one tree; each also derives from the builtin a caller would expect.
 
 IcecolError
-├── FormatError (ValueError)             bytes that are not what the format says
-│   └── DamagedFileError                 ... in a file: names file, frame and byte offset
-├── SchemaError (TypeError)              columns whose types do not fit together
-├── MissingColumnError (KeyError)        a column, key or pulse series that is not there
-├── UnknownStreamError (ValueError)      a sub-event stream that no file has
-├── GeometryError (LookupError)          no geometry, or a sensor that it lacks
-├── DatasetError (ValueError)            a folder that is not a whole dataset
-├── MissingFactError (LookupError)        a unit, meaning or livetime that is not known
-├── TrayError (RuntimeError)             a module of a tray failed: which, on which frame of which file
+├── FormatError (ValueError)             bytes that violate the format
+│   └── DamagedFileError                 ... in a file: names the file, frame and byte offset
+├── SchemaError (TypeError)              columns of incompatible types
+├── MissingColumnError (KeyError)        a column, key or pulse series that does not exist
+├── UnknownStreamError (ValueError)      a sub-event stream that is in none of the files
+├── GeometryError (LookupError)          no geometry, or a sensor missing from it
+├── DatasetError (ValueError)            a folder that is not a complete dataset
+├── MissingFactError (LookupError)       a unit, meaning or livetime that is not known
+├── TrayError (RuntimeError)             a module of a tray failed: which one, on which frame of which file
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
 
@@ -42,39 +42,39 @@ class IcecolError(Exception):
 
 
 class FormatError(IcecolError, ValueError):
-    """Bytes that are not what the format says."""
+    """Bytes that violate the format."""
 
 
 class DamagedFileError(FormatError):
-    """A file with a damaged frame: the message names file, frame and byte offset."""
+    """A damaged frame in a file: the message names the file, frame and byte offset."""
 
 
 class SchemaError(IcecolError, TypeError):
-    """Columns whose types do not fit together."""
+    """Columns of incompatible types."""
 
 
 class MissingColumnError(IcecolError, KeyError):
-    """A column, frame key or pulse series that is not there."""
+    """A column, frame key or pulse series that does not exist."""
 
     def __str__(self) -> str:
-        """Show the message as it is (KeyError would show its repr)."""
+        """Return the message itself (KeyError would return its repr)."""
         return str(self.args[0]) if self.args else ""
 
 
 class UnknownStreamError(IcecolError, ValueError):
-    """A sub-event stream that no file has."""
+    """A sub-event stream that is in none of the files."""
 
 
 class GeometryError(IcecolError, LookupError):
-    """No geometry where one is needed, or a sensor that it lacks."""
+    """No geometry where one is needed, or a sensor missing from it."""
 
 
 class DatasetError(IcecolError, ValueError):
-    """A folder that is not a whole dataset."""
+    """A folder that is not a complete dataset."""
 
 
 class MissingFactError(IcecolError, LookupError):
-    """A unit, meaning or livetime that is not known, as the events do not come unchanged from a dataset."""
+    """A unit, meaning or livetime that is not known, since the events do not come unchanged from a dataset."""
 
 
 class TrayError(IcecolError, RuntimeError):
@@ -86,18 +86,18 @@ class MissingDependencyError(IcecolError, ImportError):
 
 
 def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
-    """Return the clause that ends the message about an unknown name: the names like it, or what there is.
+    """Return the end of a message about an unknown name: similar names or, failing that, the known ones.
 
     Parameters
     ----------
     name
         The name that was not found.
     names
-        The names that are there.
+        The names that exist.
     what
-        What the names are, in the plural, such as `columns`.
+        What the names stand for, in the plural, such as `columns`.
     n
-        Maximum number of names to list where none is similar.
+        Maximum number of names to list if none is similar.
 
     Examples
     --------
@@ -117,5 +117,5 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
 
 
 def needs(library: str, extra: str, what: str) -> MissingDependencyError:
-    """Make the error for a missing optional library: what needs it and how to install it."""
+    """Make the error for a missing optional library, saying what needs it and how to install it."""
     return MissingDependencyError(f"{what} needs {library}: pip install 'icecol[{extra}]'")

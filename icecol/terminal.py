@@ -1,4 +1,4 @@
-"""Tables on the terminal: one look for all that icecol prints."""
+"""Tables on the terminal: one style for everything icecol prints."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from rich.table import Table
 
 
 def table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
-    """Return an empty table without lines: text wraps and is set left, numbers do not wrap and are set right.
+    """Return an empty table without rules: text is left-aligned and wraps, numbers are right-aligned and do not.
 
     Parameters
     ----------
     columns
-        Headings, in order.
+        Column headings, in order.
     numbers
-        Headings of the columns that hold numbers.
+        Headings of the numeric columns.
     title
-        A line above the table.
+        Title line above the table.
 
     Examples
     --------
     >>> from rich.console import Console
     >>> made = table("key", "frames", numbers=["frames"])
     >>> made.add_row("I3Geometry", "1")
-    >>> Console(width=40).print(made)
+    >>> Console(width=40).print(made)  # doctest: +NORMALIZE_WHITESPACE
     key         frames
     I3Geometry       1
     """

@@ -1,6 +1,6 @@
-"""The command line, `icecol ...`: arguments, progress and printing; all work is done by the library.
+"""The command line, `icecol ...`: arguments, progress and printing; the library does all the work.
 
-Exit codes: 0 all right, 1 an error or damaged input, 2 wrong usage, 130 interrupted.
+Exit codes: 0 success, 1 an error or damaged input, 2 incorrect usage, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`icecol info`, `features`, `cutflow` and `hist`: what is in a dataset, and what comes out of it."""
+"""`icecol info`, `features`, `cutflow` and `hist`: inspect and analyse a dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from icecol.cli.program import stdout
 from icecol.terminal import table
 
 if TYPE_CHECKING:
-    from icecol.dataset.scan import Dataset
     from icecol.hist import Hist
 
 
@@ -30,10 +29,12 @@ def info(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
     key: Annotated[
         str,
-        typer.Option("--key", "-k", metavar="PATTERN", help="Only columns of keys that fit this pattern."),
+        typer.Option(
+            "--key", "-k", metavar="PATTERN", help="Show only columns of keys that match this pattern."
+        ),
     ] = "*",
 ) -> None:
-    """Show what a dataset holds: events, parts, sources with damage, columns with types and units.
+    """Show the contents of a dataset: events, parts, damaged sources, and columns with types and units.
 
     [dim]icecol info level2.icecol --key "SRT*"[/]
     """
@@ -67,17 +68,19 @@ def info(
 
 def features(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
-    pulses: Annotated[str, typer.Option("--pulses", "-p", metavar="KEY", help="The pulse series to read.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.parquet", help="File to write.")],
+    pulses: Annotated[str, typer.Option("--pulses", "-p", metavar="KEY", help="Pulse series to read.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.parquet", help="Output file.")],
     feature: FeatureOption = None,
     cut: CutOption = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="Further columns to write, as patterns.", metavar="PATTERN")
+        list[str] | None,
+        typer.Option(help="Additional columns to write, as a pattern; may be repeated.", metavar="PATTERN"),
     ] = None,
 ) -> None:
-    """Compute features of pulses and write them with the run and event numbers to a Parquet file.
+    """Compute pulse features and write them, with the run and event IDs, to a Parquet file.
 
-    By default linefit, improved_linefit, tensor_of_inertia and charge. The events stream through; memory is bounded.
+    The default features are linefit, improved_linefit, tensor_of_inertia and charge. Events are streamed, so memory
+    use is bounded.
 
     [dim]icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge -o features.parquet[/]
     """
@@ -113,11 +116,13 @@ def cutflow(
     pulses: PulsesOption = None,
     feature: FeatureOption = None,
     weight: WeightOption = None,
-    n_minus_one: Annotated[bool, typer.Option("--n-minus-one", help="Leave out each cut in turn.")] = False,
+    n_minus_one: Annotated[
+        bool, typer.Option("--n-minus-one", help="Apply all cuts but one, leaving out each in turn.")
+    ] = False,
 ) -> None:
-    """Count the events that pass named cuts, in order and alone.
+    """Count the events that pass named cuts, applied one after another and each on its own.
 
-    Cuts are SQL expressions over columns and features. NaN is greater than any number there: a fit without an answer
+    Cuts are SQL expressions over columns and features. In comparisons, NaN is greater than any number, so a failed fit
     passes `zenith > 1.5`; the column n_nan counts such events, and `AND fit_status = 0` rejects them.
 
     [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
@@ -126,7 +131,7 @@ def cutflow(
     from icecol.demo import cutflow_table
 
     if not cut:
-        msg = "give at least one, such as --cut 'bright=Q.total > 100'"
+        msg = "give at least one cut, such as --cut 'bright=Q.total > 100'"
         raise typer.BadParameter(msg, param_hint="--cut")
     events, names = events_of(ic.open_dataset(dataset), pulses, feature)
     count = ic.n_minus_one if n_minus_one else ic.cutflow
@@ -135,24 +140,28 @@ def cutflow(
 
 def hist(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
-    column: Annotated[str, typer.Argument(help="Column, feature field or SQL expression.")],
-    bins: Annotated[int, typer.Option("--bins", "-b", min=1)] = 50,
+    column: Annotated[str, typer.Argument(help="Column, feature field or SQL expression to histogram.")],
+    bins: Annotated[int, typer.Option("--bins", "-b", min=1, help="Number of bins.")] = 50,
     range_: Annotated[
         tuple[float, float] | None,
-        typer.Option("--range", "-r", metavar="START STOP", help="All, by default."),
+        typer.Option(
+            "--range", "-r", metavar="START STOP", help="Range of the axis; by default, that of the data."
+        ),
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="Bins of equal width in the logarithm.")] = False,
-    label: Annotated[str | None, typer.Option(help="Label of the axis, such as 'charge / PE'.")] = None,
+    log: Annotated[bool, typer.Option("--log", help="Space the bins logarithmically.")] = False,
+    label: Annotated[str | None, typer.Option(help="Axis label, such as 'charge / PE'.")] = None,
     cut: CutOption = None,
     pulses: PulsesOption = None,
     feature: FeatureOption = None,
     weight: WeightOption = None,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".json, .png, .pdf or .svg; may be repeated."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Output file: .json, .png, .pdf or .svg; may be repeated."
+        ),
     ] = None,
 ) -> None:
-    """Fill a histogram of a column and print it, or write it as JSON or as a plot.
+    """Histogram a column and print it, or save it as JSON or as a plot.
 
     [dim]icecol hist level2.icecol Q.total -p SRTInIcePulses -f Q=charge --log --range 10 1e5 -o charge.png[/]
     """
@@ -160,12 +169,11 @@ def hist(
 
     ds = ic.open_dataset(dataset)
     events, names = events_of(ds, pulses, feature, cut)
-    title = label or _title(ds, column)
     make = ic.hist.log if log else ic.hist.regular
     values = column if column in names else sql(column, names)
     h = ic.hist.fill(
         events,
-        make(values, bins, *(range_ or (None, None)), label=title, name=column),
+        make(values, bins, *(range_ or (None, None)), label=label, name=column),
         weight=sql(weight, names) if weight else None,
     )
     for path in out or ():
@@ -176,13 +184,6 @@ def hist(
         stdout.print(f"{path}: {h!r}", markup=False, soft_wrap=True)
     if not out:
         _print_hist(h)
-
-
-def _title(ds: Dataset, column: str) -> str:
-    from icecol.dataset import schema as schemas
-
-    unit = schemas.unit(ds.schema.field(column)) if column in ds.schema.names else ""
-    return f"{column} / {unit}" if unit else column
 
 
 def _print_hist(h: Hist) -> None:

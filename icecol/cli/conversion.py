@@ -1,4 +1,4 @@
-"""`icecol convert` and `icecol to-i3`: from frames to a dataset and back."""
+"""`icecol convert`, `verify` and `to-i3`: from frames to a dataset and back."""
 
 from __future__ import annotations
 
@@ -16,38 +16,45 @@ from icecol.cli.program import stderr, stdout
 
 
 def convert(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="Folder to make.")],
-    files: Annotated[list[str] | None, typer.Argument(help="Files or patterns, of any compression.")] = None,
-    gcd: Annotated[Path | None, typer.Option(help="GCD file with the sensors.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="Folder to create.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help=".i3 files or glob patterns; compressed files are read directly."),
+    ] = None,
+    gcd: Annotated[Path | None, typer.Option(help="GCD file to take the detector geometry from.")] = None,
     keys: Annotated[
         list[str] | None,
-        typer.Option("--keys", "-k", help="Frame keys to take, as patterns; all by default."),
+        typer.Option("--keys", "-k", help="Frame keys to convert, as patterns; by default, all."),
     ] = None,
     pulses: Annotated[
-        list[str] | None, typer.Option("--pulses", "-p", help="Pulse series to take; all by default.")
+        list[str] | None,
+        typer.Option("--pulses", "-p", help="Pulse series to convert, as patterns; by default, all."),
     ] = None,
     stream: Annotated[
-        list[str] | None, typer.Option("--stream", "-s", help="Sub-event streams; all by default.")
+        list[str] | None,
+        typer.Option("--stream", "-s", help="Sub-event streams to convert; by default, all."),
     ] = None,
-    stop: Annotated[str, typer.Option(help="Frames that are rows: P (physics) or Q (DAQ).")] = "P",
+    stop: Annotated[str, typer.Option(help="Frames that become rows: P (physics) or Q (DAQ).")] = "P",
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one per core by default.")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Number of processes; by default, one per core.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a finished dataset, once the new one is complete.")
+        bool, typer.Option("--overwrite", help="Replace an existing dataset once the new one is complete.")
     ] = False,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Keep the intact frames of damaged files.")
+        bool, typer.Option("--skip-damaged", help="Accept damaged files, keeping their intact frames.")
     ] = False,
     files_from: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Read the names of files from here, one a line.")
+        str | None, typer.Option(metavar="FILE|-", help="Read file names from here, one per line.")
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Check the checksum of every frame.")
+    ] = True,
 ) -> None:
     """Convert .i3 files into a dataset of Parquet files: one row per event.
 
-    A run that was interrupted goes on where it stopped when the same command is given again. Damage is reported with
-    file, frame and byte offset; all good frames are kept, and the exit code is 1 unless --skip-damaged is given.
+    An interrupted conversion resumes where it stopped when the same command is run again. Damage is reported with
+    file, frame and byte offset; all intact frames are kept, and the exit code is 1 unless --skip-damaged is given.
 
     [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
     """
@@ -80,7 +87,7 @@ def convert(
         except KeyboardInterrupt:
             stderr.print(
                 f"icecol: interrupted: {done['files']} of {len(paths)} files are done; "
-                "give the same command again to go on",
+                "run the same command again to resume",
                 style="yellow",
             )
             raise typer.Exit(130) from None
@@ -93,7 +100,8 @@ def convert(
     )
     if dataset.geometry is not None and gcd is None:
         stderr.print(
-            "no --gcd: sensors are those that the files have, or else the nominal detector's", style="dim"
+            "no --gcd: using the geometry in the files or, where there is none, the nominal detector",
+            style="dim",
         )
     damaged = [s for s in dataset.manifest.sources if s.status != "ok"]
     for source in damaged:
@@ -101,15 +109,15 @@ def convert(
             stderr.print(f"damaged: {line}", style="yellow", markup=False)
     if damaged and not skip_damaged:
         stderr.print(
-            f"icecol: error: {len(damaged)} of {len(dataset.manifest.sources)} files are damaged; {out} has all good "
-            "frames (--skip-damaged accepts that)",
+            f"icecol: error: {len(damaged)} of {len(dataset.manifest.sources)} files are damaged; {out} has all "
+            "intact frames (--skip-damaged accepts this)",
             style="red",
         )
         raise typer.Exit(1)
 
 
 def verify(dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")]) -> None:
-    """Check that a dataset is whole: number of rows and checksum of every part, compared with its manifest.
+    """Check the integrity of a dataset: the row count and checksum of every part against the manifest.
 
     [dim]icecol verify level2.icecol[/]
     """
@@ -133,7 +141,7 @@ def _rates(done: Mapping[str, int], seconds: float) -> str:
 
 @contextmanager
 def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
-    """Show a bar of files with rates, and count into `done`."""
+    """Show a progress bar over the files with rates, counting into `done`."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -145,7 +153,7 @@ def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
         task = bar.add_task("converting", total=n_files, rates="")
 
         def count(_file: str, events: int, n_bytes: int, files: int) -> None:
-            # events and end of a file at once: it was converted by an earlier run, and is no measure of speed
+            # the events and the end of a file in one call: an earlier run converted it, so it says nothing about speed
             for name, n in (("events", 0 if files else events), ("bytes", n_bytes), ("files", files)):
                 done[name] += n
             bar.update(task, completed=done["files"], rates=_rates(done, time.perf_counter() - begin))
@@ -156,11 +164,17 @@ def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
 def to_i3(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.i3|FOLDER", help="One file for all, or a folder.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE.i3|FOLDER",
+            help="A single output file, or a folder for one file per input.",
+        ),
     ],
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="The .i3 files that the events come from; those of the dataset by default."),
+        typer.Argument(help="The .i3 files the events come from; by default, the sources of the dataset."),
     ] = None,
     cut: CutOption = None,
     pulses: PulsesOption = None,
@@ -168,24 +182,24 @@ def to_i3(
     key: Annotated[
         list[str] | None,
         typer.Option(
-            "--key", "-k", metavar="KEY", help="Columns KEY.* to put into the frames; may be repeated."
+            "--key", "-k", metavar="KEY", help="Write the columns KEY.* into the frames; may be repeated."
         ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let them take the place of objects under their keys.")
+        bool, typer.Option("--replace", help="Replace objects that already exist under these keys.")
     ] = False,
     drop: Annotated[
-        str, typer.Option(metavar="STOPS", help="Stop letters of frames to leave out, such as GCD.")
+        str, typer.Option(metavar="STOPS", help="Stops of the frames to leave out, such as GCD.")
     ] = "",
-    level: Annotated[int | None, typer.Option(help="Compression level; IceTray's own by default.")] = None,
+    level: Annotated[int | None, typer.Option(help="Compression level; by default, that of IceTray.")] = None,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Keep the intact frames of damaged files.")
     ] = False,
 ) -> None:
-    """Write the frames of the events that pass all cuts, with features as frame objects, into .i3 files.
+    """Write the frames of the events that pass all cuts to .i3 files, with features as frame objects.
 
-    Features that are computed go into the frames under their names: a fit becomes an I3Particle, numbers an
-    I3MapStringDouble. All other objects keep their bytes. IceTray reads the files.
+    Computed features are added to the frames under their names: a fit becomes an I3Particle, other numbers an
+    I3MapStringDouble. All other objects are copied byte for byte, and IceTray can read the files.
 
     [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
     """

@@ -11,11 +11,11 @@ from icecol.cli.program import stdout
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for all files.")] = Path("icecol-demo"),
-    events: Annotated[int, typer.Option("--events", "-n", min=2)] = 3000,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("icecol-demo"),
+    events: Annotated[int, typer.Option("--events", "-n", min=2, help="Number of simulated events.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
 ) -> None:
-    """Run a whole analysis on simulated events: no data, no network, about a minute the first time.
+    """Run a complete analysis on simulated events: needs no data and no network, takes about a minute the first time.
 
     [dim]icecol demo[/]
     """
@@ -25,27 +25,33 @@ def demo(
 
 
 def study(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for study.json and the plots.")] = Path(
-        "icecol-study"
-    ),
-    muons: Annotated[int, typer.Option("--muons", min=0, help="Simulated muons; 0 leaves them out.")] = 600,
-    cascades: Annotated[
-        int, typer.Option("--cascades", min=0, help="Simulated cascades; 0 leaves them out.")
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Output folder for study.json and the plots.")
+    ] = Path("icecol-study"),
+    muons: Annotated[
+        int, typer.Option("--muons", min=0, help="Number of simulated muons; 0 skips the track fits.")
     ] = 600,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    cascades: Annotated[
+        int, typer.Option("--cascades", min=0, help="Number of simulated cascades; 0 skips the cascade fits.")
+    ] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     losses: Annotated[
-        bool, typer.Option("--losses/--no-losses", help="Let muons shine in single losses, or evenly.")
+        bool,
+        typer.Option(
+            "--losses/--no-losses", help="Simulate stochastic losses along muon tracks, or uniform emission."
+        ),
     ] = True,
 ) -> None:
-    """Study how well reconstructions do on simulated muons and cascades: tables, plots, and one JSON file.
+    """Study the resolution of the reconstructions on simulated muons and cascades: tables, plots and one JSON file.
 
-    Angles of the track fits by zenith and charge, energies by true energy, and vertices and times of cascades.
+    Angular resolution of the track fits by zenith and charge, energy resolution by true energy, and vertex and time
+    resolution for cascades.
 
     [dim]icecol study --muons 2000 -o study[/]
     """
     from icecol import study as resolution
 
     if muons + cascades == 0:
-        msg = "there is nothing to study without --muons and without --cascades"
+        msg = "there is nothing to study: --muons and --cascades are both 0"
         raise typer.BadParameter(msg, param_hint="--muons")
     resolution.run(out, muons=muons, cascades=cascades, seed=seed, losses=losses, console=stdout)

@@ -1,4 +1,4 @@
-"""What is asked for on the command line, cuts, weights and features, as expressions over a dataset."""
+"""Cuts, weights and features given on the command line, as expressions over a dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CutOption = Annotated[
     list[str] | None,
-    typer.Option("--cut", "-c", metavar="NAME=EXPR", help="A named cut; may be repeated, order counts."),
+    typer.Option(
+        "--cut", "-c", metavar="NAME=EXPR", help="A named cut; may be repeated, and the order matters."
+    ),
 ]
 FeatureOption = Annotated[
     list[str] | None,
@@ -27,33 +29,34 @@ FeatureOption = Annotated[
         "--feature",
         "-f",
         metavar="[NAME=]FEATURE",
-        help="Such as linefit, LineFit=improved_linefit, 'ToI=tensor_of_inertia(min_hits=5)', or a kernel of "
-        "your own, kernels.py:early_late. Its fields are the columns NAME.field. May be repeated.",
+        help="A feature such as linefit, LineFit=improved_linefit, 'ToI=tensor_of_inertia(min_hits=5)', or a kernel "
+        "of your own, kernels.py:early_late. Its fields become columns NAME.field. May be repeated.",
     ),
 ]
 PulsesOption = Annotated[
-    str | None, typer.Option("--pulses", "-p", metavar="KEY", help="The pulse series that features read.")
+    str | None, typer.Option("--pulses", "-p", metavar="KEY", help="Pulse series that the features read.")
 ]
 WeightOption = Annotated[
-    str | None, typer.Option("--weight", "-w", metavar="EXPR", help="Weight of an event.")
+    str | None,
+    typer.Option("--weight", "-w", metavar="EXPR", help="Event weight: a column or an SQL expression."),
 ]
 
 
 def listed(values: list[str] | None) -> list[str] | None:
-    """Take apart the values of an option, which may be repeated or have commas."""
+    """Split the values of an option, which may be repeated or comma-separated."""
     return [part for value in values for part in value.split(",") if part] if values else None
 
 
 def events_of(
     ds: Dataset, pulses: str | None, feature: list[str] | None, cut: list[str] | None = None
 ) -> tuple[pl.LazyFrame, list[str]]:
-    """Return the events that pass all cuts, with the features that are asked for, and the names of all columns."""
+    """Return the events that pass all cuts, with the requested features, and the names of all columns."""
     import icecol as ic
 
     events = ds.scan()
     if feature:
         if pulses is None:
-            msg = f"features need --pulses KEY; pulse series of {ds.path}: {', '.join(ds.pulse_keys)}"
+            msg = f"features need --pulses KEY; pulse series in {ds.path}: {', '.join(ds.pulse_keys)}"
             raise typer.BadParameter(msg, param_hint="--pulses")
         events = ic.with_features(events, **features_of(feature, ds.pulses(pulses)))
     names = events.collect_schema().names()
@@ -69,21 +72,21 @@ def _named(text: str, option: str, example: str) -> tuple[str, str]:
 
 
 def cuts_of(texts: Iterable[str], names: list[str]) -> Any:
-    """Make `Cuts` of texts such as `bright=Q.total > 100`."""
+    """Make `Cuts` from texts such as `bright=Q.total > 100`."""
     import icecol as ic
 
     cuts: dict[str, Any] = {}
     for text in texts:
         name, cut = _named(text, "--cut", "bright=Q.total > 100")
         if name in cuts:
-            msg = f"there are two cuts named {name!r}"
+            msg = f"there are two cuts named {name!r}: give each its own name"
             raise typer.BadParameter(msg, param_hint="--cut")
         cuts[name] = sql(cut, names)
     return ic.Cuts(cuts)
 
 
 def sql(text: str, names: list[str]) -> pl.Expr:
-    """Make an expression of SQL; the dotted names of columns need no quotes."""
+    """Parse an SQL expression; dotted column names need no quotes."""
     import polars as pl
 
     from icecol.errors import MissingColumnError, did_you_mean
@@ -95,7 +98,7 @@ def sql(text: str, names: list[str]) -> pl.Expr:
     try:
         expr = pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
     except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
-        msg = f"{text!r} is no SQL expression: {err}"
+        msg = f"{text!r} is not a valid SQL expression: {err}"
         raise typer.BadParameter(msg) from err
     for name in dict.fromkeys(expr.meta.root_names()):
         if name not in names:
@@ -108,7 +111,7 @@ _FEATURE: Final = re.compile(r"(?:(\w+)\s*=)?\s*([^(=]+?)\s*(\(.*\))?")
 
 
 def parts_of(text: str) -> tuple[str, str, str | None]:
-    """Take a feature such as `LineFit=linefit(min_hits=5)` apart: its name, what it is, arguments."""
+    """Split a feature such as `LineFit=linefit(min_hits=5)` into its name, what it is, and its arguments."""
     match = _FEATURE.fullmatch(text.strip())
     if match is None:
         msg = f"{text!r} is not [NAME=]FEATURE, such as LineFit=improved_linefit or linefit(min_hits=5)"
@@ -118,19 +121,19 @@ def parts_of(text: str) -> tuple[str, str, str | None]:
 
 
 def features_of(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
-    """Make features of texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
+    """Make features from texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
     found: dict[str, pl.Expr] = {}
     for text in texts:
         name, what, arguments = parts_of(text)
         if name in found:
-            msg = f"two features are named {name!r}; name them, as in First={text}"
+            msg = f"two features are named {name!r}; give one another name, as in First={text}"
             raise typer.BadParameter(msg, param_hint="--feature")
         found[name] = feature_of(what)(pulses, **_arguments(text, arguments))
     return found
 
 
 def feature_of(what: str) -> Any:
-    """Find a feature of `icecol.reco`, or a user's kernel by file or module, as `kernels.py:early_late`."""
+    """Find a feature of `icecol.reco`, or a user's kernel in a file or module, such as `kernels.py:early_late`."""
     import importlib
     import importlib.util
 
@@ -178,5 +181,5 @@ def _arguments(text: str, arguments: str | None) -> dict[str, Any]:
             raise ValueError  # noqa: TRY301
         return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
     except (ValueError, SyntaxError) as err:
-        msg = f"{text!r}: arguments are written as (name=value, ...)"
+        msg = f"{text!r}: write the arguments as (name=value, ...), with plain values"
         raise typer.BadParameter(msg, param_hint="--feature") from err

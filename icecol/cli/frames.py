@@ -1,4 +1,4 @@
-"""`icecol inspect` and `icecol browse`: what is in .i3 files."""
+"""`icecol inspect` and `icecol browse`: the contents of .i3 files."""
 
 from __future__ import annotations
 
@@ -21,25 +21,31 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="An .i3 file of any compression.")],
+    file: Annotated[Path, typer.Argument(help="An .i3 file, compressed or not.")],
     frames: Annotated[
         int | None, typer.Option("--frames", "-n", min=1, help="Show the first N frames, key by key.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", "-k", help="Show this object in the first frames that have it.")
+        str | None,
+        typer.Option(
+            "--key", "-k", help="Show this object in the first N frames that have it (1 by default)."
+        ),
     ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print the summary, with --frames the frames, or with --key the objects, as JSON."
+            "--json",
+            help="Print JSON: the summary or, with --frames, the frames or, with --key, the objects.",
         ),
     ] = False,
-    first: Annotated[int, typer.Option("--from", min=0, help="Number of the frame to begin with.")] = 0,
-    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check every checksum.")] = True,
+    first: Annotated[int, typer.Option("--from", min=0, help="Index of the frame to start at.")] = 0,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Check the checksum of every frame.")
+    ] = True,
 ) -> None:
-    """Show what an .i3 file holds: frames, keys with types and sizes, event streams, checksums, damage.
+    """Show the contents of an .i3 file: frames, keys with types and sizes, sub-event streams, checksums, damage.
 
-    The file is read as a stream, in bounded memory. The exit code is 1 if it is damaged.
+    The file is streamed, so memory use is bounded. The exit code is 1 if it is damaged.
 
     [dim]icecol inspect Level2.i3.zst --frames 5[/]
     [dim]icecol inspect Level2.i3.zst --key I3EventHeader --from 20[/]
@@ -75,7 +81,7 @@ def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
 
 
 def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, verify: bool) -> None:
-    """Print an object of the first n frames that have it themselves: pulses where it stands for such."""
+    """Print an object of the first n frames that have it themselves; masks and the like are resolved to pulses."""
     from icecol.errors import MissingColumnError, did_you_mean
     from icecol.i3.frames.files import open_i3
 
@@ -108,7 +114,7 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
 
 
 def _looked_at(frame: Frame, key: str) -> Any:
-    """Return an object, the pulses that it stands for, or its bytes in lines of hexadecimal."""
+    """Return an object, the pulses it refers to, or its bytes as a hex dump."""
     from icecol.errors import FormatError
     from icecol.i3.archive.objects import UnknownObject
     from icecol.i3.pulses.batch import PULSE_CLASSES
@@ -123,7 +129,7 @@ def _looked_at(frame: Frame, key: str) -> Any:
 
 
 class _Bytes(bytes):
-    """Bytes that are shown in lines of hexadecimal, below what is known of them."""
+    """Bytes shown as a hex dump, below a note on what is known about them."""
 
     note = ""
 
@@ -205,11 +211,9 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
         stdout.print("streams: ", ", ".join(f"{n:,} {s}" for s, n in found.streams.items()), markup=False)
     unchecked = frames - found.checksums
     if not verify:
-        stdout.print("checksums: not compared (--no-verify)")
+        stdout.print("checksums: not checked (--no-verify)")
     else:
-        note = (
-            f", {unchecked:,} of old container versions have none that can be compared" if unchecked else ""
-        )
+        note = f", {unchecked:,} frames of old container versions have none to check" if unchecked else ""
         wrong = f", {found.checksums_wrong:,} wrong" if found.checksums_wrong else ""
         stdout.print(f"checksums: {found.checksums:,} right{wrong}{note}")
     for damage in found.damages:
@@ -226,25 +230,29 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
 
 
 def browse(
-    files: Annotated[list[str], typer.Argument(help="Files or patterns, of any compression, as one stream.")],
+    files: Annotated[
+        list[str], typer.Argument(help=".i3 files or glob patterns, compressed or not, read as one stream.")
+    ],
     at: Annotated[
         str,
         typer.Option(
-            "--at", "-a", help="Frame (17, last), event (e42, or 7/42 with its run), or next of a stop (P)."
+            "--at",
+            "-a",
+            help="Where to start: a frame (17, last), an event (e42, or 7/42 with its run) or a stop (P).",
         ),
     ] = "first",
-    key: Annotated[str, typer.Option("--key", "-k", help="Key to look at.")] = "",
+    key: Annotated[str, typer.Option("--key", "-k", help="Key to show.")] = "",
 ) -> None:
     """Browse the frames of .i3 files in the terminal: keys, objects as tables, damage.
 
-    One can look at the first frames at once, while the rest is indexed. Compressed files are put aside in a temporary
-    file of about their own size (TMPDIR says where), so that jumps back are quick. Press ? for the keys.
+    The first frames can be viewed at once while the rest is being indexed. Compressed files are cached in a temporary
+    file of about the same size (in TMPDIR), so that jumping back is fast. Press ? for help on the keys.
 
     [dim]icecol browse GCD.i3.gz Level2.i3.zst --at e42 --key SRTInIcePulses[/]
     """
     from icecol.browse import browse as run
 
     if not sys.stdout.isatty():
-        msg = "there is no terminal to browse in; `icecol inspect` prints what a file holds"
+        msg = "browse needs a terminal; `icecol inspect` prints the contents of a file"
         raise typer.BadParameter(msg, param_hint="FILES")
     run(files, at=at, key=key)

@@ -1,4 +1,4 @@
-"""The program `icecol`: what holds for all of its commands, and how errors and warnings are told."""
+"""The program `icecol`: what all of its commands share, and how errors and warnings are shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ stderr: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Commands(TyperGroup):
-    """Turns the errors of all commands into one line and an exit code."""
+    """Turn the errors of all commands into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -47,7 +47,7 @@ def _fail(err: Exception) -> None:
 app = typer.Typer(
     cls=Commands,
     name="icecol",
-    help="Columnar analysis of neutrino-telescope events: reads IceCube's .i3 files without IceTray.",
+    help="Columnar analysis of IceCube events: reads .i3 files without IceTray.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -76,9 +76,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show full tracebacks of errors.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     del debug, version  # seen by Commands and _version

@@ -1,4 +1,4 @@
-"""Histograms of lazy frames on boost-histogram: axes, filling in one bounded pass, arithmetic, files.
+"""Histograms of lazy frames, built on boost-histogram: axes, filling in one bounded pass, arithmetic, files.
 
 >>> import polars as pl
 >>> from icecol import hist

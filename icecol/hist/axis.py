@@ -1,4 +1,4 @@
-"""Axes of a histogram: an expression and how its values are binned."""
+"""Histogram axes: an expression and how its values are binned."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """What one axis shows: made by `regular`, `log`, `variable`, `integer` or `category`.
+    """An axis of a histogram, made by `regular`, `log`, `variable`, `integer` or `category`.
 
     Attributes
     ----------
     expr
-        The values: a number or a list of numbers for each event (strings too, for a category).
+        The values: a number or a list of numbers per event (or strings, for a category axis).
     name
-        Short name, by default the column's.
+        Short name; by default, that of the column.
     label
-        Text for plots, with the unit; None for the name with the column's unit, where `icecol.facts` knows it.
+        Axis label for plots, with the unit. If None: the name, with the unit of the column if `icecol.facts` knows it.
     kind
-        How values are binned.
+        How the values are binned.
     bins, start, stop
-        For regular, log and integer axes; a start or stop of None is found in the data.
+        Number of bins and range of regular, log and integer axes; a start or stop of None is taken from the data.
     edges
-        For a variable axis.
+        Bin edges of a variable axis.
     categories
-        For a category axis; None grows one bin for each value that is met.
+        Bins of a category axis; None adds a bin for each new value encountered.
     """
 
     expr: pl.Expr
@@ -55,7 +55,7 @@ def regular(
     label: str | None = None,
     name: str | None = None,
 ) -> Axis:
-    """Make an axis of equal bins over [start, stop), with underflow and overflow.
+    """Make an axis of equal-width bins over [start, stop), with underflow and overflow.
 
     Parameters
     ----------
@@ -64,17 +64,17 @@ def regular(
     bins
         Number of bins.
     start, stop
-        Range, in the unit of the values; None: from the smallest or to the largest finite value,
-        which takes one more pass over the data.
+        Range, in the unit of the values. None means the smallest or largest finite value, which takes another
+        pass over the data.
     label
-        Text for plots, such as "zenith / rad"; the name by default.
+        Axis label for plots, such as "zenith / rad"; by default, the name, with the unit of the column if known.
     name
-        Name of the axis; that of the column by default.
+        Name of the axis; by default, that of the column.
 
     Raises
     ------
     ValueError
-        For no bins, or a start that is not below the stop.
+        If there is not at least one bin, or the start is not below the stop.
 
     Examples
     --------
@@ -94,10 +94,21 @@ def log(
     label: str | None = None,
     name: str | None = None,
 ) -> Axis:
-    """Make an axis of bins that are equal in the logarithm, over [start, stop) with start > 0.
+    """Make an axis of logarithmically spaced bins over [start, stop), with start > 0.
 
-    Values of 0 and below it count as underflow. Arguments are those of `regular`; a start of None is the
-    smallest positive value.
+    Values of 0 and below count as underflow.
+
+    Parameters
+    ----------
+    values, bins, label, name
+        As for `regular`.
+    start, stop
+        As for `regular`; a start of None means the smallest positive value.
+
+    Raises
+    ------
+    ValueError
+        If the start is not positive or not below the stop, or there is not at least one bin.
 
     Examples
     --------
@@ -105,7 +116,7 @@ def log(
     'log'
     """
     if start is not None and not start > 0:
-        msg = f"log axis of {_name(values, name)!r} starts at {start!r}; it must start above 0"
+        msg = f"log axis {_name(values, name)!r} starts at {start!r}; it must start above 0"
         raise ValueError(msg)
     return _ranged("log", values, bins, start, stop, label, name)
 
@@ -113,9 +124,23 @@ def log(
 def variable(
     values: str | pl.Expr, edges: Iterable[float], *, label: str | None = None, name: str | None = None
 ) -> Axis:
-    """Make an axis of bins between the given increasing edges, with underflow and overflow.
+    """Make an axis with the given bin edges, plus underflow and overflow.
 
-    It fills several times slower than `regular` and `log`, which suit any even binning.
+    It is several times slower to fill than `regular` and `log`, which are the better choice for evenly spaced bins.
+
+    Parameters
+    ----------
+    values
+        Column name or expression; a list column is filled with all its elements.
+    edges
+        Bin edges, at least two, in increasing order.
+    label, name
+        As for `regular`.
+
+    Raises
+    ------
+    ValueError
+        If the edges are not two or more increasing numbers.
 
     Examples
     --------
@@ -133,7 +158,21 @@ def variable(
 def integer(
     values: str | pl.Expr, start: int, stop: int, *, label: str | None = None, name: str | None = None
 ) -> Axis:
-    """Make an axis with one bin for each of the integers start, ..., stop - 1, with underflow and overflow.
+    """Make an axis with one bin for each of the integers start, ..., stop - 1, plus underflow and overflow.
+
+    Parameters
+    ----------
+    values
+        Column name or expression of integers or booleans; a list column is filled with all its elements.
+    start, stop
+        First integer, and the one after the last.
+    label, name
+        As for `regular`.
+
+    Raises
+    ------
+    ValueError
+        If the start is not below the stop.
 
     Examples
     --------
@@ -157,9 +196,14 @@ def category(
     values
         Column name or expression of strings, integers or booleans (which become "true" and "false").
     categories
-        The bins; all other values count as overflow. None: a bin for each value, in order of appearance.
+        The bins; all other values count as overflow. None means a bin for each value, in order of appearance.
     label, name
         As for `regular`.
+
+    Raises
+    ------
+    ValueError
+        If the categories repeat, are empty, or mix strings and integers.
 
     Examples
     --------
@@ -171,15 +215,13 @@ def category(
     if chosen is not None and (
         not chosen or len(set(chosen)) < len(chosen) or len({type(c) for c in chosen}) > 1
     ):
-        msg = (
-            f"categories of axis {title!r} must be different strings or different integers; found {chosen!r}"
-        )
+        msg = f"categories of axis {title!r} must be distinct strings or distinct integers; found {chosen!r}"
         raise ValueError(msg)
     return Axis(_expr(values), title, label, "category", categories=chosen)
 
 
 def boost_axis(axis: Axis) -> Any:
-    """Make the boost-histogram axis of an axis whose range is known; categories start with the given ones."""
+    """Make the boost-histogram axis for an axis whose range is known; categories start with the given ones."""
     match axis.kind:
         case "regular":
             made = bh.axis.Regular(axis.bins, axis.start, axis.stop)
@@ -198,7 +240,7 @@ def boost_axis(axis: Axis) -> Any:
 
 
 def widened(low: float, high: float, *, logarithmic: bool) -> tuple[float, float]:
-    """Widen a range of values by half a per cent on either side, so that both ends lie inside the bins."""
+    """Widen a range of values by 0.5 % on either side, so that both ends lie inside the bins."""
     if logarithmic:
         a, b = math.log(low), math.log(high)
         margin = 0.005 * (b - a) or 0.5

@@ -1,4 +1,4 @@
-"""Fill histograms from a lazy frame, batch by batch, so that memory stays bounded."""
+"""Fill histograms from a lazy frame batch by batch, in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ _AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses:
 
 
 def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None) -> Hist:
-    """Fill one histogram in one pass over the data; only the columns it needs are read.
+    """Fill a histogram in a single pass over the data, reading only the columns it needs.
 
     Parameters
     ----------
     events
-        A dataset, a lazy frame or a table. Where an axis is a list column, each element is one entry, the other
-        columns of the row repeat, and list columns of one histogram must be equally long in each row.
+        A dataset, lazy frame or data frame. If an axis is a list column, each element is one entry and the other
+        columns of the row are repeated; list columns of one histogram must have the same length in each row.
     axes
-        One or more axes of `hist.regular`, `log`, `variable`, `integer`, `category`.
+        One or more axes, made by `hist.regular`, `log`, `variable`, `integer` or `category`.
     weight
-        Column or expression of the entry's weight; 1 if None. Finite and never null. A list column weighs
-        the elements of list axes one by one, as the charges of pulses do.
+        Column or expression with the weight of each entry; 1 if None. Weights must be finite and not null. A list
+        column weights the elements of list axes one by one, as with the charges of pulses.
 
     Returns
     -------
     Hist
-        Bins with summed weights and summed squared weights. An entry that is null on any axis counts as
-        `missing`; else one that is NaN on any axis counts as `nan`. Infinite values are under- or overflow.
+        Bins with the sum of weights and the sum of squared weights. An entry that is null on any axis counts as
+        `missing`; otherwise one that is NaN on any axis counts as `nan`. Infinite values are under- or overflow.
 
     Raises
     ------
     MissingColumnError
-        If a column is not there.
+        If a column does not exist.
     SchemaError
-        If an axis gets values that it cannot bin.
+        If an axis cannot bin the type of its values.
     ValueError
-        If a weight is NaN, infinite or null, or no finite value is there to set a range.
+        If a weight is NaN, infinite or null, or there is no finite value to derive a range from.
 
     Examples
     --------
@@ -69,19 +69,19 @@ def fill_many(
     *,
     weight: str | pl.Expr | None = None,
 ) -> dict[str, Hist]:
-    """Fill several histograms in one pass over the data, by name.
+    """Fill several named histograms in a single pass over the data.
 
     Parameters
     ----------
     events, weight
         As for `fill`.
     histograms
-        Name to axis, or to a sequence of axes.
+        The axis, or sequence of axes, of each histogram by name.
 
     Returns
     -------
     dict[str, Hist]
-        As `fill` gives, under the same names.
+        The histograms, under the same names.
 
     Examples
     --------
@@ -98,11 +98,11 @@ def fill_many(
     for key, axes in wanted.items():
         for axis in axes:
             if not isinstance(axis, Axis):
-                msg = f"an axis is made by hist.regular(column, bins, start, stop) or the like, found {axis!r:.60}"
+                msg = f"expected an axis, such as hist.regular(column, bins, start, stop); found {axis!r:.60}"
                 raise TypeError(msg)
         if not axes:
             msg = (
-                f"histogram {key!r} has no axis; give it hist.regular(column, bins, start, stop) or the like"
+                f"histogram {key!r} has no axis; give it one, such as hist.regular(column, bins, start, stop)"
             )
             raise ValueError(msg)
     w = pl.col(weight) if isinstance(weight, str) else weight
@@ -126,7 +126,7 @@ def fill_many(
     w_name = "" if w is None else w.meta.output_name()
     for key, axes in wanted.items():
         if w_column in lists and not any(_column(a.expr, exprs) in lists for a in axes):
-            msg = f"weight {w_name!r} is a list in each event and no axis of histogram {key!r} is"
+            msg = f"weight {w_name!r} is a list column, but no axis of histogram {key!r} is"
             raise SchemaError(msg)
     rows = 0
     for batch in lf.collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
@@ -139,7 +139,7 @@ def fill_many(
 
 
 def _labelled(lf: pl.LazyFrame, axes: Sequence[Axis]) -> list[Axis]:
-    """Put the unit of the column on the axes that have no label, where it is known."""
+    """Label the axes that have no label with the unit of their column, where it is known."""
     bare = [a for a in axes if a.label is None and a.expr.meta.eq(pl.col(a.expr.meta.output_name()))]
     if not bare:
         return list(axes)
@@ -149,13 +149,13 @@ def _labelled(lf: pl.LazyFrame, axes: Sequence[Axis]) -> list[Axis]:
 
 
 class _Filling:
-    """One histogram while it is filled; categories are numbered as they are met."""
+    """One histogram being filled; categories are numbered as they are encountered."""
 
     def __init__(self, axes: Sequence[Axis], columns: Sequence[str], dtypes: Sequence[pl.DataType]) -> None:
         self.axes, self.columns = axes, columns
         self.lists = any(isinstance(d, pl.List) for d in dtypes)
         self.words = [_is_word(d) for d in dtypes]
-        # a category axis is filled by number: boost-histogram takes 0.4 us to find a string
+        # category axes are filled by number: boost-histogram takes 0.4 us to look up a string
         self.codes: list[dict[Any, int]] = [
             {c: i for i, c in enumerate(a.categories or ())} if a.kind == "category" else {} for a in axes
         ]
@@ -186,7 +186,7 @@ class _Filling:
         self.bh.fill(*arrays, weight=df[weight].cast(pl.Float64).to_numpy() if weight else None)
 
     def result(self) -> Hist:
-        """Return the histogram with its categories by name."""
+        """Return the histogram, with its categories by name."""
         axes = []
         for axis, words, codes in zip(self.axes, self.words, self.codes, strict=True):
             if axis.kind == "category":
@@ -215,19 +215,19 @@ class _Filling:
             start, stop = int(axis.start or 0), int(axis.stop or 0)
             return values.cast(pl.Int64, strict=False).fill_null(stop).clip(start - 1, stop).to_numpy()
         floats = values.cast(pl.Float64)
-        # boost-histogram would count the logarithm of a negative number, NaN, as overflow
+        # boost-histogram would count the logarithm of a negative number, which is NaN, as overflow
         return (floats.clip(lower_bound=0) if axis.kind == "log" else floats).to_numpy()
 
 
 def _split(df: pl.DataFrame, outside: pl.Expr, weight: str | None) -> tuple[pl.DataFrame, Tally]:
-    """Part the rows that no bin can hold from the others."""
+    """Split off and tally the rows that no bin can hold."""
     out = df.filter(outside)
     w = out[weight].cast(pl.Float64).fill_null(0).to_numpy() if weight else np.ones(out.height)
     return df.filter(~outside), Tally(out.height, float(w.sum()), float((w * w).sum()))
 
 
 def _distinct(exprs: Sequence[pl.Expr]) -> dict[str, pl.Expr]:
-    """Name each different expression once."""
+    """Name each distinct expression once."""
     found: list[pl.Expr] = []
     for expr in exprs:
         if not any(expr.meta.eq(known) for known in found):
@@ -254,9 +254,9 @@ def _require_dtype(axis: Axis, dtype: pl.DataType) -> None:
         case "category" if axis.categories is None:
             fits, wanted = _is_word(dtype) or inner.is_integer(), "strings, integers or booleans"
         case "category" if axis.categories and isinstance(axis.categories[0], str):
-            fits, wanted = _is_word(dtype), "strings or booleans, as its categories are"
+            fits, wanted = _is_word(dtype), "strings or booleans, like its categories"
         case "category":
-            fits, wanted = inner.is_integer(), "integers, as its categories are"
+            fits, wanted = inner.is_integer(), "integers, like its categories"
         case "integer":
             fits, wanted = whole, "integers; use hist.regular for real numbers"
         case _:
@@ -281,7 +281,7 @@ def _require_weights(weights: pl.Series, name: str, rows_before: int) -> None:
 def _with_ranges(
     lf: pl.LazyFrame, axes: Sequence[Axis], columns: Sequence[str], lists: set[str]
 ) -> list[Axis]:
-    """Find the ranges that are not given, in one pass for all axes together."""
+    """Find the ranges that were not given, in one pass for all axes together."""
     asked: dict[str, pl.Expr] = {}
     for axis, column in zip(axes, columns, strict=True):
         if axis.kind in ("regular", "log") and None in (axis.start, axis.stop):
@@ -301,13 +301,14 @@ def _with_ranges(
 
 def _with_range(axis: Axis, low: float | None, high: float | None) -> Axis:
     if low is None or high is None:
-        msg = f"axis {axis.name!r} has no finite value to take its range from; give start and stop"
+        msg = f"axis {axis.name!r} has no finite value to derive its range from; give start and stop"
         raise ValueError(msg)
     low, high = widened(low, high, logarithmic=axis.kind == "log")
     start, stop = (low if axis.start is None else axis.start), (high if axis.stop is None else axis.stop)
     if not start < stop:
         msg = (
-            f"axis {axis.name!r} would go from {start:.6g} to {stop:.6g}, for values {low:.6g} to {high:.6g}"
+            f"axis {axis.name!r} would go from {start:.6g} to {stop:.6g}, but its values go from {low:.6g} to "
+            f"{high:.6g}; give both start and stop"
         )
         raise ValueError(msg)
     return replace(axis, start=start, stop=stop)

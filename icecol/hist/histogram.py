@@ -1,4 +1,4 @@
-"""A filled histogram: a boost-histogram with labels, and the values that no bin can hold counted apart."""
+"""A filled histogram: a boost-histogram with labels, and separate counts of the values that no bin can hold."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Entries outside of all bins: their number, summed weight and summed squared weight."""
+    """Entries that no bin holds: their number, sum of weights and sum of squared weights."""
 
     n: int = 0
     sumw: float = 0.0
     sumw2: float = 0.0
 
     def __add__(self, other: Tally) -> Tally:
-        """Add entry counts and weights."""
+        """Add the counts and the sums of weights."""
         return Tally(self.n + other.n, self.sumw + other.sumw, self.sumw2 + other.sumw2)
 
     def __mul__(self, factor: float) -> Tally:
@@ -40,14 +40,14 @@ class Tally:
 class Hist:
     """A histogram with weights and their variances; made by `hist.fill` or `hist.load`.
 
-    It follows the PlottableHistogram protocol (`kind`, `axes`, `values`, `variances`, `counts`), so mplhep
-    and its like plot it, and `boost_histogram.Histogram(h)` takes it. Under- and overflow are bins; NaN and
-    null belong to none and are counted apart, and go unchanged through slices and projections.
+    It implements the PlottableHistogram protocol (`kind`, `axes`, `values`, `variances`, `counts`), so that mplhep
+    and similar packages can plot it, and `boost_histogram.Histogram(h)` accepts it. Underflow and overflow are bins;
+    NaN and null belong to no bin, are counted separately, and are carried unchanged through slices and projections.
 
     Attributes
     ----------
     bh
-        The `boost_histogram.Histogram` (storage Weight); each of its axes has a `name` and a `label`.
+        The `boost_histogram.Histogram` (with Weight storage); each of its axes has a `name` and a `label`.
     nan
         Entries that were NaN on any axis.
     missing
@@ -77,7 +77,7 @@ class Hist:
 
     @property
     def kind(self) -> str:
-        """Kind of histogram in the PlottableHistogram protocol: always COUNT."""
+        """Kind of histogram, as in the PlottableHistogram protocol: always COUNT."""
         return str(self.bh.kind)
 
     @property
@@ -97,41 +97,41 @@ class Hist:
 
     @property
     def edges(self) -> Any:
-        """Bin edges: one array, or a tuple of arrays for more than one axis."""
+        """Bin edges: an array or, for more than one axis, a tuple of arrays."""
         edges = tuple(np.asarray(a.edges) for a in self.axes)
         return edges[0] if self.ndim == 1 else edges
 
     def values(self, *, flow: bool = False) -> Floats:
-        """Return the summed weight of each bin, with underflow and overflow if `flow`."""
+        """Return the sum of weights in each bin, including underflow and overflow if `flow`."""
         return cast("Floats", self.bh.values(flow=flow))
 
     def variances(self, *, flow: bool = False) -> Floats:
-        """Return the summed squared weight of each bin."""
+        """Return the sum of squared weights in each bin, including underflow and overflow if `flow`."""
         return cast("Floats", self.bh.variances(flow=flow))
 
     def errors(self, *, flow: bool = False) -> Floats:
-        """Return the square root of the variances."""
+        """Return the statistical error of each bin, the square root of its variance."""
         return cast("Floats", np.sqrt(self.variances(flow=flow)))
 
     def counts(self, *, flow: bool = False) -> Floats:
-        """Return the effective entries of each bin, (sum w)^2 / sum w^2; 0 where it is empty."""
+        """Return the effective number of entries in each bin, (sum w)^2 / sum w^2; 0 for an empty bin."""
         value, variance = self.values(flow=flow), self.variances(flow=flow)
         return np.divide(value**2, variance, out=np.zeros_like(value), where=variance != 0)
 
     def sum(self, *, flow: bool = False) -> float:
-        """Return the summed weight of all bins, with underflow and overflow if `flow`."""
+        """Return the sum of weights in all bins, including underflow and overflow if `flow`."""
         return float(self.bh.sum(flow=flow).value)
 
     def mean(self, axis: int = 0) -> float:
-        """Return the mean of the bin centres along an axis, weighted by content; NaN if the sum is 0."""
+        """Return the mean of the bin centers along an axis, weighted by bin content; NaN if the sum is 0."""
         return self._moments(axis)[0]
 
     def std(self, axis: int = 0) -> float:
-        """Return the standard deviation of the bin centres along an axis, weighted by content."""
+        """Return the standard deviation of the bin centers along an axis, weighted by bin content."""
         return self._moments(axis)[1]
 
     def quantile(self, q: float, axis: int = 0) -> float:
-        """Return the value below which the fraction `q` of the binned content lies, linear inside a bin."""
+        """Return the `q` quantile of the binned content along an axis, interpolated linearly within a bin."""
         h = self.project(axis)
         values = h.values()
         if not values.sum() > 0:
@@ -140,17 +140,17 @@ class Hist:
         return float(np.interp(q, below, _numeric_edges(h)))
 
     def project(self, *axes: int | str) -> Hist:
-        """Sum over all axes but those given by number or name (their under- and overflow included)."""
+        """Project onto the given axes, by number or name, summing over all others with their under- and overflow."""
         kept = [self.names.index(a) if isinstance(a, str) else a for a in axes]
         return Hist(self.bh.project(*kept), self.nan, self.missing)
 
     def normalized(self, *, density: bool = False) -> Hist:
-        """Scale so that the bins sum to 1, without under- and overflow.
+        """Scale the histogram so that its bins, without underflow and overflow, sum to 1.
 
         Parameters
         ----------
         density
-            Divide by the bin widths too, so that the integral is 1.
+            Divide by the bin widths as well, so that the integral is 1.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Hist:
         """
         total = self.sum()
         if total == 0:
-            msg = f"the bins of {self!r} sum to 0 and cannot be normalised"
+            msg = f"the bins of {self!r} sum to 0, so it cannot be normalized"
             raise ValueError(msg)
         h = self * (1 / total)
         if density:
@@ -170,12 +170,12 @@ class Hist:
         return h
 
     def cumulative(self, *, reverse: bool = False) -> Hist:
-        """Replace each bin of one axis by the sum of itself and all bins below it, underflow included.
+        """Return the cumulative histogram: each bin plus all bins below it, underflow included.
 
-        With `reverse`: of itself and all above it, overflow included. Variances add likewise.
+        With `reverse`, each bin plus all bins above it, overflow included. Variances are summed in the same way.
         """
         if self.ndim != 1:
-            msg = f"cumulative needs one axis, not {self.ndim}: project first"
+            msg = f"cumulative needs one axis, not {self.ndim}: project first, as in h.project(0)"
             raise ValueError(msg)
         h = Hist(self.bh.copy(), self.nan, self.missing)
         view = h.bh.view(flow=True)
@@ -184,37 +184,37 @@ class Hist:
         return h
 
     def __getitem__(self, index: Any) -> Any:
-        """Index in the unified histogram grammar: `h[1:5]`, `h[hist.loc(2.0)]`, `h[:: hist.rebin(2)]`."""
+        """Index with UHI: `h[1:5]`, `h[hist.loc(2.0)]`, `h[:: hist.rebin(2)]`."""
         found = self.bh[index]
         return Hist(found, self.nan, self.missing) if isinstance(found, bh.Histogram) else found
 
     def __add__(self, other: Hist) -> Hist:
-        """Add two histograms of equal axes; categories are merged."""
+        """Add two histograms with equal axes; categories are merged."""
         if not isinstance(other, Hist):
             return NotImplemented
         try:
             added = self.bh + other.bh
         except ValueError as err:
-            msg = f"histograms of different axes cannot be added: {list(self.axes)} and {list(other.axes)}"
+            msg = f"histograms with different axes cannot be added: {list(self.axes)} and {list(other.axes)}"
             raise ValueError(msg) from err
         return Hist(added, self.nan + other.nan, self.missing + other.missing)
 
     def __radd__(self, other: object) -> Hist:
-        """Let the builtin `sum` start from 0."""
+        """Support the builtin `sum`, which starts from 0."""
         return self if other == 0 else NotImplemented
 
     def __mul__(self, factor: float) -> Hist:
-        """Scale values by a number and variances by its square."""
+        """Scale the values by a number and the variances by its square."""
         return Hist(self.bh * factor, self.nan * factor, self.missing * factor)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Hist:
-        """Scale by the inverse of a number."""
+        """Divide the values by a number and the variances by its square."""
         return self * (1 / divisor)
 
     def __eq__(self, other: object) -> bool:
-        """Compare axes with their labels, all bins, and the NaN and null counts."""
+        """Compare axes and labels, all bins, and the NaN and null counts."""
         if not isinstance(other, Hist):
             return NotImplemented
         return bool(self.bh == other.bh) and (self.nan, self.missing) == (other.nan, other.missing)
@@ -234,9 +234,9 @@ class Hist:
         return self.bh
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the histogram in the UHI serialisation schema, with plain lists and numbers.
+        """Return the histogram in the UHI serialization schema, as plain lists and numbers.
 
-        The NaN and null counts are under `metadata`.
+        The NaN and null counts are stored under `metadata`.
         """
         content = cast("dict[str, Any]", _plain(to_uhi(self.bh)))
         content["metadata"] = content.get("metadata", {}) | {
@@ -246,7 +246,12 @@ class Hist:
         return content
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the histogram as JSON; `hist.load` gives an equal one back. The file appears whole or not at all.
+        """Write the histogram as JSON, for `hist.load` to read back. The file is written atomically.
+
+        Parameters
+        ----------
+        path
+            File to write.
 
         Examples
         --------
@@ -273,12 +278,17 @@ class Hist:
 
 
 def load(path: str | os.PathLike[str]) -> Hist:
-    """Read a histogram that `Hist.save` wrote, exactly as it was.
+    """Read a histogram written by `Hist.save`, exactly as it was.
+
+    Parameters
+    ----------
+    path
+        File to read.
 
     Raises
     ------
     ValueError
-        If the file is no histogram in the UHI schema.
+        If the file does not hold a histogram in the UHI schema.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -287,12 +297,12 @@ def load(path: str | os.PathLike[str]) -> Hist:
         tallies = [Tally(*content["metadata"].pop(k, ())) for k in ("nan", "missing")]
         return Hist(from_uhi(content), *tallies)
     except (KeyError, TypeError, ValueError) as err:
-        msg = f"{os.fspath(path)} is no histogram written by Hist.save: {err}"
+        msg = f"{os.fspath(path)} is not a histogram written by Hist.save: {err}"
         raise ValueError(msg) from err
 
 
 def _plain(value: Any) -> Any:
-    """Turn arrays and numpy numbers into lists and numbers, which JSON keeps exactly."""
+    """Turn arrays and numpy scalars into lists and numbers, which JSON preserves exactly."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,7 +1,7 @@
-"""Plots of histograms and resolutions; the only part of icecol that imports matplotlib, and only when called.
+"""Plots of histograms and resolutions; matplotlib is imported only when a plot is drawn.
 
-Every function draws on the axes it is given, or makes a figure of its own that no global state keeps, and
-returns the axes. Such axes show themselves in a notebook; `plot.save` writes them to a file.
+Every function draws on the given axes, or on a new figure without global (pyplot) state, and returns the axes.
+These display themselves in a notebook; `plot.save` writes them to a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures: made without pyplot, written whole or not at all."""
+"""Figures, made without pyplot and written atomically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def new_axes(width: float = 6.4, height: float = 4.4) -> Axes:
-    """Make a figure of one panel (size in inches) that pyplot does not know of.
+    """Make a figure with a single panel (size in inches), without pyplot.
 
     Raises
     ------
@@ -29,35 +29,40 @@ def new_axes(width: float = 6.4, height: float = 4.4) -> Axes:
         raise needs("matplotlib", "plot", "icecol.plot") from err  # noqa: EM101
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     ax = figure.add_subplot()
-    # a notebook shows an object by this method; without pyplot no one else gives it to a figure
+    # notebooks display objects by this method, which nothing but pyplot gives to a figure
     ax._repr_png_ = figure._repr_png_ = lambda: _png(figure)  # type: ignore[attr-defined]
     style(ax)
     return ax
 
 
 def style(ax: Axes) -> None:
-    """Set ticks inwards and a thin grid behind the data."""
+    """Draw ticks inwards and a thin grid behind the data."""
     ax.set_axisbelow(True)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.6)
     ax.tick_params(which="both", direction="in", top=True, right=True)
 
 
 def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write a figure, or the figure of some axes; the file appears whole or not at all.
+    """Save a figure, or the figure that some axes belong to. The file is written atomically.
 
     Parameters
     ----------
     figure
-        Figure or axes.
+        Figure or axes to save.
     path
-        File to write; its suffix (.png, .pdf, .svg) says how.
+        File to write; its suffix (.png, .pdf or .svg) sets the format.
     options
         Passed to `Figure.savefig`, such as `dpi=200`.
 
     Returns
     -------
     Path
-        The file.
+        The file written.
+
+    Raises
+    ------
+    ValueError
+        If the file name has no suffix.
 
     Examples
     --------
@@ -70,7 +75,7 @@ def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) ->
     """
     target = Path(path)
     if not target.suffix:
-        msg = f"cannot tell the kind of figure from {os.fspath(path)!r}: end it in .png, .pdf or .svg"
+        msg = f"cannot tell the file format from {os.fspath(path)!r}: end it in .png, .pdf or .svg"
         raise ValueError(msg)
     whole: Any = figure if hasattr(figure, "savefig") else figure.figure
     with files.whole(target) as aside:

@@ -1,4 +1,4 @@
-"""Histograms of one and two axes as plots."""
+"""Plots of one- and two-dimensional histograms."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def hist1d(
     color: Any = None,
     note: bool = True,
 ) -> Axes:
-    """Draw a histogram of one axis with its errors, sqrt(sum of squared weights).
+    """Plot a one-dimensional histogram with its errors, sqrt(sum of squared weights).
 
     Parameters
     ----------
     h
-        Histogram; its axis label, with the unit, becomes the x label. A log axis is drawn logarithmically.
+        Histogram; its axis label, with the unit, becomes the x label. A log axis is drawn on a log scale.
     ax
         Axes to draw on; a new figure if None.
     style
-        `steps`: a line and error bars; `errorbar`: points with bars as wide as the bins, as for data;
-        `band`: a line in a band of one error to either side.
+        `steps`: a step line with error bars; `errorbar`: points with error bars and bin widths, as for data;
+        `band`: a step line in a band of ± one error.
     density
-        Draw the content divided by the sum and the bin width, in the inverse unit of the axis.
+        Plot the probability density: the content divided by its sum and the bin width.
     log
-        Logarithmic y axis. Empty bins leave a gap.
+        Use a logarithmic y axis; empty bins leave a gap.
     label
-        Text of the legend.
+        Legend entry.
     color
-        Any matplotlib colour; the next one of the cycle if None.
+        Any matplotlib color; if None, the next one in the cycle.
     note
-        Write the under- and overflow, NaN and missing weight below the right end, where there is any.
+        Note the weight in underflow, overflow, NaN and missing above the upper right corner, if there is any.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def hist1d(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If the histogram has more than one axis, or an unknown style.
+        If the histogram has more than one axis, or the style is unknown.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def hist1d(
     ('charge / PE', 'log')
     """
     if h.ndim != 1:
-        msg = f"hist1d draws one axis, and this histogram has {h.ndim}: project it first, as in h.project(0)"
+        msg = f"hist1d plots one axis, but this histogram has {h.ndim}: project it first, as in h.project(0)"
         raise ValueError(msg)
     if style not in ("steps", "errorbar", "band"):
         msg = f"style must be 'steps', 'errorbar' or 'band'; found {style!r}"
@@ -92,7 +92,7 @@ def hist1d(
         below = np.minimum(errors, 0.999 * values)  # a bar that reaches 0 would vanish
         ax.set_yscale("log")
     if color is None:
-        (probe,) = ax.plot([], [])  # stairs do not follow the colour cycle
+        (probe,) = ax.plot([], [])  # stairs do not follow the color cycle
         color = probe.get_color()
         probe.remove()
     if style == "errorbar":
@@ -144,7 +144,7 @@ def hist2d(
     cmap: str = "viridis",
     note: bool = True,
 ) -> Axes:
-    """Draw a histogram of two axes as a colour map with a colour bar; empty bins stay white.
+    """Plot a two-dimensional histogram as a color map with a color bar; empty bins stay white.
 
     Parameters
     ----------
@@ -153,13 +153,13 @@ def hist2d(
     ax
         Axes to draw on; a new figure if None.
     log
-        Logarithmic colour scale.
+        Use a logarithmic color scale.
     density
-        Draw the content divided by the sum and the bin area.
+        Plot the probability density: the content divided by its sum and the bin area.
     cmap
-        Name of a matplotlib colour map.
+        Name of a matplotlib color map.
     note
-        Write the weight outside of the bins, where there is any.
+        Note the weight outside the bins above the upper right corner, if there is any.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def hist2d(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If the histogram has not two axes.
+        If the histogram does not have two axes.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def hist2d(
     ('x', 'y')
     """
     if h.ndim != 2:
-        msg = f"hist2d draws two axes, and this histogram has {h.ndim}"
+        msg = f"hist2d plots two axes, but this histogram has {h.ndim}"
         raise ValueError(msg)
     ax = new_axes(6.4, 4.8) if ax is None else ax
     from matplotlib.colors import LogNorm, Normalize
@@ -207,7 +207,7 @@ def hist2d(
 
 
 def _set_axis(ax: Axes, which: Literal["x", "y"], h: Hist, i: int) -> None:
-    """Label one direction by the axis of the histogram; log where its bins are, names for categories."""
+    """Set up one direction from the histogram axis: label, log scale for log bins, names for categories."""
     axis = h.axes[i]
     ends = np.asarray(axis.edges)[[0, -1]]
     ax.set(**{f"{which}label": h.labels[i]})
@@ -227,7 +227,7 @@ def _content_label(h: Hist, *, density: bool) -> str:
 
 
 def _note(ax: Axes, h: Hist) -> None:
-    """Say how much weight lies outside of the bins; a second histogram on the same axes adds its line."""
+    """Note how much weight lies outside the bins; a second histogram on the same axes adds a line."""
     parts = _outside(h)
     if not parts:
         return
@@ -248,7 +248,7 @@ def _note(ax: Axes, h: Hist) -> None:
 
 
 def _outside(h: Hist) -> dict[str, float]:
-    """Weights that no drawn bin shows, by the reason."""
+    """Return the weight that is not in any drawn bin, by reason."""
     found: dict[str, float] = {}
     if h.ndim == 1:
         values = h.values(flow=True)

@@ -1,4 +1,4 @@
-"""How a quantity is distributed in ranges of another one: medians with bands."""
+"""Profiles: the median and quantiles of a quantity in bins of another."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def quantiles(
     log_x: bool = False,
     log_y: bool = False,
 ) -> Axes:
-    """Draw the median of values in ranges of another quantity, with bars from one quantile to another.
+    """Plot the median of a quantity in bins of another, with bars from one quantile to another.
 
     Parameters
     ----------
     edges
-        Of the ranges, n + 1 numbers; infinite ones are drawn at the limits of the axis.
+        Bin edges, n + 1 numbers; a bin that is open at one end is drawn with a finite width.
     values_by_name
-        Name to the values in each of the n ranges; NaN are left out, and a range without any has no point.
+        The values in each of the n bins, by name; NaNs are ignored, and a bin without values gets no point.
     ax
         Axes to draw on; a new figure if None.
     band
         Quantiles at the ends of the bars.
     x_label, y_label, log_x, log_y
-        Of the axes.
+        Label of each axis, and whether it is logarithmic.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes, with a point for each range and name.
+        The axes, with a point for each bin and name.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If a name has not one array for each range.
+        If a name does not have one array per bin.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def quantiles(
     n = len(values_by_name)
     for i, (name, parts) in enumerate(values_by_name.items()):
         if len(parts) != place.size:
-            msg = f"{name!r} has the values of {len(parts)} ranges, and there are {place.size}"
+            msg = f"{name!r} has values for {len(parts)} bins, but the edges define {place.size}"
             raise ValueError(msg)
         arrays = [np.asarray(p, float) for p in parts]
         good = [a[~np.isnan(a)] for a in arrays]
@@ -83,7 +83,7 @@ def quantiles(
         bottom, middle, top = np.array(found).T
         shift = (i - (n - 1) / 2) * 0.08  # side by side, so that bars do not hide each other
         at = place * (high / low) ** shift if log_x else place + shift * (high - low)
-        ends = (at - low, high - at) if i == 0 else None  # the ranges once
+        ends = (at - low, high - at) if i == 0 else None  # draw the bin widths once
         ax.errorbar(
             at,
             middle,

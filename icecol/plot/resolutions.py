@@ -1,4 +1,4 @@
-"""Angular resolution of reconstructions, side by side."""
+"""Angular resolution of reconstructions, compared side by side."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def resolution(
     stop: float | None = None,
     bins: int = 60,
 ) -> Axes:
-    """Draw the distribution of opening angles to the true direction for each reconstruction, medians marked.
+    """Plot the distribution of the opening angle to the true direction for each reconstruction, with its median.
 
     Parameters
     ----------
     angles_by_name
-        Name of a reconstruction to its opening angles in degrees. NaN (the fit gave no answer) is left out
-        of the curve and its fraction is written in the legend.
+        Opening angles in degrees, by name of the reconstruction. NaNs (failed fits) are left out of the curve, and
+        their fraction is given in the legend.
     ax
         Axes to draw on; a new figure if None.
     stop
-        End of the angle axis in degrees; by default the 95 % quantile of the widest curve, at most 180.
-        Larger angles count in the median and the normalisation.
+        Upper end of the angle axis in degrees; by default, the 95 % quantile of the widest distribution, at most
+        180. Larger angles still count in the median and the normalization.
     bins
         Number of bins.
 
@@ -46,7 +46,7 @@ def resolution(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If no name is given, or angles lie outside of [0, 180] degrees.
+        If there are no angles at all, or some lie outside [0, 180] degrees.
 
     Examples
     --------

@@ -25,9 +25,9 @@ def test_name_is_the_column_and_label_is_left_open_unless_given():
         (lambda: hist.variable("x", [0]), "two or more increasing"),
         (lambda: hist.variable("x", [0, 2, 1]), "two or more increasing"),
         (lambda: hist.variable("x", [0, math.nan, 1]), "two or more increasing"),
-        (lambda: hist.category("x", []), "different strings or different integers"),
-        (lambda: hist.category("x", ["a", "a"]), "different strings or different integers"),
-        (lambda: hist.category("x", ["a", 1]), "different strings or different integers"),
+        (lambda: hist.category("x", []), "distinct strings or distinct integers"),
+        (lambda: hist.category("x", ["a", "a"]), "distinct strings or distinct integers"),
+        (lambda: hist.category("x", ["a", 1]), "distinct strings or distinct integers"),
         (lambda: hist.integer("x", 3, 3), "start must be below its stop"),
     ],
 )

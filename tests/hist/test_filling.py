@@ -287,5 +287,5 @@ def test_a_histogram_needs_an_axis():
 
 @pytest.mark.parametrize("axis", ["x", ["x"], 3])
 def test_an_axis_is_made_by_its_function(axis):
-    with pytest.raises(TypeError, match=r"an axis is made by hist\.regular"):
+    with pytest.raises(TypeError, match=r"expected an axis, such as hist\.regular"):
         hist.fill(pl.LazyFrame({"x": [1.0]}), axis)

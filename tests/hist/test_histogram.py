@@ -162,5 +162,5 @@ def test_a_file_that_is_no_histogram_is_an_error_that_names_it(tmp_path):
     for i, content in enumerate(["", "{}", json.dumps({"axes": [], "storage": {}})]):
         path = tmp_path / f"{i}.json"
         path.write_text(content)
-        with pytest.raises(ValueError, match=rf"{i}\.json is no histogram"):
+        with pytest.raises(ValueError, match=rf"{i}\.json is not a histogram"):
             hist.load(path)

@@ -24,7 +24,7 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         plot.save(plot.hist1d(H), path, dpi="many")
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
-    with pytest.raises(ValueError, match="cannot tell the kind of figure"):
+    with pytest.raises(ValueError, match="cannot tell the file format"):
         plot.save(plot.hist1d(H), tmp_path / "a")
 
 
