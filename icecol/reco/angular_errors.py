@@ -1,4 +1,4 @@
-"""Errors of the directions of tracks: `paraboloid` from the likelihood around a fit, `cramer_rao` without one."""
+"""Angular errors of tracks: `paraboloid` from the likelihood around a fit, `cramer_rao` from the hit DOMs alone."""
 
 from __future__ import annotations
 
@@ -76,48 +76,57 @@ def paraboloid(
     tolerance: float = 1e-3,
     max_calls: int = 1000,
 ) -> pl.Expr:
-    """Return the error of a fitted direction from the likelihood around it, as IceTray's paraboloid does.
+    """Return the angular error of a track fit from the shape of its likelihood, as IceTray's paraboloid.
 
-    The likelihood must be the one that the track is the best of. sqrt((pbfErr1^2 + pbfErr2^2) / 2) is the usual error
-    of a direction, for events of pbfStatus 0.
+    The likelihood must be the one that was maximized in the fit of the track. The usual angular error is
+    sqrt((pbfErr1^2 + pbfErr2^2) / 2), for events with pbfStatus 0.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     track
-        Key of the fit: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`.
-    form, jitter, noise, timing_error, energy, ice_model, time_shift, max_mean_time_residual, charge_fraction
-        The likelihood, and how the vertex is moved before a fit: see `spe_fit`. `jitter` is 15 ns unless given, 4 ns
-        with the MPE forms.
+        Key of the fit, of which the columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth` and `.fit_status`
+        are read.
+    form, noise, timing_error, energy, ice_model
+        The likelihood, as in `spe_fit`.
+    jitter
+        As in `spe_fit`; None means 4 ns for the MPE forms and 15 ns for the others.
+    time_shift, max_mean_time_residual, charge_fraction
+        How the vertex is shifted in time before each fit, as in `spe_fit`.
     vertex_step
-        First step (m) of the fit of the vertex for each direction of the grid; 0: the vertex is not fitted. IceCube
-        uses 5; the default of the module is 10, as it leaves `max_missing_grid_points` at 0 and does not correct.
+        Initial step (m) of the vertex fit at each direction of the grid; 0 for no fit. IceCube uses 5 m. IceTray's
+        default is 10 m, with `max_missing_grid_points` at 0 and no vertex correction.
     zenith_reach, azimuth_reach
-        Full width (rad) of the grid; IceCube uses 2 degrees, the default of the module is 10.
+        Full width (rad) of the grid. IceCube uses 2 degrees; IceTray's default is 10 degrees.
     number_of_steps, number_of_sampling_points
-        Ellipses of the grid, and directions on each of them, a multiple of 4.
+        Number of ellipses of the grid, and of directions on each of them, a multiple of 4.
     max_missing_grid_points
-        How many fits of a vertex may fail; -1: any number. The likelihood is then that before the fit.
+        Number of vertex fits that may fail, with the likelihood before the fit used in their place; -1 for any number.
     vertex_correction
-        Move the vertex (see `time_shift`) before it is fitted for another direction.
+        Shift the vertex (see `time_shift`) before it is fitted at another direction.
     truth
-        Key of a particle whose columns `.zenith` and `.azimuth` are told in the frame of the grid.
+        Key of a particle whose `.zenith` and `.azimuth` are given in the coordinates of the grid; None for no such.
     tables, tolerance, max_calls
-        Of the minimiser, see `spe_fit`.
+        Settings of the minimizer, as in `spe_fit`.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m), time (ns), zenith, azimuth (rad): of the paraboloid's minimum, the vertex fitted to it, or
-        the track where it failed; fit_status (0 OK, 10, 20, 40 no track); and the members of I3ParaboloidFitParams:
-        logl, rlogl, ndof, nmini; pbfZen, pbfAzi (rad, of the minimum); pbfErr1, pbfErr2 (rad, half axes of the error
-        ellipse), pbfRotAng (rad, of its first axis); pbfCenterLlh, pbfLlh (-ln L of the track and of the minimum);
-        pbfZenOff, pbfAziOff (rad, from the track, in the frame in which that is on the equator); pbfCurv11, pbfCurv12,
-        pbfCurv22, pbfDetCurvM (1/rad^2; 1/rad^4); pbfChi2; pbfSigmaZen, pbfSigmaAzi (rad), pbfCovar (rad^2);
-        pbfTrOffZen, pbfTrOffAzi, pbfTrZen, pbfTrAzi (rad, of `truth`); pbfStatus (0 success; -100 no track, -80 failed
-        fits, -50 too few sensors, -20, 20, 21, 22, 30 no minimum). What was not reached is NaN, ndof and nmini are
-        then -1.
+        Fields x, y, z (m), time (ns), zenith, azimuth (rad): minimum of the paraboloid with the vertex fitted there, or
+        the track if it failed; fit_status (0 OK, 10 or 20 failed, 40 no track); and of I3ParaboloidFitParams: logl,
+        rlogl, ndof, nmini; pbfZen, pbfAzi (rad, of the minimum); pbfErr1, pbfErr2 (rad, semi-axes of the error
+        ellipse), pbfRotAng (rad, angle of its first axis); pbfCenterLlh, pbfLlh (-ln L of the track and of the
+        minimum); pbfZenOff, pbfAziOff (rad, offset from the track, in coordinates with the track on the equator);
+        pbfCurv11, pbfCurv12, pbfCurv22 (1/rad^2), pbfDetCurvM (1/rad^4); pbfChi2; pbfSigmaZen, pbfSigmaAzi (rad),
+        pbfCovar (rad^2); pbfTrOffZen, pbfTrOffAzi, pbfTrZen, pbfTrAzi (rad, of `truth`); pbfStatus (0 success; -100 no
+        track, -80 failed fits, -50 too few DOMs, -20, 20, 21, 22, 30 no minimum). What was not reached is NaN, with
+        ndof and nmini -1.
+
+    Raises
+    ------
+    ValueError
+        The number of steps or sampling points is not valid, or a setting of the likelihood is not (see `spe_fit`).
 
     References
     ----------
@@ -162,27 +171,28 @@ def paraboloid(
 def cramer_rao(
     pulses: Pulses, *, track: Reference = "MPEFit", all_hits: bool = True, z_dependent_scatter: bool = True
 ) -> pl.Expr:
-    """Return the least errors that a fit of this track could have, as IceTray's CramerRao does, with no fit.
+    """Return the Cramer-Rao lower bounds on the errors of a track, as IceTray's CramerRao, without a fit.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     track
-        Key of a track: its columns `<track>.x`, `.y`, `.z`, `.zenith`, `.azimuth`, whatever its fit_status.
+        Key of a track, of which the columns `<track>.x`, `.y`, `.z`, `.zenith` and `.azimuth` are read, whatever its
+        fit_status.
     all_hits
-        Weigh a sensor with its charge; without, all sensors alike. Level 2 does the first for MPEFit, and the second
-        for SPEFit2.
+        Weight each DOM with its charge; with False all DOMs count alike. Level 2 uses True for MPEFit and False for
+        SPEFit2.
     z_dependent_scatter
-        Let scattering depend on depth, and blur the times of photons; without, one scattering length of 33.3 m.
+        Use depth-dependent scattering and a time smearing; with False one scattering length of 33.3 m.
 
     Returns
     -------
     pl.Expr
-        Fields cramer_rao_theta, cramer_rao_phi (rad, errors of zenith and azimuth), variance_theta, variance_phi
-        (rad^2), variance_x, variance_y (m^2), covariance_theta_phi (rad^2), covariance_theta_x, _theta_y, _phi_x,
-        _phi_y (m rad), covariance_x_y (m^2), status (0 OK; 10 no track, 20 singular, 30 five sensors or fewer, 40 one
-        string only). They are NaN without an answer, and null where the series is.
+        Fields cramer_rao_theta, cramer_rao_phi (rad, errors of zenith and azimuth); variance_theta, variance_phi
+        (rad^2), variance_x, variance_y (m^2); covariance_theta_phi (rad^2), covariance_theta_x, _theta_y, _phi_x,
+        _phi_y (m rad), covariance_x_y (m^2); status (0 OK; 10 no track, 20 singular matrix, 30 at most five DOMs, 40
+        one string only). The bounds are NaN if the status is not 0; all fields are null where the series is null.
 
     References
     ----------

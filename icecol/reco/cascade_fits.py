@@ -21,9 +21,9 @@ from icecol.reco.likelihood_fits import FORMS, choice, moved, response
 from icecol.reco.reference import Reference, member
 
 CASCADE_FORMS: Final = {**FORMS, "UPandel": U_PANDEL}
-"""What of the pulses of a sensor a likelihood takes: as for tracks, or cscd-llh's patched Pandel function."""
+"""Which pulses of a DOM enter the likelihood, and how: as for tracks, or cscd-llh's patched Pandel function."""
 LIGHT: Final = {"charge": True, "hits": False}
-"""What of the amount of light a fit of direction and energy takes."""
+"""What a fit of direction and energy uses of the amount of light: charges, or hit and unhit DOMs."""
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth", "energy")
 _SEED = tuple(f"seed_{m}" for m in (*_PARTICLE, "status"))
@@ -76,66 +76,77 @@ def cascade_fit(
     tolerance: float | None = None,
     max_calls: int = 10_000,
 ) -> pl.Expr:
-    """Return the cascade of largest likelihood: a vertex and its time, and with `directional` direction and energy.
+    """Return the maximum-likelihood cascade fit: vertex and time, and, with `directional`, also direction and energy.
 
-    Light comes from one point; the time that it takes is Pandel's with the constants of cascades in IceTray's ipdf
-    (450 ns, 47 m, 98 m). Minuit's simplex varies time, x, y and z, as a Gulliver fit with the event type PointCascade
-    does. Direction and energy do not change these times, so for them the likelihood is multiplied with that of how
-    much light each sensor of the geometry saw, or did not see. The mean number of photo-electrons is that of AMANDA as
-    ipdf's DirectionalCascade has it: at r m from the vertex, the cosine c to the axis,
-    light_yield E exp(-d / attenuation) / d (c^2 + 3.364 c + 2.566), d = r + 0.1 m. It knows neither layers of ice, nor
-    how a sensor is turned, nor that far light has forgotten its direction: calibrate yield and profile to the detector
-    at hand before believing an energy, and do not expect more of a direction than a hint.
+    All light comes from one point, and its arrival times follow the Pandel function with the cascade constants of
+    IceTray's ipdf (450 ns, 47 m, 98 m). Minuit's simplex varies time, x, y and z, as Gulliver does for the event type
+    PointCascade. Direction and energy do not affect these times. For them the likelihood is multiplied by that of the
+    amount of light in every DOM of the geometry, hit or not. Its mean, in photoelectrons, is that of AMANDA in ipdf's
+    DirectionalCascade: at r m from the vertex, with c the cosine of the angle to the axis, light_yield E exp(-d /
+    attenuation) / d (c^2 + 3.364 c + 2.566), d = r + 0.1 m. It includes neither ice layers nor the orientation of the
+    DOMs, nor that distant light has lost its direction. Calibrate the yield and the profile to your detector before you
+    trust an energy, and take the direction as no more than a hint.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     seed
-        Key of a cascade such as `clast` gives: its columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`,
-        `.energy`, `.fit_status`.
+        Key of a cascade, such as one from `clast`, of which the columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`,
+        `.azimuth`, `.energy` and `.fit_status` are read.
     directional
         Vary zenith, azimuth and energy as well.
     form
-        As in `spe_fit`, or "UPandel": the patched Pandel function of IceTray's cscd-llh, at least 1e-10, to which
-        `noise` is not added. "PSA" takes the mean number of photo-electrons
-        1.4 m/GeV E exp(-d / 29 m) / d for the energy of the seed.
+        As in `spe_fit`, or "UPandel": the patched Pandel function of IceTray's cscd-llh, with a minimum of 1e-10 and
+        without `noise`. For "PSA" the mean number of photoelectrons is 1.4 m/GeV E exp(-d / 29 m) / d, with E the
+        energy of the seed.
     jitter, noise, timing_error
         As in `spe_fit`.
     energy
         Energy (GeV) for "PSA" where the seed has none.
     time_shift, max_mean_time_residual, charge_fraction
-        As in `spe_fit`, for light from the vertex; CLast gives a good time as it is ("TNone").
+        As in `spe_fit`, for light from the vertex. The time of CLast is good as it is, hence "TNone".
     min_hits
-        Least number of hit sensors, beside one more than there are parameters; 8 in IceCube's CascadeFilter.
+        Minimum number of hit DOMs, on top of the requirement that there be more of them than parameters; 8 in IceCube's
+        CascadeFilter.
     light
-        "charge": the charge of a sensor is Poisson distributed, with `light_noise` PE beside the cascade's. "hits":
-        a sensor is hit with the chance 1 - (1 - light_noise) exp(-mu) - dead (1 - exp(-mu)), as in cscd-llh.
-    light_yield, attenuation, profile, light_noise, dead
-        Constants of the above: m/GeV; m; coefficients of 1, c and c^2, all of the parabola above 0 for |c| <= 1; PE or
-        the chance that a sensor sees noise; the chance that it is dead.
+        "charge": the charge of a DOM is Poisson distributed, with `light_noise` PE in addition to the cascade's.
+        "hits": a DOM is hit with the probability 1 - (1 - light_noise) exp(-mu) - dead (1 - exp(-mu)), as in cscd-llh.
+    light_yield
+        Light yield in m/GeV.
+    attenuation
+        Attenuation length in m.
+    profile
+        Coefficients of 1, c and c^2 in the angular profile, which must be positive for all |c| <= 1.
+    light_noise
+        Noise in PE, or with "hits" the probability of a noise hit in a DOM.
+    dead
+        Probability that a DOM is dead, with "hits" only.
     iterations
-        Number of further fits with `directional`, from directions of a Sobol sequence; the best is kept.
+        Number of further fits, with `directional`, starting in directions from a Sobol sequence. The best fit is kept.
     minimizer
-        "simplex"; or "Powell", that of cscd-llh, without direction: with the form "UPandel", min_hits=8 and a `clast`
-        as the seed it is the CascadeLlhVertexFit of level 2.
+        "simplex", or cscd-llh's "Powell", which does not fit a direction. With the form "UPandel", min_hits=8 and a
+        seed from `clast` the latter is the CascadeLlhVertexFit of level 2.
     tables, max_calls
         As in `spe_fit`.
     tolerance
-        Of the simplex 1e-4 unless given, see `spe_fit`; of Powell's method, 1e-2 unless given, the share of -ln L that
-        a round along all directions must win to go on. cscd-llh leaves it there, and so stops early.
+        For the simplex as in `spe_fit`; None means 1e-4. For Powell's method the relative decrease of -ln L in a round
+        of line searches below which it stops; None means 1e-2, as in cscd-llh, which therefore stops early.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m), time (ns), zenith, azimuth (rad), energy (GeV; these three are the seed's unless fitted),
-        fit_status (0 OK; 20: fewer hit sensors than `min_hits`; 30: no more of them than parameters, or no
-        convergence; 40 no seed); logl (-ln L), rlogl (by ndof), ndof (hit sensors less 4 or 7), nmini (calls of the
-        likelihood). Without a fit logl and rlogl are NaN, ndof and nmini -1, and the particle is the seed, moved in
-        time. Every field is null where the series is.
+        Fields x, y, z (m), time (ns), zenith, azimuth (rad), energy (GeV; these three are the seed's unless fitted);
+        fit_status (0 OK; 20 fewer hit DOMs than `min_hits`; 30 no more hit DOMs than parameters, or no convergence; 40
+        no seed); logl (-ln L), rlogl (logl / ndof), ndof (number of hit DOMs minus 4 or 7), nmini (likelihood
+        evaluations). Where a fit fails, logl and rlogl are NaN, ndof and nmini -1, and the particle is the seed with
+        its time shifted. All fields are null where the series is null.
 
     Raises
     ------
+    ValueError
+        An argument is not among the names above or is out of its range, or a directional fit is asked of Powell's
+        method.
     GeometryError
         The pulses have no geometry.
 
@@ -157,7 +168,7 @@ def cascade_fit(
         raise ValueError(msg)
     fit = choice("minimizer", minimizer, _FITS)
     if directional and minimizer != "simplex":
-        msg = f"a cascade with direction is fitted by the simplex only, found `minimizer` {minimizer!r}"
+        msg = f"a directional cascade fit supports the simplex only, found `minimizer` {minimizer!r}"
         raise ValueError(msg)
     settings = {
         **dict(zip(_SEED, (member(seed, m) for m in (*_PARTICLE, "fit_status")), strict=True)),
@@ -191,10 +202,28 @@ def cascade_likelihood(
     timing_error: float = 0.0,
     energy: float = 1000.0,
 ) -> pl.Expr:
-    """Return -ln L of the times of light from a point: its columns `<vertex>.x`, `.y`, `.z`, `.time`, `.energy`.
+    """Return -ln L of the arrival times of light from a given vertex, without a fit.
 
-    Fields: logl, rlogl, ndof, as `cascade_fit` has them without direction; rlogl is NaN without degrees of freedom,
-    and logl too where the vertex is missing. The energy is read for the form "PSA" only.
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
+    vertex
+        Key of a cascade, of which the columns `<vertex>.x`, `.y`, `.z`, `.time` and `.energy` are read; the energy
+        matters for the form "PSA" only.
+    form, jitter, noise, timing_error, energy
+        As in `cascade_fit`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus 4). rlogl is NaN without degrees of
+        freedom; both are NaN where the vertex is missing.
+
+    Raises
+    ------
+    ValueError
+        An argument is not among the names of `cascade_fit` or is out of its range.
 
     Examples
     --------
@@ -217,10 +246,10 @@ def _times(form: str, jitter: float, noise: float, timing_error: float, energy: 
 
 
 def _sensors(pulses: Pulses) -> Any:
-    """Return x, y, z of all sensors in the ice that can see light."""
+    """Return x, y, z of all good in-ice DOMs."""
     if pulses.geometry is None:
         msg = (
-            f"a cascade fit needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry"
+            f"a cascade fit needs the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a geometry"
         )
         raise GeometryError(msg)
     there = in_ice(pulses.geometry) & ~pulses.geometry.bad

@@ -1,9 +1,9 @@
-"""Cleaning: from a pulse series to a smaller one.
+"""Pulse cleaning: from a pulse series to a smaller one.
 
-Each function returns a struct of the lists that remain, in the order and the types in which they are stored:
-`with_features(events, SRT=seeded_rt(pulses))` makes the columns `SRT.time`, `SRT.charge`, ..., a pulse series like any
-other, whose handle is `pulses.named("SRT")`. A list is empty where no pulse remains and null where the series is. With
-`members=("time", "charge", "omkey")` a series that has only these can be cleaned.
+Each function returns a struct of lists with the pulses that are kept, in their stored order and data types:
+`with_features(events, SRT=seeded_rt(pulses))` adds the columns `SRT.time`, `SRT.charge`, ..., a pulse series like any
+other, which `pulses.named("SRT")` refers to. A list is empty where no pulse is kept and null where the series is null.
+A series that has only some of the members can be cleaned with `members=("time", "charge", "omkey")`.
 """
 
 from __future__ import annotations
@@ -53,12 +53,24 @@ _SEEDS: Final = {
 }
 
 Link: TypeAlias = tuple[float, float] | tuple[float, float, float]
-"""Radius in m and time in ns; with a height in m, a cylinder."""
+"""Radius (m) and time (ns), or radius, time and height (m) for a cylinder."""
 
 
 @feature
 def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
-    """Return the pulses of hard local coincidence: those with bit 0 of the flags (I3LCPulseCleaning, OutputHLC).
+    """Return the pulses with hard local coincidence, as the OutputHLC of IceTray's I3LCPulseCleaning.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed. HLC pulses have bit 0 of the flags set.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
 
     Examples
     --------
@@ -73,7 +85,20 @@ def hlc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
 
 @feature
 def slc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
-    """Return the pulses of soft local coincidence: those that `hlc_pulses` does not (OutputSLC)."""
+    """Return the pulses with soft local coincidence only, as the OutputSLC of IceTray's I3LCPulseCleaning.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        The pulses that `hlc_pulses` drops; null where the series is null.
+    """
     return _LOCAL_COINCIDENCE(pulses, members, hard=False)
 
 
@@ -85,19 +110,24 @@ def first_pulses(
     use_mask: bool = True,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the first pulse of each sensor, as IceTray's I3FirstPulsifier.
+    """Return the first pulse of each DOM, as IceTray's I3FirstPulsifier.
 
     Parameters
     ----------
     pulses
-        The series; it needs no geometry.
+        Pulse series; no geometry needed.
     keep_only_first_charge
-        Without a mask: keep the charge of the pulse itself, not that of all pulses of its sensor.
+        Without a mask: keep the charge of the first pulse itself instead of the total charge of the DOM.
     use_mask
-        Take the pulse that is stored first, with its own charge: a selection of pulses, as all cleanings here are. With
-        False, IceTray's default, it is the earliest, and its charge the sum over its sensor, added in single precision.
+        Keep the pulse that is stored first, with its own charge, as a mask does. With False, IceTray's default, keep
+        the earliest pulse and set its charge to the total charge of the DOM, summed in single precision.
     members
-        Members of the new series. Width and flags are those of the pulse that is taken.
+        Members of the new series. Width and flags are those of the pulse that is kept.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
 
     Examples
     --------
@@ -124,16 +154,21 @@ def charge_range(
     max_charge: float = math.inf,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses with a charge from `min_charge` to `max_charge` (PE), limits included; not those of NaN.
+    """Return the pulses with a charge from `min_charge` to `max_charge`, both included.
 
     Parameters
     ----------
     pulses
-        Pulse series; no geometry needed.
+        Pulse series; no geometry needed. Pulses with a charge of NaN are dropped.
     min_charge, max_charge
         Limits in PE.
     members
         Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
     """
     return _CHARGE_RANGE(pulses, members, min_charge=float(min_charge), max_charge=float(max_charge))
 
@@ -147,21 +182,31 @@ def select_doms(
     exclude: bool = False,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses of some sensors, or those of all others (I3OMSelection).
+    """Return the pulses of some DOMs, or of all others, as IceTray's I3OMSelection.
 
     Parameters
     ----------
     pulses
-        The series; it needs no geometry.
+        Pulse series; no geometry needed.
     omkeys
-        Omkeys, or the name of a set of `icecol.detector.dom_sets`: "IceCube", "DeepCore", "IceTop", and the fiducial
-        volumes of DeepCore, "IC86 fiducial" and "IC86EDC fiducial".
+        Omkeys, or the name of a set in `icecol.detector.dom_sets`: "IceCube", "DeepCore", "IceTop", a DeepCore fiducial
+        volume such as "IC86 fiducial" or "IC86EDC fiducial", and so on.
     strings
-        Strings, all of whose sensors are taken as well.
+        Strings whose DOMs are all selected as well.
     exclude
-        Leave these sensors out, and take all others.
+        Drop the selected DOMs and keep all others.
     members
         Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
+
+    Raises
+    ------
+    GeometryError
+        There is no set of that name.
 
     Examples
     --------
@@ -191,9 +236,14 @@ def time_window(
     pulses
         Pulse series; no geometry needed.
     min_time, max_time
-        Limits in ns: numbers, columns or expressions. Where one of them is null or NaN no pulse is kept.
+        Limits in ns: numbers, column names or expressions. No pulse is kept where one of them is null or NaN.
     members
         Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
     """
     first, last = (pl.lit(float(t)) if isinstance(t, (int, float)) else t for t in (min_time, max_time))
     return _TIME_WINDOW(pulses, members, min_time=first, max_time=last)
@@ -210,19 +260,19 @@ def static_time_window(
     triggers: str = "I3TriggerHierarchy",
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses around the triggers, as IceTray's I3StaticTWC.
+    """Return the pulses in a time window around the triggers, as IceTray's I3StaticTWC.
 
     Parameters
     ----------
     pulses
-        The series; it needs no geometry.
+        Pulse series; no geometry needed.
     config_ids
-        Triggers that count: 1006 is the in-ice simple multiplicity trigger, 1011 that of DeepCore; 1010, which was it
-        in IC79, is IceTray's default.
+        Configuration IDs of the triggers to use: 1006 is the in-ice simple multiplicity trigger (SMT-8) and 1011
+        DeepCore's SMT-3. IceTray's default is 1010, the SMT-8 of IC79.
     window_minus, window_plus
-        The window opens window_minus ns before the first of these triggers and closes window_plus ns after the last.
+        The window runs from window_minus ns before the first of these triggers to window_plus ns after the last one.
     first_trigger_only
-        It closes window_plus ns after the first.
+        End the window window_plus ns after the first trigger instead.
     triggers
         Frame key of the trigger hierarchy.
     members
@@ -231,7 +281,8 @@ def static_time_window(
     Returns
     -------
     pl.Expr
-        The series; empty where there is no such trigger, null where there are no triggers at all.
+        A pulse series; empty where the event has no such trigger, null where the event has no trigger hierarchy or the
+        series is null.
     """
     ids = sorted_keys(config_ids).tolist()
     wanted = pl.col(f"{triggers}.config_id").list.eval(pl.element().is_in(ids).arg_true())
@@ -250,9 +301,23 @@ def dynamic_time_window(
     use_charge: bool = False,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses in the first window of `window` ns that has the most, as IceTray's I3TimeWindowCleaning.
+    """Return the pulses in the time window that contains the most of them, as IceTray's I3TimeWindowCleaning.
 
-    With `use_charge` the window with the largest charge is taken. Pulses of infinite or NaN time are left out.
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed. Pulses with a time of NaN or infinity are dropped.
+    window
+        Length of the window in ns. Of windows that are equally good the first is taken.
+    use_charge
+        Take the window with the largest charge instead of the most pulses.
+    members
+        Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
     """
     return _DYNAMIC(pulses, members, window=float(window), use_charge=bool(use_charge))
 
@@ -272,18 +337,28 @@ def classic_rt(
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are dropped.
     radius
-        A pulse counts the pulses of sensors within this distance, in m, itself among them; NaN, IceTray's default, or
-        inf is any distance.
+        Neighbours of a pulse are on DOMs within this distance (m), and the pulse itself is one of them. NaN, IceTray's
+        default, and infinity mean any distance.
     time
-        They overlap with it, or less than this time, in ns, is between them.
+        Neighbours overlap with the pulse, or the gap between them is shorter than this time (ns).
     multiplicity
-        It is kept if it counts more than this.
+        A pulse is kept if it has more neighbours than this.
     use_width
-        Width in ns of every pulse; None for the width that each has.
+        Width (ns) to use for every pulse; None for the widths stored with the pulses.
     members
-        Members of the new series; the member width is read in any case.
+        Members of the new series; the widths are read in any case.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
     """
     return _CLASSIC_RT(
         pulses,
@@ -305,23 +380,32 @@ def delay_cleaning(
     min_doms: int = 2,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses soon after the first light nearby, as the improved LineFit begins.
+    """Return the pulses shortly after the first light nearby, the first step of the improved LineFit.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are dropped.
     distance, time_window
-        A pulse remains up to time_window ns after the earliest of the first pulses of the sensors closer than
-        `distance` m.
+        A pulse is kept up to time_window ns after the earliest first pulse of all DOMs closer than `distance` m.
     time_interval
-        Then leave out the sensors that a time of more than so many ns, without the first pulse of any, parts from the
-        one whose first pulse is brightest, as IceTray's DelayCleaningEHE does with 10000 ns, for events with a second
-        particle in them; such a time that ends with the brightest itself parts nothing. None for no such step.
+        If given, then remove a second particle as IceTray's DelayCleaningEHE does with 10000 ns: sort the DOMs by their
+        first pulses, and drop those separated from the DOM with the brightest first pulse by a gap longer than this
+        time (ns). A gap that ends at the brightest DOM itself does not count.
     min_doms
-        All pulses remain if fewer sensors would have any; 8 in DelayCleaningEHE.
+        Keep all pulses if fewer DOMs than this would be left; 8 in DelayCleaningEHE.
     members
         Members of the new series.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry.
 
     References
     ----------
@@ -372,44 +456,65 @@ def seeded_rt(
     dust_range: tuple[float, float] | None = None,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the pulses that are linked to seeds in space and time, as IceTray's I3SeededRTCleaning.
+    """Return the pulses linked to seeds in space and time (SeededRT cleaning), as IceTray's I3SeededRTCleaning.
 
-    Two pulses are linked if their sensors are at most a radius apart and their times differ by less than a time.
-    Seeds are selected, then in each iteration all that is linked to what was selected before. As it stands this makes
-    SRTInIcePulses of SplitInIcePulses.
+    Two pulses are linked if their DOMs are within a radius of each other and their times differ by less than a maximum.
+    Seed pulses are selected first; each iteration then adds the pulses linked to those selected before. With its
+    defaults this turns SplitInIcePulses into SRTInIcePulses.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it and pulses at NaN are dropped.
     seed_procedure
-        "AllHLCHits"; "HLCCoreHits", HLC pulses linked to HLC pulses of n_hits_threshold sensors; "AllCoreHits", the
-        same of all pulses; "HLCCOGSTHits", pulses linked to the mean place and time of the HLC pulses; "OMKeyHits",
-        pulses of the omkeys in `seeds`; "FirstOMKeyHits", the first pulse of each of these;
-        "HitSeriesMapHitsFromFrame", pulses that are in the series `seeds` as well.
+        "AllHLCHits": all HLC pulses. "HLCCoreHits": HLC pulses linked to HLC pulses of at least n_hits_threshold DOMs.
+        "AllCoreHits": the same with all pulses. "HLCCOGSTHits": pulses linked to the mean position and time of the HLC
+        pulses. "OMKeyHits": pulses of the DOMs in `seeds`. "FirstOMKeyHits": the first pulse of each of these DOMs.
+        "HitSeriesMapHitsFromFrame": pulses that are also in the series `seeds`.
     n_hits_threshold
-        Sensors to which a core is linked; its own is one if allow_self_coincidence is set.
+        Number of linked DOMs that make a core hit; the DOM itself counts if allow_self_coincidence is set.
     allow_no_seed_hits
-        Where there is no core or no pulse near the mean, keep nothing; else all pulses that were asked are seeds.
+        Keep nothing where there is no core hit or no pulse near the mean. With False all candidate pulses are then
+        seeds.
     max_n_iterations
-        Number of iterations, -1 for as many as select anything.
+        Maximum number of iterations; -1 for as many as add a pulse.
     seeds
-        Omkeys, or a pulse series.
+        Omkeys, or a pulse series, as the seed_procedure requires.
     ic_ic, dc_dc, ic_dc, pingu_pingu, ic_pingu, dc_pingu
-        Radius and time of links, and height for a cylinder, within and between IceCube (strings 1 to 78), DeepCore
-        (79 to 86) and PINGU. What is not given is that of dc_dc for ic_dc, of pingu_pingu for the other two of PINGU,
-        and else that of the next coarser part. Sensors of no part, as those of IceTop, have no links.
+        Links within and between IceCube (strings 1 to 78), DeepCore (79 to 86) and PINGU: radius (m) and time (ns), or
+        radius, time and height (m) for a cylinder. None means: ic_ic for dc_dc, dc_dc for ic_dc and pingu_pingu, and
+        pingu_pingu for ic_pingu and dc_pingu. DOMs of none of these, such as IceTop's, are never linked.
     pingu_strings
-        First and last string of PINGU, or of the Upgrade.
+        First and last string of PINGU, or of the Upgrade; None if there are none.
     string_36_as_deepcore
-        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
+        Count DOMs 20 to 24 and 40 to 60 of string 36 as DeepCore.
     allow_self_coincidence
-        Let pulses of one sensor be linked.
+        Allow links between pulses of the same DOM.
     dust_range
-        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
-        to the time, of their link; (-150, 0) in IceTray if the correction is used.
+        Lower and upper z (m) of the dust layer. The part of it between two DOMs is added to the radius of their link,
+        and its light travel time to the time. (-150, 0) if IceTray's correction is switched on; None for no correction.
     members
-        Members of the new series; flags is read in any case.
+        Members of the new series; flags are read in any case.
+
+    Returns
+    -------
+    pl.Expr
+        A pulse series; null where the series is null.
+
+    Raises
+    ------
+    ValueError
+        The seed_procedure is unknown, or `seeds` is not what it requires.
+    GeometryError
+        The pulses have no geometry.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> p = ic.Pulses("InIcePulses", ic.Geometry.nominal())
+    >>> srt = ic.with_features(ic.sim.toy(3), SRT=seeded_rt(p)).collect()
+    >>> srt.select(pl.col("InIcePulses.time").list.len(), pl.col("SRT.time").list.len()).rows()
+    [(54, 19), (55, 17), (86, 61)]
     """
     if seed_procedure not in _SEEDS:
         msg = f"seed_procedure must be one of {', '.join(map(repr, _SEEDS))}; found {seed_procedure!r}"
@@ -417,11 +522,11 @@ def seeded_rt(
     if isinstance(seeds, str):
         seeds = Pulses(seeds)
     from_frame = isinstance(seeds, Pulses)
-    wants = {"HitSeriesMapHitsFromFrame": "a pulse series", "OMKeyHits": "omkeys", "FirstOMKeyHits": "omkeys"}
+    taken = {"HitSeriesMapHitsFromFrame": "a pulse series", "OMKeyHits": "omkeys", "FirstOMKeyHits": "omkeys"}
     given = None if seeds is None else "a pulse series" if from_frame else "omkeys"
-    if wants.get(seed_procedure) != given:
-        wanted = wants.get(seed_procedure, "nothing")
-        msg = f"seed_procedure {seed_procedure!r} wants {wanted} as `seeds`; found {given or 'nothing'}"
+    if taken.get(seed_procedure) != given:
+        wanted = taken.get(seed_procedure, "nothing")
+        msg = f"seed_procedure {seed_procedure!r} takes {wanted} as `seeds`; found {given or 'nothing'}"
         raise ValueError(msg)
     dc_dc = dc_dc or ic_ic
     pingu_pingu = pingu_pingu or dc_dc
@@ -463,35 +568,35 @@ def rt_veto(
     dust_range: tuple[float, float] | None = None,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the largest cluster of pulses that are linked in space and time, as IceTray's I3RTVeto; give veto pulses.
+    """Return the largest cluster of pulses linked in space and time, as IceTray's I3RTVeto. Give it the veto pulses.
 
-    Links are those of `seeded_rt`, of which each pulse alone is the seed and the number of iterations has no limit.
-    The seed that selects the most pulses counts, the first in time of those that select as many. As it stands, and of
-    the pulses in the 5 us before the trigger that are not in DeepCore, its charge is the RTVeto250PE of the low-energy
-    event selection.
+    Links are those of `seeded_rt`. Each pulse in turn is the only seed, with no limit to the iterations, and the seed
+    that selects the most pulses wins; of equal ones the earliest. With the default links, and the pulses outside of
+    DeepCore in the 5 us before the trigger, the charge of the cluster is the RTVeto250PE of the low-energy event
+    selection.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it and pulses at NaN are dropped.
     ic_ic, dc_dc, ic_dc
-        Radius (m) and time (ns) of links, and height (m) for a cylinder, within and between IceCube (strings 1 to 78)
-        and DeepCore (79 to 86). What is not given is that of ic_ic for dc_dc, of dc_dc for ic_dc. Sensors of neither,
-        as those of IceTop, have no links.
+        Links within and between IceCube (strings 1 to 78) and DeepCore (79 to 86): radius (m) and time (ns), or radius,
+        time and height (m) for a cylinder. None means ic_ic for dc_dc, and dc_dc for ic_dc. DOMs of neither, such as
+        IceTop's, are never linked.
     string_36_as_deepcore
-        Take sensors 20 to 24 and 40 to 60 of string 36 for DeepCore.
+        Count DOMs 20 to 24 and 40 to 60 of string 36 as DeepCore.
     allow_self_coincidence
-        Let pulses of one sensor be linked.
+        Allow links between pulses of the same DOM.
     dust_range
-        Lower and upper depth in m: what of it lies between two sensors is added to the radius, and as light travels
-        to the time, of their link; (-150, 0) in IceTray if the correction is used.
+        Lower and upper z (m) of the dust layer. The part of it between two DOMs is added to the radius of their link,
+        and its light travel time to the time. (-150, 0) if IceTray's correction is switched on; None for no correction.
     members
         Members of the new series.
 
     Returns
     -------
     pl.Expr
-        A pulse series, as of a cleaning; null where the series is.
+        A pulse series; null where the series is null.
 
     Raises
     ------
@@ -526,7 +631,7 @@ def rt_veto(
 
 
 def _links(pairs: Mapping[tuple[int, int], Link], dust_range: tuple[float, float] | None) -> dict[str, Any]:
-    """Return the arguments of a kernel that say which pulses are linked; parts that are not paired have no links."""
+    """Return the kernel arguments that define which pulses are linked; parts without a pair have no links."""
     links = np.zeros((4, 4, 3))
     links[..., 2] = math.nan
     for (a, b), link in pairs.items():
@@ -536,12 +641,12 @@ def _links(pairs: Mapping[tuple[int, int], Link], dust_range: tuple[float, float
 
 
 def _of_modules(pulses: Pulses) -> Pulses:
-    """Return a series in whose geometry every photomultiplier is where that of its module is."""
+    """Return the series with a geometry in which every PMT is at the position of its module."""
     return pulses if pulses.geometry is None else Pulses(pulses.key, _modules(pulses.geometry))
 
 
 def _modules(geometry: Geometry) -> Geometry:
-    """Put every photomultiplier of a module where its first one is: that is where links are measured from."""
+    """Put every PMT of a module at the position of the first one, from which links are measured."""
     first = np.searchsorted(geometry.omkey, geometry.omkey & ~0xFF)
     if np.array_equal(first, np.arange(first.size)):
         return geometry

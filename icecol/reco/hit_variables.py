@@ -1,4 +1,4 @@
-"""The variables of IceTray's CommonVariables: multiplicity, statistics, times, direct hits, hits along a track."""
+"""Variables of IceTray's CommonVariables: multiplicity, statistics, times, direct hits and hits along a track."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIRECT_WINDOWS: Final = {
     "D": (-15.0, 125.0),
     "E": (-15.0, 250.0),
 }
-"""Time residuals (ns) of the classes of direct hits; A to D are IceTray's own, E that of the online filters."""
+"""Time windows (residuals in ns) of the classes of direct hits: A to D are IceTray's, E is the online filters'."""
 
 _MULTIPLICITY = Kernel(
     multiplicity.hit_multiplicity,
@@ -85,28 +85,35 @@ def common_variables(
     cylinder_radius: float = 150.0,
     shape: str = "InfiniteTrack",
 ) -> pl.Expr:
-    """Return multiplicity, statistics, times, direct hits of several windows, and hits along a track, all together.
+    """Return all of CommonVariables at once: multiplicity, statistics, times, direct hits, and hits along a track.
 
-    The numbers are those of the five functions by themselves, to the last bit, in less than half the time: sensors are
-    looked up once, and sorted once in time and once along the track.
+    The values are those of the five separate functions, to the last bit, in less than half of the time: each DOM is
+    looked up once, and pulses are sorted once in time and once along the track.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out of everything, even of what
-        `hit_multiplicity` counts.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored everywhere, even in the fields of
+        `hit_multiplicity`.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     windows
-        Of the direct hits: letters of classes, or windows (see `direct_hits`) by name.
-    cylinder_radius, shape
-        See `track_characteristics` and `cherenkov`.
+        Time windows of the direct hits: a string of class letters, or windows by name (see `direct_hits`).
+    cylinder_radius
+        As in `track_characteristics`.
+    shape
+        Shape of the track, as in `cherenkov`.
 
     Returns
     -------
     pl.Expr
-        The fields of the five functions; those of direct hits once for each window, with its name: n_dir_doms_A,
-        n_dir_doms_B, ... Every field is null where the series or the track is.
+        The fields of the five functions. Those of `direct_hits` are repeated for each window with its name at the end:
+        n_dir_doms_A, n_dir_doms_B, ... All fields are null where the series or the track is null.
+
+    Raises
+    ------
+    ValueError
+        A window or the shape is not valid.
 
     Examples
     --------
@@ -135,10 +142,18 @@ def common_variables(
 
 @feature
 def hit_multiplicity(pulses: Pulses) -> pl.Expr:
-    """Return the members of I3HitMultiplicityValues; needs no geometry.
+    """Return the members of I3HitMultiplicityValues.
 
-    Fields: n_hit_strings, n_hit_doms, n_hit_doms_one_pulse (sensors with just one pulse), n_pulses. Every field is
-    null where the series is.
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed.
+
+    Returns
+    -------
+    pl.Expr
+        Fields n_hit_strings, n_hit_doms, n_hit_doms_one_pulse (DOMs with exactly one pulse) and n_pulses. All fields
+        are null where the series is null.
 
     Examples
     --------
@@ -153,24 +168,41 @@ def hit_multiplicity(pulses: Pulses) -> pl.Expr:
 def hit_statistics(pulses: Pulses) -> pl.Expr:
     """Return the members of I3HitStatisticsValues.
 
-    Fields: cog_x, cog_y, cog_z (m, the mean place of the charge) and cog_z_sigma (m, its spread in z);
-    min_pulse_time, max_pulse_time (ns); q_max_doms, q_tot_pulses (PE); z_min, z_max, z_mean, z_sigma (m, of the hit
-    sensors, whatever their charge); z_travel (m, mean z of all hit sensors above that of the quarter hit first). NaN
-    where there are too few pulses: none, or one for a spread, or three sensors for z_travel. Pulses of a charge that
-    is not finite, and of sensors that the geometry lacks, are left out. Every field is null where the series is.
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry. Pulses of DOMs that are not in it, and pulses whose charge is NaN or infinite,
+        are ignored.
+
+    Returns
+    -------
+    pl.Expr
+        Fields cog_x, cog_y, cog_z (m, centre of gravity of the charge), cog_z_sigma (m, spread of the charge in z);
+        min_pulse_time, max_pulse_time (ns); q_max_doms, q_tot_pulses (PE); z_min, z_max, z_mean, z_sigma (m, of the hit
+        DOMs, regardless of charge); z_travel (m, mean z of all hit DOMs minus that of the first quarter of them). NaN
+        if there are too few pulses: none, one for a spread, or fewer than four DOMs for z_travel. All fields are null
+        where the series is null.
     """
     return _STATISTICS(pulses)
 
 
 @feature
 def time_characteristics(pulses: Pulses) -> pl.Expr:
-    """Return the members of I3TimeCharacteristicsValues, of the first pulse of each sensor.
+    """Return the members of I3TimeCharacteristicsValues, computed from the first pulse of each DOM.
 
-    Fields: timelength_fwhm (ns, 2.35 standard deviations), timelength_last_first and timelength_maxgap (whole ns: from
-    the first to the last, and the longest without one), zpattern (how often the next sensor in time is above the one
-    before, less how often it is below; the first one counts as above or below z = 0). As in IceTray the
-    result is -1, -1, -1 and 0 without pulses, and the longest wait is between times that were each cut to whole ns.
-    Every field is null where the series is.
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
+
+    Returns
+    -------
+    pl.Expr
+        Fields timelength_fwhm (ns, 2.35 standard deviations); timelength_last_first (ns, from the first to the last
+        pulse) and timelength_maxgap (ns, longest gap), both integers; zpattern (number of steps up minus number of
+        steps down in z, DOMs in order of time; the first DOM is compared with z = 0). As in IceTray these are -1, -1,
+        -1 and 0 without pulses, and the longest gap is that between times truncated to integers. All fields are null
+        where the series is null.
     """
     return _TIMES(pulses)
 
@@ -179,27 +211,32 @@ def time_characteristics(pulses: Pulses) -> pl.Expr:
 def direct_hits(
     pulses: Pulses, *, track: Reference, window: str | tuple[float, float], shape: str = "InfiniteTrack"
 ) -> pl.Expr:
-    """Return the members of I3DirectHitsValues: light that came straight from a track, or before or after it.
+    """Return the members of I3DirectHitsValues: direct, early and late light of a track.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     window
-        First and last time residual of direct pulses in ns, or the letter of a class: "A" (-15, 15), "B" (-15, 25),
-        "C" (-15, 75), "D" (-15, 125), "E" (-15, 250).
+        First and last time residual (ns) of direct pulses, or the letter of a class: "A" (-15, 15), "B" (-15, 25), "C"
+        (-15, 75), "D" (-15, 125), "E" (-15, 250).
     shape
-        Of the track, see `cherenkov`.
+        Shape of the track, as in `cherenkov`.
 
     Returns
     -------
     pl.Expr
-        Fields n_dir_strings, n_dir_doms, n_dir_pulses, q_dir_pulses (PE), the same for early and late; then
-        dir_track_length (m, along the track from the first to the last sensor with direct pulses; NaN for fewer than
-        two) and dir_track_hit_distribution_smoothness (-1 to 1, 0 for evenly spaced ones; NaN for fewer than three).
-        A track of NaN has no pulses of any kind. Every field is null where the series or the track is.
+        Fields n_dir_strings, n_dir_doms, n_dir_pulses, q_dir_pulses (PE), and the same with early and late in place of
+        dir; dir_track_length (m, along the track from the first to the last DOM with direct pulses; NaN for fewer than
+        two); dir_track_hit_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs; NaN for fewer than three). A
+        track at NaN has no pulses of any kind. All fields are null where the series or the track is null.
+
+    Raises
+    ------
+    ValueError
+        The window or the shape is not valid.
 
     Examples
     --------
@@ -216,10 +253,16 @@ def direct_hits(
 
 
 def direct_window(window: str | tuple[float, float]) -> tuple[float, float]:
-    """Return first and last time residual (ns) of a window or of the class that it names."""
+    """Return the first and last time residual (ns) of a window, given as such or by the letter of a class.
+
+    Raises
+    ------
+    ValueError
+        The class is unknown, or the first time is after the last.
+    """
     if isinstance(window, str):
         if window not in DIRECT_WINDOWS:
-            msg = f"`window` must be a pair of ns or one of {', '.join(DIRECT_WINDOWS)}; found {window!r}"
+            msg = f"`window` must be a pair of times in ns or one of {', '.join(DIRECT_WINDOWS)}; found {window!r}"
             raise ValueError(msg)
         return DIRECT_WINDOWS[window]
     begin, end = window
@@ -233,26 +276,31 @@ def direct_window(window: str | tuple[float, float]) -> tuple[float, float]:
 def track_characteristics(
     pulses: Pulses, *, track: Reference, cylinder_radius: float = 150.0, shape: str = "InfiniteTrack"
 ) -> pl.Expr:
-    """Return the members of I3TrackCharacteristicsValues, of the hit sensors close to a track.
+    """Return the members of I3TrackCharacteristicsValues, computed from the hit DOMs near a track.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     cylinder_radius
-        Largest distance to the track in m (IceTray's TrackCylinderRadius); `math.inf` for all sensors.
+        Largest distance (m) of a DOM from the track (IceTray's TrackCylinderRadius); `math.inf` for all DOMs.
     shape
-        Of the track, see `cherenkov`.
+        Shape of the track, as in `cherenkov`.
 
     Returns
     -------
     pl.Expr
-        Fields avg_dom_dist_q_tot_dom (m, mean distance to the track, by charge), empty_hits_track_length (m, longest
-        part of the track between two sensors), track_hits_separation_length (m, along the track from the centre of
-        charge of the quarter of sensors hit first to that of the quarter hit last) and
-        track_hits_distribution_smoothness (-1 to 1, 0 for evenly spaced ones). NaN for fewer than 1, 2, 4 and 3
-        sensors. Every field is null where the series or the track is.
+        Fields avg_dom_dist_q_tot_dom (m, charge-weighted mean distance from the track), empty_hits_track_length (m,
+        longest section of the track without a hit DOM), track_hits_separation_length (m, along the track from the
+        centre of charge of the first quarter of the DOMs in time to that of the last quarter) and
+        track_hits_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs). NaN for fewer than 1, 2, 4 and 3 DOMs.
+        All fields are null where the series or the track is null.
+
+    Raises
+    ------
+    ValueError
+        The shape is not valid.
     """
     return on_track(_ALONG, pulses, track, shape, cylinder_radius=float(cylinder_radius))

@@ -41,11 +41,11 @@ FORMS: Final = {
     "MPEAll": MPE_ALL,
     "PSA": PSA,
 }
-"""What of the pulses of a sensor a likelihood takes."""
+"""Which pulses of a DOM enter the likelihood, and how."""
 MINIMIZERS: Final = ("simplex", "BFGS")
-"""Minuit's simplex, or the quasi-Newton method with the gradient."""
+"""Minuit's simplex, and a quasi-Newton method with analytic gradients."""
 PARAMETRIZATIONS: Final = ("Simple", "HalfSphere")
-"""Zenith and azimuth, or two lengths across the direction of the seed."""
+"""Zenith and azimuth, or two lengths perpendicular to the direction of the seed."""
 TIME_SHIFTS: Final = {
     "TNone": T_NONE,
     "TMean": T_MEAN,
@@ -53,14 +53,14 @@ TIME_SHIFTS: Final = {
     "TChargeFraction": T_CHARGE_FRACTION,
     "TDirectChargeFraction": T_DIRECT_CHARGE_FRACTION,
 }
-"""How the time of a seed is set."""
+"""How the time of a seed is set, see `spe_fit`."""
 ALTERNATIVES: Final = {
     "None": NO_ALTERNATIVES,
     "Reverse": REVERSE,
     "Tetrahedron": TETRAHEDRON,
     "Cube": CUBE,
 }
-"""What other directions a seed is turned to."""
+"""The other directions in which a seed is fitted."""
 
 _PARTICLE = ("x", "y", "z", "time", "zenith", "azimuth")
 _PARAMS = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
@@ -80,7 +80,7 @@ _LIKELIHOOD = Kernel(
 
 
 class FitSettings(TypedDict, total=False):
-    """What `mpe_fit` takes beside form and jitter: the keywords of `spe_fit`."""
+    """The keywords of `spe_fit` that `mpe_fit` passes on."""
 
     iterations: int
     noise: float
@@ -122,72 +122,90 @@ def spe_fit(
     tolerance: float = 1e-4,
     max_calls: int = 1000,
 ) -> pl.Expr:
-    """Return the track of largest likelihood for the time of the first photon at each sensor.
+    """Return the maximum-likelihood track fit to the first-photon times (SPE), as IceTray's Gulliver modules.
 
-    The seed is moved along its direction to the point closest to the centre of charge, and in time; x, y, z, zenith
-    and azimuth are then varied by Minuit's simplex, with steps of 20 m, 0.1 and 0.2 within 2 km. This is the
-    SPEFitSingle of level 2, and with the seed "SPEFitSingle" and iterations=2 its SPEFit2: the same numbers, after the
-    same number of calls. The defaults are those of IceCube's standard processing; bare, IceTray's modules have a noise
-    of 1e-18, the form "MPEPlain" for "MPE", the shift "TMean", a tolerance of 1e-2 and 10000 calls.
+    The seed is moved along its direction to the point closest to the centre of charge, and its time is set by
+    `time_shift`. x, y, z, zenith and azimuth are then varied by Minuit's simplex, with initial steps of 20 m, 0.1 rad
+    and 0.2 rad and positions within 2 km. With its defaults this is the SPEFitSingle of level 2, and with the seed
+    "SPEFitSingle" and iterations=2 its SPEFit2: the same numbers after the same number of likelihood evaluations. The
+    defaults are those of IceCube's standard processing. IceTray's own modules default to a noise of 1e-18, "MPEPlain"
+    where they say MPE, the time shift "TMean", a tolerance of 1e-2 and 10000 evaluations.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks, at NaN, or without a charge above 0 are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it, pulses at NaN and pulses without a positive
+        charge are ignored.
     seed
-        Key of a track: its columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`, `.fit_status`. Of several
-        seeds the one that leads to the best fit; if none does, what the first good one leads to.
+        Key of a track, of which the columns `<seed>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth` and `.fit_status`
+        are read. If several seeds are given, all are fitted and the best fit is returned; if none converges, the result
+        of the first seed that is good itself.
     iterations
-        Number of further fits, from the first result turned to directions of a Sobol sequence (their time set as by
-        "TFirst"); the best is kept.
+        Number of further fits. They start from the first result, turned to directions from a Sobol sequence, with the
+        time set as by "TFirst". The best fit is kept.
     form
-        "SPE1st" for the first pulse of a sensor, "SPEAll" for all of them, "SPEqAll" for all to the power of their
-        charge, "MPE" for the first of as many photons as the charge of the sensor says, "MPEPlain" for that with the
-        integral of the distribution without jitter, "MPEAll" for each pulse as the first of as many as its own charge
-        says, "PSA" for the first of as many as a muon of that energy makes on average.
-    jitter, noise
-        Width (ns) of the Gaussian that blurs arrival times (0 for Pandel's density as it is, by the simplex only), and
-        the density (1/ns) added for noise: 1e-8 is 10 Hz.
+        Which pulses of a DOM enter the likelihood, and how. "SPE1st": the first pulse, as a single photon. "SPEAll":
+        every pulse. "SPEqAll": every pulse, to the power of its charge. "MPE": the first pulse, as the first of as many
+        photons as the total charge of the DOM. "MPEPlain": the same, with the integral of the density without jitter.
+        "MPEAll": every pulse, as the first of as many photons as its own charge. "PSA": the first pulse, as the first
+        of the mean number of photons from a muon of the given `energy`.
+    jitter
+        Width (ns) of the Gaussian that is convolved with the arrival times; 0 for the plain Pandel density (simplex
+        only).
+    noise
+        Density (1/ns) added for noise; 1e-8 is 10 Hz.
     timing_error
-        By how many ns the clock of a sensor may be off, for MPE and MPEPlain: the likelihood is averaged over twice
-        that time.
+        Timing uncertainty (ns) of a DOM, for "MPE" and "MPEPlain" only: the likelihood is averaged over plus and minus
+        this time.
     energy
-        Energy of the muon (GeV), for PSA.
+        Energy (GeV) of the muon, for "PSA" only.
     ice_model
-        Of the holes around the strings: "H0" (clear), "H1", "H2", "H3" or "H4" (much scattering).
-    time_shift, max_mean_time_residual, charge_fraction
-        "TFirst" sets the time of a seed so that no first pulse comes before direct light, but for those more than
-        max_mean_time_residual ns below the mean (NaN: for all); "TMean" so that the mean residual is 0;
-        "TChargeFraction" so that this share of the charge comes after direct light, "TDirectChargeFraction" the same
-        for the first pulse of each sensor; "TNone" keeps it.
+        Hole ice: from "H0" (clear) over "H1", "H2" and "H3" to "H4" (strong scattering).
+    time_shift
+        How the time of a seed is set. "TFirst": so that no first pulse comes before direct Cherenkov light. "TMean": so
+        that the mean time residual is 0. "TChargeFraction": so that the fraction `charge_fraction` of the charge comes
+        after direct light. "TDirectChargeFraction": the same for the first pulse of each DOM. "TNone": unchanged.
+    max_mean_time_residual
+        For "TFirst": first pulses more than this time (ns) below the mean residual are disregarded; NaN disregards
+        none.
+    charge_fraction
+        For "TChargeFraction" and "TDirectChargeFraction", from 0 to 1.
     add_alternatives
-        Fit from the seed turned to other directions too, its time set as by "TFirst": to the "Reverse", to the other
-        corners of a "Tetrahedron", or to the other sides of a "Cube".
+        Fit the seed turned to other directions as well, with the time set as by "TFirst": "Reverse" for the opposite
+        direction, "Tetrahedron" for the other corners of a tetrahedron, "Cube" for the other faces of a cube.
     cos_zenith_range
-        Range of the cosine of the zenith angle in which the Sobol sequence runs; with iterations, a seed outside of it
-        is not fitted itself.
+        Range of cos(zenith) of the Sobol sequence. With iterations, a seed outside of this range is not fitted itself.
     parametrization
-        "Simple" varies zenith and azimuth, "HalfSphere" two lengths across the direction of the seed, from which a
-        result is then less than a right angle away.
+        "Simple" varies zenith and azimuth. "HalfSphere" varies two lengths perpendicular to the direction of the seed,
+        so that the result is less than 90 degrees from it.
     minimizer
-        "simplex", IceTray's; or "BFGS", which follows the gradient of a smooth density from two to four places and
-        keeps the best. In simulated events of some 40 sensors its logl is that of the simplex, to 1e-3, or lower in 98
-        of 100, and lower by 0.1 or more in 16, in a quarter of the time (with the MPE forms 96, 27, and half of it).
-        Not for MPEAll, PSA, a timing error, or the half sphere.
+        "simplex", as in IceTray, or "BFGS", a quasi-Newton method that follows the gradient of a smooth density from
+        two to four starting points and keeps the best minimum. In simulated events with about 40 hit DOMs its logl is
+        equal to the simplex's within 1e-3 or lower in 98 % of events, and lower by at least 0.1 in 16 %, in a quarter
+        of the time (with the MPE forms: 96 %, 27 % and half of the time). It is not available for "MPEAll", "PSA", a
+        timing error or "HalfSphere".
     tables
-        Look the density up in a table good to 3e-7 while minimising by the simplex. logl is computed at the end
-        without it, with BFGS too.
-    tolerance, max_calls
-        The simplex ends when -ln L differs by less than `tolerance` over it (twice in a row; IceTray's setting 0.001
-        comes to 1e-4), or without result after max_calls calls. BFGS ends when less than a hundredth of it can be won.
+        Look the density up in a table with a precision of 3e-7 during the minimization (BFGS always does). The final
+        logl is computed without it.
+    tolerance
+        The simplex has converged when -ln L varies by less than this over its corners, twice in a row; IceTray's
+        setting 0.001 amounts to 1e-4. BFGS has converged when less than a hundredth of it can be gained.
+    max_calls
+        Maximum number of likelihood evaluations of the simplex; beyond it the fit has failed.
 
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m), time (ns), zenith, azimuth (rad), fit_status (0 OK; 30: five hit sensors or fewer, or no
-        convergence; 40 no seed, or with iterations five hit sensors or fewer, as IceTray has it); logl (-ln L), rlogl
-        (by ndof), ndof (hit sensors less 5), nmini (calls of the likelihood in the best fit). Without a fit logl and
-        rlogl are NaN, ndof and nmini -1, and the particle is the seed, moved, or NaN with iterations.
+        Fields x, y, z (m), time (ns), zenith, azimuth (rad); fit_status (0 OK; 30 at most five hit DOMs, or no
+        convergence; 40 no seed, or, with iterations, at most five hit DOMs, as in IceTray); logl (-ln L), rlogl (logl /
+        ndof), ndof (number of hit DOMs minus 5) and nmini (likelihood evaluations of the best fit). Where a fit fails,
+        logl and rlogl are NaN, ndof and nmini -1, and the particle is the shifted seed, or NaN with iterations.
+
+    Raises
+    ------
+    ValueError
+        An argument is not among the names above or is out of its range, no seed is given, or the minimizer does not
+        support the form or parametrization.
 
     References
     ----------
@@ -230,13 +248,13 @@ def spe_fit(
         for one in ([seed] if isinstance(seed, (str, pl.Expr)) else seed)
     ]
     if not fits:
-        msg = "a fit needs a seed: the name of a track, or an expression"
+        msg = "a fit needs a seed, found none: give the key of a track, or an expression"
         raise ValueError(msg)
     return fits[0] if len(fits) == 1 else _best(fits)
 
 
 def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
-    """Return for each event the fit of least logl; if none has any the first one that had a seed, or the first."""
+    """Return the fit with the lowest logl of each event; if none converged, the first that had a seed, or the first."""
 
     def choose(series: Sequence[pl.Series]) -> pl.Series:
         best = series[0].struct.unnest()
@@ -262,11 +280,32 @@ def mpe_fit(
     jitter: float = 4.0,
     **settings: Unpack[FitSettings],
 ) -> pl.Expr:
-    """Return the track of largest likelihood for the time of the first of all photons at each sensor.
+    """Return the maximum-likelihood track fit to the first-photon times, given the charges of the DOMs (MPE).
 
-    The density of the earliest of n photons, n the charge of the sensor, is n p(t) (1 - P(t))^(n - 1). This is
-    `spe_fit` with another form and jitter: further parameters and fields are as there. With the seed "SPEFit2" it is
-    the MPEFit of level 2.
+    The first of n photons, with n the charge of a DOM, has the density n p(t) (1 - P(t))^(n - 1), where p is that of a
+    single photon and P its integral. This is `spe_fit` with another form and jitter. With the seed "SPEFit2" it is the
+    MPEFit of level 2.
+
+    Parameters
+    ----------
+    pulses, seed
+        As in `spe_fit`.
+    form
+        A form of `spe_fit`, usually "MPE", "MPEPlain" or "MPEAll".
+    jitter
+        Width (ns) of the Gaussian that is convolved with the arrival times, 4 ns in IceCube's standard processing.
+    settings
+        The other keywords of `spe_fit`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields as in `spe_fit`.
+
+    Raises
+    ------
+    ValueError
+        As in `spe_fit`.
 
     Examples
     --------
@@ -292,11 +331,31 @@ def track_likelihood(
     ice_model: str = "H2",
     n_free_parameters: int = 5,
 ) -> pl.Expr:
-    """Return -ln L of a given track: its columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`.
+    """Return -ln L of a given track, without a fit.
 
-    Fields: logl, rlogl, ndof (hit sensors less `n_free_parameters`), as `spe_fit` has them; rlogl is NaN without
-    degrees of freedom, and logl too where the track is missing. `jitter` is 15 ns unless given, 4 ns with the MPE
-    forms; the others are as in `spe_fit`.
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry; pulses are ignored as in `spe_fit`.
+    track
+        Key of a track, of which the columns `<track>.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
+    form, noise, timing_error, energy, ice_model
+        As in `spe_fit`.
+    jitter
+        As in `spe_fit`; None means 4 ns for the MPE forms and 15 ns for the others.
+    n_free_parameters
+        Subtracted from the number of hit DOMs to give ndof.
+
+    Returns
+    -------
+    pl.Expr
+        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus `n_free_parameters`). rlogl is NaN
+        without degrees of freedom; both are NaN where the track is missing.
+
+    Raises
+    ------
+    ValueError
+        An argument is not among the names above or is out of its range.
 
     Examples
     --------
@@ -326,13 +385,13 @@ def likelihood(
     ice_model: str = "H2",
     gradient: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments of a kernel that say which likelihood of a track it takes."""
+    """Return the kernel arguments that define the likelihood of a track."""
     kind = choice("form", form, FORMS)
     if jitter is None:
         jitter = 4.0 if form.startswith("MPE") else 15.0
     if gradient and (timing_error > 0.0 or kind not in _WITH_GRADIENT or jitter == 0.0):
-        how = "with a timing error " * (timing_error > 0.0) + "without jitter " * (jitter == 0.0)
-        msg = f"BFGS needs a gradient, which {form!r} {how}has not"
+        how = " with a timing error" * (timing_error > 0.0) + " without jitter" * (jitter == 0.0)
+        msg = f"BFGS needs a gradient, which is not available for {form!r}{how}; use minimizer='simplex'"
         raise ValueError(msg)
     blur = response(form, jitter, timing_error, energy)
     return {
@@ -344,9 +403,9 @@ def likelihood(
 
 
 def response(form: str, jitter: float, timing_error: float, energy: float) -> tuple[float, float, float]:
-    """Return what a likelihood knows of sensors and light: jitter and error of the clock (ns), energy (GeV)."""
+    """Return the kernel argument with the jitter and timing error of the DOMs (ns) and the energy of the muon (GeV)."""
     if timing_error > 0.0 and form not in {"MPE", "MPEPlain"}:
-        msg = f"a `timing_error` is for the forms MPE and MPEPlain, found {form!r}"
+        msg = f"`timing_error` is supported only for the forms MPE and MPEPlain, found {form!r}"
         raise ValueError(msg)
     if not jitter >= 0.0:
         msg = f"`jitter` must be 0 ns or more, found {jitter}"
@@ -360,7 +419,7 @@ def response(form: str, jitter: float, timing_error: float, energy: float) -> tu
 def moved(
     time_shift: str, max_mean_time_residual: float, charge_fraction: float = 0.9
 ) -> dict[str, tuple[int, float, float]]:
-    """Return the argument of a kernel that says how a seed is moved in time."""
+    """Return the kernel argument that says how the time of a seed is set."""
     shift = choice("time_shift", time_shift, TIME_SHIFTS)
     if not 0.0 <= charge_fraction <= 1.0:
         msg = f"`charge_fraction` must be from 0 to 1, found {charge_fraction}"
@@ -369,12 +428,12 @@ def moved(
 
 
 def choice(argument: str, name: str, choices: Mapping[str, T]) -> T:
-    """Return what a name stands for.
+    """Return the value that a name stands for.
 
     Raises
     ------
     ValueError
-        There is no such name.
+        The name is unknown.
     """
     if name not in choices:
         msg = f"`{argument}` must be one of {', '.join(choices)}, found {name!r}"
@@ -386,6 +445,9 @@ def _fit(minimizer: str, parametrization: str) -> Kernel:
     choice("minimizer", minimizer, dict.fromkeys(MINIMIZERS))
     choice("parametrization", parametrization, dict.fromkeys(PARAMETRIZATIONS))
     if (minimizer, parametrization) not in _FITS:
-        msg = f"{minimizer} knows no `parametrization` {parametrization!r}: take Simple, or the simplex"
+        msg = (
+            f"{minimizer} does not support the `parametrization` {parametrization!r}; "
+            "use parametrization='Simple' or minimizer='simplex'"
+        )
         raise ValueError(msg)
     return _FITS[minimizer, parametrization]

@@ -23,7 +23,7 @@ from icecol.reco.kernels import layer_veto as layered
 from icecol.reco.plan import null_for_nan
 from icecol.reco.volumes import calibrated_doms
 
-_NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; a string inside the detector has at least 6 others that near
+_NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; inner strings have at least 6 others within this distance
 
 _OFF, _WORKS = 100.0, 500.0  # V
 
@@ -65,35 +65,57 @@ def hese_veto(
     vertex_threshold: float = 250.0,
     veto_threshold: float = 3.0,
 ) -> pl.Expr:
-    """Return the self-veto of the search for high-energy starting events, as IceTray's VHESelfVeto; give HLC pulses.
+    """Return the self-veto of the high-energy starting event (HESE) search, as IceTray's VHESelfVeto; give HLC pulses.
 
-    The vertex is where and when 250 PE have been seen within 3 us. The event is vetoed if by 50 ns after that more
-    than 3 PE, or 3 pulses or more, have been seen at the edge of the detector: 90 m below its top and from the
-    strings at its side, 10 m above its bottom, and in 80 m of dust.
+    The vertex is the position and time at which 250 PE have been seen within 3 us. The event is vetoed if by 50 ns
+    later at least 3 pulses or more than 3 PE have been seen in the veto region: the top 90 m of the detector, 90 m
+    around the strings of its side, the bottom 10 m, and 80 m of the dust layer. (These numbers are the defaults of the
+    parameters.)
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out. The sensors that define the edge
-        are those with a high voltage (`pmt_hv`) of 100 V or more; where the geometry has no voltages, as without an
-        I3DetectorStatus, they are those with a calibration.
-    top_boundary_width, bottom_boundary_width
-        In m; the first is that of the sides too.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored. The edge of the detector is
+        defined by the in-ice DOMs with a high voltage (`pmt_hv`) that is not below 100 V, or, if the geometry has no
+        voltages because there is no I3DetectorStatus, by those that are calibrated.
+    top_boundary_width
+        Thickness (m) of the veto region at the top and the sides.
+    bottom_boundary_width
+        Thickness (m) of the veto region at the bottom.
     dust_layer, dust_layer_width
-        Top of the dust (m), and how thick it is.
-    time_window, vertex_threshold, veto_threshold
-        In ns, PE, and PE or pulses.
+        z of the top (m) and thickness (m) of the dust layer.
+    time_window
+        Time (ns) within which the vertex_threshold must be exceeded.
+    vertex_threshold
+        Charge (PE) that defines the vertex.
+    veto_threshold
+        Charge (PE) above which, and number of pulses from which on, the event is vetoed.
 
     Returns
     -------
     pl.Expr
-        Fields vetoed; x, y, z (m) and time (ns) of the vertex; charge (PE in its window); veto_charge (PE) and
-        n_veto_pulses, those that count against the event. Every field is null where there is no vertex, as IceTray
-        then writes nothing, and where the series is.
+        Fields vetoed; x, y, z (m) and time (ns) of the vertex; charge (PE) in the window of the vertex; veto_charge
+        (PE) and n_veto_pulses in the veto region. All fields are null where there is no vertex, since IceTray writes
+        nothing then, and where the series is null.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry, or none of its in-ice DOMs is switched on.
 
     References
     ----------
     Aartsen et al. (IceCube), Science 342 (2013) 1242856.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> g = ic.Geometry.nominal()
+    >>> events = ic.sim.events(3, seed=1, muons=0, cascades=1, noise=0, energy=(1e5, 1e6)).to_polars()
+    >>> hlc = ic.reco.hlc_pulses(ic.Pulses("InIcePulses", g))
+    >>> found = ic.with_features(events, HLC=hlc, Veto=hese_veto(ic.Pulses("HLC", g)))
+    >>> found.select("Veto.vetoed").collect().to_series().to_list()
+    [False, False, True]
     """
     g = _geometry(pulses)
     top, bottom, edge = _edge(g, top_boundary_width)
@@ -123,20 +145,37 @@ def layer_veto(
     cap_thickness: float = 90.0,
     dust_range: tuple[float, float] = (-220.0, -100.0),
 ) -> pl.Expr:
-    """Return the veto of the search for medium-energy starting events, as IceTray's LayerVeto; give HLC pulses.
+    """Return the veto of the medium-energy starting event (MESE) search, as IceTray's LayerVeto. Give it HLC pulses.
 
-    Light in the veto layers counts that comes before the event has shown min(q_max, max(q_min, qtot / q_scale)) PE
-    within time_window ns. Layer 0 is the strings of the edge, and of the others but DeepCore's the sensors in
-    cap_thickness m below the top and the lowest one; layer 1 the sensors with z within `dust_range` (m). Bad
-    sensors, those without calibration, and those with a high voltage below 500 V, where the geometry has voltages, are
-    in no layer.
+    Light in the veto layers counts if it comes before min(q_max, max(q_min, qtot / q_scale)) PE have been seen within
+    time_window ns. Layer 0 consists of the outer strings and, of the other strings except DeepCore's, of the DOMs in
+    the top cap_thickness m and the lowest DOM. Layer 1 consists of the DOMs in the dust_range. Bad or uncalibrated
+    DOMs, and those with a high voltage below 500 V if the geometry has voltages, are in neither layer.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
+    q_min, q_max, q_scale
+        Lower and upper limit (PE) and divisor of the charge that marks the start of the event.
+    time_window
+        Time (ns) within which that charge must be seen.
+    cap_thickness
+        Thickness (m) of the top of the outer layer.
+    dust_range
+        Lower and upper z (m) of the dust layer.
 
     Returns
     -------
     pl.Expr
-        Fields layer0, layer1 (PE in each layer), qtot (PE, without sensors that have more than 0.9 of it), and
-        time (ns, when the charge was reached, or of the last pulse). All are 0 without pulses, as in IceTray,
-        and null where the series is.
+        Fields layer0, layer1 (PE in each layer), qtot (PE, without DOMs that have more than 90 % of it) and time (ns,
+        when the charge that marks the start is reached, else that of the last pulse). As in IceTray all are 0 without
+        pulses; they are null where the series is null.
+
+    Raises
+    ------
+    GeometryError
+        The pulses have no geometry, or it has no good DOM on strings 1 to 78.
 
     References
     ----------
@@ -162,32 +201,35 @@ def deepcore_veto(
     first_hit_only: bool = True,
     charge_weight_cog: bool = False,
 ) -> pl.Expr:
-    """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto; give pulses after SeededRT cleaning.
+    """Return the decision of the DeepCore filter, as IceTray's I3DeepCoreVeto. Give it pulses after SeededRT cleaning.
 
-    Sensors around DeepCore count where a particle at 0.25 to 0.40 m/ns would have come from them to the hits inside.
+    A hit in the veto region counts if a particle with a speed of 0.25 to 0.40 m/ns would have travelled from it to the
+    centre of gravity of the hits in the fiducial region.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     fiducial
-        The sensors inside: "IC59 fiducial", or in its place IC79, IC86, IC86EDC, IC86TwoLayVeto; another name in
-        `dom_sets.DOM_SETS`; or omkeys.
+        DOMs of the fiducial region: "IC59 fiducial", or the same with IC79, IC86, IC86EDC or IC86TwoLayVeto; another
+        name in `dom_sets.DOM_SETS`; or omkeys.
     veto
-        The sensors around, in the same way. By default those of the same detector ("IC79 veto" with "IC79 fiducial");
-        where fiducial is no such name, those of IC86 that are not inside. Pulses of other sensors, as IceTop's, do not
-        matter.
+        DOMs of the veto region, given in the same way. None means the veto region of the same detector ("IC79 veto" for
+        "IC79 fiducial"), or, if fiducial is not such a name, the in-ice DOMs of IC86 outside of the fiducial region.
+        Pulses of other DOMs, such as IceTop's, are ignored.
     min_hits_to_veto
-        So many hits around are allowed.
-    first_hit_only, charge_weight_cog
-        Take the first pulse of each sensor alone, weigh the place of the hits inside with charge.
+        Number of hits in the veto region that an event may have and still be kept.
+    first_hit_only
+        Use the first pulse of each DOM only.
+    charge_weight_cog
+        Weight the centre of gravity of the fiducial hits with charge.
 
     Returns
     -------
     pl.Expr
-        Fields kept (at most min_hits_to_veto such hits), n_veto_hits, veto_charge (PE), and x, y, z (m), time (ns) of
-        the hits inside. Without hits inside the event is not kept and the last four are NaN; every field is null
-        where the series is.
+        Fields kept (at most min_hits_to_veto veto hits), n_veto_hits, veto_charge (PE), and x, y, z (m), time (ns):
+        centre of gravity of the fiducial hits. Without fiducial hits the event is not kept and the last four are NaN.
+        All fields are null where the series is null.
 
     Raises
     ------
@@ -224,29 +266,29 @@ def deepcore_veto(
 
 @feature
 def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
-    """Return the members of I3Veto, as I3VetoModule fills them (`CascadeContainmentTagging`).
+    """Return the members of I3Veto as filled by IceTray's I3VetoModule (`CascadeContainmentTagging`).
 
-    Layers run from 0 in the middle to the edge: 5 for IC86 and IC79, 2 for IC59 and IC40; a containment is 100 * layer
-    + sensor number.
+    Layers are numbered from 0 in the centre to the edge of the detector: 5 for IC86 and IC79, 2 for IC59 and IC40. A
+    containment is 100 * layer + OM number.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, and AMANDA's.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it, and of AMANDA's modules, are ignored.
     detector_geometry
-        40, 59, 79 or 86: the detector whose layers count (the module's own default is 40).
+        40, 59, 79 or 86: the detector whose layers are used (IceTray's default is 40).
 
     Returns
     -------
     pl.Expr
-        Fields as I3Veto names them; depthFirstHit and depthHighestHit in m. As in IceTray nUnhitTopLayers is always 0
-        and depthHighestHit always NaN. Without pulses nLayer and nDomsBeforeMaxDOM are 0. What else has no answer is
-        null, where IceTray writes -32768, and every field is null where the series is.
+        Fields with the names of I3Veto; depthFirstHit and depthHighestHit in m. As in IceTray, nUnhitTopLayers is
+        always 0 and depthHighestHit always NaN. Without pulses nLayer and nDomsBeforeMaxDOM are 0. Other undefined
+        fields are null, where IceTray writes -32768. All fields are null where the series is null.
 
     Raises
     ------
     ValueError
-        Another detector_geometry.
+        The detector_geometry is none of these.
     GeometryError
         The pulses have no geometry.
 
@@ -275,20 +317,22 @@ def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
 
 def _geometry(pulses: Pulses) -> Geometry:
     if pulses.geometry is None:
-        msg = f"a veto needs to know where the sensors of {pulses.key!r} are; give Pulses(key, geometry) a geometry"
+        msg = (
+            f"a veto needs the positions of the DOMs of {pulses.key!r}; give Pulses(key, geometry) a geometry"
+        )
         raise GeometryError(msg)
     return pulses.geometry
 
 
 def _around(fiducial: str | Array) -> str | Array:
-    """Return the sensors of a detector that are not in its fiducial set."""
+    """Return the DOMs of a detector that are not in its fiducial set."""
     if isinstance(fiducial, str) and fiducial.endswith(" fiducial"):
         return fiducial.replace(" fiducial", " veto")
     return np.setdiff1d(dom_set("InIce"), dom_set(fiducial) if isinstance(fiducial, str) else fiducial)
 
 
 def _outer(x: Array, y: Array) -> Array:
-    """Tell which strings are at the edge: those with fewer than six others near."""
+    """Tell which strings are at the edge: those with fewer than six others nearby."""
     near = np.hypot(x[:, None] - x, y[:, None] - y) < _NEIGHBOUR
     return near.sum(axis=1) - 1 < _NEIGHBOURS
 
@@ -298,25 +342,28 @@ def _has_voltages(geometry: Geometry) -> bool:
 
 
 def _switched_on(geometry: Geometry) -> Array:
-    """Tell which of IceCube's sensors in the ice are not off; without voltages, which are calibrated."""
+    """Tell which in-ice DOMs of IceCube are switched on; without voltages, which are calibrated."""
     if not _has_voltages(geometry):
         return calibrated_doms(geometry)
-    chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN is not off
+    chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN does not count as off
     if not chosen.any():
-        msg = f"none of the {len(geometry)} sensors of the geometry is one of IceCube's in the ice that is switched on"
+        msg = (
+            f"none of the {len(geometry)} DOMs of the geometry is an in-ice DOM of IceCube that is switched on; "
+            "give the geometry of the run's GCD file"
+        )
         raise GeometryError(msg)
     return np.asarray(chosen)
 
 
 def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
-    """Return the top and bottom of the detector (m), and where the strings of its edge are.
+    """Return the top and bottom of the detector (m) and the positions of the strings at its edge.
 
-    The top is that of the lowest string whose top is within `width` of the median.
+    The top is the lowest of the strings' tops that are within `width` of their median.
     """
     ice = _switched_on(geometry)
     x, y, z, string = (a[ice] for a in (geometry.x, geometry.y, geometry.z, geometry.string))
     numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
-    x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray places a string where its last sensor is
+    x, y = (a[starts + counts - 1] for a in (x, y))  # IceTray takes a string's position from its last DOM
     tops = np.array([max(0.0, z[string == s].max()) for s in numbers])
     near = tops[np.abs(np.sort(tops)[len(tops) // 2] - tops) <= width]
     outer = _outer(x, y)
@@ -324,7 +371,7 @@ def _edge(geometry: Geometry, width: float) -> tuple[float, float, Array]:
 
 
 def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, float]) -> Array:
-    """Return the layers of each sensor as bits, `table[string, om]`: 1 for the outer one, 2 for the dust."""
+    """Return the layers of each DOM as bits, `table[string, om]`: 1 for the outer layer, 2 for the dust layer."""
     good = calibrated_doms(geometry) & ~geometry.bad
     if _has_voltages(geometry):
         good &= np.isfinite(geometry.pmt_hv) & (geometry.pmt_hv >= _WORKS)
@@ -334,7 +381,7 @@ def _veto_layers(geometry: Geometry, cap_thickness: float, dust: tuple[float, fl
     numbers, starts, counts = np.unique(string, return_index=True, return_counts=True)
     deepcore_ = numbers >= 79
     if deepcore_.all():
-        msg = f"no sensor on the strings 1 to 78 is good: the top of the veto is measured on them; strings: {numbers}"
+        msg = f"no good DOM on strings 1 to 78, which define the top of the veto; strings with good DOMs: {numbers}"
         raise GeometryError(msg)
     top = z[starts[~deepcore_]].min()
     outer = _outer(x[starts], y[starts])

@@ -1,4 +1,4 @@
-"""Errors of directions: the bounds that IceTray stored, and the curvature of the likelihood itself."""
+"""Tests of angular_errors: Cramer-Rao bounds as stored by IceTray, and the curvature of the likelihood itself."""
 
 from __future__ import annotations
 

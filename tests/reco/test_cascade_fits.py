@@ -1,4 +1,4 @@
-"""Cascade fits find the vertex of light from a point, and say what the likelihood there is."""
+"""Tests of cascade_fits: fits find the vertex of point-like light, and its likelihood is that of IceTray."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
 
 
 def test_what_powells_method_cannot_is_said():
-    with pytest.raises(ValueError, match="fitted by the simplex only, found `minimizer` 'Powell'"):
+    with pytest.raises(ValueError, match="supports the simplex only, found `minimizer` 'Powell'"):
         reco.cascade_fit(PULSES, directional=True, minimizer="Powell")
     with pytest.raises(ValueError, match="`minimizer` must be one of simplex, Powell, found 'BFGS'"):
         reco.cascade_fit(PULSES, minimizer="BFGS")
@@ -285,7 +285,7 @@ def test_without_a_seed_there_is_no_fit(change):
             r"`light` must be one of charge, hits",
         ),
         (lambda: reco.cascade_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
-        (lambda: reco.cascade_fit(Pulses("P"), directional=True), r"needs the places of all sensors"),
+        (lambda: reco.cascade_fit(Pulses("P"), directional=True), r"needs the positions of all DOMs"),
     ],
 )
 def test_wrong_settings_say_what_there_is(call, match):

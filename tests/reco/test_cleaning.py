@@ -1,4 +1,4 @@
-"""Cleaning gives what IceTray stored, and what a slow twin gives on any event that can be thought of."""
+"""Tests of cleaning: the pulses kept are those that IceTray stored, and those of a naive twin on arbitrary events."""
 
 from __future__ import annotations
 
@@ -177,11 +177,11 @@ def test_seeds_can_be_the_pulses_of_another_series(event, chosen):
     ("options", "message"),
     [
         ({"seed_procedure": "Brightest"}, "must be one of 'AllHLCHits'.*found 'Brightest'"),
-        ({"seed_procedure": "OMKeyHits"}, "'OMKeyHits' wants omkeys as `seeds`; found nothing"),
-        ({"seeds": [1]}, "'HLCCoreHits' wants nothing as `seeds`; found omkeys"),
+        ({"seed_procedure": "OMKeyHits"}, "'OMKeyHits' takes omkeys as `seeds`; found nothing"),
+        ({"seeds": [1]}, "'HLCCoreHits' takes nothing as `seeds`; found omkeys"),
         (
             {"seed_procedure": "HitSeriesMapHitsFromFrame", "seeds": [1]},
-            "wants a pulse series as `seeds`; found omkeys",
+            "takes a pulse series as `seeds`; found omkeys",
         ),
     ],
 )

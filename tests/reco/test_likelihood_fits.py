@@ -1,4 +1,4 @@
-"""Track fits are those of IceTray: the likelihood, the path of the minimiser, what happens when there is no fit."""
+"""Tests of likelihood_fits: likelihood, path of the minimizer and failures of track fits are IceTray's."""
 
 from __future__ import annotations
 
@@ -647,7 +647,7 @@ def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
         (lambda: reco.spe_fit(PULSES, jitter=-1.0), r"`jitter` must be 0 ns or more, found -1"),
         (
             lambda: reco.spe_fit(PULSES, jitter=0.0, minimizer="BFGS"),
-            r"needs a gradient, which 'SPE1st' without jitter has not",
+            r"needs a gradient, which is not available for 'SPE1st' without jitter",
         ),
         (lambda: reco.spe_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
         (lambda: reco.track_likelihood(PULSES, form="UPandel"), r"`form` must be one of"),
@@ -655,15 +655,15 @@ def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
         (lambda: reco.spe_fit(PULSES, form="PSA", energy=0.0), r"`energy` must be above 0 GeV, found 0"),
         (
             lambda: reco.spe_fit(PULSES, form="PSA", minimizer="BFGS"),
-            r"needs a gradient, which 'PSA' has not",
+            r"needs a gradient, which is not available for 'PSA'; use",
         ),
         (
             lambda: reco.mpe_fit(PULSES, timing_error=1.0, minimizer="BFGS"),
-            r"which 'MPE' with a timing error has",
+            r"not available for 'MPE' with a timing error",
         ),
         (
             lambda: reco.spe_fit(PULSES, parametrization="HalfSphere", minimizer="BFGS"),
-            r"BFGS knows no `parametrization` 'HalfSphere'",
+            r"BFGS does not support the `parametrization` 'HalfSphere'",
         ),
         (
             lambda: reco.spe_fit(PULSES, ice_model="H5"),

@@ -1,4 +1,4 @@
-"""Splitting finds the sub-events that a slow twin finds, and each of them can have a row."""
+"""Tests of splitting: the sub-events are those of a naive twin, and each can have a row of its own."""
 
 from __future__ import annotations
 

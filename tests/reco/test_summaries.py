@@ -1,4 +1,4 @@
-"""The summary of each sensor is that of its slow twin, and of the package that others use."""
+"""Tests of summaries: the summary of each DOM is that of a naive twin and of nt_summary_stats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triggers agree with slow twins, and on launches with those that IceTray stored."""
+"""Tests of triggers: they agree with naive twins and, for launches, with the triggers that IceTray stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vetoes agree with slow twins, and with what IceTray's filters decided on real events."""
+"""Tests of vetoes: they agree with naive twins and with the decisions of IceTray's filters on real events."""
 
 from __future__ import annotations
 
@@ -225,9 +225,9 @@ def test_sensors_that_are_off_are_no_edge_and_no_layer():
     places = [s for s in SENSORS.values() if BAD(s) != POWERED_BAD(s)]
     assert {s["string"] for s in places} > {75}
     dark = Geometry.from_columns(NOMINAL.table().with_columns(pmt_hv=pl.lit(0.0)))
-    with pytest.raises(GeometryError, match=r"none of the 5160 sensors .* is switched on"):
+    with pytest.raises(GeometryError, match=r"none of the 5160 DOMs .* is switched on"):
         reco.hese_veto(Pulses("P", dark))
-    with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78 is good"):
+    with pytest.raises(GeometryError, match="no good DOM on strings 1 to 78, which define the top"):
         reco.layer_veto(Pulses("P", dark))
     untold = Geometry.from_columns(GEOMETRY.table().with_columns(pmt_hv=pl.lit(math.nan)))
     assert untold.equals(GEOMETRY)
@@ -243,13 +243,13 @@ def test_amanda_has_no_layer():
 
 
 def test_a_veto_says_what_its_geometry_lacks():
-    with pytest.raises(GeometryError, match=r"where the sensors of 'P' are; give Pulses\(key, geometry\)"):
+    with pytest.raises(GeometryError, match=r"positions of the DOMs of 'P'; give Pulses\(key, geometry\)"):
         reco.hese_veto(Pulses("P"))
     with pytest.raises(
         GeometryError, match=r"needs x, y, z of the sensors of 'P'; give Pulses\(key, geometry\)"
     ):
         reco.rt_veto(Pulses("P"))
-    with pytest.raises(GeometryError, match="no sensor on the strings 1 to 78"):
+    with pytest.raises(GeometryError, match=r"no good DOM on strings 1 to 78, .*with good DOMs: "):
         reco.layer_veto(Pulses("P", SMALL))
     with pytest.raises(GeometryError, match="none of the 324 sensors"):
         reco.hese_veto(Pulses("P", TANKS))
