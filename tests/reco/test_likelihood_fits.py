@@ -102,7 +102,7 @@ def fits(shared_data):
     found = {name: [] for name in FITS}
     for pulses, frame, events in from_icetrays_seeds(shared_data):
         features = {
-            f"Our{name}": (reco.spe_fit if kind == "spe" else reco.mpe_fit)(pulses, seed, iterations=n)
+            f"Our{name}": (reco.spe_fit if kind == "spe" else reco.mpe_fit)(pulses, seed=seed, iterations=n)
             for name, (seed, kind, n) in FITS.items()
         }
         features |= {
