@@ -1,9 +1,9 @@
 """Blobs to objects and back, for every class that has a layout in `icecol.i3.classes`.
 
-A blob is one archive of its own. A class header (tracking flag and version) stands before the first instance of
-each type in the blob, an object id before every instance of a tracked class, and pointers name their class by a
-number that counts the types in the order met. All of that is followed here for any layout, so that
-`encode(decode(blob)) == blob`; the versions that were read are kept with the object for that.
+A blob is a self-contained archive. A class header (tracking flag and version) precedes the first instance of each type
+in the blob, an object id precedes every instance of a tracked class, and pointers name their class by a number that
+counts the types in order of appearance. All of this is followed for any layout, so that
+`encode(decode(blob)) == blob`; to this end, the versions that were read are kept with the object.
 
 What an object is in Python: a layout with members becomes a record with those attributes, an I3Map a dict, a tree a
 list with depths and parents, a vector of numbers an array, a vector of simple structs a record array, a key such as

@@ -1,4 +1,4 @@
-"""Whole blobs: `decode` and `encode`, and how objects are read at once that begin as earlier ones did."""
+"""Whole blobs: `decode` and `encode`, and the fast path for objects that begin like earlier ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ from icecol.i3.classes.own import on_change
 
 
 def class_name(blob: bytes) -> str:
-    """Return the export name of the class that a blob holds, which stands at byte 4.
+    """Return the export name of the class of a blob, which is at byte 4.
+
+    Parameters
+    ----------
+    blob
+        Serialized object.
+
+    Raises
+    ------
+    FormatError
+        If the blob does not begin like an object.
 
     Examples
     --------
@@ -35,27 +45,32 @@ def class_name(blob: bytes) -> str:
     'I3Double'
     """
     if len(blob) < 8 or blob[:4] != b"\x00\x01\x02\x00":
-        msg = f"a blob begins with {blob[:4].hex(' ') or 'nothing'}, not with 00 01 02 00"
+        msg = f"the object begins with {blob[:4].hex(' ') or 'nothing'}, not with 00 01 02 00"
         raise FormatError(msg)
     n = U32.unpack_from(blob, 4)[0]
     if n > len(blob) - 10:
-        msg = f"a class name of {n} bytes in a blob of {len(blob)}"
+        msg = f"class name of {n} bytes in an object of {len(blob)}"
         raise FormatError(msg)
     return blob[8 : 8 + n].decode("utf-8", "surrogateescape")
 
 
 def decode(blob: bytes) -> FrameObject:
-    """Make the object that a blob holds.
+    """Decode a serialized object.
+
+    Parameters
+    ----------
+    blob
+        Serialized object.
 
     Returns
     -------
     Record, FrameMap, Tree or UnknownObject
-        Unknown is what has no layout here, or a newer version than is known.
+        UnknownObject if the class has no known layout, or its version is newer than the newest known.
 
     Raises
     ------
     FormatError
-        The bytes are not what the layout says, or bytes are left over.
+        If the bytes do not match the layout, or there are extra bytes at the end.
 
     Examples
     --------
@@ -73,7 +88,7 @@ def decode(blob: bytes) -> FrameObject:
 
 
 def _decode(blob: bytes) -> FrameObject:
-    """Make the object that a blob holds, one value after another."""
+    """Decode a blob value by value."""
     name = class_name(blob)
     version = blob[9 + len(name.encode("utf-8", "surrogateescape"))]
     if name not in CLASSES:
@@ -84,15 +99,15 @@ def _decode(blob: bytes) -> FrameObject:
     except OpaqueError:
         return UnknownObject(name, version, blob)
     except (FormatError, struct.error, RecursionError) as err:
-        what = str(err) if isinstance(err, FormatError) else "its bytes end in the middle"
-        what = "it is nested too deeply" if isinstance(err, RecursionError) else what
+        what = str(err) if isinstance(err, FormatError) else "unexpected end of data"
+        what = "nested too deeply" if isinstance(err, RecursionError) else what
         msg = f"{name} version {version}: at byte {reader.at} of {reader.end}: {what}"
         raise FormatError(msg) from None
     if reader.at != reader.end:
-        msg = f"{name} version {version}: {reader.end - reader.at} bytes are left over at byte {reader.at}"
+        msg = f"{name} version {version}: {reader.end - reader.at} extra bytes at the end, from byte {reader.at}"
         raise FormatError(msg)
     if not isinstance(obj, Record | FrameMap | Tree):
-        msg = f"{name} version {version} cannot be in a frame by itself"
+        msg = f"{name} version {version} is not a frame object"
         raise FormatError(msg)
     obj.versions = reader.versions()
     _learn(name, reader)
@@ -100,9 +115,9 @@ def _decode(blob: bytes) -> FrameObject:
 
 
 MOST_OPENINGS: Final = 1000
-"""How many ways in which blobs begin are remembered."""
+"""Maximum number of remembered openings of blobs."""
 MOST_SHAPES: Final = 4
-"""How many forms of one class are remembered where its objects have one size."""
+"""Maximum number of remembered shapes of one class of fixed size."""
 
 
 class _Opening:
@@ -144,7 +159,7 @@ class _Opening:
             )
 
     def read(self, blob: bytes) -> FrameObject | None:
-        """Make the object of such a blob; None where it is not as usual, or damaged."""
+        """Decode such a blob; None if it is unusual or damaged."""
         obj: Any
         for made, versions in self.shapes:
             obj = made.read(blob)
@@ -170,7 +185,7 @@ on_change(_OPENINGS.clear)
 
 
 def _learn(name: str, r: Reader) -> None:
-    """Remember how a blob begins that was read to its end."""
+    """Remember the opening of a blob that was read to its end."""
     slot, base_slot = slot_of(name), slot_of("I3FrameObject")
     (tracked, version), base = r.headers[slot], r.headers.get(base_slot, (0, 0))
     at = 20 + len(name.encode("utf-8", "surrogateescape"))
@@ -202,7 +217,7 @@ def _learn(name: str, r: Reader) -> None:
 
 
 def encode(obj: FrameObject) -> bytes:
-    """Make the blob of an object: the versions it was read with, else the newest.
+    """Serialize an object, in the versions it was read with or else the newest.
 
     Raises
     ------
@@ -212,7 +227,7 @@ def encode(obj: FrameObject) -> bytes:
     if isinstance(obj, UnknownObject):
         return obj.blob
     if not isinstance(obj, Record | FrameMap | Tree):
-        msg = f"{type(obj).__name__} is no frame object; make one with `new`"
+        msg = f"{type(obj).__name__} is not a frame object; make one with `ic.new`"
         raise TypeError(msg)
     writer = Writer(obj.versions)
     try:

@@ -1,4 +1,4 @@
-"""Layouts that need code: reader and writer of each, by the name that layouts call them by."""
+"""Layouts that need code: the reader and writer of each, by the name used in the layouts."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Codec = tuple[Read, Write]
 
 
 def _size_field(_: Custom) -> Codec:
-    """Make the codec of a length by itself."""
+    """Make the codec of a bare size."""
 
     def read(r: Reader) -> int:
         n = r.size(0)
         if n >= 1 << 31:
-            msg = f"a size of {n}"
+            msg = f"invalid size {n}"
             raise FormatError(msg)
         return n
 
@@ -35,7 +35,7 @@ def _size_field(_: Custom) -> Codec:
 
 
 def _opaque(_: Custom) -> Codec:
-    """Make the codec of something whose layout is not known."""
+    """Make the codec of something with an unknown layout."""
 
     def read(_: Reader) -> Any:
         raise OpaqueError
@@ -48,13 +48,13 @@ def _opaque(_: Custom) -> Codec:
 
 
 def _rest(of: Custom) -> Codec:
-    """Make the codec of words to the end of the blob."""
+    """Make the codec of words up to the end of the blob."""
     dtype = np.dtype(DTYPES[of.of])
 
     def read(r: Reader) -> Any:
         n, odd = divmod(r.end - r.at, dtype.itemsize)
         if odd:
-            msg = f"{r.end - r.at} bytes are no whole number of words"
+            msg = f"{r.end - r.at} bytes are not a whole number of words"
             raise FormatError(msg)
         return r.array(dtype, n)
 
@@ -98,7 +98,7 @@ def _bits(_: Custom) -> Codec:
             np.zeros(1, np.uint8) if isinstance(value, SpareByte) else np.packbits(bits, bitorder="little")
         )
         if packed.size > 0xFFFF:
-            msg = f"a mask of {bits.size} bits; at most {8 * 0xFFFF} are possible"
+            msg = f"mask of {bits.size} bits; the maximum is {8 * 0xFFFF}"
             raise FormatError(msg)
         w.put(BITS_HEAD.pack(packed.size, 8 * packed.size - bits.size))
         w.put(packed.tobytes())
@@ -131,7 +131,7 @@ def _compact(of: Custom) -> Codec:
     def read(r: Reader) -> Any:
         n = reader_of("I3SuperDST::SizeCodec")(r)
         if n * dtype.itemsize > r.end - r.at:
-            msg = f"{n} words of {dtype.itemsize} bytes where {r.end - r.at} bytes are left"
+            msg = f"{n} words of {dtype.itemsize} bytes, but only {r.end - r.at} bytes are left"
             raise FormatError(msg)
         return r.array(dtype, n)
 
@@ -166,14 +166,14 @@ def _superdst_triggers(_: Custom) -> Codec:
         number = reader_of("I3SuperDST::SizeCodec")
         n = number(r)
         if 3 * n > r.end - r.at:
-            msg = f"{n} triggers where {r.end - r.at} bytes are left"
+            msg = f"{n} triggers, but only {r.end - r.at} bytes are left"
             raise FormatError(msg)
         rows = []
         for _ in range(n):
             tag = r.take(1)[0]
             length, time = number(r) << 4 | tag >> 4, number(r)
             if max(length, time) >= 1 << 64:
-                msg = f"a trigger of {length} ns after {time} ns"
+                msg = f"trigger of {length} ns, {time} ns after the previous one"
                 raise FormatError(msg)
             rows.append((tag & 15, length, time))
         return table(np.array(rows, TRIGGERS))
@@ -238,18 +238,18 @@ def _tree_bits(of: Custom) -> Codec:
         while n == CHUNK:
             n = r.number(U32)
             if n > CHUNK:
-                msg = f"a chunk of {n} bits in a tree"
+                msg = f"tree chunk of {n} bits"
                 raise FormatError(msg)
             if n == 0 and first:
                 return nodes, depth
             words = r.size(8)
             if words != -(-n // 64):
-                msg = f"{words} words for {n} bits of a tree"
+                msg = f"{words} words for {n} bits of a tree structure"
                 raise FormatError(msg)
             packed = np.frombuffer(r.take(8 * words), np.uint8)
             for bit in np.unpackbits(packed, count=n, bitorder="little").tolist():
                 if done:
-                    msg = "bits of a tree go on after its end"
+                    msg = "tree structure continues after its end"
                     raise FormatError(msg)
                 if bit:
                     nodes.append(each(r))
@@ -260,7 +260,7 @@ def _tree_bits(of: Custom) -> Codec:
                     done = level < 0
             first = False
         if not done:
-            msg = "bits of a tree end in the middle"
+            msg = "unexpected end of the tree structure"
             raise FormatError(msg)
         return nodes, depth
 

@@ -1,4 +1,4 @@
-"""Values of one size, read at once: a record whose members are numbers or such records, each in its place.
+"""Values of fixed size, read in one go: a record whose members are numbers or such records, each in its place.
 
 Where all class headers are known, the bytes of such a value follow from its layout: object ids and numbers, and in a
 value that is the first of its kind in a blob the headers themselves. One `struct` reads them all; what is not a number
@@ -78,7 +78,7 @@ class _Walk:
 
 
 class _NotFixedError(Exception):
-    """A version has members of no fixed size."""
+    """A version has members without a fixed size."""
 
 
 @dataclass(slots=True)
@@ -173,7 +173,7 @@ def _make_record(name: str, members: _Members) -> Build:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a value of one size is read.
+    """How to read a value of fixed size.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class Shape:
     build: Build
 
     def read(self, blob: bytes) -> Any:
-        """Make the value that some bytes are; None if they are not such a value."""
+        """Decode a value from bytes; None if they are not such a value."""
         if self.code.size != len(blob):
             return None
         parts = self.code.unpack(blob)
@@ -221,7 +221,7 @@ def _pick(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 def shape(
     name: str, headers: Mapping[str, Header], entered: set[str], *, opening: bytes = b"", first: int = -1
 ) -> Shape | None:
-    """Make the shape of a class; None where a version has members of no fixed size.
+    """Make the shape of a class; None if a version has members without a fixed size.
 
     Parameters
     ----------

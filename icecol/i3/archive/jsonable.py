@@ -1,4 +1,4 @@
-"""Objects of frames as what JSON has: numbers, texts, lists and dicts."""
+"""Frame objects as JSON values: numbers, strings, lists and dicts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from icecol.i3.archive.objects import Alternative, Record, Tree, UnknownObject
 
 
 def jsonable(value: Any) -> Any:
-    """Return an object as dicts by member, maps as dicts by key (`"21,30,0"`), trees as lists of nodes with children.
+    """Convert an object: records to dicts by member, maps to dicts by key (`"21,30,0"`), trees to lists of nodes.
 
-    Numbers that are not finite are null; arrays of structs are dicts of lists, one a member; members of enumerations
-    are their names; objects without a known layout are their bytes in hexadecimal.
+    Non-finite numbers become null, arrays of structs become dicts with one list per member, enumeration members become
+    their names, and objects without a known layout become their bytes in hexadecimal.
 
     Examples
     --------

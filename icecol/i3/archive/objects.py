@@ -1,4 +1,4 @@
-"""What frame objects are in Python: records, maps, trees and keys, made from the layouts in `icecol.i3.classes`."""
+"""Frame objects in Python: records, maps, trees and keys, made from the layouts in `icecol.i3.classes`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ since the previous trigger [ns]."""
 
 
 class OMKey(NamedTuple):
-    """A photomultiplier: string, module on the string, photomultiplier in the module."""
+    """A PMT: string, module on the string, PMT in the module."""
 
     string: int = 0
     om: int = 0
@@ -93,7 +93,7 @@ class IceActKey(NamedTuple):
 
 
 class I3ParticleID(NamedTuple):
-    """Identity of a particle: process that made it and running number."""
+    """Identity of a particle: ID of the process that made it, and a running number."""
 
     majorID: int = 0  # noqa: N815
     minorID: int = 0  # noqa: N815
@@ -112,14 +112,14 @@ KEYS: Final[dict[str, Any]] = {
     key.__name__: key
     for key in (OMKey, ModuleKey, TankKey, ScintKey, AntennaKey, IceActKey, I3ParticleID, TriggerKey)
 }
-"""Named tuples of the classes that are keys of maps."""
+"""Named tuples for the classes used as map keys."""
 
 
 # -- objects --------------------------------------------------------------------------------------------------------
 
 
 class Record:
-    """An object with members: one subclass for each layout, made by `record`.
+    """An object with members: one subclass per layout, made by `record`.
 
     Members that the class version in the file did not have are None. `versions` holds, for an object read from a
     frame, what differs from the newest known versions; it is written back with these.
@@ -195,12 +195,12 @@ class Row(np.record):  # type: ignore[misc]
 
     @property
     def flags(self) -> Any:
-        """The member of that name, which numpy would hide."""
+        """The member of this name, which numpy would otherwise hide."""
         return self["flags"]
 
 
 class Table(np.ndarray[Any, np.dtype[Any]]):
-    """Structs of numbers as one array: `pulses.time` are all times, `pulses[0].time` is one."""
+    """Structs of numbers as one array: `pulses.time` is the array of times, `pulses[0].time` one of them."""
 
     def __getattr__(self, name: str) -> Any:
         if name in (self.dtype.names or ()):
@@ -214,7 +214,7 @@ class Table(np.ndarray[Any, np.dtype[Any]]):
 
     @property
     def flags(self) -> Any:
-        """The member of that name, which numpy would hide; numpy's own flags if there is none."""
+        """The member of this name, which numpy would otherwise hide; numpy's own flags if there is none."""
         return self["flags"] if "flags" in (self.dtype.names or ()) else np.ndarray.flags.__get__(self)
 
 
@@ -234,7 +234,7 @@ def pair_dtype(of: RawPairs) -> np.dtype[Any]:
 
 
 class FrameMap(dict[Any, Any]):
-    """An I3Map: a dict that knows the name of its class."""
+    """An I3Map: a dict with the name of its class."""
 
     __slots__ = ("i3class", "versions")
 
@@ -286,11 +286,11 @@ class Tree(list[Any]):
             path.append(i)
 
     def children(self, node: int) -> list[int]:
-        """Return the places of a node's children; those of the roots for -1."""
+        """Return the indices of a node's children; for -1, those of the roots."""
         return [i for i, parent in enumerate(self.parent) if parent == node]
 
     def add(self, item: Any, parent: int = -1) -> int:
-        """Put a node in as the last child of another (-1: as the last root); return its place."""
+        """Insert a node as the last child of another (-1: as the last root) and return its index."""
         place = len(self)
         if parent >= 0:
             after = range(parent + 1, len(self))
@@ -306,7 +306,7 @@ class Tree(list[Any]):
 
 
 class Alternative(NamedTuple):
-    """A value of one of several types: which of them, and the value."""
+    """A value of one of several types: the index of the type, and the value."""
 
     which: int
     value: Any
@@ -314,7 +314,7 @@ class Alternative(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UnknownObject:
-    """An object without a known layout, or of a newer version than is known: its bytes, which are written back."""
+    """An object with an unknown layout or version: its bytes, which are written back unchanged."""
 
     i3class: str
     version: int
@@ -358,7 +358,7 @@ def member_names(name: str) -> tuple[str, ...]:
 
 @per_class
 def kind(name: str) -> str:
-    """Tell what a class becomes: a key, a map, a tree, a plain value or a record."""
+    """Tell what a class becomes in Python: a key, a map, a tree, a plain value or a record."""
     if name in KEYS:
         return "key"
     own = [f for f in CLASSES[name].fields if not is_base(f)]
@@ -374,7 +374,7 @@ def kind(name: str) -> str:
 
 @per_class
 def record(name: str) -> type[Record]:
-    """Return the Python class of a layout, to make objects: arguments are members, unset ones get a default.
+    """Return the Python class of a layout, for making objects: members are arguments, with defaults.
 
     Defaults are NaN for floating-point numbers, 0 for integers, empty for texts and containers.
 
@@ -392,7 +392,7 @@ def record(name: str) -> type[Record]:
     1.5
     """
     if name not in CLASSES:
-        msg = f"no class {name!r} has a layout; {did_you_mean(name, CLASSES, 'classes')}"
+        msg = f"no layout is known for class {name!r}; {did_you_mean(name, CLASSES, 'classes')}"
         raise FormatError(msg)
     if kind(name) != "record":
         msg = f"{name} is a {kind(name)}, not a record"
@@ -408,7 +408,7 @@ def _record(layout: Class, names: tuple[str, ...]) -> type[Record]:
 
 
 def _restore(name: str, values: list[Any], versions: Versions) -> Record:
-    """Make a record from what was pickled."""
+    """Rebuild a record from its pickled state."""
     obj = record(name).__new__(record(name))
     for member, value in zip(obj.names, values, strict=True):
         if value is not None:
@@ -419,7 +419,7 @@ def _restore(name: str, values: list[Any], versions: Versions) -> Record:
 
 
 def new(name: str, *args: Any, **values: Any) -> Any:
-    """Make an object of any class: a record from members, a map from items, a tree from nodes and depths.
+    """Make an object of any class by name: a record from members, a map from items, a tree from nodes and depths.
 
     Examples
     --------
@@ -453,7 +453,7 @@ def _restore_member(of: Enum, value: int) -> IntEnum:
 
 @cache
 def enumeration(of: Enum) -> type[Member]:
-    """Return the Python enumeration of a layout's."""
+    """Return the Python enumeration for one in a layout."""
     made: type[Member] = Member(of.name.rpartition(":")[2], dict(of.values))  # type: ignore[assignment, arg-type, call-arg]
     _ENUMS[made] = of
     return made
@@ -461,7 +461,7 @@ def enumeration(of: Enum) -> type[Member]:
 
 @cache
 def members_of(of: Enum) -> dict[int, IntEnum]:
-    """Map numbers to members; a number that is none stays what it is."""
+    """Map numbers to enumeration members; other numbers stay as they are."""
     return {int(member): member for member in enumeration(of)} if of.values else {}
 
 

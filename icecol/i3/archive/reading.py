@@ -1,4 +1,4 @@
-"""Reading a blob, value by value: a function for each type, made once from its layout."""
+"""Reading a blob value by value: one function per type, made once from its layout."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from icecol.i3.classes.own import per_class
 
 
 class Reader:
-    """A place in a blob, with the class headers and objects met so far.
+    """A position in a blob, with the class headers and objects encountered so far.
 
     `quick` readers read some values at once, and do not remember these: an id that stands for one of them is refused.
     They may refuse what is in order, and then all is read anew without.
@@ -70,7 +70,7 @@ class Reader:
     def take(self, n: int) -> bytes:
         """Return the next n bytes."""
         if n > self.end - self.at:
-            msg = f"{n} bytes wanted where {self.end - self.at} are left"
+            msg = f"expected {n} bytes, but only {self.end - self.at} bytes are left"
             raise FormatError(msg)
         self.at += n
         return self.data[self.at - n : self.at]
@@ -82,18 +82,18 @@ class Reader:
         return value
 
     def size(self, each: int = 1) -> int:
-        """Return a length, after a check that so many elements of `each` bytes can follow."""
+        """Return a size, after checking that this many elements of `each` bytes can follow."""
         n: int = U32.unpack_from(self.data, self.at)[0]
         self.at += 4
         if n == 0xFFFFFFFF:
             n = self.number(U64)
         if n * each > self.end - self.at:
-            msg = f"a size of {n} where {self.end - self.at} bytes are left"
+            msg = f"size {n}, but only {self.end - self.at} bytes are left"
             raise FormatError(msg)
         return n
 
     def string(self) -> str:
-        """Return a text; bytes that are not UTF-8 become lone surrogates."""
+        """Return a string; bytes that are not UTF-8 become lone surrogates."""
         begin = self.at + 4
         stop = begin + U32.unpack_from(self.data, self.at)[0]
         if stop > self.end:  # too long, or a length of 64 bits
@@ -109,13 +109,13 @@ class Reader:
         return values
 
     def enter(self, slot: int) -> tuple[int, int]:
-        """Return tracking and version of a type, which stand before its first instance in the blob."""
+        """Return tracking flag and version of a type, which precede its first instance in the blob."""
         header = self.headers.get(slot)
         if header is None:
             self.types.setdefault(slot, len(self.types))
             tracked, version = self.take(2)
             if tracked > 1:
-                msg = f"tracking flag {tracked} in a class header"
+                msg = f"invalid tracking flag {tracked} in a class header"
                 raise FormatError(msg)
             if version == 255:
                 version = self.number(U64)
@@ -123,19 +123,19 @@ class Reader:
         return header
 
     def track(self) -> tuple[int, Any] | None:
-        """Read an object id: return None for a new object, or type and value of the object that is meant."""
+        """Read an object id: return None for a new object, else type and value of the object it refers to."""
         number = U32.unpack_from(self.data, self.at)[0]
         self.at += 4
         if number == len(self.objects):
             self.objects.append(None)
             return None
         if number > len(self.objects) or self.objects[number] is None:
-            msg = f"object id {number} where {len(self.objects)} objects were met"
+            msg = f"object id {number} after {len(self.objects)} objects"
             raise FormatError(msg)
         return self.objects[number]
 
     def versions(self) -> Versions:
-        """Return the headers that are not those of the newest version."""
+        """Return the headers that differ from those of the newest version."""
         return {TYPES[slot]: h for slot, h in self.headers.items() if h != usual_of(slot)}
 
 
@@ -202,13 +202,13 @@ def _number_reader(code: str) -> Read:
 def _begin(r: Reader, slot: int) -> None:
     """Read header and, if due, object id of a container."""
     if (r.headers.get(slot) or r.enter(slot))[0] and r.track() is not None:
-        msg = "a container that stands for an earlier one"
+        msg = "a container refers to an earlier one"
         raise FormatError(msg)
 
 
 def _class_reader(name: str) -> Read:
     if name not in CLASSES:
-        msg = f"no class {name!r} has a layout"
+        msg = f"no layout is known for class {name!r}"
         raise KeyError(msg)
     slot = slot_of(name)
     finish = {
@@ -240,7 +240,7 @@ def _class_reader(name: str) -> Read:
         known = r.track()
         if known is not None:
             if known[0] != slot:
-                msg = f"a {name} that stands for an earlier object of class {TYPES[known[0]]}"
+                msg = f"{name} refers to an earlier object of class {TYPES[known[0]]}"
                 raise FormatError(msg)
             return known[1]
         value = build(r, name, version)
@@ -285,7 +285,7 @@ def _reader_of_shape(name: str, headers: tuple[tuple[str, Header], ...]) -> Read
         if n:
             first = len(r.objects)
             if numbering(parts) != tuple(range(first, first + n)):
-                msg = f"a {name} with other object ids than usual"
+                msg = f"unexpected object ids in {name}"
                 raise FormatError(msg)
             r.objects += unknown
         return build(numbers(parts))
@@ -299,7 +299,7 @@ def _read_base(r: Reader, obj: Any, name: str) -> None:
     if version > CLASSES[name].version:
         raise OpaqueError
     if tracked and r.track() is not None:
-        msg = "a base class that stands for an earlier object"
+        msg = "a base class refers to an earlier object"
         raise FormatError(msg)
     if obj is not None:
         read_members(r, obj, read_steps(name, version))
@@ -407,14 +407,14 @@ def _read_keys(r: Reader, name: str, n: int) -> list[Any]:
         return [each(r) for _ in range(n)]
     end = r.at + n * made.code.size
     if end > r.end:
-        msg = f"{n} {name} of {made.code.size} bytes where {r.end - r.at} are left"
+        msg = f"{n} {name} of {made.code.size} bytes, but only {r.end - r.at} bytes are left"
         raise FormatError(msg)
     rows = list(made.code.iter_unpack(r.data[r.at : end]))
     keys = list(map(tuple.__new__, repeat(cls), map(made.numbers, rows)))
     if made.ids:
         first = len(r.objects)
         if [row[0] for row in rows] != list(range(first, first + n)):
-            msg = f"{name} with other object ids than usual"
+            msg = f"unexpected object ids in {name}"
             raise FormatError(msg)
         r.objects += [None] * n
     r.at = end
@@ -453,7 +453,7 @@ def _read_block(r: Reader, name: str, n: int) -> Any:
         return None
     stored, dtype, ids = block
     if n * stored.itemsize > r.end - r.at:
-        msg = f"{n} {name} of {stored.itemsize} bytes where {r.end - r.at} are left"
+        msg = f"{n} {name} of {stored.itemsize} bytes, but only {r.end - r.at} bytes are left"
         raise FormatError(msg)
     values = np.frombuffer(r.data, stored, n, r.at)
     if ids:
@@ -644,13 +644,13 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
         number += count * ids
         if of_key:
             if found[0] != number:
-                msg = f"a {key_name} with another object id than usual"
+                msg = f"unexpected object id in {key_name}"
                 raise FormatError(msg)
             gaps.append(number - first)
             number += 1
         for i in range(of_value):
             if found[last + i] != number:
-                msg = f"a {whole_class} with another object id than usual"
+                msg = f"unexpected object id in {whole_class}"
                 raise FormatError(msg)
             gaps.append(number - first)
             number += 1
@@ -661,7 +661,7 @@ def _read_map_of_arrays(r: Reader, of: Map, name: str, n: int) -> dict[Any, Any]
     stop = at + count * stride
     number += count * ids
     if stop > end:
-        msg = f"{count} {name} where {end - at} bytes are left"
+        msg = f"{count} {name}, but only {end - at} bytes are left"
         raise FormatError(msg)
     pieces.append(data[at:stop])
     r.at = stop
@@ -709,7 +709,7 @@ def _c_array_reader(of: CArray) -> Read:
     def read(r: Reader) -> Any:
         n = r.size()
         if n != of.n:
-            msg = f"{n} elements in an array of {of.n}"
+            msg = f"{n} elements for an array of {of.n}"
             raise FormatError(msg)
         if isinstance(of.of, str) and of.of in DTYPES:
             dtype = np.dtype(DTYPES[of.of])
@@ -737,14 +737,14 @@ def _pointer_reader(of: Pointer) -> Read:
             if name not in CLASSES:
                 raise OpaqueError
             if of is not ROOT and name not in of.derived:
-                msg = f"a pointer to {name!r}, which is no {of.to}"
+                msg = f"pointer to {name!r}, which is not a {of.to}"
                 raise FormatError(msg)
             r.types.setdefault(slot_of(name), number)
         else:
             found = next((TYPES[s] for s, i in r.types.items() if i == number), None)
             name = found if isinstance(found, str) else ""
             if name not in CLASSES or (name != of.to and name not in of.derived):
-                msg = f"a pointer to type {number} of {len(r.types)}, which is no {of.to}"
+                msg = f"pointer to type {number} of {len(r.types)}, which is not a {of.to}"
                 raise FormatError(msg)
         return reader_of(name)(r)
 
@@ -769,27 +769,27 @@ def _variant_reader(of: Variant) -> Read:
 
 
 class SpareByte(np.ndarray[Any, Any]):
-    """A mask without bits that is stored as one unused byte."""
+    """A mask without bits, stored as one unused byte."""
 
 
 BITS_HEAD: Final = struct.Struct("<HB")
 
 
 def read_bits(r: Reader, n: int) -> list[npt.NDArray[np.bool_]]:
-    """Read n masks after each other; they are parts of one array."""
+    """Read n consecutive masks, as parts of one array."""
     begin = at = r.at
     data, end, head, spans = r.data, r.end, BITS_HEAD.unpack_from, []
     for _ in range(n):
         size, padding = head(data, at)
         if padding > 8 or padding > 8 * size:
             r.at = at
-            msg = f"{padding} unused bits in a mask of {size} bytes"
+            msg = f"{padding} padding bits in a mask of {size} bytes"
             raise FormatError(msg)
         first = 8 * (at + 3 - begin)
         at += 3 + size
         spans.append((first, first + 8 * size - padding, padding))
     if at > end:
-        msg = f"masks of {at - begin} bytes where {end - begin} are left"
+        msg = f"masks of {at - begin} bytes, but only {end - begin} bytes are left"
         raise FormatError(msg)
     r.at = at
     packed = np.frombuffer(r.data, np.uint8, r.at - begin, begin)

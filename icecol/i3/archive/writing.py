@@ -1,4 +1,4 @@
-"""Writing a blob, value by value: a function for each type, made once from its layout."""
+"""Writing a blob value by value: one function per type, made once from its layout."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class Writer:
         self.parts.append(data)
 
     def size(self, n: int) -> None:
-        """Append a length."""
+        """Append a size."""
         self.parts.append(U32.pack(n) if n < 0xFFFFFFFF else U32.pack(0xFFFFFFFF) + U64.pack(n))
 
     def string(self, text: str) -> None:
-        """Append a text."""
+        """Append a string."""
         data = text.encode("utf-8", "surrogateescape")
         self.size(len(data))
         self.parts.append(data)
@@ -205,7 +205,7 @@ def _write_block(w: Writer, name: str, value: npt.NDArray[Any]) -> None:
     stored, dtype, ids = block
     missing = set(dtype.names or ()) - set(value.dtype.names or ())
     if missing:
-        msg = f"an array of {name} version {version} lacks {', '.join(sorted(missing))}"
+        msg = f"array for {name} version {version} lacks the members {', '.join(sorted(missing))}"
         raise FormatError(msg)
     out = np.empty(len(value), stored)
     for i in range(ids):

@@ -1,7 +1,7 @@
 """Frames as a user sees them: a mapping of keys to objects, read from files and written to them.
 
-In: files (`open_i3`), or objects made in Python (`Frame`, `ic.new`). Out: frames whose objects are decoded only when
-asked for, and files in which everything that was not touched has the very same bytes.
+In: files (`open_i3`), or objects made in Python (`Frame`, `ic.new`). Out: frames whose objects are decoded on demand,
+and files in which everything that was left untouched is identical byte for byte.
 
 The files, in reading order:
 
@@ -10,8 +10,8 @@ The files, in reading order:
   they outlive it.
 - `survey`: which keys, classes and stops a file has, without decoding an object (`icecol inspect`).
 
-The idea: most frames of a loop are looked at for one or two keys and then dropped, so a frame costs next to nothing
-until it is asked; pulse series are resolved for a whole batch of frames once a second frame asks for them.
+The idea: a loop looks at one or two keys of most frames and then drops them, so a frame costs next to nothing until
+an object is requested; pulse series are resolved for a whole batch of frames once a second frame asks for them.
 """
 
 from __future__ import annotations

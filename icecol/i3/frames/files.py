@@ -1,4 +1,4 @@
-"""Files of frames: read one after another with mixing, and written."""
+"""Frame files: reading them one after another with mixing, and writing them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,28 @@ from icecol.i3.frames.frame import Frame, Layout, Mixer, Stored
 from icecol.i3.pulses.of_frames import BatchPulses
 
 MOST_LAYOUTS: Final = 1000
-"""How many sets of keys are remembered."""
+"""Maximum number of remembered sets of keys."""
 
 BATCH_BYTES: Final = 8 << 20
-"""How much is read before frames are given: larger pieces cost page faults, smaller ones more calls."""
+"""How much is read before frames are yielded: larger pieces cost page faults, smaller ones more calls."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def files_of(paths: Paths) -> list[Path]:
-    """List the files that a path, a pattern such as `Level2_*.i3.zst`, or several of them stand for.
+    """Expand a path, a glob pattern such as `Level2_*.i3.zst`, or several of these into a list of files.
+
+    Parameters
+    ----------
+    paths
+        One path or pattern, or several.
 
     Raises
     ------
     FileNotFoundError
-        A file is not there, or a pattern fits to none.
+        If a file does not exist, or a pattern matches none.
     IsADirectoryError
-        It is a folder.
+        If a path is a folder.
     """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
@@ -44,7 +49,7 @@ def files_of(paths: Paths) -> list[Path]:
         name = os.fspath(path)
         matches = [name] if Path(name).exists() else sorted(glob.glob(name))  # noqa: PTH207
         if not matches:
-            msg = f"no file {name!r}" + (" fits the pattern" if glob.has_magic(name) else "")
+            msg = f"no file {name!r}" + (" matches the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)
         folder = next((m for m in matches if Path(m).is_dir()), None)
         if folder is not None:
@@ -55,16 +60,16 @@ def files_of(paths: Paths) -> list[Path]:
 
 
 class I3File(Iterator[Frame]):
-    """Frames of one or several files, in order; made by `open_i3`.
+    """An iterator over the frames of one or several files, in order; made by `open_i3`.
 
     Attributes
     ----------
     damages : list of (path, Damage)
-        Damaged places met so far, where these are passed over.
+        Damaged places found so far, if these are skipped.
     path, index : path and int
-        File of the latest frame, and its number there.
+        File of the latest frame, and the index of the frame in it.
     orphan : bool
-        Whether the latest frame is a physics frame whose DAQ frame may be lost to damage.
+        Whether the latest frame is a physics frame whose DAQ frame may have been lost to damage.
     """
 
     def __init__(self, paths: Paths, *, skip_damaged: bool = False, verify: bool = True) -> None:
@@ -90,7 +95,7 @@ class I3File(Iterator[Frame]):
         self.close()
 
     def close(self) -> None:
-        """Close the file that is being read; there are no more frames."""
+        """Close the file being read and end the iteration."""
         self._frames.close()
 
     def _read(self) -> Generator[Frame, None, None]:
@@ -102,7 +107,7 @@ class I3File(Iterator[Frame]):
         stream, file, _ = open_stream(path)
         foreign = frozenset(mixer.in_force().values())
         layouts: dict[bytes, Layout] = {}
-        lost = False  # the DAQ frame in force is not known
+        lost = False  # the current DAQ frame is not known
         with file:
             scanner = Scanner(stream, verify=self._verify, tray=True, batch_bytes=BATCH_BYTES)
             for batch in scanner.batches():
@@ -138,7 +143,7 @@ class I3File(Iterator[Frame]):
 
 
 def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Iterator[tuple[int, Stored]]:
-    """Give the fresh frames of a batch, each with its number."""
+    """Yield the fresh frames of a batch, each with its number."""
     pairs = batch.names.pairs()
     buf: Any = memoryview(batch.buf)  # type: ignore[arg-type]
     first, begin, end = batch.first.tolist(), batch.begin.tolist(), batch.end.tolist()
@@ -162,9 +167,9 @@ def open_i3(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) ->
     paths : str, path, or several
         Files, or patterns such as `Level2_*.i3.zst`; several are read as one stream, so a GCD file can come first.
     skip_damaged : bool
-        Note damaged places in `damages` and continue with the next intact frame. Otherwise `DamagedFileError` is
-        raised, after all frames before the damage. Physics frames whose DAQ frame may be lost inherit nothing from
-        a DAQ frame.
+        Record damaged places in `damages` and continue with the next intact frame. Otherwise `DamagedFileError` is
+        raised after all frames before the damage. Physics frames whose DAQ frame may have been lost inherit nothing
+        from any DAQ frame.
     verify : bool
         Check the checksum of every frame.
 
@@ -176,9 +181,9 @@ def open_i3(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) ->
     Raises
     ------
     FileNotFoundError
-        No such file.
+        If a file does not exist.
     DamagedFileError
-        While reading: names file, frame and byte offset.
+        While reading, at damage; the message names the file, frame and byte offset.
 
     Examples
     --------
@@ -196,17 +201,19 @@ def open_i3(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) ->
 
 
 def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: int | None = None) -> int:
-    """Write frames to an .i3 file, compressed as its name says: .i3, .i3.gz, .i3.bz2, .i3.zst or .i3.xz.
+    """Write frames to an .i3 file, compressed according to its suffix: .i3, .i3.gz, .i3.bz2, .i3.zst or .i3.xz.
 
-    Only a frame's own objects are written; untouched ones with the same bytes as they were read. The file is
-    written beside its place and renamed when whole, so that an interrupted run leaves no half file.
+    Only a frame's own objects are written, and untouched ones byte for byte as they were read. The file is written
+    under a temporary name and renamed when complete, so an interrupted run leaves no partial file.
 
     Parameters
     ----------
-    path : path of the file
+    path : str or path
+        File to write.
     frames : iterable of Frame
+        The frames, in order.
     level : int, optional
-        Compression level; IceTray's own by default (gz and bz2 6, zst 11).
+        Compression level; by default, that of IceTray (gz and bz2 6, zst 11).
 
     Returns
     -------
@@ -223,7 +230,7 @@ def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: in
 
 @contextmanager
 def writing(path: str | os.PathLike[str], *, level: int | None = None) -> Iterator[Any]:
-    """Open an .i3 file for the bytes of frames: it has its name when the block ends well, and else is not there.
+    """Open an .i3 file to write encoded frames; it appears under its name only if the block succeeds.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Frames: keys to objects, decoded when asked for, with the objects of older frames mixed in."""
+"""Frames: mappings from keys to objects, decoded on demand, with the objects of older frames mixed in."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ STOPS: Final = {
     "P": "Physics",
     "N": "None",
 }
-"""Names of the stops; any other letter is a stop of the user's own."""
+"""Names of the stops; any other letter is a user-defined stop."""
 
 
 class _Entry:
-    """One object of a frame: where it comes from, its bytes, and the object once it was asked for."""
+    """One object of a frame: where it comes from, its bytes and, once requested, the object."""
 
     __slots__ = ("blob", "obj", "stop", "type_name")
 
@@ -58,7 +58,7 @@ class Layout:
     Parameters
     ----------
     pairs : sequence of (key, type name)
-        One for each object, in file order.
+        One pair per object, in file order.
     """
 
     __slots__ = ("canonical", "names_size", "numbers", "pairs", "unique")
@@ -76,20 +76,22 @@ class Layout:
 
 
 class Stored:
-    """A frame as it is in a file, with entries for those of its objects that were asked for.
+    """A frame as it is in a file, with entries for those of its objects that were requested.
 
-    It reads its bytes where the file was read to, and keeps them itself only once they are to be overwritten there:
+    It refers to its bytes in the buffer the file was read into, and copies them only before they are overwritten there:
     most frames are gone by then.
 
     Parameters
     ----------
     stop : str
+        Stop letter.
     layout : Layout
+        Its keys and type names.
     place : (bytes-like, int, int, array of i64, array of i64, int)
-        A buffer, where the frame begins and ends in it; begin and size of objects in it, and which of them is the
-        frame's first.
+        A buffer, and where the frame begins and ends in it; start and size of the objects in it, and which of them is
+        the frame's first.
     checked : bool
-        Whether its checksum is known to be right.
+        Whether its checksum was verified.
     """
 
     __slots__ = ("__weakref__", "_place", "checked", "entries", "layout", "stop")
@@ -109,11 +111,11 @@ class Stored:
         return bytes(buf[begin:end]), 0, end - begin, at[mine] - begin, size[mine].copy(), 0
 
     def keep(self) -> None:
-        """Take its bytes out of the buffer."""
+        """Copy the bytes out of the buffer."""
         self._place = self._own_place()
 
     def span(self, number: int = -1) -> bytes:
-        """Return the bytes of an object by its number, of all of the frame by default."""
+        """Return the bytes of an object by its number; by default, those of the whole frame."""
         while True:
             place = self._place
             buf, begin, end, at, size, first = place
@@ -135,7 +137,7 @@ class Stored:
         return found
 
     def as_written(self) -> bytes | None:
-        """Return the frame in the file, if that is what `encode_frame` makes of its objects, byte by byte."""
+        """Return the bytes of the frame in the file if `encode_frame` would produce exactly these, else None."""
         if not (self.checked and self.layout.canonical):
             return None
         _, _, _, _, size, first = self._place
@@ -149,7 +151,7 @@ _HEAD: Final = TAG + b"\6\0\0\0\0\0"
 
 
 class _Own:
-    """Own objects of a frame by key, entries or numbers in `stored`; never changed, so that frames may share it."""
+    """Own objects of a frame by key: entries, or numbers in `stored`. Immutable, so that frames can share it."""
 
     __slots__ = ("entries", "stored")
 
@@ -170,7 +172,7 @@ _NONE: Final[frozenset[str]] = frozenset()
 
 
 def _place(key: str, holders: Iterable[_Own]) -> _Place | None:
-    """Find the first that holds a key."""
+    """Find the first holder of a key."""
     for own in holders:
         entry = own.entries.get(key)
         if entry is not None:
@@ -181,16 +183,15 @@ def _place(key: str, holders: Iterable[_Own]) -> _Place | None:
 class Frame(MutableMapping[str, Any]):
     """A frame: a mapping of keys to objects.
 
-    Objects are decoded when they are asked for, and only once. What is not touched is written back with the very
-    same bytes. An object that was read stays as it is in the file, whatever is done to it afterwards: put it again
-    to have a change written.
+    Objects are decoded on demand, and only once. Whatever is left untouched is written back byte for byte. Modifying
+    an object that was read does not change what is written: assign it to its key again for that.
 
     Parameters
     ----------
     stop : str
-        Stop letter: `P` physics, `Q` data acquisition, `G` geometry, ...
+        Stop letter: `P` (physics), `Q` (DAQ), `G` (geometry), ...
     objects : iterable of (key, type name, blob)
-        Its own objects as they are in a file.
+        Its own objects, as stored in a file.
 
     Examples
     --------
@@ -208,20 +209,20 @@ class Frame(MutableMapping[str, Any]):
 
     def __init__(self, stop: str, objects: Iterable[tuple[str, str, bytes]] = ()) -> None:
         if len(stop) != 1:
-            msg = f"a stop is one letter, not {stop!r}"
+            msg = f"a stop is a single letter, such as 'P', not {stop!r}"
             raise ValueError(msg)
         self._begin(stop, _Own({key: _Entry(stop, name, blob) for key, name, blob in objects}))
 
     def _begin(self, stop: str, own: _Own) -> None:
         self.stop = stop
         self._own = own
-        self._mixed = _NOTHING  # its own objects when it was mixed: what they covered then stays covered
+        self._mixed = _NOTHING  # its own objects when it was mixed: what they hid then stays hidden
         self._lenders: tuple[_Own, ...] = ()
-        self._hidden = _NONE  # taken out, though a lender has it
+        self._hidden = _NONE  # deleted here, though a lender still has it
         self._read: tuple[BatchPulses, int, _Own, tuple[_Own, ...]] | None = None
 
     def share(self, pulses: BatchPulses, i: int) -> None:
-        """Say that the frame, as it is now, is frame `i` of a batch whose pulses are resolved together."""
+        """Register the frame, as it is now, as frame `i` of a batch whose pulses are resolved together."""
         self._read = pulses, i, self._own, self._lenders
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
@@ -275,21 +276,28 @@ class Frame(MutableMapping[str, Any]):
         self._hidden |= {key}
 
     def rename(self, key: str, to: str) -> None:
-        """Give one of its own objects another key; its bytes stay as they are.
+        """Rename one of the frame's own objects; its bytes stay as they are.
+
+        Parameters
+        ----------
+        key
+            Current key of the object.
+        to
+            Its new key.
 
         Raises
         ------
         MissingColumnError
-            The frame itself has no such object.
+            If the frame itself has no such object.
         ValueError
-            There is an object under the other key, or it is no key.
+            If there already is an object under the new key, or it is not a valid key.
         """
         _check_key(to)
         if key not in self._own.entries:
-            msg = f"no object {key!r} of this {self.stop} frame itself; {did_you_mean(key, self.own_keys(), 'keys')}"
+            msg = f"no object {key!r} in this {self.stop} frame itself; {did_you_mean(key, self.own_keys(), 'keys')}"
             raise MissingColumnError(msg)
         if to in self:
-            msg = f"there is an object {to!r} in this {self.stop} frame: take it out first"
+            msg = f"there is already an object {to!r} in this {self.stop} frame: delete it first"
             raise ValueError(msg)
         self._own = self._own.without(key).put(to, self._own.entries[key])
 
@@ -318,28 +326,33 @@ class Frame(MutableMapping[str, Any]):
         return self._entry(key).stop
 
     def type_name(self, key: str) -> str:
-        """Return the C++ type name that stands beside an object in the file."""
+        """Return the C++ type name stored with an object in the file."""
         return self._entry(key).type_name
 
     def class_name(self, key: str) -> str:
-        """Return the name of an object's class without decoding it."""
+        """Return the class name of an object without decoding it."""
         return class_name(self._entry(key).blob)
 
     def raw(self, key: str) -> bytes:
-        """Return an object as serialised bytes."""
+        """Return the serialized bytes of an object."""
         return self._entry(key).blob
 
     def pulses(self, key: str) -> PulseSeries:
-        """Return the pulses under a key, with masks and unions applied, as arrays.
+        """Return the pulses under a key as arrays, with masks and unions applied.
 
-        While a file is read they are resolved for many frames at once, once a second frame asks for the key.
+        While a file is being read, they are resolved for many frames together once a second frame asks for the key.
+
+        Parameters
+        ----------
+        key
+            Key of a pulse series: a map, mask or union of pulses, or an I3SuperDST.
 
         Raises
         ------
         MissingColumnError
-            The key, or one that it refers to, is not there.
+            If the key, or one that it refers to, does not exist.
         FormatError
-            It is not a pulse series, or a mask does not match its source series.
+            If the object is not a pulse series, or a mask does not match its source series.
         """
         found = None
         if self._read is not None:
@@ -348,7 +361,7 @@ class Frame(MutableMapping[str, Any]):
             if found is not None and not (
                 self._own is own and self._lenders == lenders and not self._hidden and not shared.foreign
             ):
-                # whatever the series refers to must still be what the frame was read with, from this very file
+                # everything the series refers to must still be what the frame was read with, from this very file
                 holders = (own, *lenders)
                 if not all(
                     _is_same(_place(k, holders), self._find(k), shared.foreign) for k in shared.asked(i)
@@ -357,7 +370,7 @@ class Frame(MutableMapping[str, Any]):
         return series_of(self, key) if found is None else found
 
     def encoded(self) -> bytes:
-        """Return the frame as bytes: its own objects, in container version 6."""
+        """Encode the frame, with its own objects, in container version 6."""
         own, stored = self._own, self._own.stored
         if (
             stored is not None
@@ -371,7 +384,7 @@ class Frame(MutableMapping[str, Any]):
 
 
 def _is_same(was: _Place | None, now: _Place | None, foreign: Collection[object]) -> bool:
-    """Tell whether a key still has the object that it was read with, and that from this file."""
+    """Tell whether a key still has the object it was read with, and that from this file."""
     if was is None or now is None:
         return was is now
     return was[0] not in foreign and was[0].stored is now[0].stored and was[1] == now[1]
@@ -379,7 +392,7 @@ def _is_same(was: _Place | None, now: _Place | None, foreign: Collection[object]
 
 def _check_key(key: str) -> None:
     if not key or any(c in key for c in " \t\n"):
-        msg = f"frame key {key!r} is empty or has white space"
+        msg = f"frame key {key!r} is empty or contains whitespace"
         raise ValueError(msg)
 
 
@@ -388,16 +401,21 @@ def _stop_name(stop: str) -> str:
 
 
 def as_object(value: Any) -> FrameObject:
-    """Make a frame object of what Python and numpy have; leave frame objects as they are.
+    """Convert a Python or numpy value to a frame object; frame objects are returned as they are.
 
-    A truth value, a number, a text: I3Bool, I3Int (I3UInt64 from 2^31 on), I3Double, I3String. A list or an array of
-    such: an I3Vector, of Int64 where an int does not fit. A dict of numbers or truth values by name: I3MapString of
-    Bool, Int or Double. Pulses: I3RecoPulseSeriesMap.
+    A bool, int, float or string becomes an I3Bool, I3Int (I3UInt64 from 2^31 on), I3Double or I3String. A list or array
+    of these becomes an I3Vector, of Int64 if an int does not fit. A dict of numbers or bools by name becomes an
+    I3MapString of Bool, Int or Double. Pulses become an I3RecoPulseSeriesMap.
+
+    Parameters
+    ----------
+    value
+        The value to convert.
 
     Raises
     ------
     TypeError
-        It is nothing of that; `new` makes objects of any class by name.
+        If the value is none of these; `new` makes objects of any class by name.
 
     Examples
     --------
@@ -418,7 +436,7 @@ def as_object(value: Any) -> FrameObject:
         values = [v.item() if isinstance(v, np.generic) else v for v in plain.values()]
         kind = _kind(values) if values else "Double"
         if kind == "String":
-            msg = "IceTray has no class for a dict of texts: put each under a key of its own, or write JSON as one text"
+            msg = "IceTray has no class for a dict of strings: put each under its own key, or write one JSON string"
             raise TypeError(msg)
         if kind in {"Bool", "Int", "Double"}:
             values = [float(v) for v in values] if kind == "Double" else values
@@ -429,12 +447,12 @@ def as_object(value: Any) -> FrameObject:
         kind = _kind(values or (np.zeros(1, plain.dtype).tolist() if isinstance(plain, np.ndarray) else []))
         if kind:
             return new(f"I3Vector{kind}", value=values)
-    msg = f"{type(value).__name__} {value!r:.40} is no frame object; `ic.new` makes one of any class"
+    msg = f"{type(value).__name__} {value!r:.40} is not a frame object; `ic.new` makes one of any class"
     raise TypeError(msg)
 
 
 def _kind(values: Sequence[Any]) -> str:
-    """Return what numbers, truth values or texts are in the names of classes; "" if they are not of one kind."""
+    """Return how class names call numbers, bools or strings; "" if the values are not of one kind."""
     if values and all(isinstance(v, bool) for v in values):
         return "Bool"
     if values and all(isinstance(v, str) for v in values):
@@ -447,13 +465,13 @@ def _kind(values: Sequence[Any]) -> str:
 
 
 class Mixer:
-    """Lend the objects of current frames to newer ones, by the rule stated in `icecol.i3.container.mixing`."""
+    """Lend the objects of current frames to newer ones, by the rule in `icecol.i3.container.mixing`."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _Own] = {}
 
     def mix(self, frame: Frame) -> Frame:
-        """Give a frame what it inherits, and make it the current one of its stop."""
+        """Give a frame what it inherits, and make it the current frame of its stop."""
         frame._lenders = tuple([own for stop, own in self._kept.items() if stop != frame.stop])
         frame._mixed, frame._hidden = frame._own, _NONE
         if ord(frame.stop) not in NEVER_KEPT:
@@ -461,14 +479,14 @@ class Mixer:
         return frame
 
     def frame(self, stored: Stored) -> Frame:
-        """Make the frame of what is stored in a file, and mix it."""
+        """Make a frame from what is stored in a file, and mix it."""
         frame = Frame.__new__(Frame)
         frame.stop, frame._read = stored.stop, None
         frame._own = _Own(stored.layout.numbers, stored)
         return self.mix(frame)
 
     def forget(self, stop: str) -> None:
-        """Take the frame of a stop out of force: after damage it is not known whether it still is."""
+        """Forget the current frame of a stop: after damage it is not known whether it still applies."""
         if stop in self._kept:
             self._kept[stop] = _NOTHING  # the order of the stops stays
 

@@ -1,4 +1,4 @@
-"""What an .i3 file holds, told without decoding its objects: frames by stop, keys with types and sizes, damage."""
+"""The contents of an .i3 file, without decoding its objects: frames by stop, keys with types and sizes, damage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADER = "I3EventHeader"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A frame key: in how many frames of which stop it is a frame's own object, of which type, how many bytes."""
+    """A frame key: the number of frames of a stop that have it as an own object, its type and its total bytes."""
 
     key: str
     stop: str
@@ -34,13 +34,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a file holds.
+    """The contents of a file.
 
-    `stops` counts frames by their letter, `streams` the physics frames of each sub-event stream, `versions` the frames
-    of each container version; `bytes` is the size of the file and `content_bytes` that of what it decompresses to.
-    `events` is the number of DAQ frames; of a file without them, that of physics frames with another run or event
-    number than the one before. `checksums` is the number of frames whose checksum was compared and found right,
-    `checksums_wrong` that of frames lost because it was not; the others have none or were not compared.
+    `stops` counts frames by stop, `streams` the physics frames of each sub-event stream, `versions` the frames of each
+    container version; `bytes` is the size of the file and `content_bytes` its decompressed size. `events` is the number
+    of DAQ frames or, in a file without any, of physics frames whose run or event ID differs from the previous one.
+    `checksums` is the number of frames whose checksum was verified, `checksums_wrong` that of frames lost because it
+    was wrong; the others have none or were not checked.
     """
 
     path: Path
@@ -58,19 +58,19 @@ class Survey:
 
 
 def survey(path: str | os.PathLike[str], *, verify: bool = True) -> Survey:
-    """Look through a whole file, in bounded memory.
+    """Survey a whole file, in bounded memory.
 
     Parameters
     ----------
     path : path
-        File of any compression.
+        The file, compressed or not.
     verify : bool
-        Compare the checksum of every frame.
+        Check the checksum of every frame.
 
     Returns
     -------
     Survey
-        With the damaged places; damage is no error here.
+        The contents, including damaged places; damage is not an error here.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def _objects(batch: Batch, frames: np.ndarray) -> np.ndarray:
 
 
 class _Events:
-    """Counts the events that follow each other."""
+    """Counts consecutive events."""
 
     def __init__(self) -> None:
         self.n = 0
@@ -151,7 +151,7 @@ class _Events:
 
 
 def _streams(batch: Batch, objects: np.ndarray, events: _Events) -> Counter[str]:
-    """Count the sub-event streams that the headers among some objects name, and the events."""
+    """Count the sub-event streams named by the event headers among some objects, and the events."""
     found: Counter[str] = Counter()
     headers = [i for i, (key, _) in enumerate(batch.names.pairs()) if key == HEADER]
     for j in objects[np.isin(batch.pair[objects], headers)]:
@@ -167,10 +167,10 @@ def _streams(batch: Batch, objects: np.ndarray, events: _Events) -> Counter[str]
 
 @dataclass(frozen=True, slots=True)
 class FrameSurvey:
-    """What a frame holds: its number, stop, container version, byte offset in what the file decompresses to, event.
+    """The contents of a frame: index, stop, container version, byte offset in the decompressed file, event, objects.
 
-    `objects` are (key, type name, bytes, stop of the frame that has it), own ones first in file order, then those
-    inherited from older frames. Run, event, sub-event and stream are None where there is no header.
+    `objects` are (key, type name, bytes, stop of the frame it comes from), own ones first in file order, then those
+    inherited from older frames. Run, event, sub-event and stream are None if there is no event header.
     """
 
     index: int
@@ -187,16 +187,16 @@ class FrameSurvey:
 def survey_frames(
     path: str | os.PathLike[str], *, verify: bool = True, damages: list[Damage] | None = None
 ) -> Iterator[FrameSurvey]:
-    """Tell of each frame of a file what it holds.
+    """Survey the frames of a file one by one.
 
     Parameters
     ----------
     path : path
-        File of any compression.
+        The file, compressed or not.
     verify : bool
-        Compare the checksum of every frame.
+        Check the checksum of every frame.
     damages : list, optional
-        Where to note damaged places; without it the first one raises `DamagedFileError`.
+        List to append damaged places to; without it, the first one raises `DamagedFileError`.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Pulse series of single frames, by the compiled code for batches.
+"""Pulse series of single frames, using the compiled code for batches.
 
-A frame asks the batch that it was read with (`BatchPulses`), which then resolves the key for all of its frames; what
-that cannot answer, such as a frame that was edited or made in memory, is a batch of one frame (`pulses_of`).
+A frame asks the batch it was read with (`BatchPulses`), which then resolves the key for all of its frames. What this
+cannot answer, such as a frame edited or made in memory, is resolved as a batch of one frame (`pulses_of`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from icecol.i3.pulses.series import DEEPEST, MOST_PULSES, PulseSeries
 
 
 class Objects(Protocol):
-    """What is needed of a frame: its objects by key, decoded and as bytes."""
+    """What is needed from a frame: its objects by key, decoded and as bytes."""
 
     def __contains__(self, key: object) -> bool: ...
 
@@ -44,7 +44,7 @@ class Objects(Protocol):
     def __getitem__(self, key: str) -> Any: ...
 
     def raw(self, key: str) -> bytes:
-        """Return an object as serialised bytes."""
+        """Return the serialized bytes of an object."""
         ...
 
 
@@ -52,7 +52,7 @@ class Objects(Protocol):
 
 
 class _Blobs:
-    """Objects of one frame as those of a batch: bytes in one buffer, to which a key is added when it is asked for."""
+    """Objects of one frame in the form of a batch: bytes in one buffer, to which keys are added on demand."""
 
     __slots__ = ("at", "buf", "size")
 
@@ -97,9 +97,9 @@ def pulses_of(frame: Objects, key: str) -> PulseBatch:
     Raises
     ------
     MissingColumnError
-        The key, or one that it refers to, is not there.
+        If the key, or one that it refers to, does not exist.
     FormatError
-        It is not a pulse series, a mask does not match its source, or objects refer to each other in a circle.
+        If it is not a pulse series, a mask does not match its source series, or there is a circular reference.
     """
     resolver = PulseResolver(_OneFrame(frame))
     batch = resolver.series(key)
@@ -119,7 +119,7 @@ def _reason(frame: Objects, resolver: PulseResolver, key: str, by: tuple[str, ..
     if key in by:
         return FormatError(f"pulse series {key!r} refers to itself: {' -> '.join((*by, key))}")
     if key not in frame:
-        wanted = f" (wanted by {by[-1]!r})" if by else ""
+        wanted = f" (needed by {by[-1]!r})" if by else ""
         meant = did_you_mean(key, frame, "keys")
         return MissingColumnError(f"no object {key!r} in the frame{wanted}; {meant}")
     obj = frame[key]
@@ -159,7 +159,7 @@ def _sources(obj: Any) -> list[str]:
 
 
 def _mismatch(mask: Any, source: PulseBatch) -> str:
-    """Say in what a mask differs from its source."""
+    """Describe how a mask differs from its source."""
     selected = np.asarray(mask.key_mask, np.bool_)
     n_selected = int(np.count_nonzero(selected))
     if selected.size != source.om.size:
@@ -175,7 +175,7 @@ def _mismatch(mask: Any, source: PulseBatch) -> str:
 
 
 def _without_calibration(frame: Objects, resolver: PulseResolver, obj: Any) -> IcecolError:
-    """Say what a charge correction lacks."""
+    """Describe what a charge correction lacks."""
     name, source = obj.calibration_key, obj.pulses_key
     if name not in frame:
         return MissingColumnError(
@@ -238,14 +238,14 @@ class BatchPulses:
         self._found: dict[tuple[int, str], _Series] = {}
 
     def close(self) -> None:
-        """Let go of the batch: nothing is answered from now on."""
+        """Release the batch; nothing is resolved from now on."""
         self._batch = None
         self._events.clear()
         self._resolvers.clear()
         self._found.clear()
 
     def series(self, i: int, key: str) -> PulseSeries | None:
-        """Return the pulses of frame i; None where they cannot be given, whatever the reason."""
+        """Return the pulses of frame i, or None if they cannot be resolved for any reason."""
         found = self._found.get((self._stops[i], key))
         if found is None:
             if self._batch is None:

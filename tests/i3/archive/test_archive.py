@@ -225,7 +225,7 @@ def test_damaged_blobs_are_told(blob):
 
 
 def test_left_over_bytes_are_told_with_class_version_and_place():
-    with pytest.raises(FormatError, match="I3Double version 0: 1 bytes are left over at byte 36"):
+    with pytest.raises(FormatError, match="I3Double version 0: 1 extra bytes at the end, from byte 36"):
         decode(opening("I3Double") + struct.pack("<d", 2.5) + b"x")
 
 
@@ -259,7 +259,7 @@ def test_a_key_is_no_frame_object():
     blob = (
         bytes.fromhex("0001 0200 05000000") + b"OMKey" + bytes.fromhex("0102 00000000 01000000 02000000 03")
     )
-    with pytest.raises(FormatError, match="OMKey version 2 cannot be in a frame by itself"):
+    with pytest.raises(FormatError, match="OMKey version 2 is not a frame object"):
         decode(blob)
 
 
@@ -456,7 +456,7 @@ def test_an_id_that_stands_for_an_object_of_another_class_is_told():
         + struct.pack("<I", 0)
         + bytes(28)
     )
-    with pytest.raises(FormatError, match=r"object id 0|stands for"):
+    with pytest.raises(FormatError, match=r"object id 0|refers to"):
         decode(blob)
 
 

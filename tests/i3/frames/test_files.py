@@ -147,7 +147,7 @@ def test_a_damaged_tar_header_is_told_after_the_frames_before_it(tmp_path):
 def test_missing_files_are_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*nothing\.i3"):
         open_i3(tmp_path / "nothing.i3")
-    with pytest.raises(FileNotFoundError, match="fits the pattern"):
+    with pytest.raises(FileNotFoundError, match="matches the pattern"):
         files_of(str(tmp_path / "*.i3"))
 
 

@@ -53,7 +53,7 @@ def test_plain_values_become_frame_objects():
         "I3String",
         "I3MapStringDouble",
     ]
-    with pytest.raises(TypeError, match="complex 1j is no frame object"):
+    with pytest.raises(TypeError, match="complex 1j is not a frame object"):
         f["z"] = 1j
 
 
@@ -92,7 +92,7 @@ def test_what_python_and_numpy_have_becomes_the_class_that_holds_it(value, name,
     "value", [[], [1, "a"], [True, 1], {1: 2.0}, {"a": [1.0]}, {"a": 2**40}, np.ones((2, 2)), None]
 )
 def test_what_no_class_holds_is_refused(value):
-    with pytest.raises(TypeError, match=r"is no frame object; `ic\.new`"):
+    with pytest.raises(TypeError, match=r"is not a frame object; `ic\.new`"):
         Frame("P")["k"] = value
 
 
@@ -142,7 +142,7 @@ def test_only_a_frames_own_objects_can_be_renamed():
     mixer = Mixer()
     mixer.mix(frame("Q", a=1.0))
     f = mixer.mix(frame("P", b=2.0))
-    with pytest.raises(MissingColumnError, match="'a' of this P frame itself"):
+    with pytest.raises(MissingColumnError, match="'a' in this P frame itself"):
         f.rename("a", "c")
 
 
@@ -363,5 +363,5 @@ def test_type_names_are_those_that_icetray_writes(shared_data):
 
 
 def test_a_dict_of_texts_is_refused_as_icetray_reads_no_such_class():
-    with pytest.raises(TypeError, match="IceTray has no class for a dict of texts"):
+    with pytest.raises(TypeError, match="IceTray has no class for a dict of strings"):
         as_object({"a": "b"})

@@ -66,7 +66,7 @@ def resolve(
         msg = f"pulse series {_asked[0]!r} is a chain of more than {DEEPEST} references"
         raise FormatError(msg)
     if key not in frame:
-        by = f" (wanted by {_asked[-1]!r})" if _asked else ""
+        by = f" (needed by {_asked[-1]!r})" if _asked else ""
         msg = f"no object {key!r} in the frame{by}; {did_you_mean(key, frame, 'keys')}"
         raise MissingColumnError(msg)
     obj = frame[key]
