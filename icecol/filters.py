@@ -1,4 +1,4 @@
-"""Online filters: their conditions as expressions, reproducible prescales, and a report of rates and bandwidth."""
+"""Online filters: their conditions as expressions, reproducible prescales, and a table of rates and bandwidths."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ INPUTS: Final[Mapping[str, str]] = MappingProxyType(
         "deepcore": "DeepCoreVeto",
     }
 )
-"""What the conditions read: a role, and the name of the column, or of the feature or frame key, that plays it.
+"""The inputs of the conditions: their names, and by default the column, feature or frame key that each of them reads.
 
-Boolean columns: InIceSMT (SMT-8), InIceString, DeepCoreSMT (SMT-3), Volume: which triggers fired (`reco.fired`).
+Boolean columns, whether a trigger fired (`reco.fired`): InIceSMT (SMT-8), InIceString, DeepCoreSMT (SMT-3), Volume.
 Fits: llh, linefit, cascade_linefit, ophelia (`.zenith`, `.fit_status`, `.speed`), with llh_params `.rlogl`,
-cascade_llh_params `.ReducedLlh`, cascade_toi_params `.evalratio`, ophelia_params `.fit_quality`. Of pulses: muon_pulses
+cascade_llh_params `.ReducedLlh`, cascade_toi_params `.evalratio`, ophelia_params `.fit_quality`. Pulses: muon_pulses
 `.omkey`, muon_statistics (`reco.hit_statistics`), the multiplicities (`reco.hit_multiplicity`), portia
 `.TotalBestNPEbtw` and `.TotalNchbtw`; homogenized_qtot, hese_qtot, mese_qtot `.value` (`reco.homogenized_qtot`,
 `reco.causal_qtot`), hese `.vetoed` (`reco.hese_veto`), mese `.layer0`, `.layer1` (`reco.layer_veto`), deepcore `.kept`
@@ -85,15 +85,15 @@ _REPORT: Final = {
 
 BYTES_PER_PULSE: Final = 21.0
 BYTES_PER_EVENT: Final = 1000.0
-"""What `event_bytes` takes for a pulse (time, charge, width and flags: 8 + 4 + 4 + 1 bytes, and its omkey) and for the
-rest of an event. For the size that a stream really has, give `rates` the bytes of its files by event instead."""
+"""Defaults of `event_bytes` for a pulse (time, charge, width, flags and omkey: 8 + 4 + 4 + 1 + 4 bytes) and the rest of
+an event. For the true size of a stream give `rates` the size of its files divided by their number of events instead."""
 
 Column = Callable[..., pl.Expr]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One online filter: what it asks, and how many events that pass are kept (one in `prescale`; 0: none)."""
+    """An online filter: its condition and its prescale (keep one in `prescale` passing events; 0 keeps none)."""
 
     condition: Callable[[Column], pl.Expr]
     """Takes `column(role, member)` and returns a Boolean expression."""
@@ -102,7 +102,7 @@ class Filter:
 
 
 def _number(column: pl.Expr) -> pl.Expr:
-    """Make NaN null, which passes no cut."""
+    """Turn NaN into null, which passes no cut."""
     return column.cast(pl.Float64).fill_nan(None)
 
 
@@ -191,41 +191,44 @@ def _ehe_alert(column: Column) -> pl.Expr:
 
 FILTERS: Final[Mapping[str, Filter]] = MappingProxyType(
     {
-        "MuonFilter_13": Filter(_muon, doc="tracks: good upgoing ones, bright downgoing ones"),
-        "CascadeFilter_13": Filter(_cascade, doc="cascades, by likelihood, shape and speed"),
-        "HESEFilter_15": Filter(_hese, doc="bright events that start inside"),
-        "MESEFilter_15": Filter(_mese, doc="less bright events that start inside"),
+        "MuonFilter_13": Filter(_muon, doc="well-reconstructed upgoing and bright downgoing tracks"),
+        "CascadeFilter_13": Filter(
+            _cascade, doc="cascades, selected by likelihood, shape and line-fit speed"
+        ),
+        "HESEFilter_15": Filter(_hese, doc="high-energy starting events"),
+        "MESEFilter_15": Filter(_mese, doc="medium-energy starting events"),
         "HighQFilter_17": Filter(
-            lambda column: _number(column("homogenized_qtot", "value")) >= 1000, doc="bright events"
+            lambda column: _number(column("homogenized_qtot", "value")) >= 1000,
+            doc="events with a large charge",
         ),
         "DeepCoreFilter_13": Filter(
             lambda column: column("DeepCoreSMT") & column("deepcore", "kept"),
             doc="events that start in DeepCore",
         ),
-        "LowUp_13": Filter(_low_up, doc="upgoing events of low energy"),
-        "EHEAlertFilter_15": Filter(_ehe_alert, doc="extremely bright tracks, for alerts"),
+        "LowUp_13": Filter(_low_up, doc="low-energy upgoing events"),
+        "EHEAlertFilter_15": Filter(_ehe_alert, doc="extremely-high-energy tracks, for alerts"),
         "FilterMinBias_13": Filter(
             lambda _: pl.lit(value=True), prescale=1000.0, doc="one in a thousand of all events"
         ),
     }
 )
-"""The online filters of 2013 to 2019 whose cuts are a formula, with the numbers the detector ran with."""
+"""The online filters of 2013 to 2019 whose cuts are formulas, with the values used at the South Pole."""
 
 
 def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
-    """Return the conditions of online filters as named cuts: for `cutflow`, or to select with.
+    """Return the conditions of online filters as named cuts, to select with or for `cutflow`.
 
     Parameters
     ----------
     names
-        Filters, see `FILTERS`; None for all.
+        Filters in `FILTERS`; None for all of them.
     inputs
-        Columns, or keys, to read instead of those in `INPUTS`: `llh="MPEFit", llh_params="MPEFitFitParams"`.
+        Keys or columns to read instead of those in `INPUTS`: `llh="MPEFit", llh_params="MPEFitFitParams"`.
 
     Raises
     ------
     MissingColumnError
-        There is no such filter, or no such role among the inputs.
+        A filter, or the name of an input, is unknown.
 
     Examples
     --------
@@ -235,7 +238,7 @@ def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
     """
     for role in inputs:
         if role not in INPUTS:
-            msg = f"filters read nothing named {role!r}; {did_you_mean(role, INPUTS, 'inputs')}"
+            msg = f"the filters have no input {role!r}; {did_you_mean(role, INPUTS, 'inputs')}"
             raise MissingColumnError(msg)
     keys = {**INPUTS, **inputs}
 
@@ -255,29 +258,37 @@ def apply(
     header: str = "I3EventHeader",
     **inputs: str,
 ) -> pl.LazyFrame:
-    """Add a filter mask: columns `mask.NAME.condition_passed` and `mask.NAME.prescale_passed`, never null.
+    """Add a filter mask: the columns `mask.NAME.condition_passed` and `mask.NAME.prescale_passed`, never null.
 
-    A null or NaN among the inputs passes no condition. See `prescale_passed` for how events are chosen.
+    An event does not pass a condition one of whose inputs is null or NaN. `prescale_passed` describes the prescales.
 
     Parameters
     ----------
     events
-        With the columns that `conditions` names, and run_id, event_id, sub_event_id of the `header`.
+        A dataset, a lazy frame or a table, with the columns that `conditions` reads, and run_id, event_id and
+        sub_event_id of the `header`.
     names, inputs
-        As for `conditions`.
+        As in `conditions`.
     mask
-        Key of the new columns; give another where events have a mask already.
+        Key of the new columns; choose another one if the events have a filter mask already.
     prescales
-        In place of those in `FILTERS`.
+        Prescales by filter, to use instead of those in `FILTERS`.
     seed
-        Of the prescales.
+        Seed of the prescales.
+    header
+        Key of the event header.
+
+    Returns
+    -------
+    pl.LazyFrame
+        The events, with the columns of the mask added.
 
     Raises
     ------
     MissingColumnError
-        A filter, a role or a column is not there.
+        A filter or the name of an input is unknown, or a column is missing.
     SchemaError
-        The events have a mask of that name.
+        The events already have a mask of that name.
 
     Examples
     --------
@@ -297,7 +308,7 @@ def apply(
     schema = lazy.collect_schema()
     there = [c for c in schema if c.startswith(f"{mask}.")]
     if there:
-        msg = f"the events have the column {there[0]!r} already; name the new mask: mask='MyFilterMask'"
+        msg = f"the events already have the column {there[0]!r}; choose another name, as with mask='MyFilterMask'"
         raise SchemaError(msg)
     require_columns(schema, {f"filter {n!r}": e for n, e in cuts.items()})
     kept = {n: prescale_passed(n, factors[n], seed=seed, header=header) for n in chosen}
@@ -311,11 +322,27 @@ def apply(
 
 
 def prescale_passed(name: str, prescale: float, *, seed: int = 0, header: str = "I3EventHeader") -> pl.Expr:
-    """Return whether an event is the one in `prescale` that is kept (0: none, up to 1: every one).
+    """Return whether an event passes a prescale.
 
-    IceTray draws a random number for each event and filter. Here the number is a hash of the run, event and sub-event
-    numbers, of the filter's name and of the seed: the same event gives the same answer whatever is read with it and
-    in which order, and filters choose independently of one another.
+    IceTray draws a random number for each event and filter. Here that number is a hash of the run, event and sub-event
+    numbers, the name of the filter and the seed. The result for an event is thus always the same, whatever is read with
+    it and in which order, and the prescales of different filters are independent of one another.
+
+    Parameters
+    ----------
+    name
+        Name of the filter.
+    prescale
+        Keep one in so many events: 0 keeps none, values up to 1 keep all.
+    seed
+        Another seed gives another, independent selection.
+    header
+        Key of the event header, of which run_id, event_id and sub_event_id are read.
+
+    Returns
+    -------
+    pl.Expr
+        Boolean.
 
     Examples
     --------
@@ -339,7 +366,21 @@ def prescale_passed(name: str, prescale: float, *, seed: int = 0, header: str = 
 def event_bytes(
     pulses: Pulses | str, *, per_pulse: float = BYTES_PER_PULSE, header: float = BYTES_PER_EVENT
 ) -> pl.Expr:
-    """Return an estimate of the bytes an event takes: `header`, and `per_pulse` for each of its pulses.
+    """Return an estimate of the size of an event in bytes.
+
+    Parameters
+    ----------
+    pulses
+        The pulse series that is stored with the event.
+    per_pulse
+        Bytes per pulse.
+    header
+        Bytes of the rest of the event.
+
+    Returns
+    -------
+    pl.Expr
+        `header` plus `per_pulse` for each pulse.
 
     Examples
     --------
@@ -359,39 +400,40 @@ def rates(
     weight: str | pl.Expr | None = None,
     bytes: float | str | pl.Expr | None = None,  # noqa: A002
 ) -> pl.DataFrame:
-    """Report what the filters let through, as the filtering at the South Pole does, in one pass over the data.
+    """Return the rates and bandwidths of filters, as tabulated for those at the South Pole, in one pass over the data.
 
     Parameters
     ----------
     events
-        With a filter mask, stored or made by `apply`.
+        A dataset, a lazy frame or a table, with a filter mask that is stored or made by `apply`.
     livetime
-        In s: the rate of n events is n / livetime.
+        Livetime (s) of the events: the rate of n events is n / livetime.
     names
-        Filters; None for all of the mask.
+        Filters; None for all filters of the mask.
     mask
         Key of the mask.
     weight
-        Column or expression of the event weight. In Hz, if no livetime is given; else in events of that livetime.
-        Finite and never null.
+        Column or expression of the event weight, finite and never null: in Hz if no livetime is given, else in number
+        of events in that livetime.
     bytes
-        Size of an event: a number (bytes of the files by event), or an expression such as `event_bytes(pulses)`.
+        Size of an event: a number (the size of the files divided by their number of events), a column, or an expression
+        such as `event_bytes(pulses)`.
 
     Returns
     -------
     pl.DataFrame
-        A first row `all` (every event, as the filters get them), one for each filter, and a last row `any` (kept by
-        some filter, as they leave):
+        A first row `all` (all events that enter the filters), a row for each filter, and a last row `any` (events that
+        at least one filter keeps):
 
         =====================  =============================================================================
-        filter                 its name
-        n_condition, n         events that pass its condition; those its prescale keeps too
-        rate_in, ..._error     Hz, of its condition, before the prescale
-        rate_out, ..._error    Hz, after the prescale; the error is that of the (weighted) count
-        rate_unique            Hz, of events that no other filter keeps (`any`: that one filter keeps)
-        overlap                part of its events that another filter keeps too
-        fraction               rate_out / rate_out of `any`
-        bandwidth              bytes/s of what it keeps; null if no size is given
+        filter                 name of the filter
+        n_condition, n         events that pass its condition, and also its prescale
+        rate_in, ..._error     rate (Hz) of its condition, before the prescale
+        rate_out, ..._error    rate (Hz) after the prescale; errors are those of the (weighted) counts
+        rate_unique            rate (Hz) of events that no other filter keeps (`any`: that one filter keeps)
+        overlap                fraction of its events that other filters keep as well
+        fraction               rate_out divided by that of `any`
+        bandwidth              bytes/s of the events it keeps; null if no size is given
         =====================  =============================================================================
 
     Raises
@@ -400,7 +442,7 @@ def rates(
         Neither livetime nor weight is given, the livetime is not positive, or a weight or size is null, NaN or
         infinite.
     MissingColumnError
-        There is no such mask or filter, or no column of the weight or size.
+        There is no such mask or filter, or the column of the weight or size is missing.
 
     Examples
     --------
@@ -411,7 +453,7 @@ def rates(
     [('all', 3, 1.5, None), ('A', 2, 1.0, 0.5), ('B', 1, 0.5, 0.0), ('any', 2, 1.0, 0.5)]
     """
     if livetime is None and weight is None:
-        msg = "rates need the livetime of the events in s, or a weight in Hz"
+        msg = "rates need the livetime of the events in s or a weight in Hz, found neither"
         raise ValueError(msg)
     if livetime is not None and not 0 < livetime < math.inf:
         msg = f"livetime is {livetime!r}, expected a positive number of seconds"
@@ -422,7 +464,7 @@ def rates(
     w, size = _expression(weight, 1.0), _expression(bytes, 0.0)
     require_columns(schema, {"weight": w, "bytes": size})
     masks = {n: [pl.col(c).fill_null(value=False) for c in _pair(mask, n)] for n in chosen}
-    lazy = lazy.with_columns(  # not select: literals alone would make one row
+    lazy = lazy.with_columns(  # not select, which would make a single row of mere literals
         w.cast(pl.Float64).alias("_w"),
         size.cast(pl.Float64).alias("_b"),
         *(condition.alias(f"_in {n}") for n, (condition, _) in masks.items()),
@@ -446,7 +488,7 @@ def _table(
     *,
     sized: bool,
 ) -> pl.DataFrame:
-    """Sum up each row's events of passed condition, of passed prescale too, and those that are its alone."""
+    """Sum up, for each row, the events that pass the condition, those that pass the prescale too, and unique ones."""
     w, b = pl.col("_w"), pl.col("_b")
     sums: dict[str, pl.Expr] = {"n": pl.len()}
     for what, values in (("weight", w), ("size", b)):
@@ -504,13 +546,13 @@ def _chosen(names: str | Iterable[str] | None) -> list[str]:
     chosen = list(FILTERS) if names is None else [names] if isinstance(names, str) else list(names)
     for name in chosen:
         if name not in FILTERS:
-            msg = f"no online filter {name!r} whose cuts are known; {did_you_mean(name, FILTERS, 'filters', n=20)}"
+            msg = f"no online filter {name!r} with known cuts; {did_you_mean(name, FILTERS, 'filters', n=20)}"
             raise MissingColumnError(msg)
     return chosen
 
 
 def _masked(schema: Mapping[str, pl.DataType], mask: str, names: str | Iterable[str] | None) -> list[str]:
-    """Return the filters of a mask, or those of the named ones if it has them all."""
+    """Return all filters of a mask, or the named ones after checking that the mask has them."""
     end = ".condition_passed"
     there = [
         c.removeprefix(f"{mask}.").removesuffix(end)

@@ -1,4 +1,4 @@
-"""Named cuts, the cutflow and N-1 tables they give in one pass over the data, and filter masks."""
+"""Named cuts, the cutflow and N-1 tables made with them in one pass over the data, and filter masks."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _MAX_CUTS = 64  # bits of the packed mask
 
 
 class Cuts(Mapping[str, pl.Expr]):
-    """Named boolean expressions that an event must all pass, in order; never changed in place.
+    """Named Boolean expressions that an event must all pass, in order; immutable.
 
-    An event passes a cut where the expression is true. **Null is not passed**: a cut on a key that an
-    event lacks rejects it. **NaN is passed by `>` and `>=`**, since Polars orders NaN above every number:
-    a failed fit gets through `col("Fit.zenith") > 1.5`. Where that matters, make it null first:
-    `col("Fit.zenith").fill_nan(None) > 1.5`. `cutflow` counts such events in the column `n_nan`.
+    An event passes a cut where the expression is true. **Null does not pass**: a cut on a key that an event lacks
+    rejects it. **NaN passes `>` and `>=`**, because Polars orders NaN above all numbers, so that a failed fit passes
+    `col("Fit.zenith") > 1.5`. Where that matters turn NaN into null first: `col("Fit.zenith").fill_nan(None) > 1.5`.
+    `cutflow` counts such events in its column `n_nan`.
 
     Parameters
     ----------
     cuts
-        A mapping of names to expressions, for names that are no Python identifiers.
+        A mapping of names to expressions, for names that are not Python identifiers.
     named
-        The same as keyword arguments; they follow the mapping.
+        The same as keyword arguments; they follow those of the mapping.
 
     Raises
     ------
     TypeError
-        If a cut is no Polars expression.
+        A cut is not a Polars expression.
     ValueError
-        If a name is given twice.
+        A name is given twice.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class Cuts(Mapping[str, pl.Expr]):
         return iter(self._exprs)
 
     def __len__(self) -> int:
-        """Count the cuts."""
+        """Return the number of cuts."""
         return len(self._exprs)
 
     def __eq__(self, other: object) -> bool:
@@ -102,7 +102,7 @@ class Cuts(Mapping[str, pl.Expr]):
         return f"Cuts({inner})" if inner else "Cuts()"
 
     def __and__(self, other: Cuts) -> Cuts:
-        """Join two sets of cuts; a name in both must mean the same expression."""
+        """Join two sets of cuts; a name in both must stand for the same expression."""
         if not isinstance(other, Cuts):
             return NotImplemented
         for name in self.keys() & other.keys():
@@ -112,21 +112,49 @@ class Cuts(Mapping[str, pl.Expr]):
         return Cuts({**self._exprs, **other._exprs})
 
     def without(self, *names: str) -> Cuts:
-        """Return all cuts but the named ones."""
+        """Return all cuts except the named ones.
+
+        Parameters
+        ----------
+        names
+            Names of cuts to leave out.
+
+        Raises
+        ------
+        MissingColumnError
+            There is no such cut.
+        """
         self._require(*names)
         return Cuts({n: e for n, e in self.items() if n not in names})
 
     def only(self, *names: str) -> Cuts:
-        """Return the named cuts, in the order of the names."""
+        """Return the named cuts, in the order in which they are named.
+
+        Parameters
+        ----------
+        names
+            Names of cuts to keep.
+
+        Raises
+        ------
+        MissingColumnError
+            There is no such cut.
+        """
         self._require(*names)
         return Cuts({n: self._exprs[n] for n in names})
 
     def mask(self) -> pl.Expr:
-        """Return one expression that is true where every cut is true and false elsewhere, never null."""
+        """Return a single expression that is true where all cuts are true and false elsewhere, never null."""
         return pl.all_horizontal([pl.lit(value=True), *(e.fill_null(value=False) for e in self.values())])
 
     def apply(self, events: Events) -> pl.LazyFrame:
-        """Keep the events that pass every cut; the cuts reach the Parquet reader where they can."""
+        """Keep the events that pass all cuts. The cuts are pushed down into the Parquet reader where possible.
+
+        Parameters
+        ----------
+        events
+            A dataset, a lazy frame or a table.
+        """
         lazy = lazy_frame(events)
         return lazy.filter(*self.values()) if self else lazy
 
@@ -145,9 +173,9 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     events
         A dataset, a lazy frame or a table.
     cuts
-        At most 64 cuts, in the order they are applied.
+        At most 64 cuts, in the order in which they are applied.
     weight
-        Column or expression of the event weight, of any unit (Hz for a rate). Finite and never null.
+        Column or expression of the event weight, in any unit (Hz for a rate), finite and never null.
 
     Returns
     -------
@@ -156,26 +184,28 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
 
         ========================  =================================================================
         cut                       name of the cut
-        n                         events that pass this cut and all before it
-        sumw, sumw_error          their summed weight and sqrt(sum of squared weights) (if weighted)
-        n_alone                   events that pass this cut, whatever the others say
+        n                         events that pass this cut and all cuts before it
+        sumw, sumw_error          sum of their weights and sqrt(sum of squared weights) (if weighted)
+        n_alone                   events that pass this cut, regardless of the others
         sumw_alone, ..._error     the same, weighted (if weighted)
-        n_nan                     of `n_alone`, events in which a column of the cut is NaN (see `Cuts`)
-        eff                       n / n of the row before (sumw / sumw if weighted)
+        n_nan                     those of `n_alone` in which a column of the cut is NaN (see `Cuts`)
+        eff                       n / n of the previous row (sumw / sumw if weighted)
         eff_all                   n / n of all events (sumw / sumw if weighted)
         ========================  =================================================================
 
-        `eff_error` and `eff_all_error` are half the width of the 68.27 % Wilson score interval, which stays
-        positive at 0 and 1. With weights the number of trials is the effective one of the denominator,
-        (sum w)^2 / sum w^2. Where the denominator is 0, or negative weights bring the efficiency out of
-        [0, 1], the error is NaN.
+        `eff_error` and `eff_all_error` are half of the width of the 68.27 % Wilson score interval, which is
+        positive even at efficiencies of 0 and 1. With weights the number of trials is the effective number of
+        events in the denominator, (sum w)^2 / sum w^2. The error is NaN where the denominator is 0 or negative
+        weights make the efficiency lie outside of [0, 1].
 
     Raises
     ------
     ValueError
-        For more than 64 cuts, or a weight that is NaN, infinite or null.
+        There are more than 64 cuts, or a weight is NaN, infinite or null.
+    SchemaError
+        A cut is not Boolean.
     MissingColumnError
-        If a cut or the weight names a column that is not there.
+        A column of a cut or of the weight is missing.
 
     References
     ----------
@@ -215,19 +245,19 @@ def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None)
     Parameters
     ----------
     events, cuts, weight
-        As for `cutflow`.
+        As in `cutflow`.
 
     Returns
     -------
     pl.DataFrame
-        A first row whose `without` is null (no cut left out), then one for each cut. `n` counts the events
-        that pass all the other cuts; `sumw` and `sumw_error` are their weights, if weighted; `eff` is
-        the part of them that passes the left-out cut too, with the error that `cutflow` describes.
+        A first row whose `without` is null (no cut left out), then one row for each cut. `n` is the number of events
+        that pass all other cuts; `sumw` and `sumw_error` are the sum of their weights and its error, if weighted; `eff`
+        is the fraction of them that pass the omitted cut as well, with the error that `cutflow` describes.
 
     Raises
     ------
-    ValueError, MissingColumnError
-        As `cutflow` does.
+    ValueError, SchemaError, MissingColumnError
+        As in `cutflow`.
 
     Examples
     --------
@@ -250,19 +280,24 @@ def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None)
 
 
 def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Expr:
-    """Select the events that any of the named online filters kept: its condition and its prescale passed.
+    """Return whether an event was kept by any of the named online filters: condition and prescale passed.
 
     Parameters
     ----------
     names
-        One filter or several, such as `MuonFilter_13`; several are joined by or.
+        One filter or several, such as "MuonFilter_13"; several are combined with a logical or.
     mask
-        Frame key of the filter mask: `FilterMask` or `QFilterMask`.
+        Frame key of the filter mask: "FilterMask" or "QFilterMask".
 
     Returns
     -------
     pl.Expr
-        Boolean, never null: a filter that an event's mask does not have counts as not passed.
+        Boolean, never null: a filter that the mask of an event lacks counts as not passed.
+
+    Raises
+    ------
+    ValueError
+        No filter is named.
 
     Examples
     --------
@@ -288,7 +323,7 @@ def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Ex
 
 
 def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Expr]) -> None:
-    """Raise MissingColumnError for the first of the named expressions whose column is not there."""
+    """Raise MissingColumnError for the first of the named expressions that reads a missing column."""
     for what, expr in exprs.items():
         for name in expr.meta.root_names():
             if name not in schema:
@@ -297,9 +332,9 @@ def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Ex
 
 
 def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -> pl.DataFrame:
-    """One row for each pattern of passed cuts: _mask, n, sumw, sumw2 and the NaN counts."""
+    """Return one row for each combination of passed cuts: _mask, n, sumw, sumw2 and the NaN counts."""
     if len(cuts) > _MAX_CUTS:
-        msg = f"{len(cuts)} cuts in one table; at most {_MAX_CUTS}: join some with &"
+        msg = f"{len(cuts)} cuts in one table, at most {_MAX_CUTS} are possible; combine some expressions with &"
         raise ValueError(msg)
     schema = lf.collect_schema()
     w = pl.lit(1.0) if weight is None else (pl.col(weight) if isinstance(weight, str) else weight)
@@ -309,7 +344,7 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
             msg = f"cut {name!r} is {dtype}, not Boolean: {cuts[name]}"
             raise SchemaError(msg)
 
-    events = lf.with_columns(  # not select: a literal alone would make one row of it
+    events = lf.with_columns(  # not select, which would make a single row of a mere literal
         *(e.fill_null(value=False).alias(f"_pass{i}") for i, e in enumerate(cuts.values())),
         *(_any_nan(e, schema).alias(f"_nan{i}") for i, e in enumerate(cuts.values())),
         w.cast(pl.Float64).alias("_w"),
@@ -351,7 +386,7 @@ def _passes(table: pl.DataFrame, i: int) -> np.ndarray:
 
 
 def _totals(table: pl.DataFrame, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sum n, w and w^2 over the patterns chosen in each row."""
+    """Sum n, w and w^2 over the combinations chosen in each row."""
     n, sumw, sumw2 = (table[c].to_numpy() for c in ("n", "sumw", "sumw2"))
     return (
         np.array([n[r].sum() for r in rows]),
@@ -363,7 +398,7 @@ def _totals(table: pl.DataFrame, rows: list[np.ndarray]) -> tuple[np.ndarray, np
 def _efficiency(
     name: str, passed: np.ndarray, tried: np.ndarray, tried2: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Efficiency and half the width of its 68.27 % Wilson interval (z = 1); row 0 is 1 by definition."""
+    """Return the efficiency, 1 in the first row, and half of the width of its 68.27 % Wilson interval (z = 1)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         p = passed / tried
         trials = tried * tried / tried2

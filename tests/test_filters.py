@@ -329,7 +329,7 @@ def test_the_data_are_read_once_however_many_filters_there_are():
 def test_what_is_not_there_is_named():
     with pytest.raises(MissingColumnError, match=r"no online filter 'MuonFilter_12'.*'MuonFilter_13'"):
         filters.conditions("MuonFilter_12")
-    with pytest.raises(MissingColumnError, match=r"filters read nothing named 'lineft'.*'linefit'"):
+    with pytest.raises(MissingColumnError, match=r"filters have no input 'lineft'.*'linefit'"):
         filters.conditions("MuonFilter_13", lineft="MPEFit")
     with pytest.raises(
         MissingColumnError, match=r"filter 'HighQFilter_17': no column 'HomogenizedQTot\.value'"
@@ -343,7 +343,8 @@ def test_what_is_not_there_is_named():
         filters.apply(events(1), "FilterMinBias_13", prescales={"LowUp_13": 2})
     masked = filters.apply(events(1), "FilterMinBias_13")
     with pytest.raises(
-        SchemaError, match=r"the events have the column 'FilterMask\.FilterMinBias_13\.condition_passed'"
+        SchemaError,
+        match=r"the events already have the column 'FilterMask\.FilterMinBias_13\.condition_passed'",
     ):
         filters.apply(masked, "FilterMinBias_13")
     with pytest.raises(

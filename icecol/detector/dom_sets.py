@@ -1,4 +1,4 @@
-"""Named parts of the detector, as sets of sensors."""
+"""Named parts of the detector, as sets of DOMs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from icecol.detector.geometry import omkey, split_omkey
 from icecol.errors import GeometryError, did_you_mean
 
 DomSet: TypeAlias = tuple[tuple[Iterable[int], Iterable[int]], ...]
-"""Sensors, as strings and the sensors that count on each of them."""
+"""A set of DOMs, as groups of strings with the OM numbers that belong to the set on each of them."""
 
 
 def _in_deepcore(around: Iterable[int], first: int, dense: Iterable[int]) -> DomSet:
-    """Return the sensors that are inside: on the strings around from number `first` down, on the dense ones from 11."""
+    """Return the fiducial DOMs: from OM `first` down on the surrounding strings, from OM 11 down on the dense ones."""
     return (around, range(first, 61)), (dense, range(11, 61))
 
 
 def _around_deepcore(
     strings: Iterable[int], around: Iterable[int], first: int, dense: Iterable[int]
 ) -> DomSet:
-    """Return the other sensors of the strings, those that are not inside."""
+    """Return the DOMs of the strings that are not fiducial."""
     others = sorted({*strings} - {*around, *dense})
     return (others, range(1, 61)), (around, range(1, first)), (dense, range(1, 11))
 
@@ -53,13 +53,17 @@ DOM_SETS: Final[Mapping[str, DomSet]] = MappingProxyType(
         **{f"{name} veto": _around_deepcore(*parts) for name, parts in _DEEPCORE.items()},
     }
 )
-"""Strings and sensors of each set; the fiducial ones are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86"), ..., the
-veto ones its DeepCoreVetoDOMs: the rest of that detector in the ice. "IC86EDC fiducial" is DOM set 6 of the
-triggers."""
+"""The named sets of DOMs. The fiducial sets are the DeepCoreFiducialDOMs of IceTray's DOMS("IC86") and so on, the veto
+sets its DeepCoreVetoDOMs: all other in-ice DOMs of that detector. "IC86EDC fiducial" is DOM set 6 of the triggers."""
 
 
 def dom_set(name: str) -> npt.NDArray[np.int32]:
-    """Return the omkeys of a named set, sorted.
+    """Return the omkeys of a named set of DOMs, in ascending order.
+
+    Parameters
+    ----------
+    name
+        Name in `DOM_SETS`.
 
     Raises
     ------
@@ -72,20 +76,28 @@ def dom_set(name: str) -> npt.NDArray[np.int32]:
     554
     """
     if name not in DOM_SETS:
-        msg = (
-            f"no set of sensors {name!r}, and it is not omkeys either; {did_you_mean(name, DOM_SETS, 'sets')}"
-        )
+        msg = f"there is no DOM set {name!r}: give the name of a set or omkeys; {did_you_mean(name, DOM_SETS, 'sets')}"
         raise GeometryError(msg)
     return sorted_keys(omkey(s, om) for strings, oms in DOM_SETS[name] for s in strings for om in oms)
 
 
 def sorted_keys(keys: Iterable[Any]) -> npt.NDArray[np.int32]:
-    """Return numbers as a sorted array without repetition."""
+    """Return the unique numbers as a sorted array of i32."""
     return np.unique(np.array(list(keys), np.int32))
 
 
 def dom_table(doms: str | Iterable[int]) -> npt.NDArray[Any]:
-    """Return a set of sensors, a name in `DOM_SETS` or omkeys, as a table of 0 and 1 for kernels: `table[string, om]`.
+    """Return a set of DOMs as a table of 0 and 1 for kernels: `table[string, om]`.
+
+    Parameters
+    ----------
+    doms
+        A name in `DOM_SETS`, or omkeys.
+
+    Returns
+    -------
+    array of u1
+        Read-only, up to the largest string and OM number of the set.
 
     Raises
     ------
@@ -101,7 +113,7 @@ def dom_table(doms: str | Iterable[int]) -> npt.NDArray[Any]:
     keys = dom_set(doms) if isinstance(doms, str) else sorted_keys(doms)
     string, om, _ = split_omkey(keys)
     if (string < 0).any():
-        msg = f"a set of sensors has the string {int(string.min())}; strings in a set are 0 or more"
+        msg = f"the strings of a set of DOMs must be 0 or more, found string {int(string.min())}"
         raise GeometryError(msg)
     table = np.zeros((int(string.max(initial=0)) + 1, int(om.max(initial=0)) + 1), np.uint8)
     table[string, om] = 1

@@ -1,6 +1,6 @@
-"""Geometry: where every sensor is and what it is, one row a photomultiplier, found by omkey in constant time.
+"""Geometry: position and properties of every PMT, one row each, found by omkey in constant time.
 
-`omkey = string << 16 | om << 8 | pmt`, as an i32: reversible, and it sorts as IceTray's OMKey does.
+`omkey = string << 16 | om << 8 | pmt`, an i32: it can be unpacked again, and it sorts like IceTray's OMKey.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class Column(NamedTuple):
-    """One column of the geometry: type, unit, meaning, default (None: needed) and other names."""
+    """One column of the geometry: type, unit, meaning, default (None: required) and aliases."""
 
     dtype: str
     unit: str
@@ -37,27 +37,25 @@ class Column(NamedTuple):
 COLUMNS: Final[Mapping[str, Column]] = {
     "omkey": Column("i4", "", "string << 16 | om << 8 | pmt", None),
     "string": Column("i4", "", "string (or IceTop station) number", None, ("string_id",)),
-    "om": Column("i4", "", "sensor number on the string, 1 at the top", None, ("dom_number", "om_id")),
-    "pmt": Column("i4", "", "photomultiplier of the sensor", 0, ("pmt_number", "pmt_id")),
+    "om": Column("i4", "", "OM number on the string, 1 at the top", None, ("dom_number", "om_id")),
+    "pmt": Column("i4", "", "PMT number in the module", 0, ("pmt_number", "pmt_id")),
     "x": Column("f8", "m", "position, to grid east", None, ("dom_x", "sensor_x", "sensor_pos_x")),
     "y": Column("f8", "m", "position, to grid north", None, ("dom_y", "sensor_y", "sensor_pos_y")),
     "z": Column("f8", "m", "position, upward", None, ("dom_z", "sensor_z", "sensor_pos_z")),
-    "dir_x": Column("f8", "", "direction that the photomultiplier looks to", 0.0, ("pmt_dir_x",)),
-    "dir_y": Column("f8", "", "direction that the photomultiplier looks to", 0.0, ("pmt_dir_y",)),
-    "dir_z": Column("f8", "", "direction that the photomultiplier looks to", -1.0, ("pmt_dir_z",)),
+    "dir_x": Column("f8", "", "direction the PMT faces", 0.0, ("pmt_dir_x",)),
+    "dir_y": Column("f8", "", "direction the PMT faces", 0.0, ("pmt_dir_y",)),
+    "dir_z": Column("f8", "", "direction the PMT faces", -1.0, ("pmt_dir_z",)),
     "area": Column("f8", "m^2", "photocathode area", np.nan, ("pmt_area",)),
     "relative_efficiency": Column(
         "f8",
         "",
-        "efficiency relative to a standard sensor; NaN: not measured",
+        "efficiency relative to a standard DOM; NaN: not measured",
         np.nan,
         ("rde", "relative_dom_eff"),
     ),
-    "calibrated": Column("?", "", "the calibration has an entry for the sensor", True),  # noqa: FBT003
-    "bad": Column("?", "", "listed as a bad sensor", False),  # noqa: FBT003
-    "pmt_hv": Column(
-        "f8", "V", "high voltage; 0: the detector status has no entry for the sensor; NaN: not told", np.nan
-    ),
+    "calibrated": Column("?", "", "the calibration has an entry for the DOM", True),  # noqa: FBT003
+    "bad": Column("?", "", "on the list of bad DOMs", False),  # noqa: FBT003
+    "pmt_hv": Column("f8", "V", "high voltage; 0: no entry in the detector status; NaN: unknown", np.nan),
     "om_type": Column(
         "i4", "", "I3OMGeo.OMType: 20 IceCube, 30 IceTop, 110 PDOM, 120 DEgg, 130 mDOM", 0, ("dom_type",)
     ),
@@ -66,8 +64,20 @@ COLUMNS: Final[Mapping[str, Column]] = {
 
 
 def omkey(string: Any, om: Any, pmt: Any = 0) -> Any:
-    """Pack string, om and pmt numbers (integers or arrays of them) into omkeys.
+    """Pack string, OM and PMT numbers into omkeys.
 
+    Parameters
+    ----------
+    string, om, pmt
+        Integers, or arrays of them with the same shape.
+
+    Returns
+    -------
+    int or array of i32
+        `string << 16 | om << 8 | pmt`.
+
+    Examples
+    --------
     >>> omkey(36, 44)
     2370560
     """
@@ -78,18 +88,32 @@ def omkey(string: Any, om: Any, pmt: Any = 0) -> Any:
 
 
 def split_omkey(omkey: Any) -> tuple[Any, Any, Any]:
-    """Take omkeys (an integer, an array or a Polars expression) apart into string, om and pmt numbers.
+    """Unpack omkeys into string, OM and PMT numbers.
 
+    Parameters
+    ----------
+    omkey
+        An integer, an array, or a Polars series or expression.
+
+    Returns
+    -------
+    tuple
+        string, om, pmt, each of the same kind as `omkey`.
+
+    Examples
+    --------
     >>> split_omkey(2370560)
     (36, 44, 0)
     """
-    if hasattr(omkey, "to_physical"):  # a Polars expression or series: floor division is the arithmetic shift
+    if hasattr(
+        omkey, "to_physical"
+    ):  # a Polars expression or series: floor division acts as an arithmetic shift
         return omkey // 65536, omkey % 65536 // 256, omkey % 256
     return omkey >> 16, omkey >> 8 & 0xFF, omkey & 0xFF
 
 
 class Lookup(NamedTuple):
-    """From omkey to row: per string a block of n_om x n_pmt row numbers, -1 where there is no sensor."""
+    """Look-up table from omkey to row: per string a block of n_om x n_pmt row numbers, -1 where there is no PMT."""
 
     base: int
     first: Array
@@ -114,8 +138,13 @@ def _lookup(omkeys: Array) -> Lookup:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Geometry:
-    """Sensors of a detector, sorted by omkey. Positions in m, area in m^2; see `COLUMNS` for each column.
+    """The PMTs of a detector, sorted by omkey.
 
+    `COLUMNS` describes each column; positions are in m, areas in m^2. `xyz` has the positions as an (n, 3) array, and
+    `lookup` is the table with which kernels find the row of an omkey. A DOM of IceCube has one PMT, thus one row.
+
+    Examples
+    --------
     >>> geometry = Geometry.nominal()
     >>> geometry
     Geometry(5160 sensors on 86 strings)
@@ -144,24 +173,28 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if self.omkey.size and not (np.diff(self.omkey) > 0).all():
-            msg = "the omkeys of a geometry must rise from row to row: use Geometry.from_columns, which sorts"
+            msg = "the omkeys of a geometry must be in ascending order; use Geometry.from_columns, which sorts them"
             raise GeometryError(msg)
         object.__setattr__(self, "lookup", _lookup(self.omkey))
         object.__setattr__(self, "xyz", np.column_stack([self.x, self.y, self.z]))
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any] | pl.DataFrame) -> Geometry:
-        """Make a geometry from columns (arrays, lists, a Polars or Arrow table), in any order of rows.
+        """Make a geometry from columns with one row per PMT, in any order.
 
-        Needs string, om (or omkey), x, y and z; the rest has defaults. The names that graphnet and Prometheus
-        write (dom_x, dom_number, rde, ...) are understood. A null becomes NaN.
+        Parameters
+        ----------
+        columns
+            Mapping of names to arrays or lists, or a Polars or Arrow table. string, om (or omkey instead of both), x, y
+            and z are required; the others have defaults (see `COLUMNS`). The names used by graphnet and Prometheus
+            (dom_x, dom_number, rde, ...) are understood. Nulls become NaN.
 
         Raises
         ------
         MissingColumnError
-            A needed column is not there; the message lists those that are.
+            A required column is missing; the message lists those that are there.
         GeometryError
-            Columns of unequal length, or a sensor that is there twice.
+            Columns differ in length, or a PMT occurs twice.
         """
         names = list(getattr(columns, "column_names", None) or getattr(columns, "columns", None) or columns)
         given = {name: _find(columns, names, name) for name in COLUMNS}
@@ -182,24 +215,27 @@ class Geometry:
                 value = np.full(keys.size, column.default)
             array = np.asarray(value).astype(column.dtype)
             if array.shape != keys.shape:
-                msg = f"geometry column {name!r} has {array.size} rows, the omkeys have {keys.size}"
+                msg = f"geometry column {name!r} has {array.size} rows, expected {keys.size}, one per omkey"
                 raise GeometryError(msg)
             filled[name] = array[order]
         twice = np.flatnonzero(np.diff(filled["omkey"]) == 0)
         if twice.size:
             key = ".".join(str(int(v)) for v in split_omkey(filled["omkey"][twice[0]]))
-            msg = (
-                f"a geometry has each sensor once; {twice.size} more rows, the first for string.om.pmt {key}"
-            )
+            msg = f"a geometry has one row per PMT, found {twice.size} duplicates, the first for string.om.pmt {key}"
             raise GeometryError(msg)
         return cls(**filled)
 
     @classmethod
     def nominal(cls, *, icetop: bool = False) -> Geometry:
-        """Return the finished detector, IC86: 86 strings of 60 sensors, and the surface tanks if asked.
+        """Return the nominal geometry of the full detector, IC86: 86 strings with 60 DOMs each.
 
-        In-ice positions agree with the survey to 5 cm (string 21, which is bent: 0.6 m), those in the tanks
-        to 0.4 m. Use the geometry of your GCD file for anything that is compared with stored fits.
+        In-ice positions agree with the surveyed ones to 5 cm (string 21, which is bent: 0.6 m), those in the tanks to
+        0.4 m. Use the geometry of your GCD file for anything that is compared with stored fits.
+
+        Parameters
+        ----------
+        icetop
+            Add the DOMs in the surface tanks of IceTop.
         """
         ice = [_string(*row) for row in nominal.STRINGS]
         parts = {name: np.concatenate([s[name] for s in ice]) for name in ice[0]}
@@ -210,13 +246,30 @@ class Geometry:
 
     @classmethod
     def read_parquet(cls, path: str | os.PathLike[str]) -> Geometry:
-        """Read geometry.parquet of a dataset, or another program's table of sensors (see `from_columns`)."""
+        """Read the geometry.parquet of a dataset, or a Parquet table of PMTs from another program.
+
+        Parameters
+        ----------
+        path
+            The file; its columns may have any names that `from_columns` understands.
+
+        Raises
+        ------
+        MissingColumnError, GeometryError
+            As in `from_columns`.
+        """
         import polars as pl
 
         return cls.from_columns(pl.read_parquet(Path(path)))
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Write the geometry as one Parquet table; units and meanings are in the metadata of its fields."""
+        """Write the geometry to a Parquet file, with units and meanings in the metadata of its fields.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -231,13 +284,24 @@ class Geometry:
         pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
 
     def table(self) -> pl.DataFrame:
-        """Return the geometry as a Polars table, one row a photomultiplier."""
+        """Return the geometry as a Polars table with one row per PMT."""
         import polars as pl
 
         return pl.DataFrame({name: getattr(self, name) for name in COLUMNS})
 
     def rows(self, omkey: Any) -> Array:
-        """Return the row of each omkey, -1 for a sensor that is not in the geometry."""
+        """Return the row of each omkey.
+
+        Parameters
+        ----------
+        omkey
+            Omkeys, in an array of any shape.
+
+        Returns
+        -------
+        array of int
+            Rows, in the same shape; -1 for omkeys that are not in the geometry.
+        """
         keys = np.asarray(omkey)
         if not self.omkey.size:
             return np.full(keys.shape, -1)
@@ -245,23 +309,29 @@ class Geometry:
         return np.where(self.omkey[at] == keys, at, -1)
 
     def equals(self, other: Geometry) -> bool:
-        """Tell whether two geometries hold the same sensors with the same numbers (NaN equals NaN)."""
+        """Tell whether two geometries have the same PMTs with the same values (NaN equals NaN).
+
+        Parameters
+        ----------
+        other
+            Geometry to compare with.
+        """
         return all(
             np.array_equal(getattr(self, c), getattr(other, c), equal_nan=COLUMNS[c].dtype == "f8")
             for c in COLUMNS
         )
 
     def __len__(self) -> int:
-        """Return the number of photomultipliers."""
+        """Return the number of PMTs."""
         return int(self.omkey.size)
 
     def __repr__(self) -> str:
-        """Say how large the detector is."""
+        """Return the size of the detector in words."""
         return f"Geometry({len(self)} sensors on {np.unique(self.string).size} strings)"
 
 
 def _find(columns: Any, names: list[str], name: str) -> Any:
-    """Return the column of that name, or of the first other name it goes by, with NaN for null."""
+    """Return the column with that name or the first of its aliases, with nulls as NaN."""
     for candidate in (name, *COLUMNS[name].aliases):
         if candidate in names and not (
             candidate == "sensor_id" and "string" in names and "dom_number" in names
@@ -306,7 +376,7 @@ def _string(string: int, x: float, y: float, top: float) -> dict[str, Array]:
 
 
 def _stations() -> dict[str, Array]:
-    """Return the columns of the sensors in the nominal surface tanks."""
+    """Return the columns of the DOMs in the nominal surface tanks."""
     table = np.array(nominal.STATIONS)
     n = len(table)
     tank = np.concatenate([table[:, 1:4], table[:, 1:4], table[:, 4:7], table[:, 4:7]])

@@ -1,4 +1,4 @@
-"""The older counts of direct hits: `i3cuts`."""
+"""Predecessors of the direct-hit variables: `i3cuts`."""
 
 from __future__ import annotations
 
@@ -30,28 +30,34 @@ def i3cuts(
     window: str | tuple[float, float] = (-15.0, 25.0),
     shape: str = "InfiniteTrack",
 ) -> pl.Expr:
-    """Return what IceTray's I3Cuts counts; `direct_hits` and `track_characteristics` are its successors.
+    """Return the variables of IceTray's I3Cuts, the predecessor of `direct_hits` and `track_characteristics`.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it are ignored.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     window
-        Time residuals in ns between which a pulse is direct, both excluded, or the letter of a class as in
+        Time residuals (ns) between which a pulse is direct, both excluded, or the letter of a class as in
         `direct_hits`.
     shape
-        Of the track, see `cherenkov`; "Cascade" for what I3Cuts calls cascade cuts.
+        Shape of the track, as in `cherenkov`; "Cascade" for what I3Cuts calls cascade cuts.
 
     Returns
     -------
     pl.Expr
-        Fields Nchan, Nhit, N_1hit, Nstring: sensors, pulses, sensors with one pulse, strings; Nearly, Ndir, Nlate:
-        pulses before, in and after the window; Ldir (m, along the track from the first to the last direct pulse, 0
-        for one); Sdir and Sall, smoothness of the direct and of all pulses along the track (-1 to 1, 0 for evenly
-        spaced ones). NaN for too few: one, three and three pulses. cog_x, cog_y, cog_z (m): the mean place of the
-        pulses, weighted with charge, 0 without charge. Every field is null where the series or the track is.
+        Fields Nchan, Nhit, N_1hit, Nstring: hit DOMs, pulses, DOMs with exactly one pulse, strings; Nearly, Ndir,
+        Nlate: pulses before, in and after the window; Ldir (m, along the track from the first to the last direct pulse,
+        0 for one pulse); Sdir and Sall: smoothness of the direct pulses and of all pulses along the track (-1 to 1, 0
+        for evenly spaced pulses). These three are NaN for fewer than one, three and three pulses. cog_x, cog_y, cog_z
+        (m): centre of gravity of the charge, 0 without charge. All fields are null where the series or the track is
+        null.
+
+    Raises
+    ------
+    ValueError
+        The window or the shape is not valid.
     """
     begin, end = direct_window(window)
     return on_track(_CUTS, pulses, track, shape, begin=begin, end=end)

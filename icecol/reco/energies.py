@@ -1,4 +1,4 @@
-"""Energy of muons from the light along their track: `truncated_energy`, `muon_energy`."""
+"""Muon energy from the light along the track: `truncated_energy`, `muon_energy`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
 FORMS: Final = {"Poisson": likelihood.POISSON, "skewed": likelihood.SKEWED}
-"""How the charge of a sensor is distributed about what is expected of it."""
+"""Distribution of the charge of a DOM about its expectation."""
 
 WAYS: Final = ("ORIG", "BINS", "AllBINS", "DOMS", "AllDOMS")
-"""Ways to the energy loss of I3TruncatedEnergy, by the ends of its keys."""
+"""The methods of I3TruncatedEnergy, by the endings of its keys."""
 
 AREA: Final = 2.0e-3
 SCATTERING: Final = 33.29
 ABSORPTION: Final = 98.0
-"""Photon counting area of a standard sensor (m^2), and lengths (m) of scattering and absorption in the ice.
+"""Effective photon-counting area of a standard DOM (m^2), and scattering and absorption length of the ice (m).
 
-The lengths are those of the Pandel likelihood (ice H2), and all three those of `icecol.sim`.
+The lengths are those of the Pandel likelihood (ice model H2); `icecol.sim` uses the same three values.
 """
 
 _TRUNCATED = Kernel(
@@ -69,41 +69,43 @@ def truncated_energy(
     absorption: float = ABSORPTION,
     calibration: Mapping[str, Sequence[float]] | None = None,
 ) -> pl.Expr:
-    """Return the energy loss and the energy of a muon without its largest losses, in five ways.
+    """Return the energy loss and energy of a muon without its largest stochastic losses, by five methods.
 
-    What sensors saw is held against what a muon that loses 1 GeV/m would give them. A large loss is rare and says
-    little of the energy, so the brightest 40 % of stretches of the track (BINS) or half of the sensors (DOMS) are left
-    out; ORIG takes all. BINS and DOMS look at hit sensors alone, AllBINS and AllDOMS at dark ones, too. Ways and
-    settings are those of IceTray's I3TruncatedEnergy; the expected light is not that of its tables, but of
-    `icecol.reco.kernels.muon_light` in homogeneous ice.
+    The observed charge is compared with that expected from a muon that loses 1 GeV/m. Large stochastic losses are rare
+    and tell little about the energy, so the brightest 40 % of the bins along the track (BINS) or the brightest half of
+    the DOMs (DOMS) are discarded; ORIG uses everything. BINS and DOMS use hit DOMs only, AllBINS and AllDOMS unhit ones
+    as well. Methods and settings are those of IceTray's I3TruncatedEnergy. The expected light does not come from its
+    photonics tables, but from `icecol.reco.kernels.muon_light` in homogeneous ice.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; bad sensors, and those of IceTop, are left out.
+        Pulse series, with a geometry. Bad DOMs and those of IceTop are ignored.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     cylinder_bins, cylinder_doms
-        Least and largest distance in m to the track of the sensors that count for bins, and for sensors.
+        Minimum and maximum distance (m) from the track of the DOMs used for the methods with bins and with DOMs.
     bin_length
-        Length in m of a stretch of the track.
+        Length (m) of a bin along the track.
     area, scattering, absorption
-        Photon counting area of a standard sensor in m^2, and the two lengths of the ice in m.
+        Effective photon-counting area of a standard DOM (m^2), and scattering and absorption length of the ice (m).
     calibration
-        (a, b, g, v0, p) for some of the ways: E = ((dEdX - a) / b)^g from dEdX = v0 on, and (dEdX / v0)^p times the
-        energy of v0 below. By default that of muons of `icecol.sim` with losses, which is good for the default settings
-        (see `calibration`).
+        (a, b, g, v0, p) for some of the methods: E = ((dEdX - a) / b)^g for dEdX >= v0, and (dEdX / v0)^p times the
+        energy at v0 below. The default was fitted to muons of `icecol.sim` with stochastic losses and holds for the
+        default settings (see the function `calibration`).
 
     Returns
     -------
     pl.Expr
         Fields ORIG_dEdX, BINS_dEdX, AllBINS_dEdX, DOMS_dEdX, AllDOMS_dEdX (GeV/m), the same with _energy (GeV), n_bins
-        (with light), n_doms (hit sensors in the cylinder), fit_status (0 OK; 20 fewer than 3 bins and than 8 sensors;
-        40 the track is NaN). NaN where there are too few: 3 bins for the ways with bins, 8 hit sensors for those with
-        sensors, light at all for ORIG. Every field is null where the series or the track is.
+        (bins with light), n_doms (hit DOMs in the cylinder), fit_status (0 OK; 20 fewer than 3 bins and fewer than 8
+        DOMs; 40 the track is at NaN). A method is NaN with fewer than 3 bins (BINS, AllBINS), fewer than 8 hit DOMs
+        (DOMS, AllDOMS) or without any light (ORIG). All fields are null where the series or the track is null.
 
     Raises
     ------
+    ValueError
+        The calibration names an unknown method or does not have five numbers.
     GeometryError
         The pulses have no geometry.
 
@@ -125,7 +127,8 @@ def truncated_energy(
     rows = calibration or {}
     unknown = rows.keys() - set(WAYS)
     if unknown:
-        msg = f"`calibration` may have {', '.join(WAYS)}; found {', '.join(map(repr, sorted(unknown)))}"
+        found = ", ".join(map(repr, sorted(unknown)))
+        msg = f"the keys of `calibration` must be among {', '.join(WAYS)}; found {found}"
         raise ValueError(msg)
     return on_track(
         _TRUNCATED,
@@ -155,43 +158,45 @@ def muon_energy(
     absorption: float = ABSORPTION,
     calibration: Sequence[float] | None = None,
 ) -> pl.Expr:
-    """Return the energy of a muon for which the charge of the sensors along its track, hit and dark, is most likely.
+    """Return the maximum-likelihood energy of a muon from the charges of the hit and unhit DOMs along its track.
 
-    A muon shines as 1.22 + 1.36e-3 E/GeV bare tracks; how much of it sensors see is that of
-    `icecol.reco.kernels.muon_light`. The charge of a sensor is Poisson distributed about a mean that may be well above
-    what is expected, as near a large loss, but hardly below: the likelihood of IceTray's muex, in homogeneous ice.
+    A muon emits as much light as 1.22 + 1.36e-3 E/GeV bare tracks, and `icecol.reco.kernels.muon_light` says how much
+    of it the DOMs see. The charge of a DOM is Poisson distributed about a mean that may lie well above the expectation,
+    as near a large stochastic loss, but hardly below it: the likelihood of IceTray's muex, in homogeneous ice.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; bad sensors, and those of IceTop, are left out.
+        Pulse series, with a geometry. Bad DOMs and those of IceTop are ignored.
     track
-        Key with columns `.x`, `.y`, `.z`, `.time`, `.zenith`, `.azimuth`: a particle or a fit.
+        Key of a particle or fit, of which the columns `.x`, `.y`, `.z`, `.time`, `.zenith` and `.azimuth` are read.
     form
-        "skewed", or "Poisson" for the mean as it is expected.
+        "skewed" as described above, or "Poisson" for a mean equal to the expectation.
     radius
-        Sensors up to so many m from the track count.
+        DOMs up to this distance (m) from the track are used.
     noise
-        Photo-electrons of noise in each sensor; those left by a cleaning.
+        Noise (photoelectrons per DOM) that is left after cleaning.
     min_doms
-        Fewest hit sensors for a fit.
+        Minimum number of hit DOMs.
     area, scattering, absorption
-        Photon counting area of a standard sensor in m^2, and the two lengths of the ice in m.
+        Effective photon-counting area of a standard DOM (m^2), and scattering and absorption length of the ice (m).
     calibration
-        (a, b, g, v0, p): E = ((light - a) / b)^g from light = v0 on, and (light / v0)^p times the energy of v0 below.
-        By default that of muons of `icecol.sim` with losses, which is good for the default settings (see
-        `calibration`).
+        (a, b, g, v0, p): E = ((light - a) / b)^g for light >= v0, and (light / v0)^p times the energy at v0 below. The
+        default was fitted to muons of `icecol.sim` with stochastic losses and holds for the default settings (see the
+        function `calibration`).
 
     Returns
     -------
     pl.Expr
-        Fields energy (GeV), light (of how many bare tracks) and light_error (its standard deviation by the curvature
-        of the likelihood), logl (-ln L, without terms that do not depend on the light), n_doms and n_sensors (hit
-        ones, and all in reach), fit_status (0 OK; 20 fewer than min_doms; 40 the track is NaN). Without a fit the first
-        four are NaN. Every field is null where the series or the track is.
+        Fields energy (GeV), light (in units of a bare track) and light_error (its standard deviation from the curvature
+        of the likelihood), logl (-ln L, without terms that do not depend on the light), n_doms (hit DOMs) and n_sensors
+        (all DOMs in range), fit_status (0 OK; 20 fewer than min_doms; 40 the track is at NaN). If the status is not 0
+        the first four are NaN. All fields are null where the series or the track is null.
 
     Raises
     ------
+    ValueError
+        The form is unknown, or the calibration does not have five numbers.
     GeometryError
         The pulses have no geometry.
 
@@ -225,9 +230,9 @@ def muon_energy(
 
 @functools.cache
 def calibration() -> dict[str, Any]:
-    """Return how the energies are calibrated: the coefficients of each way, and the muons that they are fitted to.
+    """Return the energy calibration: the coefficients of each method, and the sample of muons they were fitted to.
 
-    It is the file muon_calibration.json beside this module, which benchmarks/calibrate_energy.py writes.
+    It is read from muon_calibration.json next to this module, which benchmarks/calibrate_energy.py writes.
     """
     found: dict[str, Any] = json.loads(
         Path(__file__).with_name("muon_calibration.json").read_text(encoding="utf-8")
@@ -247,7 +252,7 @@ def _sensors(pulses: Pulses) -> tuple[Array, ...]:
     g = pulses.geometry
     if g is None:
         msg = (
-            f"an energy needs the places of all sensors; give Pulses({pulses.key!r}, geometry) a geometry, such as "
+            f"a muon energy needs the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a geometry, such as "
             "that of the dataset"
         )
         raise GeometryError(msg)

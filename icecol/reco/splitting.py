@@ -1,4 +1,4 @@
-"""Splitting: from one event to the sub-events in it."""
+"""Splitting of events into sub-events."""
 
 from __future__ import annotations
 
@@ -32,35 +32,42 @@ def topological_split(
     time_cone: float = 1000.0,
     members: Sequence[str] = MEMBERS,
 ) -> pl.Expr:
-    """Return the sub-events of each event, as IceTray's I3TopologicalSplitter makes them.
+    """Return the sub-events of each event, as IceTray's I3TopologicalSplitter.
 
-    Give it a cleaned series: it looks at clusters of pulses that light could have connected, and noise connects them.
+    Sub-events are clusters of causally connected pulses, and noise connects clusters: give it a cleaned series.
 
     Parameters
     ----------
     pulses
-        The series, with a geometry; pulses of sensors that it lacks are left out, as are those at NaN. As for IceTray,
-        all pulses of sensors that are not IceCube's in the ice, IceTop's and those of the Upgrade's modules, are
-        connected with one another, and with no pulse of IceCube: split those alone.
+        Pulse series, with a geometry. Pulses of DOMs that are not in it and pulses at NaN are dropped. As in IceTray,
+        all pulses of modules other than IceCube's in-ice DOMs, such as IceTop's and the Upgrade's, are connected with
+        one another and with none of IceCube's: select IceCube's in-ice DOMs first.
     multiplicity
-        Number of connected sensors that make a sub-event.
+        Number of connected DOMs that make a sub-event.
     time_window
-        Time in ns in which they must be hit.
+        Time (ns) within which they must be hit.
     xy_dist
-        Largest horizontal distance of connected sensors, in m.
+        Maximum horizontal distance (m) of connected DOMs.
     z_dom_dist
-        Largest distance of connected sensors of one string, in sensors.
+        Maximum distance of connected DOMs on the same string, in DOM spacings.
     time_cone
-        Largest difference, in ns, between the times of connected pulses and the time that light in vacuum needs.
+        Maximum difference (ns) between the time difference of connected pulses and the light travel time in vacuum.
     members
         Members of the new series.
 
     Returns
     -------
     pl.Expr
-        A struct of the members, each a list of lists: the sub-events in order of time, and the pulses of each. See
-        `explode_subevents`. Pulses of no sub-event are left out; a list is empty without sub-events, null where the
-        series is.
+        A struct of the members, each a list of lists: the sub-events in order of time, and the pulses of each. Make
+        rows of them with `explode_subevents`. Pulses of no sub-event are dropped. A list is empty without sub-events
+        and null where the series is null.
+
+    Raises
+    ------
+    ValueError
+        multiplicity, time_window, xy_dist or time_cone is not positive and finite.
+    GeometryError
+        The pulses have no geometry.
     """
     for name, value in {
         "multiplicity": multiplicity,
@@ -69,10 +76,10 @@ def topological_split(
         "time_cone": time_cone,
     }.items():
         if not 0 < value < math.inf:
-            msg = f"`{name}` must be larger than 0 and finite, found {value!r}"
+            msg = f"`{name}` must be positive and finite, found {value!r}"
             raise ValueError(msg)
     g = pulses.geometry
-    if g is not None:  # where no type is known the numbers of the sensors tell it
+    if g is not None:  # of_icecube goes by string and OM number where the module type is unknown
         pulses = replace(
             pulses, geometry=replace(g, om_type=np.where(of_icecube(g), ICECUBE, 0).astype(np.int32))
         )
@@ -88,10 +95,25 @@ def topological_split(
 
 
 def explode_subevents(events: Events, pulses: Pulses | str) -> pl.LazyFrame:
-    """Give each sub-event a row of its own, with an ordinary pulse series; events without sub-events have none.
+    """Give each sub-event a row of its own, with an ordinary pulse series.
 
-    `pulses` names the series that was split, such as `pulses.named("Topo")`. The column `<key>.sub_event_id` counts
-    the sub-events of an event from 0; all other columns are repeated.
+    Parameters
+    ----------
+    events
+        A dataset, a lazy frame or a table with the result of `topological_split`.
+    pulses
+        Key of that result, such as `pulses.named("Topo")`.
+
+    Returns
+    -------
+    pl.LazyFrame
+        One row per sub-event; events without sub-events have none. The column `<key>.sub_event_id` numbers the
+        sub-events of an event from 0, and all other columns are repeated.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such pulse series.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Summary of the pulses of each hit sensor: `dom_summary`."""
+"""Summary statistics of the pulses of each hit DOM: `dom_summary`."""
 
 from __future__ import annotations
 
@@ -33,21 +33,25 @@ _FIELDS: Final = {
 
 @feature
 def dom_summary(pulses: Pulses) -> pl.Expr:
-    """Return the summary statistics of the pulses of each hit sensor: lists of one value a sensor, by rising omkey.
+    """Return summary statistics of the pulses of each hit DOM: lists with one value per DOM, sorted by omkey.
 
-    They are those that IceCube's graph networks have used for each sensor, as the package nt_summary_stats computes
-    them. No geometry is needed. Pulses are taken in order of time, however they are stored; those of a time or charge
-    that is not finite are left out of all but `n_pulses`.
+    These are the inputs of IceCube's graph neural networks, as computed by the package nt_summary_stats.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series; no geometry needed. Pulses may be stored in any order. Those whose time or charge is NaN or
+        infinite count in `n_pulses` only.
 
     Returns
     -------
     pl.Expr
-        Fields of lists: omkey (i32) and n_pulses (i32); total_charge, and charge_100ns and charge_500ns up to so many
-        ns after the first pulse, ends included (PE); first_pulse_time, last_pulse_time, charge_20_percent_time and
-        charge_50_percent_time, of the first pulse with which more than that share of the charge is seen, and
-        charge_weighted_mean_time and charge_weighted_std_time (ns). The last four are NaN for a sensor without
-        positive charge, where nt_summary_stats has 0 or the time of a pulse. Lists are empty for an event without
-        pulses and null where the series is.
+        Fields of lists: omkey and n_pulses (both i32); total_charge, charge_100ns, charge_500ns (PE; in the first 100
+        or 500 ns from the first pulse, ends included); first_pulse_time, last_pulse_time; charge_20_percent_time,
+        charge_50_percent_time (time of the first pulse with which more than 20 or 50 % of the charge has been seen);
+        charge_weighted_mean_time, charge_weighted_std_time (all times in ns). The last four are NaN for a DOM without
+        positive charge, where nt_summary_stats has 0 or the time of a pulse. Lists are empty without pulses and null
+        where the series is null.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Triggers: `smt`, `string_trigger`, `volume_trigger` find them in hits, `fired` looks up those that are stored."""
+"""Triggers: `smt`, `string_trigger` and `volume_trigger` find them in hits, `fired` looks up the stored ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from icecol.reco.kernels import volume_trigger as cylinder
 from icecol.reco.plan import null_for_nan
 
 CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, "Volume": 21001}
-"""Numbers of triggers in the configuration of the full detector."""
+"""Configuration IDs of the triggers of the full detector, IC86."""
 
 _FIELDS = {"n_triggers": pl.Int32, "time": pl.Float64, "length": pl.Float64}
 _SMT = Kernel(majority.smt, _FIELDS)
@@ -34,30 +34,37 @@ def smt(
     doms: str | Iterable[int] = "IceCube",
     dead_time: float = 6400.0,
 ) -> pl.Expr:
-    """Return the simple majority triggers: `threshold` HLC hits within `time_window` ns; needs no geometry.
+    """Return the simple multiplicity triggers (SMT): `threshold` HLC hits within `time_window` ns.
 
-    The detector triggers on launches, of which a pulse series shows the light only. A launch reads a sensor out for
-    6.4 us, so pulses within `dead_time` ns after the first pulse of a launch are counted as part of it; with a series
-    made of launches (flags from lc_bit) give 0. What else makes a difference to stored triggers: launches whose
-    pulses were cut away, and the start of the readout being a little before its first pulse.
+    The detector triggers on DOM launches, whereas a pulse series has only their light. A launch reads out a DOM for 6.4
+    us, so pulses within `dead_time` ns of the first pulse of a launch count as part of it. Further differences from
+    stored triggers are launches whose pulses were removed, and launches starting slightly before their first pulse.
 
     Parameters
     ----------
     pulses
-        The hits; those with the HLC bit count.
+        Pulse series with the hits; no geometry needed. Pulses with the HLC bit set are used.
     threshold, time_window
-        8 and 5000 ns for SMT-8, 3 and 2500 ns for SMT-3 of DeepCore. With a threshold of 1 the last hit makes no
-        trigger of its own, as in IceTray.
+        Number of hits and time (ns): 8 and 5000 for SMT-8, 3 and 2500 for DeepCore's SMT-3. With a threshold of 1 the
+        last hit does not make a trigger of its own, as in IceTray.
     doms
-        Sensors that take part: "IceCube", "IC86EDC fiducial", "InIce", or omkeys.
+        DOMs that take part: "IceCube", "IC86EDC fiducial", "InIce" or another name in `dom_sets.DOM_SETS`, or omkeys.
     dead_time
-        See above.
+        Time (ns) after the first pulse of a launch in which further pulses of the DOM belong to it. Use 0 for a series
+        made of launches, with flags from lc_bit.
 
     Returns
     -------
     pl.Expr
-        Fields n_triggers, and of the first trigger time and length (ns), which are null if there is none. Every field
-        is null where the series is.
+        Fields n_triggers, and time and length (ns) of the first trigger, null if there is none. All fields are null
+        where the series is null.
+
+    Raises
+    ------
+    ValueError
+        The threshold is below 1.
+    GeometryError
+        There is no set of that name, or an omkey has a negative string number.
 
     Examples
     --------
@@ -92,11 +99,32 @@ def string_trigger(
     doms: str | Iterable[int] = "IceCube",
     dead_time: float = 6400.0,
 ) -> pl.Expr:
-    """Return the string triggers: `threshold` HLC hits in `time_window` ns around one of `coherence` sensors in a row.
+    """Return the string triggers: `threshold` HLC hits within `time_window` ns on `coherence` consecutive DOMs.
 
-    One window slides over the hits of all strings, so strings that fulfil the condition in the same window make up one
-    trigger. Fields and the rest of the parameters are those of `smt`. The values of a run are in its trigger settings
-    (`trigger_status` of a dataset: multiplicity is the threshold here, coherenceLength the coherence).
+    One window slides over the hits of all strings, so strings that meet the condition in the same window form one
+    trigger.
+
+    Parameters
+    ----------
+    pulses
+        Pulse series with the hits; no geometry needed. Pulses with the HLC bit set are used.
+    threshold, time_window, coherence
+        Number of hits, time (ns) and number of consecutive DOMs. The values of a run are in its trigger settings
+        (`trigger_status` of a dataset), where they are called multiplicity, timeWindow and coherenceLength.
+    doms, dead_time
+        As in `smt`.
+
+    Returns
+    -------
+    pl.Expr
+        Fields as in `smt`: n_triggers, time and length (ns).
+
+    Raises
+    ------
+    ValueError
+        The threshold or the coherence is below 1.
+    GeometryError
+        There is no set of that name, or an omkey has a negative string number.
 
     Examples
     --------
@@ -131,32 +159,35 @@ def volume_trigger(
     doms: str | Iterable[int] = "IceCube",
     dead_time: float = 6400.0,
 ) -> pl.Expr:
-    """Return the volume triggers: HLC hits in `time_window` ns, many of them or a few in one cylinder.
+    """Return the volume triggers: HLC hits within `time_window` ns, either many of them or a few in one cylinder.
 
     Parameters
     ----------
     pulses
-        The hits, with a geometry; those of sensors that it lacks are left out.
-    multiplicity, simple_multiplicity
-        Hits in a cylinder around one of them, itself included, or in the whole window, that make a trigger. The window
-        always needs `multiplicity` hits. The values of a run, and those of the next two, are in its trigger settings
-        (`trigger_status` of a dataset).
+        Pulse series with the hits, with a geometry. Pulses of DOMs that are not in it are ignored.
+    multiplicity
+        Number of hits in a cylinder around one of them, itself included, that make a trigger. The window always needs
+        as many hits.
+    simple_multiplicity
+        Number of hits in the whole window that make a trigger regardless of their positions.
     time_window
-        In ns.
+        Length of the window in ns. The values of a run are in its trigger settings (`trigger_status` of a dataset).
     radius, height
-        Of the cylinder, in m: hits less than radius, and less than half the height, from the one in its middle.
+        Size of the cylinder in m: hits closer than radius horizontally, and than half of the height vertically.
     doms, dead_time
         As in `smt`.
 
     Returns
     -------
     pl.Expr
-        Fields as `smt` has them: n_triggers, time and length (ns).
+        Fields as in `smt`: n_triggers, time and length (ns).
 
     Raises
     ------
+    ValueError
+        A multiplicity is below 1.
     GeometryError
-        The pulses have no geometry.
+        The pulses have no geometry, there is no set of that name, or an omkey has a negative string number.
 
     Examples
     --------
@@ -186,9 +217,19 @@ def volume_trigger(
 
 
 def fired(config_id: int, triggers: str = "I3TriggerHierarchy") -> pl.Expr:
-    """Return whether a trigger of that configuration number (see `CONFIG_ID`) is among those stored with an event.
+    """Return whether a trigger with a given configuration ID is among those stored with an event.
 
-    Boolean, null where the event has no such key.
+    Parameters
+    ----------
+    config_id
+        Configuration ID, such as those in `CONFIG_ID`.
+    triggers
+        Frame key of the trigger hierarchy.
+
+    Returns
+    -------
+    pl.Expr
+        Boolean; null where the event has no trigger hierarchy.
 
     Examples
     --------

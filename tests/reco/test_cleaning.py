@@ -311,7 +311,7 @@ def test_a_name_stands_for_a_set_of_sensors():
     assert kept(reco.select_doms(PULSES, "DeepCore"), event) == {
         i for i, k in enumerate(SENSORS) if k >> 16 >= 79
     }
-    with pytest.raises(GeometryError, match=r"no set of sensors 'Deepcore'.*; did you mean 'DeepCore'"):
+    with pytest.raises(GeometryError, match=r"no DOM set 'Deepcore'.*; did you mean 'DeepCore'"):
         reco.select_doms(PULSES, "Deepcore")
 
 

@@ -80,7 +80,7 @@ def test_a_row_does_not_know_how_its_frame_is_stored(events):
 
 
 def test_a_multiplicity_of_none_and_a_series_that_is_not_there_are_named():
-    with pytest.raises(ValueError, match="`multiplicity` must be larger than 0 and finite, found 0"):
+    with pytest.raises(ValueError, match="`multiplicity` must be positive and finite, found 0"):
         reco.topological_split(PULSES, 0)
     with pytest.raises(MissingColumnError, match="no column of 'T'"):
         reco.explode_subevents(frame([[]]), TOPO)

@@ -178,7 +178,7 @@ def test_what_makes_no_sense_is_an_error():
         reco.smt(PULSES, threshold=0)
     with pytest.raises(GeometryError, match="needs x, y, z of the sensors of 'P'"):
         reco.volume_trigger(PULSES)
-    with pytest.raises(GeometryError, match="a set of sensors has the string -3"):
+    with pytest.raises(GeometryError, match="must be 0 or more, found string -3"):
         reco.smt(PULSES, doms=[omkey(-3, 1)])
 
 

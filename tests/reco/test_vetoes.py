@@ -255,7 +255,7 @@ def test_a_veto_says_what_its_geometry_lacks():
         reco.hese_veto(Pulses("P", TANKS))
     with pytest.raises(ValueError, match="must be 40, 59, 79, 86; found 22"):
         reco.i3_veto(PULSES, detector_geometry=22)
-    with pytest.raises(GeometryError, match=r"no set of sensors 'Deepcore'.*; did you mean 'DeepCore'"):
+    with pytest.raises(GeometryError, match=r"no DOM set 'Deepcore'.*; did you mean 'DeepCore'"):
         reco.deepcore_veto(PULSES, fiducial="Deepcore")
 
 
