@@ -1,3 +1,3 @@
-"""What a dataset on disk is: its schema, manifest, parts and geometry; knows neither .i3 files nor compiled code."""
+"""Datasets on disk: schema, manifest, parts and geometry; independent of .i3 files and of compiled code."""
 
 from __future__ import annotations

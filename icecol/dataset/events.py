@@ -1,4 +1,4 @@
-"""What holds events: a lazy frame, a table, or a dataset, wherever a function takes one of them."""
+"""Anything that holds events: a lazy frame, a data frame or a dataset."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
 Events: TypeAlias = Union[pl.LazyFrame, pl.DataFrame, "Dataset"]
-"""Events, one row each."""
+"""Events, one per row."""
 
 
 def lazy_frame(events: Events) -> pl.LazyFrame:
-    """Return events as a lazy frame: of a dataset, all its parts."""
+    """Return events as a lazy frame; for a dataset, a scan of all its parts."""
     return events.lazy() if isinstance(events, (pl.LazyFrame, pl.DataFrame)) else events.scan()

@@ -1,4 +1,4 @@
-"""What is known of the events of a lazy frame: units and meanings of columns, datasets, settings, livetime.
+"""Facts about the events of a lazy frame: units and meanings of columns, datasets, settings, livetime.
 
 A LazyFrame carries no metadata, so the facts are read off its plan: a column is followed from the end of the plan to
 the Parquet files that it comes from, and these are looked up in their dataset's manifest. That works for plain Polars
@@ -46,7 +46,7 @@ _UNREADABLE: Final = (
 
 
 def hidden(feature: str) -> str:
-    """Return the column that holds the struct of a feature while its fields are taken from it.
+    """Return the name of the temporary column that holds the struct of a feature.
 
     >>> hidden("LineFit")
     '__LineFit'
@@ -59,27 +59,27 @@ class Column:
     """What is known of one column."""
 
     unit: str
-    """Its unit; empty if it is a pure number."""
+    """Its unit; empty if dimensionless."""
     doc: str = ""
-    """Its meaning; empty if nobody wrote it down."""
+    """Its meaning; empty if undocumented."""
 
 
 def facts(events: pl.LazyFrame | pl.DataFrame) -> Facts:
-    """Find out what is known of the events of a frame; nothing is read but the manifests of their datasets.
+    """Find out what is known about the events of a frame, reading only the manifests of their datasets.
 
-    Facts follow columns of datasets, also renamed ones, through filters, joins and concatenations, and there are units
-    for the members of features. They do not follow a column that is computed by the query, a `group_by`, or a
-    `collect`; ask the dataset then: `ic.facts(ds.scan())`.
+    Facts follow the columns of datasets, even if renamed, through filters, joins and concatenations; the members of
+    features have units as well. They do not survive computation in the query, a `group_by` or a `collect`; in that
+    case, ask the dataset: `ic.facts(ds.scan())`.
 
     Parameters
     ----------
     events
-        Events of any query.
+        Events, from any query.
 
     Returns
     -------
     Facts
-        `unit`, `doc` and `label` of a column, `sources`, `livetime`; each raises MissingFactError where it is unknown.
+        `unit`, `doc` and `label` of a column, `sources`, `livetime`; unknown ones raise MissingFactError.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class _Node:
 
 
 class Facts:
-    """What is known of the events of a frame; made by `facts`."""
+    """What is known about the events of a frame; made by `facts`."""
 
     __slots__ = ("_plan",)
 
@@ -122,12 +122,17 @@ class Facts:
         self._plan = plan
 
     def unit(self, column: str) -> str:
-        """Return the unit of a column; an empty string if it is a pure number.
+        """Return the unit of a column; an empty string if it is dimensionless.
+
+        Parameters
+        ----------
+        column
+            Name of the column.
 
         Raises
         ------
         MissingFactError
-            It is not known: the column is computed, collected or foreign.
+            If it is not known, since the column is computed, collected or not from a dataset.
         """
         return self._known(column).unit
 
@@ -136,7 +141,7 @@ class Facts:
         return self._known(column).doc
 
     def label(self, column: str) -> str:
-        """Return the label of an axis that shows a column, such as `Q.total / PE`; raises as `unit` does."""
+        """Return an axis label for a column, such as `Q.total / PE`; raises as `unit` does."""
         unit = self.unit(column)
         return f"{column} / {unit}" if unit else column
 
@@ -146,17 +151,17 @@ class Facts:
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """The folders of the datasets that the frame reads, each once."""
+        """The folders of the datasets that the frame reads."""
         return tuple(dict.fromkeys(path for node in _nodes(self._plan) for path in node.datasets))
 
     @property
     def livetime(self) -> float:
-        """Summed livetime (s) of the datasets, whatever part of their events is selected.
+        """Total livetime (s) of the datasets, regardless of the selection of events.
 
         Raises
         ------
         MissingFactError
-            A dataset has no `livetime` among its settings or is read in part, or events come from elsewhere.
+            If a dataset has no `livetime` in its settings or is read only in part, or events come from elsewhere.
         """
         total = 0.0
         for path in _whole(self._plan):
@@ -178,8 +183,8 @@ class Facts:
             msg = f"the frame has no column {column!r}"
         else:
             msg = (
-                f"nothing is known of {column!r} here, as the query does not take it unchanged from a dataset; "
-                "ask the dataset, ic.facts(ds.scan()), or say it yourself, such as label='zenith / deg'"
+                f"nothing is known about {column!r} here, since the query does not take it unchanged from a dataset; "
+                "ask the dataset, ic.facts(ds.scan()), or give it explicitly, as in label='zenith / deg'"
             )
         raise MissingFactError(msg)
 
@@ -316,8 +321,8 @@ def _whole(node: _Node) -> dict[Path, None]:
         if joined or node.name in {*_SAME_ROWS, "HStack", "Select"} - {"Slice"}:
             return _whole(node.inputs[0])
     msg = (
-        "the livetime is not known: events come from elsewhere, from a part of a dataset, from a limited number of "
-        f"rows or a group_by (step {node.name or 'unknown'!r} of the plan); give it yourself"
+        "the livetime is not known: events come from elsewhere, from part of a dataset, from a limited number of "
+        f"rows or from a group_by (step {node.name or 'unknown'!r} of the plan); give it explicitly"
     )
     raise MissingFactError(msg)
 

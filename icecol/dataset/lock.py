@@ -17,28 +17,28 @@ from icecol.errors import DatasetError
 
 NAME: Final = "lock"
 HEARTBEAT: Final = 15.0
-"""Seconds between the signs of life that a writer gives: the time of change of its lock file."""
+"""Seconds between heartbeats of a writer: updates of the modification time of its lock file."""
 STALE: Final = 300.0
-"""Seconds without a sign of life after which a lock counts as left behind by a writer that was killed."""
+"""Seconds without a heartbeat after which a lock counts as stale, left by a killed writer."""
 
 
 class Lock:
-    """Hold a folder against other writers, on this machine or others that share its disk.
+    """Lock a folder against other writers, on this machine or others that share its file system.
 
-    A lock that was left behind is taken over with a warning: its process is not running any more (on this machine),
-    or it has given no sign of life for five minutes (on another).
+    A stale lock is taken over with a warning: its process is no longer running (on this machine), or has given no
+    heartbeat for five minutes (on another).
 
     Parameters
     ----------
     folder
-        Where the lock file goes; it must exist.
+        Folder of the lock file; it must exist.
     what
-        What is held, for the messages.
+        What is locked, for the messages.
 
     Raises
     ------
     DatasetError
-        Somebody else holds it: says who, since when and what to do.
+        If another process holds the lock; the message says which one, since when, and what to do.
 
     Examples
     --------
@@ -71,12 +71,12 @@ class Lock:
             self.path.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Make sure that nobody has taken it over, as may happen to a process that was suspended.
+        """Check that no other process has taken over the lock, as can happen if this one was suspended.
 
         Raises
         ------
         DatasetError
-            Somebody has.
+            If another process has.
         """
         if not self._is_mine():
             msg = (
@@ -102,7 +102,7 @@ class Lock:
         return True
 
     def _take_over(self) -> None:
-        """Put a lock away that was left behind, or say who holds it."""
+        """Remove a stale lock, or raise an error that says who holds it."""
         try:
             age = time.time() - self.path.stat().st_mtime
         except FileNotFoundError:
@@ -122,9 +122,9 @@ class Lock:
         try:
             self.path.rename(aside)
         except FileNotFoundError:
-            return  # somebody else put it away
+            return  # another process removed it
         if _holder(aside).get("token") != holder.get("token"):
-            aside.rename(self.path)  # somebody else was quicker, and this is his
+            aside.rename(self.path)  # another process was faster, and this is its lock
             return
         aside.unlink()
         msg = f"{self._what}: taking over from {who}, which is not running any more or gives no sign of life"
@@ -143,7 +143,7 @@ class Lock:
 
 
 def _holder(path: Path) -> dict[str, Any]:
-    """Return what a lock file says; nothing if it is gone or being written."""
+    """Return the contents of a lock file; empty if it is gone or being written."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):

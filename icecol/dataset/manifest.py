@@ -1,6 +1,6 @@
-"""The manifest of a dataset: what it holds, where it came from, and that it is whole.
+"""The manifest of a dataset: its contents, provenance and integrity.
 
-A folder is a dataset when it has a `manifest.json`, and the parts of the dataset are those it lists.
+A folder is a dataset if it has a `manifest.json`, and the parts of the dataset are those listed there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from icecol.dataset import schema as schemas
 from icecol.errors import DatasetError
 
 SCHEMA_VERSION: Final = 2
-"""Version of the layout on disk; a reader refuses a newer one. Version 1 told its facts about sources in sentences."""
+"""Version of the layout on disk; newer ones are refused. Version 1 stored its facts about sources as prose."""
 NAME: Final = "manifest.json"
 """Name of the manifest in the dataset's folder."""
 
@@ -50,12 +50,12 @@ class Damage:
     offset: int
     """Byte offset in the decompressed stream."""
     frame: int
-    """Number of the frame that is damaged, from 0."""
+    """Index of the damaged frame, from 0."""
     text: str
-    """What is wrong."""
+    """What is wrong with it."""
 
     def describe(self, path: str | Path) -> str:
-        """Say it in one line, with the file.
+        """Describe the damage in one line, with the file.
 
         >>> Damage(120, 3, "wrong checksum").describe("a.i3")
         'a.i3: frame 3 at byte 120: wrong checksum'
@@ -73,7 +73,7 @@ class LeftOut:
     """Number of objects."""
 
     def describe(self) -> str:
-        """Say it in one line.
+        """Describe it in one line.
 
         >>> LeftOut("Fit", "unexpected end of data", 2).describe()
         'Fit: 2 objects not converted: unexpected end of data'
@@ -90,27 +90,27 @@ class Source:
     size: int
     """Size in bytes."""
     modified: int = 0
-    """Time of its last change, in nanoseconds since 1970."""
+    """Time of last modification, in nanoseconds since 1970."""
     checksum: str = ""
-    """Algorithm and value, as in `crc32c:1a2b3c4d`; empty if none was taken."""
+    """Algorithm and value, as in `crc32c:1a2b3c4d`; empty if none was computed."""
     events: int = 0
-    """Rows that the file gave."""
+    """Number of rows from this file."""
     frames_read: int = 0
-    """Frames that were read."""
+    """Number of frames read."""
     frames_skipped: int = 0
-    """Frames that could have been rows and were not wanted (other streams)."""
+    """Number of frames that could have been rows but were not selected (other sub-event streams)."""
     stops: Mapping[str, int] = field(default_factory=dict)
     """Number of frames by stop letter."""
     streams: Mapping[str, int] = field(default_factory=dict)
-    """Number of events by sub-event stream, those not wanted included."""
+    """Number of events by sub-event stream, including those not selected."""
     damage: tuple[Damage, ...] = ()
     """Damaged places."""
     orphans: int = 0
-    """Physics frames whose DAQ frame is lost to damage: what they share with it is null."""
+    """Number of physics frames whose DAQ frame was lost to damage: what they inherit from it is null."""
     left_out: tuple[LeftOut, ...] = ()
     """Objects that did not become columns."""
     has_geometry: bool = False
-    """Whether the file has a geometry of its own."""
+    """Whether the file has its own geometry."""
     notes: tuple[str, ...] = ()
     """Sentences from a manifest of version 1."""
 
@@ -121,11 +121,11 @@ class Source:
 
     @property
     def status(self) -> str:
-        """`ok`, or `damaged`: what could be read is kept."""
+        """`ok` or `damaged`; whatever could be read is kept either way."""
         return "damaged" if self.damage else "ok"
 
     def describe_damage(self) -> list[str]:
-        r"""List the damaged places and their consequences, one a line.
+        r"""List the damaged places and their consequences, one per line.
 
         >>> source = Source("/data/a.i3", 1000, damage=(Damage(120, 3, "wrong checksum"),), orphans=2)
         >>> print(*source.describe_damage(), sep="\n")
@@ -141,18 +141,18 @@ class Source:
         return lines
 
     def describe(self) -> list[str]:
-        """List all that was not read or not converted, one a line."""
+        """List everything that was not read or not converted, one per line."""
         return [*self.describe_damage(), *(left.describe() for left in self.left_out), *self.notes]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a dataset holds and where it came from."""
+    """The contents and provenance of a dataset."""
 
     schema: pa.Schema
     """All columns of all parts, with unit and meaning as metadata."""
     parts: tuple[Part, ...] = ()
-    """The parts, in order of run."""
+    """The parts, ordered by run."""
     sources: tuple[Source, ...] = ()
     """The source files."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -169,19 +169,24 @@ class Manifest:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all parts on disk."""
+        """Total size of the parts on disk."""
         return sum(part.bytes for part in self.parts)
 
 
 def read(path: str | Path) -> Manifest:
     """Read a manifest.
 
+    Parameters
+    ----------
+    path
+        The manifest file.
+
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        If the file does not exist.
     DatasetError
-        It is not a manifest, or one of a newer layout than this version of icecol knows.
+        If it is not a manifest, or one of a newer layout than this version of icecol knows.
     """
     path = Path(path)
     text = path.read_text(encoding="utf-8")
@@ -212,9 +217,9 @@ def read(path: str | Path) -> Manifest:
 
 
 def write(manifest: Manifest, path: str | Path) -> None:
-    """Write a manifest: either the whole new file is there afterwards, or what was there before.
+    """Write a manifest atomically.
 
-    Beside the serialised schema it lists every column with type, unit and meaning, for people to read.
+    Besides the serialized schema, it lists every column with type, unit and meaning, for human readers.
     """
     columns = [
         {"name": c.name, "type": str(c.type), "unit": schemas.unit(c), "doc": schemas.doc(c)}
@@ -233,7 +238,7 @@ def write(manifest: Manifest, path: str | Path) -> None:
 
 
 def part_from_json(found: Mapping[str, Any]) -> Part:
-    """Make a `Part` of its JSON object."""
+    """Make a `Part` from its JSON object."""
     runs = found["run_range"]
     return Part(
         path=found["path"],
@@ -246,7 +251,7 @@ def part_from_json(found: Mapping[str, Any]) -> Part:
 
 
 def source_from_json(found: Mapping[str, Any]) -> Source:
-    """Make a `Source` of its JSON object, of this version or version 1."""
+    """Make a `Source` from its JSON object, of this version or version 1."""
     if "messages" in found:
         return _from_version_1(found)
     return Source(
@@ -263,7 +268,7 @@ _DAMAGE_1: Final = re.compile(r": frame (\d+) at byte (\d+): (.*)", re.DOTALL)
 
 
 def _from_version_1(found: Mapping[str, Any]) -> Source:
-    """Make a `Source` of version 1: damage is a fact again, other sentences stay sentences."""
+    """Make a `Source` from version 1: damage becomes data again, other notes stay prose."""
     path = found["path"]
     damage, notes = [], []
     for message in found["messages"]:
@@ -273,7 +278,7 @@ def _from_version_1(found: Mapping[str, Any]) -> Source:
         else:
             damage.append(Damage(int(match[2]), int(match[1]), match[3]))
     if found["status"] != "ok" and not damage:
-        damage.append(Damage(0, 0, "damaged in a place that was not noted"))
+        damage.append(Damage(0, 0, "damaged at an unrecorded place"))
     return Source(
         path,
         found["size"],

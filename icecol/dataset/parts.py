@@ -1,4 +1,4 @@
-"""Writing tables of events into Parquet files, one row group at a time: files are whole or not there at all."""
+"""Writing tables of events to Parquet files atomically, one row group at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from icecol.dataset.manifest import Part
 
 RUN: Final = "I3EventHeader.run_id"
 ROW_GROUP_EVENTS: Final = 8192
-"""Events of a row group: fewer make files larger, more make looking up single events slower."""
+"""Events per row group: fewer make files larger, more make looking up single events slower."""
 CHUNK_BYTES: Final = 10 << 10
 """Bytes in memory of a column chunk, on average, after which a row group is written however few its events: its
 fixed cost is then well below that of its values."""
@@ -44,7 +44,7 @@ class PartWriter:
     Parameters
     ----------
     folder
-        Where the files go; it must exist.
+        Folder of the files; it must exist.
     stem
         Files are named `<stem>-0.parquet`, `<stem>-1.parquet` and so on, in the order written.
     row_group_events, row_group_bytes
@@ -54,9 +54,9 @@ class PartWriter:
     Raises
     ------
     SchemaError
-        A column changes its type from one table to another.
+        If a column changes its type from one table to another.
     OSError
-        The files cannot be written; the message says where, and `errno` is the system's.
+        If the files cannot be written; the message says where, and `errno` is that of the system.
 
     Examples
     --------
@@ -115,14 +115,14 @@ class PartWriter:
             self.abort()
 
     def append(self, table: pa.Table, name: str = "a table") -> None:
-        """Add rows that come from the file `name`; tables of 500 events and more are written much the quickest."""
+        """Append rows from the file `name`; tables of at least 500 events are by far the fastest to write."""
         self._united.add(name, table.schema)
         self._push(table, _memory(table) if table.num_rows else 0, name)
         while self._rows >= self._events or self._bytes >= self._most():
             self._flush()
 
     def close(self) -> None:
-        """Write what is left and finish the last file. Without any row there is no file."""
+        """Write the remaining rows and finish the last file. Without any rows there is no file."""
         while self._rows:
             self._flush()
         self._settle()
@@ -130,7 +130,7 @@ class PartWriter:
         self._end_thread()
 
     def abort(self) -> None:
-        """Remove all files of this writer, the finished ones too."""
+        """Remove all files of this writer, including finished ones."""
         self._end_thread()
         if self._file is not None:
             self._file.discard()
@@ -178,7 +178,7 @@ class PartWriter:
         self._writing = self._thread.submit(self._file.write, group, names), source
 
     def _settle(self) -> None:
-        """Wait until the last row group is written."""
+        """Wait until the last row group has been written."""
         if self._writing is None or self._file is None:
             return
         (future, source), self._writing = self._writing, None
@@ -222,7 +222,7 @@ class PartWriter:
 
 
 class _File:
-    """One Parquet file in the making, under a name of its own until it is whole."""
+    """A Parquet file being written, under a temporary name until it is complete."""
 
     def __init__(self, path: Path, schema: pa.Schema, sample: pa.Table) -> None:
         self.path = path

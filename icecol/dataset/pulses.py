@@ -1,4 +1,4 @@
-"""Pulses: a handle that says which columns hold a pulse series, and where its sensors are."""
+"""Pulses: a handle on the columns of a pulse series and the positions of its sensors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERIES: Final = (
     Member("flags", "u1", "", "bit 0: local coincidence (HLC), bit 1: ATWD, bit 2: FADC"),
     Member("omkey", "i4", "", "sensor: string << 16 | om << 8 | pmt"),
 )
-"""What a pulse series is, everywhere in icecol: in files, columns, frames and kernels."""
+"""The definition of a pulse series throughout icecol: in files, columns, frames and kernels."""
 
 MEMBERS: Final = tuple(member.name for member in SERIES)
 """Names of the members."""
@@ -35,7 +35,7 @@ MEMBERS: Final = tuple(member.name for member in SERIES)
 class Pulses:
     """The columns `<key>.time`, `.charge`, `.width`, `.flags`, `.omkey`, and the geometry behind the omkeys.
 
-    A null list is an event without that key, an empty list an event without pulses.
+    A null list means an event without the key, an empty list an event without pulses.
 
     >>> pulses = Pulses("SRTInIcePulses", Geometry.nominal())
     >>> pulses.column("time")
@@ -51,14 +51,14 @@ class Pulses:
         return tuple(self.column(member) for member in MEMBERS)
 
     def column(self, member: str) -> str:
-        """Return the name of the column that holds one member."""
+        """Return the name of the column of one member."""
         if member not in MEMBERS:
             msg = f"a pulse series has no member {member!r}; it has {', '.join(MEMBERS)}"
             raise ValueError(msg)
         return f"{self.key}.{member}"
 
     def named(self, key: str) -> Pulses:
-        """Return the handle of another series of the same sensors, such as one made by cleaning this one.
+        """Return the handle on another series of the same sensors, such as a cleaned version of this one.
 
         >>> Pulses("SplitInIcePulses", Geometry.nominal()).named("SRT").columns[0]
         'SRT.time'

@@ -1,4 +1,4 @@
-"""Reading a dataset: one lazy frame over all its parts, and handles on its pulse series and geometry."""
+"""Reading datasets: a lazy frame over all parts, and handles on the pulse series and the geometry."""
 
 from __future__ import annotations
 
@@ -40,13 +40,22 @@ if TYPE_CHECKING:
 
 
 def open_dataset(path: str | Path) -> Dataset:
-    """Open a dataset: its manifest is read, and the sizes of its parts are compared with it.
+    """Open a dataset: read its manifest and check the sizes of its parts against it.
+
+    Parameters
+    ----------
+    path
+        Folder of the dataset.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DatasetError
-        There is no dataset at `path`, its conversion has not finished, a part is missing or not of the right size, or
-        it was written by a newer icecol.
+        If there is no dataset at `path`, its conversion has not finished, a part is missing or has the wrong size, or
+        it was written by a newer version of icecol.
 
     Examples
     --------
@@ -62,23 +71,23 @@ def open_dataset(path: str | Path) -> Dataset:
     wrong = _of_wrong_size(path, found.manifest)
     if wrong:
         more = f" (and {len(wrong) - 1} more parts)" if len(wrong) > 1 else ""
-        msg = f"{path} is not whole: {wrong[0]}{more}; restore it, or convert again with `overwrite`"
+        msg = f"{path} is incomplete: {wrong[0]}{more}; restore it, or convert again with `overwrite`"
         raise DatasetError(msg)
     return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
-    """A dataset on disk: what it holds, and lazy frames of its events."""
+    """A dataset on disk: its contents, and lazy frames of its events."""
 
     path: Path
     """Its folder."""
     manifest: Manifest
-    """What it holds and where it came from."""
+    """Its contents and provenance."""
 
     @property
     def schema(self) -> pa.Schema:
-        """All columns, with their unit and meaning as metadata `unit` and `doc`."""
+        """All columns, with unit and meaning in the metadata `unit` and `doc`."""
         return self.manifest.schema
 
     @property
@@ -88,15 +97,15 @@ class Dataset:
 
     @property
     def geometry(self) -> Geometry | None:
-        """The sensors, or None if no GCD file was given when it was made."""
+        """The detector geometry, or None if no GCD file was given when the dataset was made."""
         path = self.path / GEOMETRY
         return _geometry(path, path.stat().st_mtime_ns) if path.exists() else None
 
     @property
     def calibration(self) -> pl.LazyFrame | None:
-        """The calibration of the sensors, one row each, or None if no file had an I3Calibration.
+        """The calibration of the sensors, one per row, or None if no file had an I3Calibration.
 
-        Columns are `omkey`, `string`, `om`, `pmt`, the members of I3DOMCalibration and those of I3VEMCalibration.
+        The columns are `omkey`, `string`, `om`, `pmt`, the members of I3DOMCalibration and those of I3VEMCalibration.
 
         Examples
         --------
@@ -108,17 +117,17 @@ class Dataset:
 
     @property
     def detector_status(self) -> pl.LazyFrame | None:
-        """The settings of the sensors, one row each, or None if no file had an I3DetectorStatus.
+        """The settings of the sensors, one per row, or None if no file had an I3DetectorStatus.
 
-        Columns are `omkey`, `string`, `om`, `pmt` and the members of I3DOMStatus.
+        The columns are `omkey`, `string`, `om`, `pmt` and the members of I3DOMStatus.
         """
         return self._table(DETECTOR_STATUS)
 
     @property
     def trigger_status(self) -> pl.LazyFrame | None:
-        """The settings of the triggers, one row each, or None if no file had an I3DetectorStatus with some.
+        """The settings of the triggers, one per row, or None if no file had an I3DetectorStatus with triggers.
 
-        Columns are the members of TriggerKey, `source`, `type`, `subtype` and `config_id`, and of I3TriggerStatus.
+        The columns are the members of TriggerKey, `source`, `type`, `subtype` and `config_id`, and of I3TriggerStatus.
         """
         return self._table(TRIGGER_STATUS)
 
@@ -128,7 +137,7 @@ class Dataset:
 
     @property
     def simulation(self) -> pl.DataFrame | None:
-        """The S frames, one row a source file (first column: `source`), or None if there were none."""
+        """The S frames, one row per source file (first column: `source`), or None if there were none."""
         path = self.path / SIMULATION
         return pl.read_parquet(path) if path.exists() else None
 
@@ -148,24 +157,24 @@ class Dataset:
 
     @property
     def tables(self) -> Tables:
-        """The dataset as `tables[key][member]` of numpy arrays: what simweights takes as its file."""
+        """The dataset as numpy arrays, `tables[key][member]`: the form that simweights accepts as a file."""
         return Tables(self)
 
     def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
         """Scan all parts as one lazy frame.
 
-        Every column of the dataset is there, null in the parts that lack it.
+        It has every column of the dataset, null in the parts that lack it.
 
         Parameters
         ----------
         columns
-            Names or patterns (`"LineFit.*"`) of the columns wanted; None for all. A query reads the columns it
-            uses in any case.
+            Names or patterns (`"LineFit.*"`) of the columns; None for all. In any case, a query reads only the columns
+            it uses.
 
         Raises
         ------
         MissingColumnError
-            A name or pattern fits no column.
+            If a name or pattern matches no column.
         """
         schema = schemas.to_polars(self.schema)
         if not self.manifest.parts:
@@ -185,12 +194,17 @@ class Dataset:
         )
 
     def columns(self, pattern: str = "*") -> list[str]:
-        """List the columns whose name fits a shell pattern (`*`, `?`, `[...]`), in the dataset's order.
+        """List the columns whose names match a shell pattern (`*`, `?`, `[...]`), in the order of the dataset.
+
+        Parameters
+        ----------
+        pattern
+            The pattern, or the exact name of a column.
 
         Raises
         ------
         MissingColumnError
-            None does.
+            If no column matches.
         """
         found = [name for name in self.schema.names if name == pattern] or [
             name for name in self.schema.names if fnmatch.fnmatchcase(name, pattern)
@@ -201,28 +215,33 @@ class Dataset:
         return found
 
     def pulses(self, key: str) -> Pulses:
-        """Get the handle of a pulse series, which the reconstructions take; its geometry is the dataset's.
+        """Get the handle on a pulse series, as used by the reconstructions, with the geometry of the dataset.
+
+        Parameters
+        ----------
+        key
+            Frame key of the pulse series.
 
         Raises
         ------
         MissingColumnError
-            The key is not a pulse series of this dataset.
+            If the key is not a pulse series of this dataset.
         """
         from icecol.dataset.pulses import Pulses
 
         if key not in self.pulse_keys:
-            what = "is not a pulse series" if key in self.keys else "is not there"
+            what = "is not a pulse series" if key in self.keys else "does not exist"
             msg = f"{key!r} {what} in {self.path}; {did_you_mean(key, self.pulse_keys, 'pulse series')}"
             raise MissingColumnError(msg)
         return Pulses(key=key, geometry=self.geometry)
 
     def verify(self) -> None:
-        """Read all parts and compare the number of rows and the checksum of each with the manifest.
+        """Read all parts and check the number of rows and the checksum of each against the manifest.
 
         Raises
         ------
         DatasetError
-            Some do not fit: all are named.
+            If any do not match; the message names all of them.
 
         Examples
         --------
@@ -242,13 +261,13 @@ class Dataset:
                 wrong.append(f"{part.path} has {rows:,} rows, the manifest says {part.rows:,}")
         if wrong:
             msg = (
-                f"{len(wrong)} of {len(self.manifest.parts)} parts of {self.path} do not fit its manifest: "
+                f"{len(wrong)} of {len(self.manifest.parts)} parts of {self.path} do not match its manifest: "
                 f"{'; '.join(wrong)}; restore them, or convert again with `overwrite`"
             )
             raise DatasetError(msg)
 
     def describe(self) -> str:
-        """Describe rows, files, sources and columns, one frame key a line."""
+        """Describe events, parts, sources and columns, with one line per frame key."""
         manifest = self.manifest
         bad = [source for source in manifest.sources if source.status != "ok"]
         members: dict[str, list[str]] = {}
@@ -256,7 +275,7 @@ class Dataset:
             key = schemas.key_of(name)
             members.setdefault(key, []).append(name[len(key) + 1 :] or name)
         lines = [
-            f"{self!r}: {len(manifest.parts):,} parts, {manifest.bytes / 1e6:,.1f} MB in all",
+            f"{self!r}: {len(manifest.parts):,} parts, {manifest.bytes / 1e6:,.1f} MB in total",
             f"{len(manifest.sources):,} sources, {len(bad)} of them damaged",
             *(f"  {line}" for source in manifest.sources for line in source.describe()),
             *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
@@ -269,7 +288,7 @@ class Dataset:
 
 @lru_cache(maxsize=4)
 def _geometry(path: Path, _written: int) -> Geometry:
-    """Read a geometry once for as long as its file stays the same."""
+    """Read a geometry, cached for as long as its file does not change."""
     from icecol.detector.geometry import Geometry
 
     return Geometry.read_parquet(path)
@@ -284,7 +303,7 @@ class Tables:
         self.__dataset = dataset
 
     def __getitem__(self, key: str) -> Table:
-        """Get the columns of a frame key: of the S frames if they have it, else of the events."""
+        """Get the columns of a frame key, from the S frames if they have it, else from the events."""
         simulation = self.__dataset.simulation
         events = self.__dataset.scan()
         for frame, names in (
@@ -310,10 +329,10 @@ class Tables:
 
 
 class Table:
-    """The columns of one frame key as numpy arrays, read when asked for.
+    """The columns of one frame key as numpy arrays, read on demand.
 
-    It has no attributes at all: libraries that look for a column among a table's attributes first would take
-    a method for a column of that name.
+    It has no public attributes: libraries that first look for a column among the attributes of a table would mistake a
+    method for a column of that name.
     """
 
     __slots__ = ("__frame", "__key", "__members")
@@ -335,7 +354,7 @@ class Table:
 
 
 def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
-    """Name the parts that are not there or have not the size that the manifest says."""
+    """Describe the parts that are missing or differ in size from the manifest."""
     folders = {(path / part.path).parent for part in manifest.parts}
     sizes = {
         os.path.join(folder, entry.name): entry.stat().st_size  # noqa: PTH118
@@ -355,9 +374,9 @@ def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
 
 def _why_no_dataset(path: Path) -> str:
     if not path.exists() and swap.beside(path).is_dir():
-        return f"an exchange of {path} for a new dataset was interrupted: convert again, and it is completed"
+        return f"replacing {path} by a new dataset was interrupted: convert again to complete it"
     if not path.exists():
-        return f"there is nothing at {path}: check the path, or convert files into it"
+        return f"{path} does not exist: check the path, or convert files into it"
     if not path.is_dir():
         return f"{path} is a file; a dataset is a folder with a {manifests.NAME}"
     if (path / PROGRESS).is_dir():

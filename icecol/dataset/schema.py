@@ -25,9 +25,9 @@ _SAMPLE_DISTINCT: Final = 512
 
 
 def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: str) -> pa.Field:
-    """Make a column's field: `unit` and `doc` (and `more`) become its Arrow metadata.
+    """Make the Arrow field of a column, with `unit`, `doc` and `more` as its metadata.
 
-    A name whose bytes are no UTF-8 (lone surrogates stand for these) is taken for Latin-1, as texts are.
+    A name that is not valid UTF-8 (and so contains lone surrogates) is taken as Latin-1, like other strings.
 
     Examples
     --------
@@ -47,17 +47,17 @@ def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: 
 
 
 def unit(column: pa.Field) -> str:
-    """Give the unit of a column; an empty string if it has none."""
+    """Return the unit of a column; an empty string if it has none."""
     return (column.metadata or {}).get(b"unit", b"").decode()
 
 
 def doc(column: pa.Field) -> str:
-    """Give the meaning of a column; an empty string if nobody wrote it down."""
+    """Return the meaning of a column; an empty string if undocumented."""
     return (column.metadata or {}).get(b"doc", b"").decode()
 
 
 def key_of(column: str) -> str:
-    """Give the frame key of a column: what stands before its first dot.
+    """Return the frame key of a column: the part before the first dot.
 
     >>> key_of("FilterMask.MuonFilter_13.condition_passed")
     'FilterMask'
@@ -80,7 +80,7 @@ def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schem
     Raises
     ------
     SchemaError
-        Two files give one column different types.
+        If two files give a column different types.
 
     Examples
     --------
@@ -114,11 +114,11 @@ class United:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The file that brought each column."""
+        """The file that introduced each column."""
         return tuple(str(name) for _, name in self._columns.values())
 
     def add(self, name: str | PurePath, schema: pa.Schema, origins: Sequence[str] | None = None) -> bool:
-        """Add the schema of a file, or a union and its `origins`, and tell whether it brought columns.
+        """Add the schema of a file, or a union and its `origins`; return whether it added columns.
 
         Raises as `unite` does.
         """
@@ -131,8 +131,8 @@ class United:
             if first.type != column.type:
                 msg = (
                     f"column {column.name!r} (key {key_of(column.name)!r}) is {first.type} in {other} "
-                    f"and {column.type} in {of}: one column has one type; convert these files into two "
-                    f"datasets, or leave the key out"
+                    f"but {column.type} in {of}: a column has a single type; convert these files into separate "
+                    f"datasets, or leave out the key"
                 )
                 raise SchemaError(msg)
         self._last = schema
@@ -143,7 +143,7 @@ class United:
 
 
 def align(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Bring a table to a schema that holds all its columns: reorder them, fill absent ones with nulls."""
+    """Align a table with a schema that has all its columns: reorder them, and fill missing ones with nulls."""
     if table.schema.equals(schema):
         return table
     present = set(table.schema.names)
@@ -155,7 +155,7 @@ def align(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def to_polars(schema: pa.Schema) -> pl.Schema:
-    """Give the Polars schema of an Arrow schema: the same names, order and types."""
+    """Return the Polars schema of an Arrow schema, with the same names, order and types."""
     import polars as pl
 
     frame = pl.from_arrow(schema.empty_table())
@@ -166,7 +166,7 @@ def to_polars(schema: pa.Schema) -> pl.Schema:
 
 
 def to_text(schema: pa.Schema) -> str:
-    """Encode a schema with all its metadata as text (base64 of Arrow's own serialisation)."""
+    """Encode a schema with all its metadata as text (base64 of the Arrow serialization)."""
     return base64.b64encode(schema.serialize()).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""Exchanging a dataset for a new one that was made beside it: at any time one of the two is there, whole."""
+"""Replacing a dataset by a new one made beside it, such that one of the two is complete at any time."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _RENAME_EXCHANGE: Final = 2
 
 
 def beside(dataset: Path) -> Path:
-    """Give the hidden folder in which a dataset is made that will replace one."""
+    """Return the hidden folder in which the replacement of a dataset is made."""
     return dataset.absolute().with_name(f".{dataset.absolute().name}.new")
 
 
 def _before(dataset: Path) -> Path:
-    """Give the hidden folder of a dataset that is being replaced."""
+    """Return the hidden folder of a dataset that is being replaced."""
     return dataset.absolute().with_name(f".{dataset.absolute().name}.old")
 
 
 def exchange(new: Path, dataset: Path, own: Collection[str]) -> None:
-    """Put a new dataset, whole, in the place of an old one, and remove that.
+    """Put a complete new dataset in the place of an old one, and remove the old one.
 
     Files that do not belong to the old dataset (those that are not in `own`) move into the new one.
     """
@@ -51,7 +51,7 @@ def settle(dataset: Path) -> None:
 
 
 def empty(folder: Path, keep: str) -> None:
-    """Remove all that is in a folder but one entry."""
+    """Remove everything in a folder except one entry."""
     for path in folder.iterdir():
         if path.name == keep:
             continue
@@ -69,7 +69,7 @@ def _clear(old: Path, dataset: Path, own: Collection[str]) -> None:
 
 
 def _at_once(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step, if the system and its file system can."""
+    """Exchange two folders in one step, if the system and the file system support it."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     if call is None:
         return False

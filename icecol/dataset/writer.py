@@ -36,16 +36,16 @@ from icecol.errors import DatasetError, UnknownStreamError
 EVENTS: Final = "events"
 """Folder of the parts."""
 PROGRESS: Final = ".progress"
-"""Folder of the records of a conversion that is not finished."""
+"""Folder of the records of an unfinished conversion."""
 SIMULATION: Final = "simulation.parquet"
-"""Table of the S frames, one row a source file."""
+"""Table of the S frames, one row per source file."""
 GEOMETRY: Final = "geometry.parquet"
 """Table of the sensors."""
 CALIBRATION: Final = "calibration.parquet"
-"""Table of the calibration, one row a sensor."""
+"""Table of the calibration, one row per sensor."""
 DETECTOR_STATUS: Final = "detector_status.parquet"
 TRIGGER_STATUS: Final = "trigger_status.parquet"
-"""Table of the settings, one row a sensor."""
+"""Tables of the settings, one row per sensor or trigger."""
 
 
 class WritesParquet(Protocol):
@@ -57,7 +57,7 @@ class WritesParquet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the conversion of a group of source files gave."""
+    """The result of converting a group of source files."""
 
     sources: tuple[Source, ...]
     """The sources, with their counts."""
@@ -66,7 +66,7 @@ class Record:
     schema: pa.Schema
     """Union of the columns of the parts."""
     origins: tuple[str, ...]
-    """The path of the source that brought each column."""
+    """The path of the source that introduced each column."""
     simulation: Mapping[str, pa.Table] = field(default_factory=dict)
     """The S frame of each source that has one, as a table of one row, by the path of the source."""
 
@@ -202,7 +202,7 @@ def record(
 def done(
     dataset: str | Path, sources: Iterable[str | Path] | None, settings: Mapping[str, Any]
 ) -> list[Record]:
-    """Give the records of groups that hold nothing but these sources, converted with these settings.
+    """Return the records of the groups that consist only of these sources, converted with these settings.
 
     A group counts only if none of its sources has changed since and all its parts are there. None for `sources`
     gives all groups whose parts are there.
@@ -225,7 +225,7 @@ def done(
 
 
 def n_done(dataset: str | Path) -> int:
-    """Count the source files of a conversion that is not finished whose groups are recorded."""
+    """Count the source files of an unfinished conversion whose groups are recorded."""
     records = (Path(dataset) / PROGRESS).glob("*.json")
     return sum(len(json.loads(path.read_bytes())["keys"]) for path in records)
 
@@ -266,7 +266,7 @@ def finish(
     missing = [str(s) for s in sources or () if str(Path(s).absolute()) not in converted]
     if missing:
         rest = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        msg = f"{path} is not finished, {len(missing)} sources are to be converted: {', '.join(missing[:5])}{rest}"
+        msg = f"{path} is not finished: {len(missing)} sources have not been converted: {', '.join(missing[:5])}{rest}"
         raise DatasetError(msg)
     return complete(path, records, {**settings, **(more or {})}, geometry, tables)
 
@@ -381,7 +381,7 @@ def _write_table(path: Path, table: pa.Table) -> None:
 
 
 def _remove_strays(dataset: Path, keep: Iterable[str]) -> None:
-    """Remove the files in `events/` that no manifest names: leftovers of killed runs and of compaction."""
+    """Remove the files in `events/` that the manifest does not list: leftovers of killed runs and of compaction."""
     kept = {dataset / name for name in keep}
     for pattern in ("part-*.parquet", f".part-*{files.SUFFIX}"):
         for path in (dataset / EVENTS).glob(pattern):

@@ -92,7 +92,7 @@ def test_a_pulse_series_has_all_its_columns(dataset):
     assert dataset.pulse_keys == ("A", "B.x")
     with pytest.raises(MissingColumnError, match=r"'C' is not a pulse series.*'A', 'B\.x'"):
         dataset.pulses("C")
-    with pytest.raises(MissingColumnError, match=r"'D' is not there"):
+    with pytest.raises(MissingColumnError, match=r"'D' does not exist"):
         dataset.pulses("D")
 
 
@@ -128,7 +128,7 @@ def test_tables_are_arrays_by_key_and_member_as_simweights_asks_for_them(dataset
 
 
 def test_what_is_no_dataset_is_explained(tmp_path):
-    with pytest.raises(DatasetError, match="nothing at"):
+    with pytest.raises(DatasetError, match="does not exist"):
         open_dataset(tmp_path / "absent")
     (tmp_path / "a.i3").touch()
     with pytest.raises(DatasetError, match="is a file"):

@@ -77,7 +77,7 @@ def test_a_killed_run_is_no_dataset_and_resumes_where_it_stopped(tmp_path, sourc
     (dataset / "events" / "part-0000000000000000-0.parquet").write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match=r"2 source files are done.*resume"):
         open_dataset(dataset)
-    with pytest.raises(DatasetError, match=r"1 sources are to be converted: .*2\.i3"):
+    with pytest.raises(DatasetError, match=r"1 sources have not been converted: .*2\.i3"):
         writers.finish(dataset, {}, list(sources))
     before = {p: p.stat().st_mtime_ns for p in (dataset / "events").glob("*.parquet") if p.stat().st_size > 4}
     assert len(before) == 2
@@ -122,7 +122,7 @@ def test_a_group_is_done_only_as_a_whole(tmp_path, sources):
     (record,) = writers.done(dataset, sources, {})
     assert [source.path for source in record.sources] == [str(first), str(second)]
     assert writers.done(dataset, [first, third], {}) == []
-    with pytest.raises(DatasetError, match="2 sources are to be converted"):
+    with pytest.raises(DatasetError, match="2 sources have not been converted"):
         writers.finish(dataset, {}, [first, third])
     second.write_bytes(b"changed")
     assert writers.done(dataset, sources, {}) == []

@@ -1,8 +1,8 @@
 """Many objects of one class → NumPy arrays, in one compiled pass over their bytes.
 
-In: a buffer, and the place of each object in it (from a `Batch` of `icecol.i3.container`). Out: `Columns`, which holds
-one array for each member that is a number or a string, offsets for each level of lists, and the objects that could not
-be read, each with the reason.
+In: a buffer, and the place of each object in it (from a `Batch` of `icecol.i3.container`). Out: `Columns`, with one
+array per numeric or string member, offsets for each level of lists, and the objects that could not be read, each with
+the reason.
 
 The files, in reading order:
 
@@ -15,8 +15,8 @@ The files, in reading order:
 - `old_values`: numbers of old class versions in today's meaning.
 - `waveforms`: the delta code of the waveforms of DOM launches.
 
-The idea: no size that an object claims is trusted to allocate memory, and no Python object is made for an event. An
-object that is damaged becomes a null with a reason, and its neighbours do not suffer.
+The idea: memory is never allocated on the word of a size in an object, and no Python object is made per event. A
+damaged object becomes a null with a reason, and its neighbors are unaffected.
 """
 
 from __future__ import annotations

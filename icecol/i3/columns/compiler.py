@@ -231,7 +231,7 @@ def compile_class(name: str, version: int, versions: dict[str, int]) -> Program:
     Raises
     ------
     FormatError
-        The class is not known, or has no form as columns.
+        If the class is not known or cannot become columns.
     """
     key = (name, version, tuple(sorted(versions.items())))
     if key not in _CACHE:

@@ -52,13 +52,13 @@ TREE: Final = 8
 NAMES: Final = 9
 
 REASONS: Final = {
-    CUT: "a size or a member reaches beyond the object's bytes",
-    VERSION: "a class inside has a version or tracking that is not known",
+    CUT: "unexpected end of data: a size or member exceeds the object",
+    VERSION: "a class inside has an unknown version or tracking flag",
     ALIAS: "an object refers back to an earlier one",
-    REST: "bytes are left over after the last member",
+    REST: "extra bytes after the last member",
     OPENING: "the object is of another class than its neighbours",
     KEY: "a sensor's numbers do not fit string << 16 | om << 8 | pmt",
-    ALTERNATIVE: "a variant has an alternative that is not known",
+    ALTERNATIVE: "a variant has an unknown alternative",
     TREE: "the tree is not well formed",
 }
 
@@ -104,12 +104,12 @@ def class_of(buf: Bytes, at: int, size: int) -> tuple[str, int]:
     Raises
     ------
     FormatError
-        The blob does not begin as a frame object does.
+        If the blob does not begin like a frame object.
     """
     head = buf[at : at + min(size, 300)].tobytes()
     n = int.from_bytes(head[4:8], "little")
     if len(head) < 10 or head[:4] != b"\x00\x01\x02\x00" or n > 256 or len(head) < n + 14 or head[8 + n] != 1:
-        msg = f"object of {size} bytes does not begin as a frame object: {head[:12].hex(' ')}"
+        msg = f"object of {size} bytes does not begin like a frame object: {head[:12].hex(' ')}"
         raise FormatError(msg)
     return text(head[8 : 8 + n]), head[9 + n]
 

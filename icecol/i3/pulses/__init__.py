@@ -1,7 +1,7 @@
 """Pulse series of events → arrays of time, charge, width, flags and omkey, exactly as IceTray resolves them.
 
 In: the events of a batch (`icecol.i3.container.mixing`) and a key. Out: a `PulseBatch` with the pulses of that key in
-all events, and for each event whether it has them, or why not. A key may hold pulses, or stand for them: a mask over
+all events, and for each event whether it has them, or why not. A key may hold pulses or refer to them: a mask over
 another series, a union of series, an I3SuperDST, a charge correction, a combination by module, or hits.
 
 The files, in reading order:
@@ -14,8 +14,8 @@ The files, in reading order:
 - `of_frames`: the same for frames one by one, which share the work of their batch or are a batch of their own.
 - `series`: the pulses of one frame as arrays, and the frame object that holds them.
 
-There is one way: a conversion and `Frame.pulses` run the same code. Tests hold it against a resolver in plain Python
-and against what IceTray makes of the same files.
+There is only one implementation: conversion and `Frame.pulses` run the same code. The tests compare it with a resolver
+in plain Python and with what IceTray gives for the same files.
 """
 
 from __future__ import annotations

@@ -61,11 +61,11 @@ PULSE_CLASSES: Final = (
 )
 
 MOST_CLASSES: Final = 64
-"""How many ways in which the objects under one key begin are told apart; more of them are damage, and given up."""
+"""Maximum number of distinct openings of the objects under one key; more than this is damage, and is given up."""
 
 
 class Blobs(Protocol):
-    """What is needed of a batch: a buffer, the place of each object in it, and the size of all frames."""
+    """What is needed from a batch: a buffer, the place of each object in it, and the total size of the frames."""
 
     @property
     def buf(self) -> Bytes: ...
@@ -81,7 +81,7 @@ class Blobs(Protocol):
 
 
 class Rows(Protocol):
-    """What is needed of events: their number, and which object each of them has under a key (-1: none)."""
+    """What is needed from events: their number, and the object that each of them has under a key (-1: none)."""
 
     @property
     def n(self) -> int: ...
@@ -116,7 +116,7 @@ class PulseResolver:
         return self.events.objects(key)
 
     def class_names(self, key: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
-        """Return the classes under a key, each with the rows where it is."""
+        """Return the classes found under a key, each with its rows."""
         objects = self._objects(key)
         batch = self.events.batch  # may have the objects of a key only once that was asked for
         rows = np.flatnonzero(objects >= 0)
@@ -140,7 +140,7 @@ class PulseResolver:
         return [(n, np.sort(np.concatenate(p)) if len(p) > 1 else p[0]) for n, p in found.items()]
 
     def series(self, key: str) -> PulseBatch:
-        """Resolve one key in all rows; rows without it, or where it fails, say so in `status`."""
+        """Resolve one key in all rows; `status` marks the rows that lack it or where it fails."""
         if key in self._done:
             return self._done[key]
         n = self.events.n
@@ -159,7 +159,7 @@ class PulseResolver:
     # Readers give a PulseBatch over all rows or over the rows asked for; `_assemble` puts them together.
 
     def _unique(self, key: str, rows: Ints, read: Callable[[Bytes, Ints, Ints], PulseBatch]) -> PulseBatch:
-        """Read each blob once, also where several rows share it."""
+        """Read each blob once, even if several rows share it."""
         batch = self.events.batch
         objects = self._objects(key)[rows]
         if objects.size < 2 or bool((np.diff(objects) > 0).all()):
@@ -214,7 +214,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=OPENING)
 
     def unions(self, key: str, rows: Ints) -> PulseBatch:
-        """Merge the series that are listed."""
+        """Merge the series of a union."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -236,7 +236,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def modules(self, key: str, rows: Ints) -> PulseBatch:
-        """Take the photomultipliers of a module as one."""
+        """Combine the PMTs of each module."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -247,7 +247,7 @@ class PulseResolver:
         return _assemble(rows.size, parts, otherwise=CUT)
 
     def corrections(self, key: str, rows: Ints) -> PulseBatch:
-        """Correct charges by the calibration."""
+        """Apply the charge correction from the calibration."""
         parts: list[tuple[Ints, PulseBatch]] = []
         for blob, mine in self._alike(key, rows):
             try:
@@ -380,12 +380,12 @@ def _strings(blob: bytes, name: str, *, vector: bool = False, n: int = 0) -> lis
     """Read the strings that a small frame object consists of."""
     head = opening(name, 0).tobytes() + b"\x01\x00\x01\x00\x00\x00"
     if not blob.startswith(head):
-        msg = f"{name} does not begin as version 0 does"
+        msg = f"{name} does not have the header of version 0"
         raise FormatError(msg)
     at = len(head)
     if vector:
         if blob[at : at + 2] != b"\x00\x00":
-            msg = f"{name} has a vector of a version that is not known"
+            msg = f"{name} has a vector of an unknown version"
             raise FormatError(msg)
         at += 2
         n = int.from_bytes(blob[at : at + 4], "little")

@@ -34,17 +34,17 @@ MANY: Final = 10
 ORDER: Final = 11
 
 REASONS: Final = {
-    CUT: "a size reaches beyond the object's bytes",
-    OPENING: "the object does not begin as its neighbours do",
-    VERSION: "a class inside has a version that is not known",
+    CUT: "unexpected end of data: a size exceeds the object",
+    OPENING: "the header of the object is invalid",
+    VERSION: "a class inside has an unknown version",
     ALIAS: "an object refers back to an earlier one",
-    KEY: "a sensor's numbers do not fit string << 16 | om << 8 | pmt",
+    KEY: "an OMKey is out of the range of string << 16 | om << 8 | pmt",
     COUNT: "the mask does not have one bit for every sensor and pulse of its source",
-    PARENT: "its source is absent or damaged",
-    REST: "bytes are left over after the last member",
-    CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may have it)",
-    MANY: "a union, or rows that share a source, list more pulses than can be meant",
-    ORDER: "its sensors are not in order",
+    PARENT: "its source series is missing or damaged",
+    REST: "extra bytes after the last member",
+    CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may provide it)",
+    MANY: "a union, or rows that share a source, list implausibly many pulses",
+    ORDER: "its sensors are not sorted by OMKey",
 }
 
 
@@ -55,7 +55,7 @@ class PulseBatch:
     Attributes
     ----------
     status : array of i64
-        Per row: 0 pulses are there, -1 the key is absent, else why it failed (see `REASONS`).
+        Per row: 0 if resolved, -1 if the key is absent, else the reason of the failure (see `REASONS`).
     rows : array of i64
         Sensors of row i are rows[i] to rows[i + 1].
     om : array of i32
@@ -569,7 +569,7 @@ def _by_module(rows: Ints, om: I32, sensors: Ints) -> tuple[Ints, I32, Ints]:
 
 
 def combine_modules(source: PulseBatch) -> PulseBatch:
-    """Take all photomultipliers of a module as one, pulses sorted by time."""
+    """Combine the PMTs of each module, pulses sorted by time."""
     rows, om, sensors = _by_module(source.rows, source.om, source.sensors)
     t, q, w, f = source.leaves()
     leaves = t.copy(), q.copy(), w.copy(), f.copy()

@@ -143,7 +143,7 @@ def _reason(frame: Objects, resolver: PulseResolver, key: str, by: tuple[str, ..
         return FormatError(f"{key!r}, a union of {n} series, has more than {MOST_PULSES} pulses")
     if status == CALIBRATION:
         return _without_calibration(frame, resolver, obj)
-    why = REASONS.get(status, "its first bytes are damaged")
+    why = REASONS.get(status, "its header is damaged")
     if name == "I3SuperDST":
         why = "version 0 cannot be unpacked" if obj.charge_stamps is None else f"the object is damaged: {why}"
     return FormatError(f"pulses of {name} {key!r} cannot be read: {why}")
@@ -163,9 +163,9 @@ def _mismatch(mask: Any, source: PulseBatch) -> str:
     selected = np.asarray(mask.key_mask, np.bool_)
     n_selected = int(np.count_nonzero(selected))
     if selected.size != source.om.size:
-        return f"{selected.size} bits for {source.om.size} photomultipliers"
+        return f"{selected.size} bits for {source.om.size} PMTs"
     if n_selected != len(mask.element_masks):
-        return f"masks of {len(mask.element_masks)} photomultipliers where {n_selected} are set"
+        return f"masks for {len(mask.element_masks)} PMTs, but {n_selected} are selected"
     sizes, sensors = np.diff(source.sensors)[selected].tolist(), source.om[selected].tolist()
     return next(
         f"{bits.size} bits for the {n} pulses of {_key(om)}"
@@ -184,7 +184,7 @@ def _without_calibration(frame: Objects, resolver: PulseResolver, obj: Any) -> I
     known = frame[name].dom_cal
     keys = map(_key, resolver.series(source).om.tolist())
     return MissingColumnError(
-        f"calibration {name!r} has nothing for {next(key for key in keys if key not in known)}"
+        f"calibration {name!r} has no entry for {next(key for key in keys if key not in known)}"
     )
 
 
@@ -208,20 +208,20 @@ class _Series:
 
 
 class BatchPulses:
-    """Give the pulses of each frame of a batch, as long as the batch is there.
+    """The pulses of each frame of a batch, for as long as the batch exists.
 
-    A key is mostly asked for in one frame or in all. So the first frame to ask for it is not answered (it makes a
-    batch of its own), and the second has the key resolved in all frames.
+    A key is usually requested in one frame or in all of them. So the first frame to ask for it gets no answer (it makes
+    a batch of its own), and the second triggers the resolution of the key in all frames.
 
     Parameters
     ----------
     batch : Batch
     order : sequence of int
-        Letters of the stops in the order in which they appeared before the batch.
+        Stop letters, in the order in which they appeared before the batch.
     foreign : collection of object
-        Lenders of other files, whose objects are not in the batch; kept for the frames to look at.
+        Lenders from other files, whose objects are not in the batch; kept for the frames to compare with.
     wanted : set of str
-        Keys that frames asked for so far; noted here.
+        Keys that frames have requested so far; updated here.
     """
 
     __slots__ = ("_batch", "_events", "_found", "_order", "_resolvers", "_stops", "_wanted", "foreign")

@@ -12,13 +12,13 @@ from icecol.dataset.pulses import SERIES
 from icecol.i3.archive.objects import FrameMap, OMKey, new
 
 PULSE: Final = np.dtype([(member.name, f"<{member.dtype}") for member in SERIES if member.name != "omkey"])
-"""A pulse of a known photomultiplier, as it is in a pulse map."""
+"""A pulse of a given PMT, as in a pulse map."""
 
 DEEPEST: Final = 100
-"""How many masks over masks are followed."""
+"""Maximum depth of masks over masks."""
 
 MOST_PULSES: Final = 1 << 22
-"""How many pulses and photomultipliers a union may list: unions of unions could stand for any number in few bytes.
+"""Maximum number of pulses and PMTs in a union: unions of unions can describe any number in few bytes.
 
 The pulses of one event in memory are then 90 MB, twice while they are sorted; a mask holds 2^19 pulses of a sensor, and
 the brightest events of a cubic kilometre have some 10^6 pulses in all.
@@ -27,9 +27,9 @@ the brightest events of a cubic kilometre have some 10^6 pulses in all.
 
 @dataclass(frozen=True, slots=True)
 class PulseSeries:
-    """Pulses of one frame, by photomultiplier in the order of OMKey, then in their own order.
+    """Pulses of one frame, ordered by OMKey and then as in the series.
 
-    One array for each member; `icecol.dataset.pulses.SERIES` has their types, units and meaning.
+    One array per member; `icecol.dataset.pulses.SERIES` has their types, units and meaning.
     """
 
     omkey: npt.NDArray[np.int32]
@@ -53,12 +53,17 @@ class PulseSeries:
 
     @property
     def pmt(self) -> npt.NDArray[np.int32]:
-        """Photomultiplier number of each pulse."""
+        """PMT number of each pulse."""
         return self.omkey & 0xFF
 
 
 def pulse_map(series: PulseSeries) -> FrameMap:
-    """Return pulses as the frame object that holds them, an I3RecoPulseSeriesMap; those of a sensor keep their order.
+    """Convert pulses to a frame object, an I3RecoPulseSeriesMap; the pulses of a sensor keep their order.
+
+    Parameters
+    ----------
+    series
+        Pulses of one frame.
 
     Examples
     --------

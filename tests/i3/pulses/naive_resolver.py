@@ -123,10 +123,10 @@ def _hits(obj: FrameMap, _lookup: Lookup, _frame: Mapping[str, Any]) -> PulseMap
 def _mask(obj: Record, lookup: Lookup, _frame: Mapping[str, Any]) -> PulseMap:
     parent = lookup(obj.source)
     if obj.key_mask.size != len(parent):
-        msg = f"{obj.key_mask.size} bits for {len(parent)} photomultipliers"
+        msg = f"{obj.key_mask.size} bits for {len(parent)} PMTs"
         raise _MismatchError(msg)
     if np.count_nonzero(obj.key_mask) != len(obj.element_masks):
-        msg = f"masks of {len(obj.element_masks)} photomultipliers where {np.count_nonzero(obj.key_mask)} are set"
+        msg = f"masks for {len(obj.element_masks)} PMTs, but {np.count_nonzero(obj.key_mask)} are selected"
         raise _MismatchError(msg)
     kept = {}
     masks = iter(obj.element_masks)
@@ -176,7 +176,7 @@ def _corrected(obj: Record, lookup: Lookup, frame: Mapping[str, Any]) -> PulseMa
     out = {}
     for key, series in pulses.items():
         if key not in calibrations:
-            msg = f"calibration {obj.calibration_key!r} has nothing for {key}"
+            msg = f"calibration {obj.calibration_key!r} has no entry for {key}"
             raise MissingColumnError(msg)
         dom = calibrations[key]
         atwd = _factor(dom.mean_atwd_charge, valid=dom.is_mean_atwd_charge_valid)

@@ -95,9 +95,9 @@ def test_a_mask_without_pulses_of_a_key_drops_the_key():
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (mask("Pulses", [1, 0], [1, 1]), "2 bits for 3 photomultipliers"),
+        (mask("Pulses", [1, 0], [1, 1]), "2 bits for 3 PMTs"),
         (mask("Pulses", [1, 0, 0], [1]), "1 bits for the 2 pulses"),
-        (mask("Pulses", [1, 0, 1], [1, 1]), "masks of 1 photomultipliers where 2 are set"),
+        (mask("Pulses", [1, 0, 1], [1, 1]), "masks for 1 PMTs, but 2 are selected"),
     ],
 )
 def test_masks_that_do_not_fit_are_told(bad, why):
@@ -111,7 +111,7 @@ def test_what_refers_to_nothing_or_to_itself_is_told():
     frame["Mask"] = mask("Pulse", [1], [1])
     frame["Loop"] = new("I3RecoPulseSeriesMapUnion", sources=["Pulses", "Loop"])
     assert re.match(
-        r"no object 'Pulse' in the frame \(wanted by 'Mask'\); .*'Pulses'", refusal(frame, "Mask")
+        r"no object 'Pulse' in the frame \(needed by 'Mask'\); .*'Pulses'", refusal(frame, "Mask")
     )
     assert "'Loop' refers to itself: Loop -> Loop" in refusal(frame, "Loop")
     frame["MaskOfMask"] = mask("Mask", [1], [1])
@@ -171,7 +171,7 @@ def test_charges_are_corrected_by_the_mean_of_their_digitizer():
     assert found[A]["charge"].tolist() == [np.float32(3 * (1 / 1.5)), np.float32(3 * (1 / 1.25))]
     assert found[B]["charge"].tolist() == [3, 3]
     frame["I3Calibration"] = record("I3Calibration")(dom_cal={A: dom})
-    assert "nothing for OMKey" in refusal(frame, "SPE")
+    assert "no entry for OMKey" in refusal(frame, "SPE")
     del frame["I3Calibration"]
     assert "no calibration 'I3Calibration' in the frame" in refusal(frame, "SPE")
 
