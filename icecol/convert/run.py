@@ -153,11 +153,12 @@ class Collector:
 @contextmanager
 def collecting(
     name: str,
-    reader: Reader,
     dataset: str | Path,
+    settings: Mapping[str, Any],
     *,
+    reader: Reader | None = None,
     overwrite: bool = False,
-    settings: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Iterator[Collector]:
     """Make a dataset of tables that come from no file: it is there when the block ends well, and else is not.
 
@@ -165,10 +166,12 @@ def collecting(
     ----------
     name
         What stands in the manifest for the path of a file.
-    reader
-        Its settings go into the manifest, and it checks what was found.
-    dataset, overwrite, settings
+    dataset, overwrite
         As for `from_source`.
+    settings, more
+        What the tables were made with, and further facts for the manifest.
+    reader
+        Checks what was found, if one made the tables.
     """
     with writers.making(dataset, overwrite=overwrite) as folder:
         with PartWriter(folder / writers.EVENTS, "part-0") as writer:
@@ -176,15 +179,17 @@ def collecting(
             yield collector
         found = collector.found
         source = found.source(name, Facts(0, 0, ""), collector.events)
-        reader.check([source])
+        if reader is not None:
+            reader.check([source])
         parts = tuple(replace(part, path=f"{writers.EVENTS}/{part.path}") for part in writer.parts)
         simulation = {} if found.simulation is None else {name: found.simulation}
         record = writers.Record((source,), parts, writer.schema, writer.origins, simulation)
         detector = collector.detector or Detector(Geometry.nominal())
-        writers.complete(folder, [record], {**reader.settings(), **(settings or {})}, *detector)
-    from icecol.dataset.scan import open_dataset
+        writers.complete(folder, [record], {**settings, **(more or {})}, *detector)
+    if reader is not None:
+        from icecol.dataset.scan import open_dataset
 
-    tell(open_dataset(dataset), reader)
+        tell(open_dataset(dataset), reader)
 
 
 def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequence[Source]) -> Detector:

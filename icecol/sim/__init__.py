@@ -5,6 +5,7 @@ from __future__ import annotations
 from icecol.sim.columns import Events, Hits, Truth
 from icecol.sim.files import frames, write, write_gcd
 from icecol.sim.sample import bright, events, toy
+from icecol.sim.source import to_dataset
 
 __all__ = [
     "Events",
@@ -13,6 +14,7 @@ __all__ = [
     "bright",
     "events",
     "frames",
+    "to_dataset",
     "toy",
     "write",
     "write_gcd",

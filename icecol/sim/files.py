@@ -282,6 +282,16 @@ def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
     ]
 
 
+def frames_of(events: Events, i: int) -> tuple[Raw, Raw]:
+    """Return the Q and the P frame of one event, in bytes.
+
+    >>> from icecol import sim
+    >>> [stop for stop, _ in frames_of(sim.events(1, seed=1), 0)]
+    ['Q', 'P']
+    """
+    return _event(events, i, run_id=1)
+
+
 def _raw(events: Events, run_id: int) -> Iterator[Raw]:
     for i in range(len(events)):
         yield from _event(events, i, run_id)

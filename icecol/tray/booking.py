@@ -37,7 +37,12 @@ class Book:
         """Book frames as they are now, and pass them on."""
         waiting = _Batches()
         with collecting(
-            SOURCE, self.reader, self.path, overwrite=self.overwrite, settings=self.settings
+            SOURCE,
+            self.path,
+            self.reader.settings(),
+            reader=self.reader,
+            overwrite=self.overwrite,
+            more=self.settings,
         ) as into:
             tables = Tables(self.reader, into.found)
             into.detector = self.detector
