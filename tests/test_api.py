@@ -1,10 +1,16 @@
+"""The public names of icecol: a change to the API is a change to `api.txt`."""
+
 from __future__ import annotations
 
 import importlib.util
 import inspect
+from pathlib import Path
 
 import pytest
+from api import page
 from public import modules
+
+API = Path(__file__).with_name("api.txt")
 
 PACKAGES = {name: module for name, module in modules().items() if hasattr(module, "__path__")}
 
@@ -20,3 +26,7 @@ def test_no_module_has_the_name_of_a_public_function(package):
     functions = [name for name in package.__all__ if inspect.isroutine(getattr(package, name))]
     assert functions
     assert not [name for name in functions if importlib.util.find_spec(f"{package.__name__}.{name}")]
+
+
+def test_the_public_api_is_the_one_written_down():
+    assert page() == API.read_text(encoding="utf-8"), "python tests/api.py > tests/api.txt"
