@@ -93,12 +93,14 @@ Column = Callable[..., pl.Expr]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An online filter: its condition and its prescale (keep one in `prescale` passing events; 0 keeps none)."""
+    """An online filter: a condition and a prescale."""
 
     condition: Callable[[Column], pl.Expr]
-    """Takes `column(role, member)` and returns a Boolean expression."""
+    """Takes `column(input, member)`, the column of one of the `INPUTS`, and returns a Boolean expression."""
     prescale: float = 1.0
+    """One in this many events that pass the condition is kept; 0 keeps none, values up to 1 keep all."""
     doc: str = ""
+    """What the filter selects."""
 
 
 def _number(column: pl.Expr) -> pl.Expr:
