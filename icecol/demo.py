@@ -1,4 +1,4 @@
-"""A whole analysis without data or network: simulated events as .i3 files, converted, reconstructed, cut and plotted.
+"""A complete analysis without data or network: events are simulated, converted, reconstructed, cut and plotted.
 
 Every step says what it does, how a user would write it, and how long it took. Kernels are compiled by numba the first
 time they run on a machine; two helper processes do that beside the simulation.
@@ -60,7 +60,7 @@ class Demo:
 
 @dataclass(slots=True)
 class _Steps:
-    """Prints the steps and keeps their times."""
+    """Prints the steps and records their times."""
 
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class _Steps:
 
     @contextmanager
     def step(self, name: str, what: str, code: str) -> Iterator[None]:
-        """Say what is done and how a user writes it, then how long it took."""
+        """Print what is done and the code for it, then how long it took."""
         self.number += 1
         self.console.print(f"\n[bold]{self.number}. {what}[/]")
         for line in code.splitlines():
@@ -87,13 +87,13 @@ def run(
     Parameters
     ----------
     out : path
-        Folder; one made by an earlier run is written over, any other that is not empty is refused.
+        Output folder. One made by an earlier run is overwritten; any other is refused unless empty.
     events : int
-        Number of events: seven in ten muons, two cascades, one noise.
+        Number of events: 70 % muons, 20 % cascades, 10 % noise.
     seed : int
-        Of the simulation: the same seed gives the same numbers.
+        Seed of the simulation; the same seed gives the same numbers.
     console : rich.console.Console, optional
-        Where to print.
+        Console to print to.
 
     Returns
     -------
@@ -102,9 +102,9 @@ def run(
     Raises
     ------
     DatasetError
-        The folder has something else in it.
+        If the folder contains anything else.
     ValueError
-        Fewer events than files.
+        If there are fewer events than files.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def run(
     >>> demo.run("icecol-demo").medians["LineFit (improved)"]  # doctest: +SKIP
     """
     if events < FILES:
-        msg = f"`events` is {events}; the demo needs at least {FILES}, one a file"
+        msg = f"`events` is {events}; the demo needs at least {FILES}, one per file"
         raise ValueError(msg)
     folder = _own_folder(Path(out))
     steps = _Steps(console or Console())
@@ -169,7 +169,7 @@ def _simulate(steps: _Steps, folder: Path, events: int, seed: int) -> tuple[list
 def _convert(steps: _Steps, folder: Path, paths: list[Path], gcd: Path) -> Dataset:
     with steps.step(
         "convert",
-        "Convert the files into a dataset of Parquet files: one row an event, one column a member of an object",
+        "Convert the files into a dataset of Parquet files: one row per event, one column per member of an object",
         f'ds = ic.convert.i3("run*.i3.zst", "demo.icecol", gcd="{gcd.name}")',
     ):
         # so few events are not worth a process for each file

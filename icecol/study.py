@@ -1,4 +1,4 @@
-"""How well reconstructions do on simulated events: angles and energies of muons, vertices and energies of cascades.
+"""Resolution of the reconstructions on simulated events: directions and energies of muons, and cascades.
 
 `muons` and `cascades` simulate and reconstruct, and give one row an event; `angles` and `energies` make tables of such
 rows; `run` does all of it and writes tables, plots and one JSON file, as `icecol study` does. The ice of the simulation
@@ -81,19 +81,19 @@ def muons(
     index: float = 1.0,
     losses: bool = True,
 ) -> pl.DataFrame:
-    """Simulate and reconstruct muons: one row an event.
+    """Simulate and reconstruct muons, one row per event.
 
     Parameters
     ----------
     n, seed, energy, index, losses
-        Of the simulation, see `icecol.sim.events`.
+        Settings of the simulation; see `icecol.sim.events`.
 
     Returns
     -------
     pl.DataFrame
-        For each of `TRACK_FITS` the opening angle to the truth (degrees, null without an answer); true zenith
-        (degrees) and energy (GeV), charge (PE); and for each of `MUON_ENERGIES` the energy (GeV, null without an
-        answer) as `energy_<name>`.
+        For each of `TRACK_FITS`, the opening angle to the true direction (degrees, null if the fit failed); true zenith
+        (degrees) and energy (GeV), charge (PE); and for each of `MUON_ENERGIES`, the energy (GeV, null if the fit
+        failed) as `energy_<name>`.
 
     Examples
     --------
@@ -132,12 +132,17 @@ def muons(
 def cascades(
     n: int, *, seed: int, energy: tuple[float, float] = (1e2, 1e5), index: float = 1.0
 ) -> pl.DataFrame:
-    """Simulate and reconstruct cascades inside the detector: one row an event.
+    """Simulate and reconstruct cascades inside the detector, one row per event.
+
+    Parameters
+    ----------
+    n, seed, energy, index
+        Settings of the simulation; see `icecol.sim.events`.
 
     Returns
     -------
     pl.DataFrame
-        Null without an answer: for each of `CASCADE_FITS` distance_<name> (m) of the vertex to the true one and
+        Null if a fit failed: for each of `CASCADE_FITS` distance_<name> (m) of the vertex to the true one and
         delay_<name> (ns) of its time; for each of `CASCADE_SHAPES` angle_<name> (degrees) and energy_<name> (GeV); true
         zenith (degrees) and energy (GeV); charge (PE).
 
@@ -164,23 +169,23 @@ def cascades(
 
 
 def _positive(column: str) -> pl.Expr:
-    """Return an energy, null where there is none."""
+    """Return an energy, null if there is none."""
     return pl.when(pl.col(column) > 0).then(pl.col(column)).fill_nan(None)
 
 
 def distribution(
     frame: pl.DataFrame, columns: Mapping[str, str], by: str, edges: Sequence[float]
 ) -> pl.DataFrame:
-    """Return quantiles of columns in ranges of another one: a row for each range and column.
+    """Return quantiles of columns in bins of another one, one row per bin and column.
 
     Parameters
     ----------
     frame
-        One row an event.
+        Events, one per row.
     columns
-        Name in the table to column.
+        Columns, by name in the resulting table.
     by, edges
-        Column and its ranges, each from an edge on to below the next.
+        Column to bin in, and its bin edges; the upper edge of each bin is exclusive.
 
     Returns
     -------
@@ -215,16 +220,16 @@ def distribution(
 
 
 def energies(frame: pl.DataFrame, columns: Mapping[str, str], edges: Sequence[float]) -> pl.DataFrame:
-    """Return bias and spread of energies in ranges of the true one: a row for each range and name.
+    """Return bias and spread of energies in bins of true energy, one row per bin and name.
 
     Parameters
     ----------
     frame
-        One row an event, with the true `energy` (GeV).
+        Events, one per row, with the true `energy` (GeV).
     columns
-        Name in the table to the column of an energy (GeV, null without an answer).
+        Columns of reconstructed energies (GeV, null if the fit failed), by name in the resulting table.
     edges
-        Of the ranges of the true energy.
+        Bin edges of the true energy.
 
     Returns
     -------
@@ -255,7 +260,7 @@ def energies(frame: pl.DataFrame, columns: Mapping[str, str], edges: Sequence[fl
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Tables of a study by their titles, and the files that were written."""
+    """Tables of a study by title, and the files written."""
 
     tables: Mapping[str, pl.DataFrame]
     files: tuple[Path, ...]
@@ -270,20 +275,20 @@ def run(
     losses: bool = True,
     console: Console | None = None,
 ) -> Study:
-    """Study the resolution of reconstructions: print tables, write plots (PNG) and all tables as one JSON file.
+    """Study the resolution of the reconstructions: print tables, and write plots (PNG) and all tables as JSON.
 
     Parameters
     ----------
     out
-        Folder for `study.json` and the plots; files of an earlier study are written over.
+        Folder for `study.json` and the plots; files of an earlier study are overwritten.
     muons, cascades
-        Number of events of each kind; none of a kind leaves it out.
+        Number of events of each kind; 0 leaves it out.
     seed
-        Of the simulation.
+        Seed of the simulation.
     losses
-        Let muons shine in single losses, as they do.
+        Simulate stochastic losses along muon tracks.
     console
-        Where to print.
+        Console to print to.
 
     Returns
     -------
@@ -292,7 +297,7 @@ def run(
     Raises
     ------
     ValueError
-        No event of either kind is asked for.
+        If both numbers of events are 0, or one is negative.
 
     Examples
     --------
@@ -300,7 +305,7 @@ def run(
     >>> study.run("icecol-study", muons=1000).tables["angles of muons, all"]  # doctest: +SKIP
     """
     if muons < 0 or cascades < 0 or muons + cascades == 0:
-        msg = f"ask for some events: `muons` is {muons}, `cascades` is {cascades}"
+        msg = f"`muons` and `cascades` must not be negative or both 0; found {muons} and {cascades}"
         raise ValueError(msg)
     folder, console = Path(out), console or Console()
     folder.mkdir(parents=True, exist_ok=True)

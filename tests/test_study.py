@@ -65,7 +65,7 @@ def test_every_event_is_in_a_range_and_every_fit_is_there(few):
 
 
 def test_nothing_to_study_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="ask for some events"):
+    with pytest.raises(ValueError, match="must not be negative or both 0"):
         study.run(tmp_path, muons=0, cascades=0)
 
 

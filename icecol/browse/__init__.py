@@ -13,24 +13,24 @@ __all__ = ["browse"]
 
 
 def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
-    """Browse .i3 files in the terminal, until one quits.
+    """Browse .i3 files in the terminal.
 
     Parameters
     ----------
     paths : str, path, or several
-        Files or patterns, of any compression, read as one stream.
+        Files or glob patterns, compressed or not, read as one stream.
     at : str
         Where to begin, as in `Index.goto`: a frame (`17`, `last`), an event (`e42`, or `7/42` with its run), the next
         frame of a stop (`P`).
     key : str
-        Key to look at.
+        Key to show.
 
     Raises
     ------
     FileNotFoundError
-        A file is not there.
+        If a file does not exist.
     MissingDependencyError
-        textual is not installed.
+        If textual is not installed.
     """
     try:
         import textual  # noqa: F401

@@ -1,4 +1,4 @@
-"""Simulation: events of a neutrino telescope for demos, tests, benchmarks and studies of resolution."""
+"""Simulated neutrino-telescope events for demos, tests, benchmarks and resolution studies."""
 
 from __future__ import annotations
 

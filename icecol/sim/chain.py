@@ -72,7 +72,7 @@ class Sensors(NamedTuple):
     y: F64
     z: F64
     facing: F64
-    """Minus the z component of the direction that the photomultiplier looks to: 1 for one that looks down."""
+    """Minus the z component of the direction the PMT faces: 1 for one facing down."""
     efficiency: F64
     """Relative; 0 for a sensor that is off."""
 
@@ -80,7 +80,7 @@ class Sensors(NamedTuple):
 class Settings(NamedTuple):
     """Numbers of the simulation: dark rate of a sensor in 1/ns, timing jitter in ns, factor on the light.
 
-    `losses` tells whether muons shine in single losses, and not just with their mean light.
+    `losses` tells whether muons have stochastic losses, rather than just their mean light.
     """
 
     dark_rate: float

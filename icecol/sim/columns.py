@@ -1,4 +1,4 @@
-"""Simulated events as columns, and as a Polars table with the columns of a converted file."""
+"""Simulated events as columns, and as a data frame with the columns of a converted file."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Events:
         return self.truth.kind.size
 
     def to_polars(self) -> pl.DataFrame:
-        """Return the events as a table, one row an event, with the columns that a converted file of them has.
+        """Return the events as a data frame, one row per event, with the columns a converted file would have.
 
         `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise.
 
@@ -101,7 +101,7 @@ def _lists(values: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> pl.Serie
 
 
 def _table(events: Events) -> pl.DataFrame:
-    """Return simulated events as a table, one row an event."""
+    """Return simulated events as a data frame, one row per event."""
     truth, hits, n = events.truth, events.pulses, len(events)
     particle = pl.Series(truth.kind != chain.NOISE)
     track = pl.Series(truth.kind == chain.MUON)

@@ -298,9 +298,18 @@ def _raw(events: Events, run_id: int) -> Iterator[Raw]:
 
 
 def frames(events: Events, *, gcd: bool = False, run_id: int = 1) -> Iterator[Frame]:
-    """Iterate over the frames of simulated events, Q and P in turn, after those of the detector if asked.
+    """Iterate over the frames of simulated events: a Q and a P frame each, optionally after the GCD frames.
 
-    As in a file that is read, a P frame also shows the objects of its Q frame and of the detector.
+    As when reading a file, a P frame also has the objects of its Q frame and of the GCD frames.
+
+    Parameters
+    ----------
+    events
+        Simulated events.
+    gcd
+        Begin with the G, C and D frames.
+    run_id
+        Run number of the events.
 
     Examples
     --------
@@ -326,8 +335,17 @@ def _write(path: str | os.PathLike[str], frames: Sequence[Raw] | Iterator[Raw]) 
 def write_gcd(path: str | os.PathLike[str], geometry: Geometry, *, dark_rate: float = 500.0) -> None:
     """Write a detector as a GCD file: I3Geometry, I3Calibration, I3DetectorStatus and BadDomsList.
 
-    The calibration has the relative efficiencies and dark rates (`dark_rate` in Hz for a standard sensor), the status
-    the trigger and the settings of local coincidence; what the simulation does not model is NaN.
+    The calibration has the relative DOM efficiencies and dark rates, the status the trigger and the local-coincidence
+    settings; whatever the simulation does not model is NaN.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    geometry
+        The detector.
+    dark_rate
+        Dark rate of a standard DOM in Hz.
     """
     _write(path, _gcd(geometry, dark_rate))
 
@@ -339,7 +357,18 @@ def write(
     gcd: str | os.PathLike[str] | None = None,
     run_id: int = 1,
 ) -> None:
-    """Write simulated events as an .i3 file, compressed as its name asks for, and the GCD file beside it if asked.
+    """Write simulated events to an .i3 file, compressed according to its suffix, and optionally a GCD file.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    events
+        Simulated events.
+    gcd
+        GCD file to write as well, if any.
+    run_id
+        Run number of the events.
 
     Examples
     --------

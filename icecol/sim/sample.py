@@ -52,8 +52,8 @@ def events(
 ) -> Events:
     """Simulate events that fire the simple majority trigger (8 coincident launches in 5 microseconds), and noise.
 
-    Muons go through a disk around the detector, cascades start inside it; both are thrown until they trigger.
-    The first events of a seed are the same whatever `n` is. The models are documented in `icecol.sim.light` and
+    Muons pass through a disk around the detector and cascades start inside it; both are generated until they trigger.
+    The first events of a seed are the same for any `n`. The models are documented in `icecol.sim.light` and
     `icecol.sim.sensor`.
 
     Parameters
@@ -61,28 +61,28 @@ def events(
     n
         Number of events.
     seed
-        Of numpy's random generator: same seed, same bytes.
+        Seed of the numpy random generator; the same seed gives identical events.
     geometry
-        The detector, by default `Geometry.nominal()`. Sensors in tanks are left out, bad ones see nothing.
+        The detector; by default, `Geometry.nominal()`. Sensors in tanks are left out, and bad DOMs see nothing.
     muons, cascades, noise
-        Fractions of the events, in any unit.
+        Relative numbers of events of each kind, with any normalization.
     energy, index
-        Bounds in GeV and index of the power law E^-index of both kinds.
+        Energy range in GeV and spectral index of the power law E^-index, for muons and cascades.
     zenith
-        `isotropic`, or `atmospheric` for cos(zenith)^2 from above.
+        Zenith distribution: `isotropic`, or `atmospheric` for cos(zenith)^2 above the horizon.
     radius
-        Of the disk in m.
+        Radius of the injection disk in m.
     dark_rate
-        Of a standard sensor, in Hz.
+        Dark rate of a standard DOM in Hz.
     jitter
-        Standard deviation in ns of the time of a photo-electron.
+        Standard deviation of the photoelectron times in ns.
     efficiency
-        Factor on all light, a systematic uncertainty to play with.
+        Scale factor on all light, for systematic studies.
     losses
-        Let muons shine in single losses along their track (`icecol.sim.losses`), with the same light on average, as
-        they do; without, they shine evenly, and their energy is measured far better than that of real ones.
+        Simulate stochastic losses along muon tracks (`icecol.sim.losses`), with the same light on average. Without
+        them, muons emit light uniformly, and their energy resolution is far better than in reality.
     n_pulses
-        Keep only events with this many pulses, (fewest, most).
+        Keep only events with a number of pulses in this range, (minimum, maximum), both inclusive.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def events(
     Raises
     ------
     ValueError
-        Fractions that are negative or all zero, a negative number of events, bounds of energy out of order.
+        If fractions are negative or all zero, the number of events is negative, or the energy range is not increasing.
 
     Examples
     --------
@@ -241,7 +241,14 @@ def _cleaned(
 
 
 def bright(n: int, *, pulses: int = 300, seed: int, geometry: Geometry | None = None) -> Events:
-    """Simulate muons with about `pulses` pulses each (within a fifth): the load of a benchmark.
+    """Simulate bright muons with about `pulses` pulses each (within 20 %), for benchmarks.
+
+    Parameters
+    ----------
+    n, seed, geometry
+        As for `events`.
+    pulses
+        Approximate number of pulses per event.
 
     Examples
     --------
@@ -263,7 +270,12 @@ def bright(n: int, *, pulses: int = 300, seed: int, geometry: Geometry | None = 
 
 
 def toy(n: int = 10, *, seed: int = 1) -> pl.DataFrame:
-    """Return a table of a few simulated events, for examples and tests.
+    """Return a few simulated events as a data frame, for examples and tests.
+
+    Parameters
+    ----------
+    n, seed
+        As for `events`.
 
     Examples
     --------
