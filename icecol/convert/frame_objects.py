@@ -1,6 +1,6 @@
 """The rule by which a feature of an event becomes frame objects: one for trays and for `to_i3`.
 
-The names and types of the fields decide, never the values, so that a key has one class in all frames:
+The names and types of the fields decide, so that a key has one class in all frames that have an answer:
 
 - a pulse series (time, charge, width, flags, omkey) is an I3RecoPulseSeriesMap;
 - a fit (x, y, z, zenith, azimuth) is an I3Particle, with its further fields in an object of their own beside it, such
