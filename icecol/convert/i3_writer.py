@@ -6,19 +6,11 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from icecol.dataset.pulses import MEMBERS
-from icecol.errors import MissingColumnError, SchemaError, did_you_mean
-from icecol.i3.archive.objects import new, plain
-from icecol.i3.classes import CLASSES
-from icecol.i3.classes.layout import BASE
-from icecol.i3.classes.own import per_class
+from icecol.errors import MissingColumnError, did_you_mean
 from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
-from icecol.i3.pulses.series import PulseSeries, pulse_map
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,13 +25,6 @@ FURTHER: Final = (
     "sub_run_id", "start_time_utc_year", "start_time_utc_daq_time", "end_time_utc_year", "end_time_utc_daq_time",
 )  # fmt: skip
 """Further members that do, where the events have them: simulation numbers events anew in each file."""
-PARTICLE: Final = ("x", "y", "z", "time", "zenith", "azimuth")
-"""Members that make a prefix a particle."""
-SPEED: Final = 0.299792458
-"""Speed of a particle (m/ns) where none is given, as in IceTray."""
-
-Make: TypeAlias = Callable[[int], Any]
-"""From a row to a frame object, or None."""
 
 
 def to_i3(
@@ -70,12 +55,10 @@ def to_i3(
         A file (`.i3`, `.i3.gz`, `.i3.bz2`, `.i3.zst`, `.i3.xz`) for all events, or else a folder for one file of the
         same name for each input.
     features : frame key or several
-        Keys to put into the frames. Their columns `Key.member` become: an I3Particle if x, y, z, time, zenith and
-        azimuth are there (what is no member of a particle goes to `KeyParams`); an I3RecoPulseSeriesMap if time,
-        charge, width, flags and omkey are; the class whose members have just these names, such as I3LineFitParams;
-        else an I3MapStringDouble of those that are not null. One column `Key` (or `Key.value`) becomes an I3Double,
-        I3Int, I3UInt64, I3Bool, I3String or I3Vector of such (an I3Double where a whole number is too large for an
-        I3Int). A null puts nothing in.
+        Keys to put into the frames. The columns `Key.member`, or one column `Key`, become IceTray's own frame objects
+        by the rule of `icecol.convert.frame_objects`, as in a tray: a fit an I3Particle with its parameters beside it,
+        a pulse series an I3RecoPulseSeriesMap, cut variables their class, other numbers an I3MapStringDouble, one
+        value an I3Double, I3Int, I3Bool or the like. A null puts nothing in.
     replace : bool
         Let a feature take the place of an object of that key.
     drop : str
@@ -208,9 +191,7 @@ class Chosen:
                 "apart; keep all columns of the header, or take the events of one file at a time"
             )
             raise ValueError(msg)
-        self._makers = {
-            to: make for key, members in wanted.items() for to, make in _makers(key, members, table).items()
-        }
+        self._makers = [_made(key, members, table) for key, members in wanted.items()]
         self._replace = replace
         self.found = 0
 
@@ -231,10 +212,7 @@ class Chosen:
             raise ValueError(msg)
         row = rows.popleft()
         self.found += 1
-        for key, make in self._makers.items():
-            obj = make(row)
-            if obj is None:
-                continue
+        for key, obj in (item for make in self._makers for item in make(row).items()):
             if key in frame and not self._replace:
                 msg = f"{_shown(identity)} has an object {key!r} already: name the feature otherwise, or `replace=True`"
                 raise ValueError(msg)
@@ -272,115 +250,19 @@ def _columns(key: str, schema: pl.Schema) -> dict[str, str]:
     return found
 
 
-def _makers(key: str, columns: Mapping[str, str], table: pl.DataFrame) -> dict[str, Make]:
-    """Tell how to make the objects of a feature, from frame keys."""
-    import polars as pl  # not at the top: a process that converts files into columns does without it
+def _made(key: str, columns: Mapping[str, str], table: pl.DataFrame) -> Callable[[int], dict[str, Any]]:
+    """Return the function that makes the objects of a feature for a row, by key."""
+    from icecol.convert.frame_objects import (
+        fits_int,
+        object_maker,
+    )  # needs Polars, which a conversion does without
 
     members = {member: table[name] for member, name in columns.items()}
-    if set(members) == {"value"}:
-        return {key: _single(members["value"])}
-    if members.keys() >= set(MEMBERS) and all(members[m].dtype.base_type() == pl.List for m in MEMBERS):
-        return {key: _pulses(members)}
-    for series in members.values():
-        if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
-            msg = (
-                f"column {series.name!r} is {series.dtype}: a feature of several members holds numbers alone"
-            )
-            raise SchemaError(msg)
-    if members.keys() >= set(PARTICLE):
-        own = {m: s for m, s in members.items() if m in PARTICLE or m in _PARTICLE_MEMBERS}
-        rest = {m: s for m, s in members.items() if m not in own}
-        return {key: _particle(own), **({f"{key}Params": _struct(rest)} if rest else {})}
-    return {key: _struct(members)}
-
-
-def _single(series: pl.Series) -> Make:
-    import polars as pl
-
-    is_list = isinstance(series.dtype, pl.List)
-    inner = series.explode().dtype if is_list else series.dtype
-    if inner == pl.Boolean:
-        names = "I3Bool", "I3VectorBool"
-    elif inner == pl.String:
-        names = "I3String", "I3VectorString"
-    elif inner.is_float():
-        names = "I3Double", "I3VectorDouble"
-    elif inner in {pl.UInt32, pl.UInt64}:
-        names = "I3UInt64", "I3VectorUInt64"
-    elif inner.is_integer():
-        large = not series.explode().cast(pl.Int64).drop_nulls().is_between(-(2**31), 2**31 - 1).all()
-        names = "I3Double" if large else "I3Int", "I3VectorInt64" if inner == pl.Int64 else "I3VectorInt"
-    else:
-        msg = f"column {series.name!r} is {series.dtype}, which no frame object holds"
-        raise SchemaError(msg)
-    values = series.to_list()
-    return lambda i: None if values[i] is None else new(names[is_list], value=values[i])
-
-
-def _pulses(members: Mapping[str, pl.Series]) -> Make:
-    def make(i: int) -> Any:
-        lists = {m: members[m][i] for m in MEMBERS}
-        if any(values is None for values in lists.values()):
-            return None
-        return pulse_map(PulseSeries(**{member: values.to_numpy() for member, values in lists.items()}))
-
-    return make
-
-
-_PARTICLE_MEMBERS: Final = (
-    "energy", "length", "speed", "fit_status", "shape", "pdg_encoding", "location_type", "major_id", "minor_id",
-)  # fmt: skip
-_SHAPE: Final = 40  # infinite track
-_FAILED: Final = 10  # general failure
-
-
-def _particle(members: Mapping[str, pl.Series]) -> Make:
-    values = {member: series.to_list() for member, series in members.items()}
-
-    def make(i: int) -> Any:
-        row = {member: v[i] for member, v in values.items() if v[i] is not None}
-        if not row.keys() & set(PARTICLE):
-            return None
-        x, y, z, time, zenith, azimuth = (float(row.get(member, np.nan)) for member in PARTICLE)
-        usable = np.isfinite([x, y, z, time, zenith, azimuth]).all()
-        defaults = {"speed": SPEED, "shape": _SHAPE, "fit_status": 0 if usable else _FAILED}
-        particle = new("I3Particle", time=time, **{m: row.get(m, default) for m, default in defaults.items()})
-        for member in _PARTICLE_MEMBERS:
-            if member in row and member not in defaults:
-                setattr(particle, member, row[member])
-        particle.pos = new("I3Position", x=x, y=y, z=z)
-        particle.dir = new("I3Direction", zenith=zenith, azimuth=azimuth)
-        return particle
-
-    return make
-
-
-@per_class
-def _classes_by_members() -> dict[frozenset[str], str]:
-    """Find the frame objects that are numbers alone by the names of their members; the first of several counts."""
-    found: dict[frozenset[str], str] = {}
-    for name, layout in CLASSES.items():
-        numbers = plain(name, layout.version) if layout.fields[:1] == (BASE,) else None
-        if numbers is not None and numbers[0].names is not None and len(numbers[0].names) > 1:
-            found.setdefault(frozenset(numbers[0].names), name)
-    return found
-
-
-def _struct(members: Mapping[str, pl.Series]) -> Make:
-    values = {member: series.to_list() for member, series in members.items()}
-    name = _classes_by_members().get(frozenset(values))
-    found = plain(name, CLASSES[name].version) if name is not None else None
-    real = {m for m in values if found is not None and found[0][m].kind == "f"}
-
-    def make(i: int) -> Any:
-        row = {member: v[i] for member, v in values.items() if v[i] is not None}
-        if not row:
-            return None
-        if name is not None and row.keys() | real >= values.keys():
-            return new(name, **dict.fromkeys(values.keys() - row.keys(), float("nan")), **row)
-        return new("I3MapStringDouble", {member: float(value) for member, value in row.items()})
-
-    return make
+    if len(members) == 1:
+        members = {member: fits_int(series) for member, series in members.items()}
+    make = object_maker(key, {member: series.dtype for member, series in members.items()})
+    values = {m: series if series.dtype.is_nested() else series.to_list() for m, series in members.items()}
+    return lambda i: make({member: column[i] for member, column in values.items()})
 
 
 __all__ = ["to_i3"]

@@ -7,48 +7,35 @@ can also run as the plain Python function that it is: nothing is compiled, and a
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from icecol.convert.frame_objects import Make, object_maker
 from icecol.convert.geometry import WANTED, from_objects, read_geometry
 from icecol.convert.i3_columns import TableMaker
 from icecol.dataset import schema as schemas
-from icecol.dataset.pulses import MEMBERS, SERIES, Pulses
+from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.geometry import Geometry
-from icecol.errors import GeometryError, MissingColumnError, SchemaError, did_you_mean
-from icecol.i3.archive import decode, new
-from icecol.i3.archive.objects import member_names, plain
-from icecol.i3.classes import reco
+from icecol.errors import GeometryError, MissingColumnError, did_you_mean
+from icecol.i3.archive import decode
 from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.raw import encode_frame
 from icecol.i3.container.scanner import scan
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.batch import PULSE_CLASSES
-from icecol.i3.pulses.series import PulseSeries
 from icecol.reco.decorator import Kernel
 
 Values: TypeAlias = dict[str, Any]
 """Fields of a result; a result that is one number has the field `value`."""
 
-PARTICLE: Final = ("x", "y", "z", "zenith", "azimuth")
-"""Fields that make a result a track."""
-OF_PARTICLE: Final = (*PARTICLE, "time", "energy", "length", "speed", "fit_status")
-"""Fields that go into its I3Particle."""
-TRACK: Final = 40
-"""I3Particle::InfiniteTrack."""
-CLASSES: Final = {
-    frozenset(member_names(layout.name)): layout.name
-    for layout in reversed(reco.CLASSES)
-    if plain(layout.name, layout.version) is not None
-}
-"""Classes of fit parameters and cut variables, those of numbers alone, by their members."""
+Evaluation: TypeAlias = tuple[Values, Mapping[str, Any]]
+"""Fields of a result and their Polars types."""
 
 
 def is_feature(module: Any) -> bool:
@@ -68,16 +55,46 @@ def feature(
 ) -> Callable[[Frame], None]:
     """Make a function of a frame of a formula over columns.
 
-    The result goes under the key `output`: a track as I3Particle, what else belongs to it under `output` + "Params", of
-    IceTray's class if one has just these members; one number as I3Double; several as an I3MapStringDouble. A null
-    result, as where the frame has no such pulses, puts nothing. `Tray.add` says what the parameters are.
+    The result goes under the key `output` as the frame objects that `icecol.convert.frame_objects` makes of it: a fit
+    as an I3Particle with its parameters beside it, cut variables as their class, one number as an I3Double, I3Int or
+    I3Bool. A null result, as where the frame has no such pulses, puts nothing.
+
+    Parameters
+    ----------
+    module
+        A kernel, an expression, or a function that returns an expression.
+    output
+        Key of the result.
+    pulses
+        Key of the pulse series that the module reads.
+    gcd
+        Where the sensors come from: a GCD file or a Geometry; by default the geometry in the stream.
+    compiled
+        Run a kernel compiled, as in a plan, rather than as plain Python.
+    parameters
+        Further arguments of the module.
+
+    Raises
+    ------
+    TypeError
+        The module needs pulses, and no key is given, or it does not take these parameters.
     """
     evaluate = evaluation(module, pulses=pulses, gcd=gcd, compiled=compiled, parameters=parameters)
 
+    @lru_cache(maxsize=8)
+    def maker(types: tuple[tuple[str, Any], ...]) -> Make:
+        return object_maker(output, dict(types))
+
     def put(frame: Frame) -> None:
-        values = evaluate(frame)
-        if values is not None:
-            _put(frame, output, values)
+        found = evaluate(frame)
+        if found is None:
+            return
+        values, types = found
+        for key, obj in maker(tuple(types.items()))(values).items():
+            if key in frame.own_keys():
+                msg = f"the frame already has an object {key!r}: choose another `output`, or delete it first"
+                raise ValueError(msg)
+            frame[key] = obj
 
     return put
 
@@ -89,7 +106,7 @@ def evaluation(
     gcd: str | Path | Geometry | None,
     compiled: bool,
     parameters: Mapping[str, Any],
-) -> Callable[[Frame], Values | None]:
+) -> Callable[[Frame], Evaluation | None]:
     """Return the function that computes the fields of a formula for a frame, None where they are null."""
     if (
         pulses is None
@@ -109,7 +126,7 @@ def evaluation(
         given = {} if pulses is None else {"pulses": Pulses(pulses, geometry)}
         return module(**given, **parameters)
 
-    def evaluate(frame: Frame) -> Values | None:
+    def evaluate(frame: Frame) -> Evaluation | None:
         if pulses is not None and pulses not in frame:
             return None
         try:
@@ -119,9 +136,12 @@ def evaluation(
         row = _row(frame, formula.meta.root_names())
         if row is None:
             return None
-        value = row.select(formula.alias("value")).item()
-        fields = value if isinstance(value, dict) else {"value": value}
-        return None if all(v is None for v in fields.values()) else fields
+        (found,) = row.select(formula.alias("value")).get_columns()
+        fields = found.struct.unnest().get_columns() if found.dtype == pl.Struct else [found]
+        values = {field.name: field[0] for field in fields}
+        if all(value is None for value in values.values()):
+            return None
+        return values, {field.name: field.dtype for field in fields}
 
     return evaluate
 
@@ -131,14 +151,14 @@ def _plain(
     pulses: str,
     geometry_of: Callable[[Frame], Geometry | None],
     parameters: Mapping[str, Any],
-) -> Callable[[Frame], Values | None]:
+) -> Callable[[Frame], Evaluation | None]:
     """Return the evaluation of a kernel as a Python function, on the arrays that the compiled one gets."""
     from icecol.reco.codegen import arguments
 
     members, columns, _ = arguments(kernel.function)
     inspect.signature(kernel.function).bind(**dict.fromkeys([*members, *columns]), **parameters)
 
-    def evaluate(frame: Frame) -> Values | None:
+    def evaluate(frame: Frame) -> Evaluation | None:
         if pulses not in frame:
             return None
         series = frame.pulses(pulses)
@@ -158,10 +178,11 @@ def _plain(
         arrays |= {c: getattr(geometry, c)[rows] for c in columns}
         result = kernel.on(**arrays, **parameters)
         numbers = (result,) if len(kernel.fields) == 1 else result
-        return {
+        values = {
             name: None if dtype != pl.Float64 and number != number else number  # noqa: PLR0124
             for (name, dtype), number in zip(kernel.fields.items(), numbers, strict=True)
         }
+        return values, kernel.fields
 
     return evaluate
 
@@ -220,64 +241,3 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
         # a feature may also read a member that not every particle or fit has
         made += [v.alias(c) for c, v in there.items() if c in columns or c.startswith(f"{key}.")]
     return pl.DataFrame(made)
-
-
-# -- what a frame gets ------------------------------------------------------------------------------------------------
-
-
-def _put(frame: Frame, output: str, values: Values) -> None:
-    """Put the fields of a result into a frame."""
-    if not set(PARTICLE) <= values.keys():
-        _put_values(frame, output, values)
-        return
-    of = {name: values[name] for name in OF_PARTICLE if values.get(name) is not None}
-    pos = new("I3Position", **{c: of.pop(c, math.nan) for c in "xyz"})
-    direction = new("I3Direction", **{c: of.pop(c, math.nan) for c in ("zenith", "azimuth")})
-    _put_new(frame, output, new("I3Particle", shape=TRACK, pos=pos, dir=direction, **of))
-    rest = {name: value for name, value in values.items() if name not in OF_PARTICLE}
-    if any(value is not None for value in rest.values()):
-        _put_values(frame, f"{output}Params", rest)
-
-
-def _put_values(frame: Frame, key: str, values: Values) -> None:
-    """Put numbers into a frame, as the class that has these members, or else as a map or a number.
-
-    Lists are pulses, if they are the members of a series, or else lists of numbers by name.
-    """
-    if any(isinstance(value, list) for value in values.values()):
-        _put_lists(frame, key, values)
-        return
-    for name, value in values.items():
-        if value is not None and not isinstance(value, bool | int | float | np.generic):
-            msg = f"field {name!r} of {key!r} is a {type(value).__name__}, and a frame takes numbers only"
-            raise SchemaError(msg)
-    known = CLASSES.get(frozenset(values))
-    if known is not None and None not in values.values():
-        _put_new(frame, key, new(known, **values))
-    elif len(values) == 1:
-        (value,) = values.values()
-        _put_new(frame, key, value if isinstance(value, bool) else float(value))
-    else:
-        numbers = {name: float(value) for name, value in values.items() if value is not None}
-        _put_new(frame, key, new("I3MapStringDouble", numbers))
-
-
-def _put_lists(frame: Frame, key: str, values: Values) -> None:
-    for name, value in values.items():
-        if not isinstance(value, list) or any(isinstance(v, list | str | dict) for v in value):
-            msg = f"field {name!r} of {key!r} is no list of numbers, as the others are: no frame object holds them"
-            raise SchemaError(msg)
-    if set(values) == set(MEMBERS):
-        _put_new(frame, key, PulseSeries(**{m.name: np.array(values[m.name], m.dtype) for m in SERIES}))
-        return
-    lists = {
-        name: np.array([np.nan if v is None else v for v in value], float) for name, value in values.items()
-    }
-    _put_new(frame, key, new("I3MapStringVectorDouble", lists))
-
-
-def _put_new(frame: Frame, key: str, value: Any) -> None:
-    if key in frame.own_keys():
-        msg = f"there is an object {key!r} in the frame already: choose another `output`, or delete it first"
-        raise ValueError(msg)
-    frame[key] = value

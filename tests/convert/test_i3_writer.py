@@ -224,9 +224,9 @@ def test_what_cannot_be_written_is_told(file: Path, tmp_path: Path) -> None:
         to_i3(rows((0, 0)).drop(IDENTITY[3]), file, out)
     with pytest.raises(MissingColumnError, match=r"no feature 'Scor'.*'Score'"):
         to_i3(rows((0, 0), Score=[1.0]), file, out, features="Scor")
-    with pytest.raises(SchemaError, match=r"'A\.x' is List"):
+    with pytest.raises(SchemaError, match=r"field 'x' of 'A' is List"):
         to_i3(rows((0, 0), **{"A.x": [[1.0]], "A.y": [2.0]}), file, out, features="A")
-    with pytest.raises(SchemaError, match="'A' is Date"):
+    with pytest.raises(SchemaError, match="feature 'A' is Date, which no frame object holds"):
         to_i3(rows((0, 0), A=pl.Series([None], dtype=pl.Date)), file, out, features="A")
     with pytest.raises(ValueError, match="has an object 'Fit' already"):
         to_i3(rows((0, 0), Fit=[1.0]), file, out, features="Fit")
