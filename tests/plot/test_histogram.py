@@ -120,9 +120,9 @@ def test_a_map_shows_the_first_axis_along_x_and_leaves_empty_bins_white(log):
 
 
 def test_the_wrong_number_of_axes_is_an_error():
-    with pytest.raises(ValueError, match="hist1d draws one axis, and this histogram has 2"):
+    with pytest.raises(ValueError, match="hist1d plots one axis, but this histogram has 2"):
         plot.hist1d(hist.fill(DF, Q, Z))
-    with pytest.raises(ValueError, match="hist2d draws two axes, and this histogram has 1"):
+    with pytest.raises(ValueError, match="hist2d plots two axes, but this histogram has 1"):
         plot.hist2d(HQ)
     with pytest.raises(ValueError, match="style must be"):
         plot.hist1d(HQ, style="dots")

@@ -33,5 +33,5 @@ def test_open_ranges_are_drawn_at_the_limits(log):
 
 
 def test_a_name_has_values_for_each_range():
-    with pytest.raises(ValueError, match="'SPE' has the values of 1 ranges, and there are 2"):
+    with pytest.raises(ValueError, match="'SPE' has values for 1 bins, but the edges define 2"):
         plot.quantiles([0, 1, 2], {"SPE": [[1.0]]})
