@@ -565,7 +565,7 @@ def test_a_type_conflict_between_groups_names_both_files(tmp_path: Path) -> None
     paths = [write(tmp_path / f"{k}.i3", events(1, first=10 * k)) for k in range(16)]
     for k, value in ((3, double(1.0)), (13, new("I3String", value="x"))):
         write(paths[k], [frame("P", I3EventHeader=header(10 * k), Key=value)])
-    with pytest.raises(SchemaError, match=r"Key\.value.*double in \S+/3\.i3 and string in \S+/13\.i3"):
+    with pytest.raises(SchemaError, match=r"Key\.value.*double in \S+/3\.i3 but string in \S+/13\.i3"):
         convert(paths, tmp_path / "d")
 
 
