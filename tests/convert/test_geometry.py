@@ -97,5 +97,5 @@ def test_the_voltage_of_a_sensor_without_status_is_0_and_without_any_status_it_i
 def test_a_file_without_geometry_is_told_with_what_it_has(tmp_path: Path) -> None:
     data = encode_frame("C", [("I3Calibration_", "t", encode(new("I3Int", value=1)))])
     (tmp_path / "gcd.i3").write_bytes(data)
-    with pytest.raises(GeometryError, match=r"gcd\.i3 has no I3Geometry .*'I3Calibration_'"):
+    with pytest.raises(GeometryError, match=r"gcd\.i3 has no I3Geometry; .*'I3Calibration_'"):
         read_geometry(tmp_path / "gcd.i3")

@@ -363,7 +363,7 @@ DEEPCORE = {
     "dc_dc": (75.0, 500.0),
     "string_36_as_deepcore": True,
     "allow_self_coincidence": False,
-    "dust_layer": (-150.0, 0.0),
+    "dust_range": (-150.0, 0.0),
 }
 WIDE = {"window_minus": 5000.0, "window_plus": 4000.0}
 LEVEL2 = {

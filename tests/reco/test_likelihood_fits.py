@@ -174,8 +174,8 @@ def test_from_further_directions_every_fit_is_as_good_as_icetrays_and_by_the_gra
         features = {}
         for name, (seed, kind, simplex, bfgs) in MORE.items():
             fit = reco.spe_fit if kind == "spe" else reco.mpe_fit
-            features[f"S_{name}"] = fit(pulses, seed, **simplex)
-            features[f"B_{name}"] = fit(pulses, seed, minimizer="BFGS", **bfgs)
+            features[f"S_{name}"] = fit(pulses, seed=seed, **simplex)
+            features[f"B_{name}"] = fit(pulses, seed=seed, minimizer="BFGS", **bfgs)
         rows = reco.with_features(frame, **features).collect().to_dicts()
         for row, event in zip(rows, events, strict=True):
             for name, found in above.items():
@@ -629,7 +629,7 @@ def test_a_multi_photon_fit_takes_the_keywords_of_the_other():
     keywords = {
         name for name, p in inspect.signature(reco.spe_fit).parameters.items() if p.kind is p.KEYWORD_ONLY
     }
-    assert keywords - {"form", "jitter"} == set(FitSettings.__annotations__)
+    assert keywords - {"seed", "form", "jitter"} == set(FitSettings.__annotations__)
 
 
 @pytest.mark.parametrize(
