@@ -43,7 +43,7 @@ REVEALED = {
     "h": "icecol.hist.histogram.Hist",
     "h.values()": "numpy.float64",
     "axes": "matplotlib.axes._axes.Axes",
-    "ic.reco.linefit": "-> polars.expr.expr.Expr",
+    "ic.reco.linefit": "icecol.reco.feature.OfPulses[[*, min_hits: int =",
     "ic.convert.i3": "-> icecol.dataset.scan.Dataset",
     "ic.units.c": "0.299792458",
 }
