@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # `import public`
 
@@ -24,3 +25,8 @@ def shared_data() -> Path:
     if not (path / "i3").is_dir():
         pytest.skip(f"no real data at {path} (set ICECOL_TEST_DATA)")
     return path
+
+
+# the first call of a kernel compiles it, which no deadline foresees
+settings.register_profile("compiled", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("compiled")
