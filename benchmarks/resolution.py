@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     cascade_tables(report, study.cascades(args.events, seed=2, energy=(3e2, 1e5), index=2.0))
     if args.png is not None:
         drawn = {fit: frame[fit].drop_nulls().to_numpy() for fit in FITS}
-        ic.plot.save(ic.plot.resolution(drawn, stop=10.0), args.png)
+        ic.plot.save(ic.plot.resolution(drawn, unit="deg", stop=10.0), args.png)
     if args.energy_png is not None:
         ic.plot.save(study.energy_plot(lossy, found), args.energy_png)
     return report.finish(args)

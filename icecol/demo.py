@@ -259,7 +259,7 @@ def _resolution(steps: _Steps, folder: Path, selected: pl.LazyFrame) -> dict[str
         "Compare the reconstructed directions of selected muons with the true ones",
         f"""angles = cuts.apply(events).filter(pl.col("{TRUTH}.zenith").is_not_null()).select(
     **{{name: ic.reco.opening_angle(name, "{TRUTH}").degrees() for name in ("LineFit", "Improved", "ToI")}}).collect()
-ic.plot.save(ic.plot.resolution(angles.to_dict()), "resolution.png")
+ic.plot.save(ic.plot.resolution(angles.to_dict(), unit="deg"), "resolution.png")
 angles.median()""",
     ):
         angles = (
@@ -274,7 +274,7 @@ angles.median()""",
             )
         try:
             ic.plot.save(
-                ic.plot.resolution({name: angles[name].to_numpy() for name in names}),
+                ic.plot.resolution({name: angles[name].to_numpy() for name in names}, unit="deg"),
                 folder / "resolution.png",
             )
         except MissingDependencyError as err:

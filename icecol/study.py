@@ -355,7 +355,7 @@ def _muon_report(
     tables["angles of muons / ° by charge / PE"] = distribution(frame, fits, "charge", CHARGE)
     tables["log10 energy of muons by true energy / GeV"] = energies(frame, found, _closed(ENERGY))
     angle = "opening angle to the true direction / °"
-    draw["angles"] = lambda: ic.plot.resolution({f: frame[f].to_numpy() for f in fits}, stop=10.0)
+    draw["angles"] = lambda: ic.plot.resolution({f: frame[f].to_numpy() for f in fits}, unit="deg", stop=10.0)
     draw["angles_by_zenith"] = lambda: ic.plot.quantiles(
         ZENITH,
         {f: split(frame, f, "zenith", _closed(ZENITH)) for f in fits},

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from boost_histogram.tag import loc, overflow, rebin, underflow
 
+from icecol.hist.arithmetic import ratio
 from icecol.hist.axis import Axis, category, integer, log, regular, variable
 from icecol.hist.filling import fill, fill_many
 from icecol.hist.histogram import Hist, Tally, load
+from icecol.hist.points import Points
 
 __all__ = [
     "Axis",
     "Hist",
+    "Points",
     "Tally",
     "category",
     "fill",
@@ -30,6 +33,7 @@ __all__ = [
     "loc",
     "log",
     "overflow",
+    "ratio",
     "rebin",
     "regular",
     "underflow",

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-import boost_histogram as bh
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import SchemaError
-from icecol.hist.axis import Axis, boost_axis, widened
-from icecol.hist.histogram import Hist, Tally
+from icecol.hist.axis import Axis, of_words
+from icecol.hist.counting import Filling, inner, is_word
+from icecol.hist.histogram import Hist
+from icecol.hist.ranges import require_size, with_ranges
+from icecol.hist.text import unit_of
 from icecol.select import require_columns
 
 _BATCH: Final = 1 << 17  # rows; Polars keeps a few batches ahead of the one being filled
-_AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses: no entry; no key: missing
 
 
 def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None) -> Hist:
@@ -105,6 +104,8 @@ def fill_many(
                 f"histogram {key!r} has no axis; give it one, such as hist.regular(column, bins, start, stop)"
             )
             raise ValueError(msg)
+        _require_names(key, axes)
+        require_size(f"histogram {key!r}" if key else "the histogram", axes)
     w = pl.col(weight) if isinstance(weight, str) else weight
     every = _labelled(lf, [a for axes in wanted.values() for a in axes])
     named = {f"axis {a.name!r}": a.expr for a in every}
@@ -115,13 +116,14 @@ def fill_many(
     for axis in every:
         _require_dtype(axis, schema[_column(axis.expr, exprs)])
     lists = {c for c, d in schema.items() if isinstance(d, pl.List)}
-    every = _with_ranges(lf, every, [_column(a.expr, exprs) for a in every], lists)
+    own = [_column(a.expr, exprs) for a in every]
+    every = with_ranges(lf, every, own, [schema[c] for c in own])
 
     fillings, rest = [], every
     for axes in wanted.values():
         mine, rest = rest[: len(axes)], rest[len(axes) :]
         columns = [_column(a.expr, exprs) for a in mine]
-        fillings.append(_Filling(mine, columns, [schema[c] for c in columns]))
+        fillings.append(Filling(mine, columns, [schema[c] for c in columns]))
     w_column = None if w is None else _column(w, exprs)
     w_name = "" if w is None else w.meta.output_name()
     for key, axes in wanted.items():
@@ -139,91 +141,19 @@ def fill_many(
 
 
 def _labelled(lf: pl.LazyFrame, axes: Sequence[Axis]) -> list[Axis]:
-    """Label the axes that have no label with the unit of their column, where it is known."""
-    bare = [a for a in axes if a.label is None and a.expr.meta.eq(pl.col(a.expr.meta.output_name()))]
-    if not bare:
-        return list(axes)
-    known = facts(lf)
-    units = {id(a): known.unit(column) for a in bare if known.knows(column := a.expr.meta.output_name())}
-    return [replace(a, label=f"{a.name} / {unit}") if (unit := units.get(id(a))) else a for a in axes]
+    """Add the units that are known to the axes that have neither label nor unit."""
+    known = facts(lf) if any(a.label is None and a.unit is None for a in axes) else None
+    return [
+        replace(a, unit=unit_of(a.expr, known)) if a.label is None and a.unit is None else a for a in axes
+    ]
 
 
-class _Filling:
-    """One histogram being filled; categories are numbered as they are encountered."""
-
-    def __init__(self, axes: Sequence[Axis], columns: Sequence[str], dtypes: Sequence[pl.DataType]) -> None:
-        self.axes, self.columns = axes, columns
-        self.lists = any(isinstance(d, pl.List) for d in dtypes)
-        self.words = [_is_word(d) for d in dtypes]
-        # category axes are filled by number: boost-histogram takes 0.4 us to look up a string
-        self.codes: list[dict[Any, int]] = [
-            {c: i for i, c in enumerate(a.categories or ())} if a.kind == "category" else {} for a in axes
-        ]
-        self.bh = bh.Histogram(
-            *(
-                bh.axis.IntCategory(range(len(a.categories or ())), growth=a.categories is None)
-                if a.kind == "category"
-                else boost_axis(a)
-                for a in axes
-            ),
-            storage=bh.storage.Weight(),
-        )
-        self.nan, self.missing = Tally(), Tally()
-
-    def add(self, batch: pl.DataFrame, weight: str | None) -> None:
-        """Fill the rows of one batch."""
-        df = batch.select(list(dict.fromkeys([*self.columns, *([weight] if weight else [])])))
-        if self.lists:
-            df = df.explode([c for c, d in df.schema.items() if isinstance(d, pl.List)], **_AS_THEY_ARE)
-        floats = [c for c in self.columns if df.schema[c].is_float()]
-        if any(df[c].null_count() for c in self.columns):
-            df, tally = _split(df, pl.any_horizontal(pl.col(self.columns).is_null()), weight)
-            self.missing += tally
-        if any(df[c].is_nan().any() for c in floats):
-            df, tally = _split(df, pl.any_horizontal(pl.col(floats).is_nan()), weight)
-            self.nan += tally
-        arrays = [self._numbers(i, df[c]) for i, c in enumerate(self.columns)]
-        self.bh.fill(*arrays, weight=df[weight].cast(pl.Float64).to_numpy() if weight else None)
-
-    def result(self) -> Hist:
-        """Return the histogram, with its categories by name."""
-        axes = []
-        for axis, words, codes in zip(self.axes, self.words, self.codes, strict=True):
-            if axis.kind == "category":
-                made = (bh.axis.StrCategory if words else bh.axis.IntCategory)(
-                    list(codes), growth=axis.categories is None
-                )
-                made.name, made.label = axis.name, axis.name if axis.label is None else axis.label
-                axes.append(made)
-            else:
-                axes.append(boost_axis(axis))
-        out = bh.Histogram(*axes, storage=bh.storage.Weight())
-        out.view(flow=True)[...] = self.bh.view(flow=True)
-        return Hist(out, self.nan, self.missing)
-
-    def _numbers(self, i: int, values: pl.Series) -> npt.NDArray[Any]:
-        axis, codes = self.axes[i], self.codes[i]
-        if axis.kind == "category":
-            values = values.cast(pl.String) if self.words[i] else values
-            found = values.unique(maintain_order=True)
-            if axis.categories is None:
-                for value in found.to_list():
-                    codes.setdefault(value, len(codes))
-            numbers = [codes.get(value, -1) for value in found.to_list()]
-            return values.replace_strict(found, numbers, return_dtype=pl.Int32).to_numpy()
-        if axis.kind == "integer":
-            start, stop = int(axis.start or 0), int(axis.stop or 0)
-            return values.cast(pl.Int64, strict=False).fill_null(stop).clip(start - 1, stop).to_numpy()
-        floats = values.cast(pl.Float64)
-        # boost-histogram would count the logarithm of a negative number, which is NaN, as overflow
-        return (floats.clip(lower_bound=0) if axis.kind == "log" else floats).to_numpy()
-
-
-def _split(df: pl.DataFrame, outside: pl.Expr, weight: str | None) -> tuple[pl.DataFrame, Tally]:
-    """Split off and tally the rows that no bin can hold."""
-    out = df.filter(outside)
-    w = out[weight].cast(pl.Float64).fill_null(0).to_numpy() if weight else np.ones(out.height)
-    return df.filter(~outside), Tally(out.height, float(w.sum()), float((w * w).sum()))
+def _require_names(key: str, axes: Sequence[Axis]) -> None:
+    names = [axis.name for axis in axes]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        of = f" of histogram {key!r}" if key else ""
+        msg = f"two axes{of} are named {twice[0]!r}; give one another name, as in hist.regular(..., name='x')"
+        raise ValueError(msg)
 
 
 def _distinct(exprs: Sequence[pl.Expr]) -> dict[str, pl.Expr]:
@@ -239,28 +169,20 @@ def _column(expr: pl.Expr, exprs: Mapping[str, pl.Expr]) -> str:
     return next(name for name, known in exprs.items() if expr.meta.eq(known))
 
 
-def _inner(dtype: pl.DataType) -> Any:
-    return dtype.inner if isinstance(dtype, pl.List) else dtype
-
-
-def _is_word(dtype: pl.DataType) -> bool:
-    return isinstance(_inner(dtype), (pl.String, pl.Boolean, pl.Categorical, pl.Enum))
-
-
 def _require_dtype(axis: Axis, dtype: pl.DataType) -> None:
-    inner = _inner(dtype)
-    whole = inner.is_integer() or inner == pl.Boolean
+    element = inner(dtype)
+    whole = element.is_integer() or element == pl.Boolean
     match axis.kind:
         case "category" if axis.categories is None:
-            fits, wanted = _is_word(dtype) or inner.is_integer(), "strings, integers or booleans"
-        case "category" if axis.categories and isinstance(axis.categories[0], str):
-            fits, wanted = _is_word(dtype), "strings or booleans, like its categories"
+            fits, wanted = is_word(dtype) or element.is_integer(), "strings, integers or booleans"
+        case "category" if of_words(axis):
+            fits, wanted = is_word(dtype), "strings or booleans, like its categories"
         case "category":
-            fits, wanted = inner.is_integer(), "integers, like its categories"
+            fits, wanted = element.is_integer(), "integers, like its categories"
         case "integer":
             fits, wanted = whole, "integers; use hist.regular for real numbers"
         case _:
-            fits, wanted = inner.is_numeric() or whole, "numbers; cast it first"
+            fits, wanted = element.is_numeric() or whole, "numbers; cast it first"
     if not fits:
         msg = f"axis {axis.name!r} is {dtype}; a {axis.kind} axis takes {wanted}"
         raise SchemaError(msg)
@@ -276,39 +198,3 @@ def _require_weights(weights: pl.Series, name: str, rows_before: int) -> None:
     if bad := int((~weights.is_finite()).fill_null(value=True).sum()):
         msg = f"weight {name!r} is NaN, infinite or null in {bad} of {len(weights)} entries ({where})"
         raise ValueError(msg)
-
-
-def _with_ranges(
-    lf: pl.LazyFrame, axes: Sequence[Axis], columns: Sequence[str], lists: set[str]
-) -> list[Axis]:
-    """Find the ranges that were not given, in one pass for all axes together."""
-    asked: dict[str, pl.Expr] = {}
-    for axis, column in zip(axes, columns, strict=True):
-        if axis.kind in ("regular", "log") and None in (axis.start, axis.stop):
-            values = (pl.col(column).explode() if column in lists else pl.col(column)).cast(pl.Float64)
-            values = values.filter(values.is_finite() & ((values > 0) if axis.kind == "log" else True))
-            asked |= {f"{axis.kind} {column} min": values.min(), f"{axis.kind} {column} max": values.max()}
-    if not asked:
-        return list(axes)
-    found = lf.select(**asked).collect(engine="streaming").row(0, named=True)
-    return [
-        _with_range(axis, found[f"{axis.kind} {c} min"], found[f"{axis.kind} {c} max"])
-        if f"{axis.kind} {c} min" in found and None in (axis.start, axis.stop)
-        else axis
-        for axis, c in zip(axes, columns, strict=True)
-    ]
-
-
-def _with_range(axis: Axis, low: float | None, high: float | None) -> Axis:
-    if low is None or high is None:
-        msg = f"axis {axis.name!r} has no finite value to derive its range from; give start and stop"
-        raise ValueError(msg)
-    low, high = widened(low, high, logarithmic=axis.kind == "log")
-    start, stop = (low if axis.start is None else axis.start), (high if axis.stop is None else axis.stop)
-    if not start < stop:
-        msg = (
-            f"axis {axis.name!r} would go from {start:.6g} to {stop:.6g}, but its values go from {low:.6g} to "
-            f"{high:.6g}; give both start and stop"
-        )
-        raise ValueError(msg)
-    return replace(axis, start=start, stop=stop)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import boost_histogram as bh
 import numpy as np
@@ -15,6 +16,10 @@ import numpy.typing as npt
 from boost_histogram.serialization import from_uhi, to_uhi
 
 from icecol import files
+from icecol.errors import MissingColumnError, did_you_mean
+from icecol.hist.arithmetic import ratio
+from icecol.hist.axis import categories_in_digits
+from icecol.hist.points import Points
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,15 +127,15 @@ class Hist:
         """Return the sum of weights in all bins, including underflow and overflow if `flow`."""
         return float(self.bh.sum(flow=flow).value)
 
-    def mean(self, axis: int = 0) -> float:
+    def mean(self, axis: int | str = 0) -> float:
         """Return the mean of the bin centers along an axis, weighted by bin content; NaN if the sum is 0."""
         return self._moments(axis)[0]
 
-    def std(self, axis: int = 0) -> float:
+    def std(self, axis: int | str = 0) -> float:
         """Return the standard deviation of the bin centers along an axis, weighted by bin content."""
         return self._moments(axis)[1]
 
-    def quantile(self, q: float, axis: int = 0) -> float:
+    def quantile(self, q: float, axis: int | str = 0) -> float:
         """Return the `q` quantile of the binned content along an axis, interpolated linearly within a bin."""
         h = self.project(axis)
         values = h.values()
@@ -140,9 +145,28 @@ class Hist:
         return float(np.interp(q, below, _numeric_edges(h)))
 
     def project(self, *axes: int | str) -> Hist:
-        """Project onto the given axes, by number or name, summing over all others with their under- and overflow."""
-        kept = [self.names.index(a) if isinstance(a, str) else a for a in axes]
+        """Project onto the given axes, by number or name, summing over all others with their under- and overflow.
+
+        Raises
+        ------
+        MissingColumnError
+            If there is no such axis.
+        """
+        kept = [self._number(a) for a in axes]
         return Hist(self.bh.project(*kept), self.nan, self.missing)
+
+    def _number(self, axis: int | str) -> int:
+        if isinstance(axis, str):
+            if axis not in self.names:
+                msg = f"no axis {axis!r}: {did_you_mean(axis, self.names, 'axes')}"
+                raise MissingColumnError(msg)
+            return self.names.index(axis)
+        if not -self.ndim <= axis < self.ndim:
+            msg = (
+                f"no axis {axis!r}: this histogram has {self.ndim}, named {', '.join(map(repr, self.names))}"
+            )
+            raise MissingColumnError(msg)
+        return axis % self.ndim
 
     def normalized(self, *, density: bool = False) -> Hist:
         """Scale the histogram so that its bins, without underflow and overflow, sum to 1.
@@ -193,11 +217,15 @@ class Hist:
         if not isinstance(other, Hist):
             return NotImplemented
         try:
-            added = self.bh + other.bh
+            added = _in_digits(self, other) + _in_digits(other, self)
         except ValueError as err:
             msg = f"histograms with different axes cannot be added: {list(self.axes)} and {list(other.axes)}"
             raise ValueError(msg) from err
         return Hist(added, self.nan + other.nan, self.missing + other.missing)
+
+    def __sub__(self, other: Hist) -> Hist:
+        """Subtract a histogram with equal axes; the variances add, as for independent entries."""
+        return self + other * -1 if isinstance(other, Hist) else NotImplemented
 
     def __radd__(self, other: object) -> Hist:
         """Support the builtin `sum`, which starts from 0."""
@@ -209,9 +237,13 @@ class Hist:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: float) -> Hist:
-        """Divide the values by a number and the variances by its square."""
-        return self * (1 / divisor)
+    @overload
+    def __truediv__(self, divisor: float) -> Hist: ...
+    @overload
+    def __truediv__(self, divisor: Hist) -> Points: ...
+    def __truediv__(self, divisor: float | Hist) -> Hist | Points:
+        """Divide by a number, the variances by its square; or by an independent histogram, as `hist.ratio` does."""
+        return ratio(self, divisor) if isinstance(divisor, Hist) else self * (1 / divisor)
 
     def __eq__(self, other: object) -> bool:
         """Compare axes and labels, all bins, and the NaN and null counts."""
@@ -263,9 +295,9 @@ class Hist:
         ...     hist.load(pathlib.Path(folder) / "x.json") == h
         True
         """
-        files.write(path, json.dumps(self.to_dict()).encode())
+        files.write(path, json.dumps(_strict(self.to_dict()), allow_nan=False).encode())
 
-    def _moments(self, axis: int) -> tuple[float, float]:
+    def _moments(self, axis: int | str) -> tuple[float, float]:
         h = self.project(axis)
         values = h.values()
         total = values.sum()
@@ -293,8 +325,10 @@ def load(path: str | os.PathLike[str]) -> Hist:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         for part in (*content["axes"], content["storage"]):
-            part |= {k: np.asarray(part[k]) for k in ("edges", "values", "variances") if k in part}
-        tallies = [Tally(*content["metadata"].pop(k, ())) for k in ("nan", "missing")]
+            part |= {
+                k: np.asarray(part[k], np.float64) for k in ("edges", "values", "variances") if k in part
+            }
+        tallies = [_tally(content["metadata"].pop(k, (0, 0, 0))) for k in ("nan", "missing")]
         return Hist(from_uhi(content), *tallies)
     except (KeyError, TypeError, ValueError) as err:
         msg = f"{os.fspath(path)} is not a histogram written by Hist.save: {err}"
@@ -310,11 +344,40 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
+def _strict(value: Any) -> Any:
+    """Write what JSON has no number for as text: "inf", "-inf", "nan"."""
+    if isinstance(value, dict):
+        return {k: _strict(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_strict(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _tally(content: Sequence[Any]) -> Tally:
+    n, sumw, sumw2 = content
+    return Tally(n, float(sumw), float(sumw2))
+
+
 def _numeric_edges(h: Hist) -> Floats:
     if isinstance(h.axes[0], (bh.axis.StrCategory, bh.axis.IntCategory)):
         msg = f"axis {h.names[0]!r} holds categories, which have no mean, spread or quantile"
         raise TypeError(msg)
     return cast("Floats", h.edges)
+
+
+def _in_digits(h: Hist, other: Hist) -> Any:
+    """Return the histogram with integer categories in digits where those of the other are, as some exceed 32 bits."""
+    axes = [
+        categories_in_digits(a)
+        if isinstance(a, bh.axis.IntCategory) and isinstance(b, bh.axis.StrCategory)
+        else a
+        for a, b in zip(h.axes, other.axes, strict=False)
+    ]
+    if all(a is b for a, b in zip(axes, h.axes, strict=False)):
+        return h.bh
+    out = bh.Histogram(*axes, storage=bh.storage.Weight())
+    out.view(flow=True)[...] = h.bh.view(flow=True)
+    return out
 
 
 def _describe(axis: Any) -> str:

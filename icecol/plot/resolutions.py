@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ def resolution(
     angles_by_name: Mapping[str, npt.ArrayLike],
     ax: Axes | None = None,
     *,
+    unit: Literal["rad", "deg"] = "rad",
     stop: float | None = None,
     bins: int = 60,
 ) -> Axes:
@@ -26,10 +27,12 @@ def resolution(
     Parameters
     ----------
     angles_by_name
-        Opening angles in degrees, by name of the reconstruction. NaNs (failed fits) are left out of the curve, and
-        their fraction is given in the legend.
+        Opening angles by name of the reconstruction, as `reco.opening_angle` gives them. NaNs and nulls (failed fits)
+        are left out of the curve, and their fraction is given in the legend.
     ax
         Axes to draw on; a new figure if None.
+    unit
+        Unit of the angles: rad, as everywhere in icecol, or deg, after `.degrees()`. They are drawn in degrees.
     stop
         Upper end of the angle axis in degrees; by default, the 95 % quantile of the widest distribution, at most
         180. Larger angles still count in the median and the normalization.
@@ -46,13 +49,13 @@ def resolution(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If there are no angles at all, or some lie outside [0, 180] degrees.
+        If there are no angles at all, or some are not between 0 and pi, or 180 degrees.
 
     Examples
     --------
     >>> import numpy as np
     >>> from icecol import plot
-    >>> angles = np.linspace(0, 4, 101)
+    >>> angles = np.radians(np.linspace(0, 4, 101))
     >>> ax = plot.resolution({"LineFit": angles, "Improved": angles / 2})
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['LineFit: median 2.00°', 'Improved: median 1.00°']
@@ -61,10 +64,13 @@ def resolution(
     if not samples:
         msg = "resolution needs the angles of at least one reconstruction"
         raise ValueError(msg)
+    if unit not in ("rad", "deg"):
+        msg = f"unit must be 'rad' or 'deg'; found {unit!r}"
+        raise ValueError(msg)
     for name, angles in samples.items():
-        if np.any((angles < 0) | (angles > 180)):
-            msg = f"opening angles of {name!r} go from {np.nanmin(angles)} to {np.nanmax(angles)}, not 0 to 180 degrees"
-            raise ValueError(msg)
+        _require_angles(name, angles, unit)
+    if unit == "rad":
+        samples = {name: np.degrees(angles) for name, angles in samples.items()}
     ax = new_axes() if ax is None else ax
     good = {name: angles[~np.isnan(angles)] for name, angles in samples.items()}
     if stop is None:
@@ -85,6 +91,17 @@ def resolution(
     ax.set_ylim(0)
     ax.legend(frameon=False)
     return ax
+
+
+def _require_angles(name: str, angles: npt.NDArray[np.float64], unit: str) -> None:
+    largest = np.pi * (1 + 1e-9) if unit == "rad" else 180.0
+    if np.any((angles < 0) | (angles > largest)):
+        most = "pi; angles in degrees need unit='deg'" if unit == "rad" else "180"
+        msg = (
+            f"opening angles of {name!r} go from {np.nanmin(angles):.6g} to {np.nanmax(angles):.6g}, "
+            f"but in {unit} they lie between 0 and {most}"
+        )
+        raise ValueError(msg)
 
 
 def _legend(name: str, median: float, angles: npt.NDArray[Any]) -> str:

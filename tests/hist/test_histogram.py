@@ -132,7 +132,10 @@ AXES = {
 
 @pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
 def test_a_saved_histogram_comes_back_the_same(axis, tmp_path):
-    for h in (hist.fill(DF, axis, weight="w"), hist.fill(DF, axis, hist.category("k"), weight="w")):
+    for h in (
+        hist.fill(DF, axis, weight="w"),
+        hist.fill(DF, axis, hist.category("k", name="other"), weight="w"),
+    ):
         h.save(tmp_path / "h.json")
         back = hist.load(tmp_path / "h.json")
         assert back == h
@@ -156,6 +159,19 @@ def test_every_bit_survives_the_file(tmp_path_factory, start, width, w, make):
     back = hist.load(path)
     assert back == h
     assert back.edges.tolist() == h.edges.tolist()
+
+
+def test_the_file_is_strict_json_with_infinities_too(tmp_path):
+    found = hist.fill(DF, hist.variable("x", [-math.inf, 0.1, math.inf]))
+    h = hist.Hist(found.bh, nan=hist.Tally(1, math.inf, math.inf))
+    h.bh.view()["variance"][0] = math.inf
+    h.save(tmp_path / "h.json")
+    content = json.loads((tmp_path / "h.json").read_text(), parse_constant=pytest.fail)
+    assert content["axes"][0]["edges"] == ["-inf", 0.1, "inf"]
+    back = hist.load(tmp_path / "h.json")
+    assert back.edges.tolist() == h.edges.tolist()
+    np.testing.assert_array_equal(back.values(flow=True), h.values(flow=True))
+    assert back.nan == h.nan
 
 
 def test_a_file_that_is_no_histogram_is_an_error_that_names_it(tmp_path):

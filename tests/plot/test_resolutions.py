@@ -13,7 +13,7 @@ def texts(ax):
 
 
 def test_each_reconstruction_gets_its_curve_and_its_median():
-    ax = plot.resolution({"LineFit": np.linspace(0, 20, 201), "SPE": np.linspace(0, 4, 101)})
+    ax = plot.resolution({"LineFit": np.linspace(0, 20, 201), "SPE": np.linspace(0, 4, 101)}, unit="deg")
     ax.figure.canvas.draw()
     assert texts(ax) == ["LineFit: median 10.00°", "SPE: median 2.00°"]
     assert [line.get_xdata()[0] for line in ax.lines] == pytest.approx([10, 2])
@@ -24,13 +24,36 @@ def test_each_reconstruction_gets_its_curve_and_its_median():
 
 
 def test_fits_without_an_answer_are_counted_and_left_out_of_the_median():
-    ax = plot.resolution({"SPE": [1.0, 2.0, 3.0, np.nan], "none": [np.nan], "empty": []}, stop=5)
+    ax = plot.resolution({"SPE": [1.0, 2.0, 3.0, np.nan], "none": [np.nan], "empty": []}, unit="deg", stop=5)
     ax.figure.canvas.draw()
     assert texts(ax) == ["SPE: median 2.00°, 25.0% no answer", "none: no answer", "empty: no answer"]
 
 
-def test_angles_that_are_none_are_an_error():
-    with pytest.raises(ValueError, match=r"angles of 'a' go from 1\.0 to 200\.0"):
-        plot.resolution({"a": [1, 200]})
+def test_radians_are_drawn_in_degrees():
+    ax = plot.resolution({"SPE": np.radians(np.linspace(0, 4, 101))})
+    assert texts(ax) == ["SPE: median 2.00°"]
+    assert ax.lines[0].get_xdata()[0] == pytest.approx(2)
+    assert texts(plot.resolution({"opposite": [np.pi]})) == ["opposite: median 180.00°"]
+
+
+@pytest.mark.parametrize(
+    ("angles", "unit", "match"),
+    [
+        (
+            [1, 20.0],
+            "rad",
+            r"'a' go from 1 to 20, but in rad they lie between 0 and pi; angles in degrees need unit='deg'",
+        ),
+        ([1, 200], "deg", "'a' go from 1 to 200, but in deg they lie between 0 and 180"),
+        ([-0.1, 1], "rad", r"'a' go from -0\.1 to 1, but in rad"),
+        ([1], "mrad", "unit must be 'rad' or 'deg'; found 'mrad'"),
+    ],
+)
+def test_numbers_that_are_no_angles_in_the_unit_are_an_error(angles, unit, match):
+    with pytest.raises(ValueError, match=match):
+        plot.resolution({"a": angles}, unit=unit)
+
+
+def test_a_resolution_needs_a_reconstruction():
     with pytest.raises(ValueError, match="at least one"):
         plot.resolution({})

@@ -1,0 +1,66 @@
+"""A value with its interval in each bin, as ratios, efficiencies and profiles have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """A value and an interval around it in each bin of a histogram; NaN in bins without an answer.
+
+    Attributes
+    ----------
+    axes
+        The axes of the histogram, of boost-histogram.
+    low, high
+        Ends of the interval of each bin.
+    label
+        What the values are, for plots.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist
+    >>> x = hist.regular("x", 2, 0, 2)
+    >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5], [0.5, 0.6]))
+    >>> a / b
+    Points(ratio; x: 2 bins, 1 without a value)
+    >>> (a / b).values()
+    array([0.5, nan])
+    """
+
+    axes: tuple[Any, ...]
+    _values: Floats
+    low: Floats
+    high: Floats
+    label: str = ""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.axes)
+
+    @property
+    def edges(self) -> Any:
+        """Bin edges: an array or, for more than one axis, a tuple of arrays."""
+        edges = tuple(np.asarray(a.edges) for a in self.axes)
+        return edges[0] if self.ndim == 1 else edges
+
+    def values(self) -> Floats:
+        """Return the value of each bin."""
+        return self._values
+
+    def errors(self) -> Floats:
+        """Return the distances to the lower and to the upper end of the interval, as matplotlib's `yerr`."""
+        return np.stack([self._values - self.low, self.high - self._values])
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{getattr(a, 'name', '') or 'axis'}: {len(a)} bins" for a in self.axes)
+        return f"Points({self.label}; {axes}, {int(np.isnan(self._values).sum())} without a value)"

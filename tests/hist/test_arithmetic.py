@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from icecol import hist
+from icecol.errors import MissingColumnError
+
+X = hist.regular("x", 4, 0, 4)
+A = hist.fill(pl.DataFrame({"x": [0.5, 0.5, 1.5, 2.5, None], "w": [1.0, 2.0, 4.0, 0.5, 3.0]}), X, weight="w")
+B = hist.fill(pl.DataFrame({"x": [0.5, 1.5, 1.5]}), X)
+
+
+def test_a_difference_adds_the_variances():
+    d = A - B
+    np.testing.assert_allclose(d.values(), [2, 2, 0.5, 0])
+    np.testing.assert_allclose(d.variances(), [6, 18, 0.25, 0])
+    assert d.missing == hist.Tally(1, 3.0, 9.0)
+    with pytest.raises(ValueError, match="different axes"):
+        A - hist.fill(pl.DataFrame({"x": [1.0]}), hist.regular("x", 5, 0, 4))
+    with pytest.raises(TypeError):
+        A - 1
+
+
+def test_a_ratio_has_the_errors_of_both_and_no_value_where_it_has_no_denominator():
+    r = A / B
+    np.testing.assert_allclose(r.values(), [3, 2, np.nan, np.nan])
+    error = [3 * np.sqrt(5 / 9 + 1), 2 * np.sqrt(16 / 16 + 2 / 4), np.nan, np.nan]
+    np.testing.assert_allclose(r.errors(), [error, error])
+    assert (r.ndim, r.edges.tolist()) == (1, [0, 1, 2, 3, 4])
+    np.testing.assert_allclose((B / (A * -1)).errors()[0][0], np.sqrt(1 + 5 / 9) / 3)
+    with pytest.raises(ValueError, match="different axes cannot be divided"):
+        A / hist.fill(pl.DataFrame({"x": [1.0]}), hist.regular("x", 5, 0, 4))
+
+
+def test_an_axis_that_is_not_there_is_named_with_its_like():
+    h = hist.fill(
+        pl.DataFrame({"zenith": [0.1], "energy": [1.0]}),
+        hist.regular("zenith", 2, 0, 1),
+        hist.regular("energy", 2, 0, 2),
+    )
+    with pytest.raises(MissingColumnError, match="no axis 'zenit': did you mean 'zenith'"):
+        h.project("zenit")
+    with pytest.raises(MissingColumnError, match="no axis 'x': axes: 'energy', 'zenith'"):
+        h.mean("x")
+    with pytest.raises(MissingColumnError, match="no axis 2: this histogram has 2, named 'zenith', 'energy'"):
+        h.project(2)
+    assert h.project(-1).names == ("energy",)
