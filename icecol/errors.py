@@ -16,7 +16,8 @@ IcecolError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "DamagedFileError",
@@ -83,6 +84,24 @@ class TrayError(IcecolError, RuntimeError):
 
 class MissingDependencyError(IcecolError, ImportError):
     """An optional library that is not installed."""
+
+
+@contextmanager
+def naming(path: object) -> Iterator[None]:
+    """Put the name of a file before the messages of icecol's errors, where they do not have it.
+
+    >>> with naming("a.i3"):
+    ...     raise FormatError("unexpected end of data")
+    Traceback (most recent call last):
+    icecol.errors.FormatError: a.i3: unexpected end of data
+    """
+    try:
+        yield
+    except IcecolError as err:
+        if str(path) in str(err):
+            raise
+        msg = f"{path}: {err}"
+        raise type(err)(msg) from err
 
 
 def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, Self
@@ -282,10 +282,32 @@ class Input:
 _BUFFER: Final = 1 << 17
 
 
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """Leave out files that were given before, perhaps by another spelling of their path or through a link.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / "a.i3").touch(), (folder / "b.i3").symlink_to("a.i3")
+    (None, None)
+    >>> [path.name for path in distinct([folder / "a.i3", folder / "b.i3", folder / "." / "a.i3"])]
+    ['a.i3']
+    """
+    found: dict[object, Path] = {}
+    for path in paths:
+        status = path.stat() if path.exists() else None
+        linked = status is not None and status.st_nlink > 1
+        found.setdefault(
+            (status.st_dev, status.st_ino) if status and linked else os.path.realpath(path), path
+        )
+    return list(found.values())
+
+
 def checksum(path: str | os.PathLike[str]) -> str:
     """Read a file and return its checksum, as in `crc32c:e3069283`."""
     with Input(path) as one:
         return one.finish().checksum
 
 
-__all__ = ["Checked", "Facts", "Input", "checksum", "commit", "temporary", "whole", "write"]
+__all__ = ["Checked", "Facts", "Input", "checksum", "commit", "distinct", "temporary", "whole", "write"]

@@ -38,10 +38,9 @@ def info(
 
     [dim]icecol info level2.icecol --key "SRT*"[/]
     """
-    import fnmatch
-
     import icecol as ic
     from icecol.dataset import schema as schemas
+    from icecol.patterns import matches
 
     ds = ic.open_dataset(dataset)
     manifest = ds.manifest
@@ -61,7 +60,7 @@ def info(
     )
     shown = table("column", "type", "unit", "meaning")
     for column in ds.schema:
-        if fnmatch.fnmatchcase(schemas.key_of(column.name), key):
+        if matches(schemas.key_of(column), (key,)):
             shown.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
     stdout.print(shown)
 
@@ -98,7 +97,7 @@ def features(
     wanted += [n for n in names if n.split(".")[0] in computed and n not in ds.schema.names]
     with files.whole(out) as aside:
         events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
-    rows = pl.scan_parquet(out).select(pl.len()).collect().item()
+    rows = pl.scan_parquet(out, glob=False).select(pl.len()).collect().item()
     stdout.print(
         f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", markup=False, soft_wrap=True
     )

@@ -13,7 +13,7 @@ from icecol.convert.geometry import WANTED, from_objects, read_objects
 from icecol.convert.i3_columns import ARROW
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry, omkey
-from icecol.errors import FormatError
+from icecol.errors import FormatError, naming
 from icecol.i3.archive.objects import Record, TriggerKey
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Enum, Field, Map, Pointer, Type, Vector
@@ -28,7 +28,7 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
     Raises
     ------
     GeometryError
-        The file has no geometry.
+        The file has no geometry, or one with numbers that do not fit into an omkey.
 
     Examples
     --------
@@ -43,7 +43,8 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
     if Path(path).suffix == ".parquet":
         return Geometry.read_parquet(path), {}
     objects = read_objects(path, KEYS)
-    return from_objects(objects), tables_of(objects)
+    with naming(path):
+        return from_objects(objects), tables_of(objects)
 
 
 def tables_of(objects: Mapping[str, Any]) -> dict[str, pa.Table]:

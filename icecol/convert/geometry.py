@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from icecol.detector.geometry import Geometry
-from icecol.errors import GeometryError, did_you_mean
+from icecol.errors import GeometryError, did_you_mean, naming
 from icecol.i3 import archive
 from icecol.i3.archive.objects import Record
 from icecol.i3.container.raw import raw_frames
@@ -29,11 +29,13 @@ def read_geometry(path: str | Path) -> Geometry:
     Raises
     ------
     GeometryError
-        The file has no geometry.
+        The file has no geometry, or one with numbers that do not fit into an omkey.
     """
     if Path(path).suffix == ".parquet":
         return Geometry.read_parquet(path)
-    return from_objects(read_objects(path, WANTED))
+    objects = read_objects(path, WANTED)
+    with naming(path):
+        return from_objects(objects)
 
 
 WANTED = ("I3Geometry", "I3Calibration", "I3DetectorStatus", *BAD_DOMS)

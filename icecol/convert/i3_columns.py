@@ -6,7 +6,6 @@ takes over without a copy; here they get their names, types, units and nulls.
 
 from __future__ import annotations
 
-import fnmatch
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from icecol.i3.container.mixing import Events
 from icecol.i3.container.names import Names
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
+from icecol.patterns import matches
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -112,10 +112,11 @@ class TableMaker:
                 made.update({key: found for key in keys if (found := self._alike(events, key))})
             if left := [key for key in keys if not made[key]]:
                 made.update(self._objects(events, left))
-        columns = [column for found in made.values() for column in found]
-        if not columns:
+        fields = schemas.of_keys({key: [f for f, _ in columns] for key, columns in made.items()})
+        if not fields:
             return pa.table({})
-        return pa.Table.from_arrays([a for _, a in columns], schema=pa.schema([f for f, _ in columns]))
+        arrays = [array for columns in made.values() for _, array in columns]
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
     def _outside(self, key: str) -> bytes | None:
         """Return an object of the GCD file."""
@@ -157,10 +158,10 @@ class TableMaker:
         return self._chosen_objects(key) or self._chosen_pulses(key)
 
     def _chosen_objects(self, key: str) -> bool:
-        return key == HEADER or self.keys is None or _matches(key, tuple(self.keys))
+        return key == HEADER or self.keys is None or matches(key, tuple(self.keys))
 
     def _chosen_pulses(self, key: str) -> bool:
-        return self.pulses is None or _matches(key, tuple(self.pulses)) or self._named(key)
+        return self.pulses is None or matches(key, tuple(self.pulses)) or self._named(key)
 
     def _named(self, key: str) -> bool:
         return self.keys is not None and key in self.keys
@@ -312,11 +313,6 @@ def _pick(objects: npt.NDArray[np.int32]) -> _Pick:
     unique, source[rows] = np.unique(objects[rows], return_inverse=True)
     source[objects < 0] = -1
     return _Pick(unique.astype(np.int64), source)
-
-
-@lru_cache(maxsize=4096)
-def _matches(key: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(key, p) for p in patterns)
 
 
 def _index(source: Ints | None) -> pa.Array | None:

@@ -6,7 +6,6 @@ does not depend on the size of the files.
 
 from __future__ import annotations
 
-import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from icecol.i3.classes.own import add, own_classes
 from icecol.i3.container.compression import open_stream
 from icecol.i3.container.mixing import Events, mix, new_order, pieces
 from icecol.i3.container.scanner import Batch, Scanner
+from icecol.patterns import matches
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -139,7 +139,9 @@ class I3Reader(Reader):
         asked = [("keys", pattern) for pattern in self.keys or ()]
         asked += [("pulses", pattern) for pattern in self.pulses or ()]
         return [
-            f"{kind}={pattern!r}" for kind, pattern in asked if not fnmatch.filter(columns, f"{pattern}.*")
+            f"{kind}={pattern!r}"
+            for kind, pattern in asked
+            if not any(matches(name, (f"{pattern}.*",)) for name in columns)
         ]
 
 

@@ -15,8 +15,8 @@ from icecol.convert.i3_reader import I3Reader
 from icecol.convert.run import tell_unused
 from icecol.convert.source import Found
 from icecol.dataset import schema as schemas
-from icecol.errors import DamagedFileError, UnknownStreamError
-from icecol.files import Input
+from icecol.errors import DamagedFileError, UnknownStreamError, naming
+from icecol.files import Input, distinct
 from icecol.i3.frames.files import files_of
 
 BATCH_BYTES: Final = 4 << 20
@@ -71,7 +71,7 @@ def scan_i3(
     >>> ic.scan_i3(path).select("I3EventHeader.event_id", "InIcePulses.time").head(3).collect().shape
     (3, 2)
     """
-    files = files_of(paths)
+    files = distinct([path.absolute() for path in files_of(paths)])
     reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, verify=verify, gcd=gcd)
     chosen = reader.streams
 
@@ -86,7 +86,7 @@ def scan_i3(
             present.add(key)
             return columns is None or key in columns
 
-        with Input(path) as one:
+        with naming(path), Input(path) as one:
             damaged_at = -1
             for table in reader.read(path, one.file, found, wanted=wanted, batch_bytes=BATCH_BYTES):
                 if damaged_at not in {-1, found.bytes}:
@@ -119,7 +119,7 @@ def scan_i3(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch: int | None
     ) -> Iterator[pl.DataFrame]:
         columns = list(names) if with_columns is None else with_columns
-        wanted = frozenset(schemas.key_of(c) for c in columns)
+        wanted = frozenset(schemas.key_of(united.field(c)) for c in columns)
         left = n_rows
         for path in files:
             for table in tables(path, wanted):

@@ -28,8 +28,8 @@ from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.detector.geometry import Geometry
 from icecol.detector.sensors import surface_numbers
-from icecol.errors import DamagedFileError, GeometryError, IcecolError
-from icecol.files import Facts, Input
+from icecol.errors import DamagedFileError, GeometryError, naming
+from icecol.files import Facts, Input, distinct
 from icecol.i3.frames.files import files_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def from_source(
     OSError
         A file changed while it was being read.
     """
-    paths = list(dict.fromkeys(files_of(files)))
+    paths = distinct(files_of(files))
     for path in paths:
         if not path.is_file():
             with Input(path):  # says why it cannot be read
@@ -196,14 +196,18 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
     """Return the detector that was given, or that of the first file that has its own, or the nominal one."""
     if given is not None:
         return Detector(given) if isinstance(given, Geometry) else given
+    why = ""
     for source in sources:
         if source.has_geometry:
             try:
                 found = reader.detector(Path(source.path))
-            except (GeometryError, DamagedFileError):
+            except (GeometryError, DamagedFileError) as err:
+                why = why or str(err)
                 continue
             if found is not None:
                 return found
+    if why:
+        warnings.warn(f"no geometry could be read, and the nominal one is used: {why}", stacklevel=4)
     return Detector(Geometry.nominal())
 
 
@@ -214,6 +218,8 @@ _MOST_TOLD: Final = 5
 
 def tell(dataset: Dataset, reader: Reader) -> None:
     """Warn once about all objects that did not become columns, and once about options that fit nothing."""
+    _tell_twice(dataset)
+    _tell_alike(dataset)
     told = sorted({left.describe() for source in dataset.manifest.sources for left in source.left_out})
     if told:
         n = len(told) - _MOST_TOLD
@@ -222,6 +228,31 @@ def tell(dataset: Dataset, reader: Reader) -> None:
         warnings.warn(msg, stacklevel=4)
     if dataset.rows:
         tell_unused(str(dataset.path), reader.unused(dataset.manifest.schema.names))
+
+
+def _tell_twice(dataset: Dataset) -> None:
+    """Warn about files that have the same content, so that their events are counted twice."""
+    first: dict[str, str] = {}
+    twice = [
+        f"{source.path} has the same content as {other}"
+        for source in dataset.manifest.sources
+        if source.events and (other := first.setdefault(source.checksum, source.path)) != source.path
+    ]
+    if twice:
+        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
+        warnings.warn(f"{dataset.path}: {twice[0]}{more}: their events are counted twice", stacklevel=5)
+
+
+def _tell_alike(dataset: Dataset) -> None:
+    """Warn about columns whose names differ in case only."""
+    alike: dict[str, list[str]] = {}
+    for name in dataset.schema.names:
+        alike.setdefault(name.casefold(), []).append(name)
+    found = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    if found:
+        more = f"; and {len(found) - 1} more" if len(found) > 1 else ""
+        msg = f"{dataset.path}: columns differ in case only: {found[0]}{more}; programs such as DuckDB rename one"
+        warnings.warn(msg, stacklevel=5)
 
 
 def tell_unused(where: str, unused: Sequence[str]) -> None:
@@ -365,7 +396,7 @@ def _convert_file(
     events = told = 0
     modules: Modules | None = None
     with Input(path) as one:
-        try:
+        with naming(path):
             for table in reader.read(path, one.file, found):
                 writer.append(table, name)
                 if modules is None:
@@ -374,11 +405,6 @@ def _convert_file(
                 if progress is not None:
                     progress(str(path), table.num_rows, found.bytes - told, 0)
                     told = found.bytes
-        except IcecolError as err:
-            if name in str(err):
-                raise
-            msg = f"{path}: {err}"
-            raise type(err)(msg) from err
         facts = one.finish()
     if progress is not None:
         progress(str(path), 0, found.bytes - told, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from icecol.dataset.writer import (
     n_done,
 )
 from icecol.errors import DatasetError, MissingColumnError, did_you_mean
+from icecol.patterns import matches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ def open_dataset(path: str | Path) -> Dataset:
     >>> ds = ic.open_dataset("level2.icecol")  # doctest: +SKIP
     >>> ds.scan().filter(pl.col("I3EventHeader.run_id") == 120000).collect()  # doctest: +SKIP
     """
-    path = Path(path)
+    path = Path(path).absolute()  # a frame of it is read later, perhaps from another working directory
     try:
         found = Dataset(path, manifests.read(path / manifests.NAME))
     except (FileNotFoundError, NotADirectoryError):
@@ -139,12 +139,12 @@ class Dataset:
     def simulation(self) -> pl.DataFrame | None:
         """The S frames, one row per source file (first column: `source`), or None if there were none."""
         path = self.path / SIMULATION
-        return pl.read_parquet(path) if path.exists() else None
+        return pl.read_parquet(path, glob=False) if path.exists() else None
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Frame keys that have columns, sorted."""
-        return tuple(sorted({schemas.key_of(name) for name in self.schema.names}))
+        return tuple(sorted({schemas.key_of(column) for column in self.schema}))
 
     @property
     def pulse_keys(self) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ class Dataset:
             If no column matches.
         """
         found = [name for name in self.schema.names if name == pattern] or [
-            name for name in self.schema.names if fnmatch.fnmatchcase(name, pattern)
+            name for name in self.schema.names if matches(name, (pattern,))
         ]
         if not found and pattern != "*":
             msg = f"no column of {self.path} matches {pattern!r}; {did_you_mean(pattern, self.schema.names, 'columns')}"
@@ -271,9 +271,9 @@ class Dataset:
         manifest = self.manifest
         bad = [source for source in manifest.sources if source.status != "ok"]
         members: dict[str, list[str]] = {}
-        for name in self.schema.names:
-            key = schemas.key_of(name)
-            members.setdefault(key, []).append(name[len(key) + 1 :] or name)
+        for column in self.schema:
+            key = schemas.key_of(column)
+            members.setdefault(key, []).append(column.name[len(key) + 1 :] or column.name)
         lines = [
             f"{self!r}: {len(manifest.parts):,} parts, {manifest.bytes / 1e6:,.1f} MB in total",
             f"{len(manifest.sources):,} sources, {len(bad)} of them damaged",
@@ -283,7 +283,9 @@ class Dataset:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"Dataset({str(self.path)!r}, {self.rows:,} events, {len(self.schema):,} columns)"
+        here = Path.cwd()
+        path = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
+        return f"Dataset({str(path)!r}, {self.rows:,} events, {len(self.schema):,} columns)"
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -25,9 +26,10 @@ _SAMPLE_DISTINCT: Final = 512
 
 
 def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: str) -> pa.Field:
-    """Make the Arrow field of a column, with `unit`, `doc` and `more` as its metadata.
+    r"""Make the Arrow field of a column, with `unit`, `doc` and `more` as its metadata.
 
-    A name that is not valid UTF-8 (and so contains lone surrogates) is taken as Latin-1, like other strings.
+    A name that is not valid UTF-8 (and so contains lone surrogates) is taken as Latin-1, like other strings. A NUL, at
+    which the name would end for other libraries, becomes the four characters `\x00`.
 
     Examples
     --------
@@ -43,6 +45,7 @@ def field(name: str, dtype: pa.DataType, unit: str = "", doc: str = "", **more: 
             raw.decode()
         except UnicodeDecodeError:
             name = raw.decode("latin-1")
+    name = name.replace("\0", "\\x00")
     return pa.field(name, dtype, metadata={"unit": unit, "doc": doc, **more})
 
 
@@ -56,13 +59,44 @@ def doc(column: pa.Field) -> str:
     return (column.metadata or {}).get(b"doc", b"").decode()
 
 
-def key_of(column: str) -> str:
-    """Return the frame key of a column: the part before the first dot.
+def key_of(column: str | pa.Field) -> str:
+    """Return the frame key of a column: the part before the first dot, or what `of_keys` noted.
 
     >>> key_of("FilterMask.MuonFilter_13.condition_passed")
     'FilterMask'
     """
-    return column.partition(".")[0]
+    if isinstance(column, str):
+        return column.partition(".")[0]
+    noted = (column.metadata or {}).get(_KEY)
+    return key_of(column.name) if noted is None else str(json.loads(noted))
+
+
+_KEY: Final = b"key"
+
+
+def of_keys(columns: Mapping[str, Sequence[pa.Field]]) -> list[pa.Field]:
+    """Return the columns of some frame keys, which note their key where their names do not tell it (one with a dot).
+
+    Raises
+    ------
+    SchemaError
+        If two columns have the same name, as of a key `A.B` and of a map `A` with an entry `B`.
+    """
+    seen: dict[str, str] = {}
+    made = []
+    for key, fields in columns.items():
+        for column in fields:
+            if column.name in seen:
+                both = " and ".join(sorted({repr(seen[column.name]), repr(key)}))
+                msg = (
+                    f"two columns have the same name, {column.name!r}: of key {both}; leave one out by `keys`"
+                )
+                raise SchemaError(msg)
+            seen[column.name] = key
+            noted = key_of(column.name) == key
+            more = {} if noted else {_KEY: json.dumps(key)}  # as ASCII: a key may hold any bytes
+            made.append(column.with_metadata({**(column.metadata or {}), **more}) if more else column)
+    return made
 
 
 def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schema:
@@ -122,15 +156,21 @@ class United:
 
         Raises as `unite` does.
         """
-        if schema.equals(self._last):
+        if schema.equals(self._last, check_metadata=True):
             return False
         known = len(self._columns)
         for i, column in enumerate(schema):
             of = name if origins is None else origins[i]
             first, other = self._columns.setdefault(column.name, (column, of))
+            if key_of(first) != key_of(column):
+                msg = (
+                    f"column {column.name!r} is of key {key_of(first)!r} in {other} but of key {key_of(column)!r} in "
+                    f"{of}: convert these files into separate datasets, or leave out one of the keys"
+                )
+                raise SchemaError(msg)
             if first.type != column.type:
                 msg = (
-                    f"column {column.name!r} (key {key_of(column.name)!r}) is {first.type} in {other} "
+                    f"column {column.name!r} (key {key_of(column)!r}) is {first.type} in {other} "
                     f"but {column.type} in {of}: a column has a single type; convert these files into separate "
                     f"datasets, or leave out the key"
                 )

@@ -76,15 +76,38 @@ def omkey(string: Any, om: Any, pmt: Any = 0) -> Any:
     int or array of i32
         `string << 16 | om << 8 | pmt`.
 
+    Raises
+    ------
+    GeometryError
+        A number is too large: the omkey would be that of another sensor.
+
     Examples
     --------
     >>> omkey(36, 44)
     2370560
     """
-    packed = (
-        (np.asarray(string, np.int32) << 16) | (np.asarray(om, np.int32) << 8) | np.asarray(pmt, np.int32)
-    )
+    numbers = [_whole(*item) for item in zip((string, om, pmt), _RANGES.items(), strict=True)]
+    packed = ((numbers[0] << 16) | (numbers[1] << 8) | numbers[2]).astype(np.int32)
     return packed if packed.ndim else int(packed)
+
+
+_RANGES: Final = {"string": (-(1 << 15), (1 << 15) - 1), "OM": (0, 255), "PMT": (0, 255)}
+
+
+def _whole(numbers: Any, what: tuple[str, tuple[int, int]]) -> Array:
+    """Return numbers as integers; raise where an omkey has no room for one, as it would stand for another sensor."""
+    name, (low, high) = what
+    given = np.asarray(numbers)
+    with np.errstate(invalid="ignore"):
+        whole = given.astype(np.int64)
+    wrong = np.flatnonzero((whole != given) | (whole < low) | (whole > high))
+    if wrong.size:
+        msg = (
+            f"{name} number {given.ravel()[wrong[0]]} does not fit into an omkey (string << 16 | om << 8 | pmt), which "
+            f"takes integers from {low} to {high}: renumber such sensors or leave them out"
+        )
+        raise GeometryError(msg)
+    return whole
 
 
 def split_omkey(omkey: Any) -> tuple[Any, Any, Any]:
@@ -194,7 +217,7 @@ class Geometry:
         MissingColumnError
             A required column is missing; the message lists those that are there.
         GeometryError
-            Columns differ in length, or a PMT occurs twice.
+            Columns differ in length, a PMT occurs twice, or a number does not fit into an omkey.
         """
         names = list(getattr(columns, "column_names", None) or getattr(columns, "columns", None) or columns)
         given = {name: _find(columns, names, name) for name in COLUMNS}
@@ -203,7 +226,11 @@ class Geometry:
                 wanted = "string" if given["string"] is None else "om"
                 raise _missing(wanted, names)
             given["omkey"] = omkey(given["string"], given["om"], 0 if given["pmt"] is None else given["pmt"])
-        keys = np.asarray(given["omkey"]).astype(np.int32)
+        keys = np.asarray(given["omkey"])
+        if ((keys < -(1 << 31)) | (keys >= 1 << 31) | (keys != np.floor(keys))).any():
+            msg = "column 'omkey' has values that are not omkeys (string << 16 | om << 8 | pmt, an i32)"
+            raise GeometryError(msg)
+        keys = keys.astype(np.int32)
         given["string"], given["om"], given["pmt"] = split_omkey(keys)
         filled: dict[str, Array] = {}
         order = np.argsort(keys, kind="stable")
@@ -260,7 +287,7 @@ class Geometry:
         """
         import polars as pl
 
-        return cls.from_columns(pl.read_parquet(Path(path)))
+        return cls.from_columns(pl.read_parquet(Path(path), glob=False))
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the geometry to a Parquet file, with units and meanings in the metadata of its fields.

@@ -218,11 +218,18 @@ def _no_geometry(what: str) -> GeometryError:
     return GeometryError(f"{what}; in a tray, read the GCD file first or give `gcd`")
 
 
+def _key(frame: Frame, column: str) -> str:
+    """Return the key of a column: of those that a frame has, the longest, as a key may have dots itself."""
+    parts = column.split(".")
+    keys = (".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+    return next((key for key in keys if key in frame), schemas.key_of(column))
+
+
 def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
     """Return some columns of one event, None where the frame lacks a key."""
     wanted: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        wanted.setdefault(schemas.key_of(name), []).append(name)
+        wanted.setdefault(_key(frame, name), []).append(name)
     made: list[pl.Series] = []
     for key, columns in wanted.items():
         if key not in frame:

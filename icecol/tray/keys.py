@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from icecol.i3.frames.frame import Frame
+from icecol.patterns import matches
 
 ALWAYS = ("I3EventHeader",)
 """Keys that `keep` never takes away: without its header an event has no name."""
@@ -22,7 +22,7 @@ class Keep:
         """Delete from one frame."""
         if frame.stop not in "GCDI":
             for key in frame.own_keys():
-                if not _fits(key, self.patterns):
+                if not matches(key, self.patterns):
                     del frame[key]
 
 
@@ -35,7 +35,7 @@ class Delete:
     def process(self, frame: Frame) -> None:
         """Delete from one frame."""
         for key in frame.own_keys():
-            if _fits(key, self.patterns):
+            if matches(key, self.patterns):
                 del frame[key]
 
 
@@ -76,7 +76,3 @@ def delete(keys: str | Iterable[str]) -> Delete:
 
 def _tuple(keys: str | Iterable[str]) -> tuple[str, ...]:
     return (keys,) if isinstance(keys, str) else tuple(keys)
-
-
-def _fits(key: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(key, pattern) for pattern in patterns)

@@ -409,6 +409,7 @@ def test_many_physics_frames_on_one_large_readout_are_made_into_rows_in_pieces(
     assert found["Large.time"].to_list() == [list(map(float, range(5000)))] * 60
 
 
+@pytest.mark.filterwarnings("ignore:.*has the same content")
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{k}.i3", events(8, first=10 * k)) for k in range(4)]
     seen: list[tuple[str, int, int, int]] = []
@@ -521,6 +522,7 @@ def test_a_cut_compressed_file_gives_its_rows(tmp_path: Path) -> None:
 # -- resuming ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*has the same content")
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{k:02d}.i3", events(30, first=100 * k)) for k in range(12)]
     script = (
@@ -552,6 +554,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert sum(step[3] for step in seen) == 12
 
 
+@pytest.mark.filterwarnings("ignore:.*has the same content")
 def test_small_files_are_converted_together_and_give_the_rows_of_each(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{k:02d}.i3", events(3, first=10 * k, physics=k % 3 + 1)) for k in range(24)]
     dataset = convert(paths, tmp_path / "d")

@@ -200,6 +200,7 @@ def test_a_first_conversion_that_finds_nothing_leaves_no_folder(tmp_path):
 # -- facts ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*has the same content")
 def test_streams_of_any_name_are_counted_also_when_a_run_goes_on(tmp_path):
     frames = []
     for i, stream in enumerate(["Ice, Split", "Ice, Split", "streams seen: a 1", ""]):

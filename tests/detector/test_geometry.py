@@ -20,6 +20,24 @@ def test_an_omkey_gives_back_its_numbers(key):
     assert split_omkey(omkey(*key)) == key
 
 
+@pytest.mark.parametrize(
+    "key",
+    [(1, 256, 0), (1, -1, 0), (1 << 15, 1, 0), (-(1 << 15) - 1, 1, 0), (1, 1, 256), (1, 1, -1), (1, 1.5, 0)],
+)
+def test_a_number_that_does_not_fit_is_refused_and_not_taken_for_another_sensor(key):
+    with pytest.raises(GeometryError, match="does not fit into an omkey"):
+        omkey(*key)
+    columns = dict(zip(("string", "om", "pmt"), ([n] for n in key), strict=True))
+    with pytest.raises(GeometryError, match="does not fit into an omkey"):
+        Geometry.from_columns({**columns, "x": [0.0], "y": [0.0], "z": [0.0]})
+
+
+@pytest.mark.parametrize("wrong", [1 << 31, -(1 << 31) - 1, 0.5, float("nan")])
+def test_an_omkey_that_is_none_is_refused(wrong):
+    with pytest.raises(GeometryError, match="not omkeys"):
+        Geometry.from_columns({"omkey": [wrong], "x": [0.0], "y": [0.0], "z": [0.0]})
+
+
 @given(st.lists(KEYS, min_size=1, max_size=20))
 def test_omkeys_are_taken_apart_alike_in_numpy_and_polars(keys):
     packed = omkey(*(np.array(c) for c in zip(*keys, strict=True)))

@@ -30,6 +30,8 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 def files_of(paths: Paths) -> list[Path]:
     """Expand a path, a glob pattern such as `Level2_*.i3.zst`, or several of these into a list of files.
 
+    What exists under a name is taken for that file and not for a pattern; `**` stands for folders at any depth.
+
     Parameters
     ----------
     paths
@@ -47,7 +49,7 @@ def files_of(paths: Paths) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         name = os.fspath(path)
-        matches = [name] if Path(name).exists() else sorted(glob.glob(name))  # noqa: PTH207
+        matches = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207
         if not matches:
             msg = f"no file {name!r}" + (" matches the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)

@@ -8,15 +8,15 @@ kept until columns are made of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from icecol.errors import FormatError
+from icecol.detector.geometry import omkey
+from icecol.errors import FormatError, GeometryError
 from icecol.i3.columns.interpreter import class_of, opening
 from icecol.i3.container.bits import same
 from icecol.i3.container.names import text
@@ -27,6 +27,7 @@ from icecol.i3.pulses.maps import (
     F32,
     F64,
     I32,
+    KEY,
     MANY,
     OK,
     OPENING,
@@ -417,14 +418,20 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
             found: Any = archive.decode(buf[at[i] : at[i] + size[i]].tobytes())
         except FormatError:
             found = None
-        keys = [k.string << 16 | k.om << 8 | k.pmt for k in found] if isinstance(found, FrameMap) else None
-        if keys is not None and not all(a < b for a, b in pairwise(keys)):
-            status[i] = ORDER
-        elif keys is not None and all(-(1 << 31) <= key < 1 << 31 for key in keys):
-            om.append(np.array(keys, np.int32))
+        if not isinstance(found, FrameMap):
+            rows.append(rows[-1])
+            continue
+        try:
+            keys = omkey(*_numbers(found))
+        except GeometryError:
+            status[i] = KEY
+        else:
+            status[i] = OK if bool((np.diff(keys) > 0).all()) else ORDER
+        if status[i] == OK:
+            om.append(keys)
             counts.append(np.array([len(hits) for hits in found.values()], np.int64))
             times += [np.asarray(hits["time"], np.float64) for hits in found.values()]
-            status[i], n_om = OK, len(found)
+            n_om = len(found)
         rows.append(rows[-1] + n_om)
     time = np.concatenate([*times, np.zeros(0)])
     sensors = np.concatenate([[0], np.cumsum(np.concatenate([*counts, np.zeros(0, np.int64)]))]).astype(
@@ -435,6 +442,11 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
         status, np.array(rows, np.int64), np.concatenate([*om, np.zeros(0, np.int32)]), sensors, time,
         np.ones(n, np.float32), np.full(n, 3.3, np.float32), np.zeros(n, np.uint8),
     )  # fmt: skip
+
+
+def _numbers(sensors: Iterable[Any]) -> Ints:
+    """Return the string, module and photomultiplier numbers of sensors, one row of each."""
+    return np.array([(k.string, k.om, k.pmt) for k in sensors], np.int64).reshape(-1, 3).T
 
 
 _CHARGES: dict[bytes, tuple[I32, F64, F64]] = {}
@@ -453,6 +465,7 @@ def _mean_charges(blob: bytes) -> tuple[I32, F64, F64]:
                 _mean(value.mean_fadc_charge, value, "is_mean_fadc_charge_valid"),
             )
             for key, value in found.dom_cal.items()
+            if abs(key.string) < 1 << 15 and key.om < 1 << 8  # no pulse is of another sensor
         )
         table = np.array(items, np.float64).reshape(-1, 3)
         _CHARGES.clear()
