@@ -15,7 +15,7 @@ from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
 from icecol.detector.strings import LOW_UP_EDGE
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
-from icecol.select import Cuts, require_columns
+from icecol.select import Cuts, passing, require_columns
 
 __all__ = [
     "FILTERS",
@@ -103,11 +103,6 @@ class Filter:
     """What the filter selects."""
 
 
-def _number(column: pl.Expr) -> pl.Expr:
-    """Turn NaN into null, which passes no cut."""
-    return column.cast(pl.Float64).fill_nan(None)
-
-
 def _any_trigger(column: Column) -> pl.Expr:
     return pl.any_horizontal(
         [column(t).fill_null(value=False) for t in ("InIceSMT", "InIceString", "DeepCoreSMT", "Volume")]
@@ -115,11 +110,11 @@ def _any_trigger(column: Column) -> pl.Expr:
 
 
 def _muon(column: Column) -> pl.Expr:
-    cos = _number(column("llh", "zenith").cos())
+    cos = column("llh", "zenith").cos()
     n = column("muon_multiplicity", "n_hit_doms").cast(pl.Float64)
-    charge = _number(column("muon_statistics", "q_tot_pulses").log10())
+    charge = column("muon_statistics", "q_tot_pulses").log10()
     zones = (
-        ((cos > -1.0) & (cos <= 0.2) & (_number(column("llh_params", "rlogl")) * (n - 5) / (n - 3) <= 8.7))
+        ((cos > -1.0) & (cos <= 0.2) & (column("llh_params", "rlogl") * (n - 5) / (n - 3) <= 8.7))
         | ((cos > 0.2) & (cos <= 0.5) & (charge > 3.9 * cos + 0.65))
         | ((cos > 0.5) & (cos <= 1.0) & (charge > 0.6 * cos + 2.3))
     )
@@ -127,40 +122,35 @@ def _muon(column: Column) -> pl.Expr:
 
 
 def _cascade(column: Column) -> pl.Expr:
-    cos = _number(column("llh", "zenith").cos())
-    rlogl = _number(column("cascade_llh_params", "ReducedLlh"))
+    cos = column("llh", "zenith").cos()
+    rlogl = column("cascade_llh_params", "ReducedLlh")
     down = (
         (rlogl <= 10.0)
-        & (_number(column("cascade_toi_params", "evalratio")) >= 0.08)
-        & (_number(column("cascade_linefit", "speed")) <= 0.08)
+        & (column("cascade_toi_params", "evalratio") >= 0.08)
+        & (column("cascade_linefit", "speed") <= 0.08)
     )
     zones = ((cos < 0.2) & (rlogl <= 12.75)) | ((cos >= 0.2) & down)
     return column("InIceSMT") & (column("cascade_multiplicity", "n_hit_strings") >= 2) & zones
 
 
 def _hese(column: Column) -> pl.Expr:
-    return column("InIceSMT") & ~column("hese", "vetoed") & (_number(column("hese_qtot", "value")) >= 1500)
+    return column("InIceSMT") & ~column("hese", "vetoed") & (column("hese_qtot", "value") >= 1500)
 
 
 def _mese(column: Column) -> pl.Expr:
     return (
         _any_trigger(column)
-        & (_number(column("mese", "layer0")) + _number(column("mese", "layer1")) <= 3)
+        & (column("mese", "layer0") + column("mese", "layer1") <= 3)
         & (column("mese_multiplicity", "n_hit_strings") > 3)
-        & (_number(column("mese_qtot", "value")) > 100)
+        & (column("mese_qtot", "value") > 100)
     )
 
 
 def _low_up(column: Column) -> pl.Expr:
     llh_ok, linefit_ok = ((column(f, "fit_status") == 0).fill_null(value=False) for f in ("llh", "linefit"))
-    zenith = (
-        pl.when(llh_ok)
-        .then(_number(column("llh", "zenith")))
-        .when(linefit_ok)
-        .then(_number(column("linefit", "zenith")))
-    )
+    zenith = pl.when(llh_ok).then(column("llh", "zenith")).when(linefit_ok).then(column("linefit", "zenith"))
     of = {
-        m: _number(column("muon_statistics", m))
+        m: column("muon_statistics", m)
         for m in ("z_min", "z_max", "z_travel", "min_pulse_time", "max_pulse_time")
     }
     inner = column("muon_pulses", "omkey").list.eval(~(pl.element() // 65536).is_in(LOW_UP_EDGE)).list.any()
@@ -178,10 +168,10 @@ def _low_up(column: Column) -> pl.Expr:
 
 
 def _ehe_alert(column: Column) -> pl.Expr:
-    npe = _number(column("portia", "TotalBestNPEbtw").log10())
-    cos = _number(column("ophelia", "zenith").cos())
-    quality = _number(column("ophelia_params", "fit_quality"))
-    ellipse = 3.6 + 2.99 * _number((1 - ((cos - 0.93) / 0.83) ** 2).sqrt())
+    npe = column("portia", "TotalBestNPEbtw").log10()
+    cos = column("ophelia", "zenith").cos()
+    quality = column("ophelia_params", "fit_quality")
+    ellipse = 3.6 + 2.99 * (1 - ((cos - 0.93) / 0.83) ** 2).sqrt()
     return (
         (npe > 3.6)
         & (column("portia", "TotalNchbtw") > 300)
@@ -200,7 +190,7 @@ FILTERS: Final[Mapping[str, Filter]] = MappingProxyType(
         "HESEFilter_15": Filter(_hese, doc="high-energy starting events"),
         "MESEFilter_15": Filter(_mese, doc="medium-energy starting events"),
         "HighQFilter_17": Filter(
-            lambda column: _number(column("homogenized_qtot", "value")) >= 1000,
+            lambda column: column("homogenized_qtot", "value") >= 1000,
             doc="events with a large charge",
         ),
         "DeepCoreFilter_13": Filter(
@@ -316,8 +306,9 @@ def apply(
     kept = {n: prescale_passed(n, factors[n], seed=seed, header=header) for n in chosen}
     require_columns(schema, {f"prescale of {n!r}": e for n, e in kept.items()})
     pairs = {n: _pair(mask, n) for n in chosen}
+    passed = passing(cuts, lazy)
     lazy = lazy.with_columns(
-        cuts[n].fill_null(value=False).alias(condition) for n, (condition, _) in pairs.items()
+        passed[n].fill_null(value=False).alias(condition) for n, (condition, _) in pairs.items()
     )
     lazy = lazy.with_columns((pl.col(c) & kept[n]).alias(p) for n, (c, p) in pairs.items())
     return lazy.select(*schema, *(c for pair in pairs.values() for c in pair))

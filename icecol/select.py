@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import polars as pl
 
+from icecol import missing
 from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 
@@ -29,10 +30,11 @@ _MAX_CUTS = 64  # bits of the packed mask
 class Cuts(Mapping[str, pl.Expr]):
     """Named Boolean expressions that an event must all pass, in order; immutable.
 
-    An event passes a cut where the expression is true. **Null does not pass**: a cut on a key that an event lacks
-    rejects it. **NaN passes `>` and `>=`**, because Polars orders NaN above all numbers, so that a failed fit passes
-    `col("Fit.zenith") > 1.5`. Where that matters turn NaN into null first: `col("Fit.zenith").fill_nan(None) > 1.5`.
-    `cutflow` counts such events in its column `n_nan`.
+    An event passes a cut where the expression is true. **A missing value does not pass**: null, such as the answer of a
+    fit that failed or a key that the event lacks, and NaN in the file alike, be it compared with `>` or `<`, plainly or
+    under a `~`. In `(x > 2) | (y > 5)` one of them is enough. A cut that uses `is_nan`, `is_not_nan` or `fill_nan` sees
+    the NaN that it asks about. (In a plain Polars `filter` NaN passes `>`, as it does in one of the expressions that
+    `cuts["name"]` returns.) `cutflow` counts the missing in its column `n_nan`.
 
     Parameters
     ----------
@@ -144,8 +146,12 @@ class Cuts(Mapping[str, pl.Expr]):
         return Cuts({n: self._exprs[n] for n in names})
 
     def mask(self) -> pl.Expr:
-        """Return a single expression that is true where all cuts are true and false elsewhere, never null."""
-        return pl.all_horizontal([pl.lit(value=True), *(e.fill_null(value=False) for e in self.values())])
+        """Return a single expression that is true where all cuts are true and false elsewhere, never null.
+
+        It does not reach the Parquet reader, as the cuts of `apply` do: it fits any events, whatever their columns.
+        """
+        passed = (missing.cut(e).fill_null(value=False) for e in self.values())
+        return pl.all_horizontal([pl.lit(value=True), *passed])
 
     def apply(self, events: Events) -> pl.LazyFrame:
         """Keep the events that pass all cuts. The cuts are pushed down into the Parquet reader where possible.
@@ -154,9 +160,16 @@ class Cuts(Mapping[str, pl.Expr]):
         ----------
         events
             A dataset, a lazy frame or a table.
+
+        Raises
+        ------
+        MissingColumnError
+            A column of a cut is missing.
+        SchemaError
+            A cut is not Boolean.
         """
         lazy = lazy_frame(events)
-        return lazy.filter(*self.values()) if self else lazy
+        return lazy.filter(*passing(self, lazy).values()) if self else lazy
 
     def _require(self, *names: str) -> None:
         for name in names:
@@ -188,7 +201,7 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
         sumw, sumw_error          sum of their weights and sqrt(sum of squared weights) (if weighted)
         n_alone                   events that pass this cut, regardless of the others
         sumw_alone, ..._error     the same, weighted (if weighted)
-        n_nan                     those of `n_alone` in which a column of the cut is NaN (see `Cuts`)
+        n_nan                     events in which a float column of the cut is missing: NaN or null (see `Cuts`)
         eff                       n / n of the previous row (sumw / sumw if weighted)
         eff_all                   n / n of all events (sumw / sumw if weighted)
         ========================  =================================================================
@@ -217,7 +230,7 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     >>> events = pl.LazyFrame({"q": [1.0, 20.0, 30.0, 40.0], "zenith": [2.0, 0.5, 2.5, float("nan")]})
     >>> cuts = Cuts(bright=pl.col("q") > 10, upgoing=pl.col("zenith") > 1.5)
     >>> cutflow(events, cuts).select("cut", "n", "n_alone", "n_nan", "eff").rows()
-    [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 2, 3, 1, 0.6666666666666666)]
+    [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 1, 2, 1, 0.3333333333333333)]
     """
     table = _pattern_table(lazy_frame(events), cuts, weight)
     rows = [np.ones(table.height, dtype=bool)]
@@ -322,6 +335,25 @@ def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Ex
     return pl.any_horizontal([p.fill_null(value=False) for p in passed]).alias("filter_passed")
 
 
+def passing(cuts: Cuts, events: pl.LazyFrame) -> dict[str, pl.Expr]:
+    """Return the expressions of cuts for these events, in which what is missing does not pass, not even NaN.
+
+    Raises
+    ------
+    MissingColumnError
+        A column of a cut is missing.
+    SchemaError
+        A cut is not Boolean.
+    """
+    schema = events.collect_schema()
+    require_columns(schema, {f"cut {name!r}": e for name, e in cuts.items()})
+    for name, dtype in events.select(**cuts).collect_schema().items() if cuts else ():
+        if dtype != pl.Boolean:
+            msg = f"cut {name!r} is {dtype}, not Boolean: {cuts[name]}"
+            raise SchemaError(msg)
+    return {name: missing.cut(e, schema) for name, e in cuts.items()}
+
+
 def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Expr]) -> None:
     """Raise MissingColumnError for the first of the named expressions that reads a missing column."""
     for what, expr in exprs.items():
@@ -338,15 +370,10 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
         raise ValueError(msg)
     schema = lf.collect_schema()
     w = pl.lit(1.0) if weight is None else (pl.col(weight) if isinstance(weight, str) else weight)
-    require_columns(schema, {**{f"cut {n!r}": e for n, e in cuts.items()}, "weight": w})
-    for name, dtype in lf.select(**cuts).collect_schema().items() if cuts else ():
-        if dtype != pl.Boolean:
-            msg = f"cut {name!r} is {dtype}, not Boolean: {cuts[name]}"
-            raise SchemaError(msg)
-
+    require_columns(schema, {"weight": w})
     events = lf.with_columns(  # not select, which would make a single row of a mere literal
-        *(e.fill_null(value=False).alias(f"_pass{i}") for i, e in enumerate(cuts.values())),
-        *(_any_nan(e, schema).alias(f"_nan{i}") for i, e in enumerate(cuts.values())),
+        *(e.fill_null(value=False).alias(f"_pass{i}") for i, e in enumerate(passing(cuts, lf).values())),
+        *(_any_missing(e, schema).alias(f"_nan{i}") for i, e in enumerate(cuts.values())),
         w.cast(pl.Float64).alias("_w"),
     )
     bits = (pl.col(f"_pass{i}").cast(pl.UInt64) * pl.lit(1 << i, dtype=pl.UInt64) for i in range(len(cuts)))
@@ -358,10 +385,7 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
             sumw=pl.col("_w").sum(),
             sumw2=(pl.col("_w") * pl.col("_w")).sum(),
             bad=(~pl.col("_w").is_finite()).fill_null(value=True).sum(),
-            **{
-                f"_nan{i}": (pl.col(f"_pass{i}") & pl.col(f"_nan{i}")).sum().cast(pl.Int64)
-                for i in range(len(cuts))
-            },
+            **{f"_nan{i}": pl.col(f"_nan{i}").sum().cast(pl.Int64) for i in range(len(cuts))},
         )
         .sort("_mask")
         .collect(engine="streaming")
@@ -374,10 +398,10 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
     return table
 
 
-def _any_nan(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+def _any_missing(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     floats = [n for n in dict.fromkeys(expr.meta.root_names()) if schema[n].is_float()]
     return pl.any_horizontal(
-        [pl.lit(value=False), *(pl.col(n).is_nan().fill_null(value=False) for n in floats)]
+        [pl.lit(value=False), *(pl.col(n).is_nan().fill_null(value=True) for n in floats)]
     )
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     {"reco"},
     {"i3", "dataset"},
     {"detector"},
-    {"units", "errors", "files", "patterns", "terminal", ""},
+    {"units", "errors", "files", "missing", "patterns", "terminal", ""},
 )
 """Parts of the package, top first: a module may import from its own layer or a lower one. `""` is icecol itself."""
 

@@ -34,8 +34,8 @@ def naive_cutflow(df: pl.DataFrame) -> list[tuple[str, int, float, float, int]]:
     rows = df.rows(named=True)
 
     def passes(row, name):
-        if name == "bright":  # NaN is above every number in Polars
-            return row["q"] is not None and (row["q"] > 10 or math.isnan(row["q"]))
+        if name == "bright":
+            return row["q"] is not None and row["q"] > 10
         if name == "upgoing":
             return row["zenith"] is not None and row["zenith"] > 1.5
         return row["in"] is True
@@ -110,11 +110,20 @@ def test_no_cuts_count_all_events():
     assert cutflow(df.clear(), Cuts(a=pl.col("x") > 1))["n"].to_list() == [0, 0]
 
 
-def test_nan_passes_a_lower_cut_and_is_counted_unless_made_null():
-    df = pl.DataFrame({"zenith": [math.nan, 1.0, 2.0]})
-    plain, safe = pl.col("zenith") > 1.5, pl.col("zenith").fill_nan(None) > 1.5
-    assert cutflow(df, Cuts(up=plain)).select("n", "n_nan").rows() == [(3, 0), (2, 1)]
-    assert cutflow(df, Cuts(up=safe)).select("n", "n_nan").rows() == [(3, 0), (1, 0)]
+def test_what_is_missing_passes_no_cut_and_is_counted():
+    df = pl.DataFrame({"zenith": [math.nan, 1.0, 2.0, None]})
+    for up in (pl.col("zenith") > 1.5, ~(pl.col("zenith") <= 1.5)):
+        assert cutflow(df, Cuts(up=up)).select("n", "n_alone", "n_nan").rows() == [(4, 4, 0), (1, 1, 2)]
+        assert Cuts(up=up).apply(df).collect()["zenith"].to_list() == [2.0]
+        assert n_minus_one(df, Cuts(up=up))["n"].to_list() == [1, 4]
+
+
+def test_a_cut_that_asks_for_nan_sees_it():
+    df = pl.DataFrame({"zenith": [math.nan, 1.0, 2.0, None]})
+    zenith = pl.col("zenith")
+    assert cutflow(df, Cuts(failed=zenith.is_nan()))["n"].to_list() == [4, 1]
+    assert cutflow(df, Cuts(up=zenith.fill_nan(2.0) > 1.5))["n"].to_list() == [4, 2]
+    assert cutflow(df, Cuts(up=(zenith > 1.5) | zenith.is_nan()))["n"].to_list() == [4, 2]
 
 
 def test_efficiency_error_is_half_the_wilson_interval():
@@ -144,13 +153,16 @@ def test_a_weight_that_is_no_number_is_an_error_that_counts_them(bad):
 def test_a_missing_column_is_named_with_its_like():
     with pytest.raises(MissingColumnError, match=r"cut 'a': no column 'zenit'.*'zenith'"):
         cutflow(pl.DataFrame({"zenith": [1.0]}), Cuts(a=pl.col("zenit") > 1))
+    with pytest.raises(MissingColumnError, match=r"cut 'a': no column 'zenit'.*'zenith'"):
+        Cuts(a=pl.col("zenit") > 1).apply(pl.DataFrame({"zenith": [1.0]}))
     with pytest.raises(MissingColumnError, match="weight: no column 'w'"):
         cutflow(pl.DataFrame({"zenith": [1.0]}), Cuts(), "w")
 
 
-def test_a_cut_that_is_not_boolean_is_an_error():
+@pytest.mark.parametrize("use", [cutflow, n_minus_one, lambda df, cuts: cuts.apply(df)])
+def test_a_cut_that_is_not_boolean_is_an_error(use):
     with pytest.raises(SchemaError, match="cut 'a' is Float64, not Boolean"):
-        cutflow(pl.DataFrame({"zenith": [1.0]}), Cuts(a=pl.col("zenith")))
+        use(pl.DataFrame({"zenith": [1.0]}), Cuts(a=pl.col("zenith")))
 
 
 class TestCuts:

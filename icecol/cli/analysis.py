@@ -121,8 +121,8 @@ def cutflow(
 ) -> None:
     """Count the events that pass named cuts, applied one after another and each on its own.
 
-    Cuts are SQL expressions over columns and features. In comparisons, NaN is greater than any number, so a failed fit
-    passes `zenith > 1.5`; the column n_nan counts such events, and `AND fit_status = 0` rejects them.
+    Cuts are SQL expressions over columns and features. What is missing (null, or NaN in the file), such as the zenith
+    of a fit that failed, passes no comparison; n_nan counts the events in which a float column of the cut is missing.
 
     [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
     """
