@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from icecol.convert.arrow import ARROW
 from icecol.convert.geometry import WANTED, from_objects, read_objects
-from icecol.convert.i3_columns import ARROW
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import FormatError, naming

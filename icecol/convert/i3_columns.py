@@ -1,7 +1,7 @@
 """Events of a batch as an Arrow table: one row an event, `key.member` columns.
 
 A key's objects are decoded over the whole batch (`icecol.i3.columns`, `icecol.i3.pulses`) into buffers that Arrow
-takes over without a copy; here they get their names, types, units and nulls.
+takes over without a copy (`icecol.convert.arrow`); here each key gets its rows, and what could not be decoded is noted.
 """
 
 from __future__ import annotations
@@ -9,20 +9,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from icecol.convert.arrow import (
+    ARROW,
+    ByRows,
+    Column,
+    Ints,
+    by_name,
+    number_array,
+    pattern_fields,
+    row_index,
+    string_array,
+)
 from icecol.convert.geometry import gcd_objects
 from icecol.dataset import schema as schemas
 from icecol.dataset.pulses import SERIES
 from icecol.errors import FormatError, SchemaError
 from icecol.i3.classes import CLASSES
-from icecol.i3.columns.compiler import Leaf
 from icecol.i3.columns.fixed_names import Pattern, has_names, pattern
 from icecol.i3.columns.interpreter import Columns, class_of, decode
 from icecol.i3.columns.old_values import modern
@@ -33,26 +42,13 @@ from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
 from icecol.patterns import matches
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Column = tuple[pa.Field, pa.Array]
-
 HEADER: Final = "I3EventHeader"
 _PULSES: Final = frozenset(PULSE_CLASSES)
-
-ARROW: Final[dict[str, pa.DataType]] = {
-    "bool": pa.bool_(), "u8": pa.uint8(), "i8": pa.int8(), "u16": pa.uint16(), "i16": pa.int16(),
-    "u32": pa.uint32(), "i32": pa.int32(), "u64": pa.uint64(), "i64": pa.int64(), "f32": pa.float32(),
-    "f64": pa.float64(), "str": pa.string(),
-}  # fmt: skip
 
 PULSE_FIELDS: Final = tuple((m.name, pa.from_numpy_dtype(m.dtype), m.unit, m.doc) for m in SERIES)
 
 _TRIED: Final = 100
 """Objects of a key that are looked at for one whose class is known: damaged ones may come first."""
-
-_JUNE_LEAPS: Final = frozenset({1972, 1981, 1982, 1983, 1985, 1992, 1993, 1994, 1997, 2012, 2015})
-"""Years with a leap second at the end of June, after which the time since new year is a second ahead of UTC."""
 
 
 @dataclass(slots=True)
@@ -183,7 +179,7 @@ class TableMaker:
                 schemas.field(f"{key}.{name}", pa.list_(dtype), unit, doc),
                 pa.ListArray.from_arrays(
                     arrow_offsets,
-                    _numbers(batch.omkey() if name == "omkey" else getattr(batch, name), dtype),
+                    number_array(batch.omkey() if name == "omkey" else getattr(batch, name), dtype),
                     mask=nulls,
                 ),
             )
@@ -203,7 +199,7 @@ class TableMaker:
             return {keys[0]: self._odd(events, keys[0], picks[0], results)}
         try:
             columns = modern(launches(results[0]))
-            table = _ByRows(columns) if columns.program.shape == "struct" else None
+            table = ByRows(columns) if columns.program.shape == "struct" else None
             made: dict[str, list[Column]] = {}
             begin = 0
             for key, pick in zip(keys, picks, strict=True):
@@ -211,8 +207,8 @@ class TableMaker:
                 if table is not None:
                     made[key] = table.columns(key, begin, n, pick.source)
                 else:
-                    found = _by_name(key, columns, begin, n)
-                    index = _index(pick.source)
+                    found = by_name(key, columns, begin, n)
+                    index = row_index(pick.source)
                     made[key] = found if index is None else [(f, a.take(index)) for f, a in found]
                 begin += n
         except FormatError as err:
@@ -235,14 +231,14 @@ class TableMaker:
             columns = decode(batch.buf, at[:1], size[:1], self.names)[0]
             blob = batch.buf[at[0] : at[0] + size[0]].tobytes()
             form = None if columns.failed else pattern(columns.program, blob)
-            self._patterns[key] = None if form is None else (form, _pattern_fields(key, form))
+            self._patterns[key] = None if form is None else (form, pattern_fields(key, form))
         if (known := self._patterns[key]) is None or (found := known[0].gather(batch.buf, at, size)) is None:
             self._patterns[key] = None
             return []
-        index = _index(pick.source)
+        index = row_index(pick.source)
         arrays: list[list[pa.Array]] = []
         for leaf, values in found:
-            whole = _numbers(values.ravel(), ARROW[leaf.kind])
+            whole = number_array(values.ravel(), ARROW[leaf.kind])
             parts = [whole.slice(k * at.size, at.size) for k in range(values.shape[0])]
             arrays.append(parts if index is None else [part.take(index) for part in parts])
         of_name = [array for parts in zip(*arrays, strict=True) for array in parts]
@@ -266,7 +262,7 @@ class TableMaker:
             try:
                 whole = modern(launches(columns))
                 struct = whole.program.shape == "struct"
-                made = _ByRows(whole).columns(key, 0, n, None) if struct else _by_name(key, whole, 0, n)
+                made = ByRows(whole).columns(key, 0, n, None) if struct else by_name(key, whole, 0, n)
             except FormatError as err:
                 self.failures[key, str(err)] += n
                 continue
@@ -315,11 +311,6 @@ def _pick(objects: npt.NDArray[np.int32]) -> _Pick:
     return _Pick(unique.astype(np.int64), source)
 
 
-def _index(source: Ints | None) -> pa.Array | None:
-    """Make indices that put values at their rows; rows without one are null."""
-    return None if source is None else pa.array(source, mask=source < 0)
-
-
 def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
     """Put values of several decoded sets at their rows."""
     arrays = [a for _, a, _ in parts]
@@ -332,7 +323,7 @@ def _join(parts: list[tuple[pa.Field, pa.Array, Ints]]) -> pa.Array:
     for array, (_, _, source) in zip(arrays, parts, strict=True):
         index = np.where(source >= 0, source + base, index)
         base += len(array)
-    return pa.concat_arrays(arrays).take(_index(index))
+    return pa.concat_arrays(arrays).take(row_index(index))
 
 
 def _blobs(key: str, events: Events, objects: npt.NDArray[np.int32]) -> Column:
@@ -344,238 +335,6 @@ def _blobs(key: str, events: Events, objects: npt.NDArray[np.int32]) -> Column:
     return schemas.field(f"{key}.blob", pa.binary(), "", "the object as serialised"), pa.array(
         values, pa.binary()
     )
-
-
-# -- one key --------------------------------------------------------------------------------------------------------
-
-
-class _ByRows:
-    """Arrays of one class whose objects belong to several keys, cut up by key without a copy."""
-
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
-        names = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
-        self._leaves: list[Leaf] = []
-        arrays: list[pa.Array] = []
-        for i, leaf in enumerate(columns.program.leaves):
-            if leaf.name.endswith("?"):
-                continue
-            self._leaves.append(leaf)
-            arrays.append(_nest(columns, *_values(columns, i, names.get(f"{leaf.name}?"))))
-            if leaf.name.endswith("utc_daq_time") and leaf.group == 0:
-                stem = leaf.name.removesuffix("utc_daq_time")
-                doc = "UTC, cut to whole nanoseconds"
-                self._leaves.append(Leaf(stem.rstrip("_") or "time", "i64", 0, "", doc))
-                arrays.append(_timestamps(columns.values[names[f"{stem}utc_year"]], columns.values[i]))
-        self._batch = pa.RecordBatch.from_arrays(arrays, names=[leaf.name for leaf in self._leaves])
-
-    def columns(self, key: str, begin: int, n: int, source: Ints | None) -> list[Column]:
-        """Return the columns of a key whose objects are those from `begin` on, put at the rows of `source`."""
-        part = self._batch.slice(begin, n)
-        if source is not None and self._leaves:
-            part = part.take(_index(source))
-        return list(zip(self._fields(key), part.columns, strict=True))
-
-    def _fields(self, key: str) -> list[pa.Field]:
-        program = self._columns.program
-        about = (key, program.name, program.version, *program.versions.items())
-        if about not in _FIELDS:
-            types = self._batch.schema.types
-            _FIELDS[about] = [
-                _field(f"{key}.{leaf.name}", dtype, leaf)
-                for leaf, dtype in zip(self._leaves, types, strict=True)
-            ]
-        return _FIELDS[about]
-
-
-_FIELDS: dict[tuple[Any, ...], list[pa.Field]] = {}
-"""Fields of the columns of a key by its class, as making them anew for every batch takes longer than the rest."""
-
-
-@lru_cache(maxsize=65536)
-def _cached_field(
-    name: str, dtype: pa.DataType, unit: str, doc: str, enum: tuple[tuple[str, int], ...]
-) -> pa.Field:
-    if enum:
-        return schemas.field(name, dtype, unit, doc, enum=", ".join(f"{v}: {n}" for n, v in enum))
-    return schemas.field(name, dtype, unit, doc)
-
-
-def _field(name: str, dtype: pa.DataType, leaf: Leaf) -> pa.Field:
-    return _cached_field(name, dtype, leaf.unit, leaf.doc, leaf.enum)
-
-
-def _numbers(values: npt.NDArray[Any], dtype: pa.DataType, valid: Bools | None = None) -> pa.Array:
-    """Make an Arrow array of numbers that shares the numpy buffer (truth values are packed into bits)."""
-    if pa.types.is_boolean(dtype):
-        buffer = pa.py_buffer(np.packbits(values != 0, bitorder="little"))
-    else:
-        buffer = pa.py_buffer(np.ascontiguousarray(values))
-    bitmap, nulls = None, 0
-    if valid is not None:
-        nulls = int(valid.size - np.count_nonzero(valid))
-        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little")) if nulls else None
-    return pa.Array.from_buffers(dtype, values.size, [bitmap, buffer], nulls)
-
-
-def _strings(chars: npt.NDArray[Any], offsets: npt.NDArray[np.int32]) -> pa.Array:
-    """Make an Arrow array of strings; bytes that are no UTF-8 are taken for Latin-1."""
-    raw = chars.view(np.uint8)
-    if raw.size and raw.max() > 127:
-        data = raw.tobytes()
-        parts = [data[a:b] for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
-        return pa.array([_text(p) for p in parts], pa.string())
-    return pa.StringArray.from_buffers(offsets.size - 1, pa.py_buffer(offsets), pa.py_buffer(raw))
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _values(columns: Columns, i: int, valid: int | None = None) -> tuple[pa.Array, int]:
-    """Return the innermost array of a leaf and the group whose elements it holds."""
-    leaf = columns.program.leaves[i]
-    if leaf.kind == "str":
-        return _strings(columns.values[i], columns.offsets[leaf.group]), columns.program.parents[leaf.group]
-    good = None if valid is None else columns.values[valid].view(np.uint8) != 0
-    return _numbers(columns.values[i], ARROW[leaf.kind], good), leaf.group
-
-
-def _nest(columns: Columns, array: pa.Array, group: int, top: int = 0) -> pa.Array:
-    """Wrap an array in the lists of its groups, up to the rows (or another group)."""
-    while group != top:
-        offsets = columns.offsets[group]
-        kind = pa.list_(array.type)
-        array = pa.Array.from_buffers(
-            kind, offsets.size - 1, [None, pa.py_buffer(offsets)], 0, children=[array]
-        )
-        group = columns.program.parents[group]
-    return array
-
-
-def _timestamps(year: npt.NDArray[Any], daq: npt.NDArray[Any]) -> pa.Array:
-    """Make UTC timestamps of year and tenths of nanoseconds since its start."""
-    year, daq = year.view(np.int32).astype(np.int64), daq.view(np.int64)
-    valid = (year >= 1970) & (year <= 2261) & (daq >= 0) & (daq < 367 * 86_400 * 10**10)
-    years, index = np.unique(np.where(valid, year, 1970), return_inverse=True)
-    start = (years - 1970).astype("datetime64[Y]").astype("datetime64[ns]").astype(np.int64)
-    stamp = start[index] + daq // 10
-    leaps = np.isin(years, list(_JUNE_LEAPS))
-    if leaps.any():
-        july = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.timedelta64(6, "M")
-        after = july.astype("datetime64[ns]").astype(np.int64) + 10**9
-        stamp -= np.where(leaps[index] & (stamp >= after[index]), 10**9, 0)
-    return _numbers(np.where(valid, stamp, 0), pa.timestamp("ns", tz="UTC"), valid)
-
-
-# -- maps with names --------------------------------------------------------------------------------------------------
-
-
-@njit(cache=True, nogil=True)
-def _pivot_index(
-    offsets: npt.NDArray[np.int32], names: npt.NDArray[np.int32], column: Ints, out: npt.NDArray[np.int32]
-) -> None:
-    """Note for each name and row which element of the map has that name."""
-    for row in range(offsets.size - 1):
-        for j in range(offsets[row], offsets[row + 1]):
-            out[column[names[j]], row] = j
-
-
-def _by_name(key: str, columns: Columns, begin: int, n: int) -> list[Column]:
-    """Make one column for each name in the maps of a key whose objects are those from `begin` on."""
-    leaves = columns.program.leaves
-    i = next(k for k, leaf in enumerate(leaves) if leaf.kind == "name")
-    offsets = columns.offsets[leaves[i].group][begin : begin + n + 1]
-    numbers = columns.values[i].view(np.int32)
-    used = np.flatnonzero(np.bincount(numbers[offsets[0] : offsets[-1]], minlength=len(columns.names)))
-    texts = {int(k): _text(columns.names.raw(int(k))) for k in used}
-    order = sorted(texts, key=lambda k: texts[k])
-    column = np.full(max(len(columns.names), 1), -1, np.int64)
-    column[order] = np.arange(len(order))
-    index = np.full((len(order), n), -1, np.int32)
-    _pivot_index(offsets, numbers, column, index)
-    names = [texts[k] for k in order]
-    return (_variants if columns.program.shape == "variants" else _named)(key, columns, names, index)
-
-
-def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
-    """Make the columns of maps whose values all have one type."""
-    top = next(leaf.group for leaf in columns.program.leaves if leaf.kind == "name")
-    n = index.shape[1]
-    flat = index.ravel()
-    valid = flat >= 0
-    everywhere = bool(valid.all())
-    made: list[list[Column]] = []
-    for i, leaf in enumerate(columns.program.leaves):
-        if leaf.kind == "name":
-            continue
-        # one array over all names, of which each name's is a part
-        if leaf.group == top and leaf.kind != "str":
-            whole = _numbers(columns.values[i][flat], ARROW[leaf.kind], None if everywhere else valid)
-        else:
-            whole = _nest(columns, *_values(columns, i), top).take(pa.array(flat, mask=~valid))
-        made.append(
-            [
-                (_named_field(key, name, leaf, whole.type), whole.slice(k * n, n))
-                for k, name in enumerate(names)
-            ]
-        )
-    return [column for of_name in zip(*made, strict=True) for column in of_name]
-
-
-def _pattern_fields(key: str, form: Pattern) -> list[pa.Field]:
-    """Return the fields of the columns of maps of one form: name by name, leaf by leaf."""
-    leaves = [form.program.leaves[i] for i in form.leaves]
-    return [_named_field(key, _text(name), leaf, ARROW[leaf.kind]) for name in form.names for leaf in leaves]
-
-
-def _named_field(key: str, name: str, leaf: Leaf, dtype: pa.DataType) -> pa.Field:
-    end = "" if leaf.name == "value" else f".{leaf.name}"
-    return _field(f"{key}.{name}{end}", dtype, leaf)
-
-
-_KINDS: Final = {
-    1: (pa.int32(), False),
-    2: (pa.float64(), False),
-    4: (pa.bool_(), False),
-    8: (pa.list_(pa.int32()), True),
-    16: (pa.list_(pa.float64()), True),
-    32: (pa.list_(pa.bool_()), True),
-}
-"""Type of a column by the alternative of its variants (as a bit), and whether it is a list."""
-
-
-def _variants(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.int32]) -> list[Column]:
-    """Make the columns of maps of variants, each of the type its values have."""
-    leaves = {leaf.name: i for i, leaf in enumerate(columns.program.leaves)}
-    which = columns.values[leaves["which"]].view(np.int32)
-    number = columns.values[leaves["number"]].view(np.float64)
-    top = columns.program.leaves[leaves["which"]].group
-    doc = columns.program.leaves[leaves["which"]].doc
-    items = _nest(columns, *_values(columns, leaves["items"]), top)
-    about = Leaf("", "", 0, "", doc)
-    out: list[Column] = []
-    n = index.shape[1]
-    flat = index.ravel()
-    there = flat >= 0
-    numbers = _numbers(number[flat], pa.float64(), there)
-    kinds_of = np.where(there, 1 << which[flat], 0).reshape(index.shape)
-    for k, (name, kinds) in enumerate(
-        zip(names, np.bitwise_or.reduce(kinds_of, axis=1).tolist(), strict=True)
-    ):
-        if kinds not in _KINDS:
-            msg = (
-                f"column '{key}.{name}' has values of different types in different events: leave the key out"
-            )
-            raise SchemaError(msg)
-        dtype, many = _KINDS[kinds]
-        array = items.take(pa.array(index[k], mask=index[k] < 0)) if many else numbers.slice(k * n, n)
-        array = array if dtype == array.type else array.cast(dtype)
-        out.append((_field(f"{key}.{name}", array.type, about), array))
-    return out
 
 
 def streams_of(events: Events, names: Names) -> list[str | None]:
@@ -590,7 +349,7 @@ def streams_of(events: Events, names: Names) -> list[str | None]:
     for columns in decode(batch.buf, at, size, names):
         for i, leaf in enumerate(columns.program.leaves):
             if leaf.name == "sub_event_stream":
-                texts = _strings(columns.values[i], columns.offsets[leaf.group]).to_pylist()
+                texts = string_array(columns.values[i], columns.offsets[leaf.group]).to_pylist()
                 for j, stream in zip(columns.good.tolist(), texts, strict=True):
                     out[int(rows[j])] = stream
     return out
