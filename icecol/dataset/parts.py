@@ -49,7 +49,7 @@ class PartWriter:
         Files are named `<stem>-0.parquet`, `<stem>-1.parquet` and so on, in the order written.
     row_group_events, row_group_bytes
         A row group is written when it has so many events, or as soon as what is buffered takes so much memory;
-        None is 10 KiB a column, and 8 MiB at least.
+        None is 10 KiB a column, and 6 MiB at least.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class WritesParquet(Protocol):
     """What can be written to a Parquet file: a `Geometry`."""
 
     def write_parquet(self, path: str | Path, /) -> None:
-        """Write to `path`."""
+        """Write to `path`, whole or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +301,7 @@ def complete(
     )
     _write_simulation(path, records)
     if geometry is not None:
-        with files.whole(path / GEOMETRY) as aside:
-            geometry.write_parquet(aside)
+        geometry.write_parquet(path / GEOMETRY)
     for name, table in (tables or {}).items():
         _write_table(path / f"{name}.parquet", table)
     _remove_strays(path, keep=(part.path for part in result.parts))

@@ -69,7 +69,7 @@ def omkey(string: Any, om: Any, pmt: Any = 0) -> Any:
     Parameters
     ----------
     string, om, pmt
-        Integers, or arrays of them with the same shape.
+        Integers, or arrays of them with the same shape: strings from -32768 to 32767, OMs and PMTs from 0 to 255.
 
     Returns
     -------
@@ -128,9 +128,7 @@ def split_omkey(omkey: Any) -> tuple[Any, Any, Any]:
     >>> split_omkey(2370560)
     (36, 44, 0)
     """
-    if hasattr(
-        omkey, "to_physical"
-    ):  # a Polars expression or series: floor division acts as an arithmetic shift
+    if hasattr(omkey, "to_physical"):  # of Polars, where floor division is what an arithmetic shift is
         return omkey // 65536, omkey % 65536 // 256, omkey % 256
     return omkey >> 16, omkey >> 8 & 0xFF, omkey & 0xFF
 
@@ -209,42 +207,46 @@ class Geometry:
         ----------
         columns
             Mapping of names to arrays or lists, or a Polars or Arrow table. string, om (or omkey instead of both), x, y
-            and z are required; the others have defaults (see `COLUMNS`). The names used by graphnet and Prometheus
-            (dom_x, dom_number, rde, ...) are understood. Nulls become NaN.
+            and z are required; the others have defaults (see `COLUMNS`), also where a value is null. The names used by
+            graphnet and Prometheus (dom_x, dom_number, rde, ...) are understood.
 
         Raises
         ------
         MissingColumnError
             A required column is missing; the message lists those that are there.
         GeometryError
-            Columns differ in length, a PMT occurs twice, or a number does not fit into an omkey.
+            Columns differ in length, a required value is null, a PMT occurs twice, or a number does not fit into an
+            omkey or contradicts it.
         """
         names = list(getattr(columns, "column_names", None) or getattr(columns, "columns", None) or columns)
-        given = {name: _find(columns, names, name) for name in COLUMNS}
-        if given["omkey"] is None:
-            if given["string"] is None or given["om"] is None or (given["pmt"] is None and "pmt" in names):
-                wanted = "string" if given["string"] is None else "om"
-                raise _missing(wanted, names)
-            given["omkey"] = omkey(given["string"], given["om"], 0 if given["pmt"] is None else given["pmt"])
-        keys = np.asarray(given["omkey"])
-        if ((keys < -(1 << 31)) | (keys >= 1 << 31) | (keys != np.floor(keys))).any():
-            msg = "column 'omkey' has values that are not omkeys (string << 16 | om << 8 | pmt, an i32)"
-            raise GeometryError(msg)
-        keys = keys.astype(np.int32)
-        given["string"], given["om"], given["pmt"] = split_omkey(keys)
-        filled: dict[str, Array] = {}
-        order = np.argsort(keys, kind="stable")
-        for name, column in COLUMNS.items():
-            value = given[name]
-            if value is None:
-                if column.default is None:
-                    raise _missing(name, names)
-                value = np.full(keys.size, column.default)
-            array = np.asarray(value).astype(column.dtype)
-            if array.shape != keys.shape:
-                msg = f"geometry column {name!r} has {array.size} rows, expected {keys.size}, one per omkey"
+        found = {name: _find(columns, names, name) for name in COLUMNS}
+        given = {name: array for name, array in found.items() if array is not None}
+        required = ("x", "y", "z", *(["omkey"] if "omkey" in given else ["string", "om"]))
+        for name in required:
+            if name not in given:
+                raise _missing(name, names)
+        n = given[required[-1]].size
+        for name, array in given.items():
+            if array.shape != (n,):
+                msg = f"geometry column {name!r} has {array.size} rows, expected {n}, one per PMT"
                 raise GeometryError(msg)
-            filled[name] = array[order]
+            given[name] = _filled(name, array, required=name in required)
+        if "omkey" not in given:
+            given["omkey"] = omkey(given["string"], given["om"], given.get("pmt", 0))
+        for name, packed in zip(("string", "om", "pmt"), split_omkey(given["omkey"]), strict=True):
+            wrong = np.flatnonzero(given.get(name, packed) != packed)
+            if wrong.size:
+                msg = (
+                    f"geometry column {name!r} has {given[name][wrong[0]]} where the omkey has {packed[wrong[0]]}: leave "
+                    "out one of the two"
+                )
+                raise GeometryError(msg)
+            given[name] = packed
+        order = np.argsort(given["omkey"], kind="stable")
+        filled = {
+            name: given[name][order] if name in given else np.full(n, column.default, column.dtype)
+            for name, column in COLUMNS.items()
+        }
         twice = np.flatnonzero(np.diff(filled["omkey"]) == 0)
         if twice.size:
             key = ".".join(str(int(v)) for v in split_omkey(filled["omkey"][twice[0]]))
@@ -300,15 +302,17 @@ class Geometry:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        fields = []
-        arrays = []
-        for name, column in COLUMNS.items():
-            array = pa.array(getattr(self, name))
-            fields.append(
-                pa.field(name, array.type, nullable=False, metadata={"unit": column.unit, "doc": column.doc})
+        from icecol import files
+
+        arrays = {name: pa.array(getattr(self, name)) for name in COLUMNS}
+        schema = pa.schema(
+            pa.field(name, array.type, nullable=False, metadata={"unit": c.unit, "doc": c.doc})
+            for (name, array), c in zip(arrays.items(), COLUMNS.values(), strict=True)
+        )
+        with files.whole(path) as aside:
+            pq.write_table(
+                pa.Table.from_arrays(list(arrays.values()), schema=schema), aside, compression="zstd"
             )
-            arrays.append(array)
-        pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
 
     def table(self) -> pl.DataFrame:
         """Return the geometry as a Polars table with one row per PMT."""
@@ -357,15 +361,32 @@ class Geometry:
         return f"Geometry({len(self)} sensors on {np.unique(self.string).size} strings)"
 
 
-def _find(columns: Any, names: list[str], name: str) -> Any:
-    """Return the column with that name or the first of its aliases, with nulls as NaN."""
+def _find(columns: Any, names: list[str], name: str) -> Array | None:
+    """Return the column with that name or the first of its aliases, None if there is none."""
     for candidate in (name, *COLUMNS[name].aliases):
-        if candidate in names and not (
-            candidate == "sensor_id" and "string" in names and "dom_number" in names
-        ):
+        if candidate in names:
             column = columns[candidate]
             return column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
     return None
+
+
+def _filled(name: str, values: Array, *, required: bool) -> Array:
+    """Return a column in its type, with its default where a value is null."""
+    column = COLUMNS[name]
+    if values.dtype.kind in "fO":
+        null = np.array([v is None or v != v for v in values.tolist()], bool)  # noqa: PLR0124
+        if required and null.any():
+            msg = f"geometry column {name!r} is null in {null.sum()} of {null.size} rows; every PMT needs a value"
+            raise GeometryError(msg)
+        default: Any = column.default
+        values = np.where(null, default, values)
+    with np.errstate(invalid="ignore"):
+        made = values.astype(column.dtype)
+    wrong = np.flatnonzero(made != values) if made.dtype.kind == "i" else ()
+    if len(wrong):
+        msg = f"geometry column {name!r} has {values[wrong[0]]}, which is not a 32-bit integer"
+        raise GeometryError(msg)
+    return made
 
 
 def _missing(wanted: str, names: list[str]) -> MissingColumnError:

@@ -50,10 +50,10 @@ dark_stop: Final = 20000.0
 """Span of dark noise around the particle's time, in ns; a triggered readout lies inside."""
 
 bundle: Final = 1000
-"""More photo-electrons than this in one sensor are drawn as this many of larger charge."""
+"""More photoelectrons than this in one sensor are drawn as this many of larger charge."""
 
 faintest: Final = 1e-7
-"""Mean photo-electrons below which a sensor is taken to see nothing."""
+"""Mean photoelectrons below which a sensor is taken to see nothing."""
 
 _step: Final = sensor.charge_step
 _group_speed: Final = medium.c_ice
@@ -118,7 +118,7 @@ def poisson(rng: np.random.Generator, mean: float) -> int:
 def arrival(
     kind: int, energy: float, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
 ) -> tuple[float, float, float, float]:
-    """Return (mean photo-electrons, time of unscattered light, shape, rate of the Gamma distribution) at a sensor.
+    """Return (mean photoelectrons, time of unscattered light, shape, rate of the Gamma distribution) at a sensor.
 
     `dx, dy, dz` is the sensor as seen from the particle's position, `ex, ey, ez` its direction of flight.
     """
@@ -198,7 +198,7 @@ def event(
     ex, ey, ez = direction
     dark = settings.dark_rate * (dark_stop - dark_start)
 
-    # how many photo-electrons each sensor sees, dark ones included
+    # how many photoelectrons each sensor sees, dark ones included
     lit = np.empty(n_sensors, np.int64)
     number = np.empty(n_sensors, np.int64)
     shining = np.empty(n_sensors)

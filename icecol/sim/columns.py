@@ -22,11 +22,11 @@ RUN_ID: Final = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What was thrown, one row an event; NaN in an event of noise. In ns, m, rad and GeV.
+    """The true particle of each event, one row per event; NaN in a noise event. In ns, m, rad and GeV.
 
     `x, y, z, time` is a point of the track (the one closest to the detector's centre) or the cascade, `zenith` and
     `azimuth` say where it comes from, `one_weight` is in GeV cm^2 sr, and `n_events` is the number of particles of this
-    kind that were thrown for the whole sample: `one_weight * flux / n_events` is a rate.
+    kind that were generated for the whole sample: `one_weight * flux / n_events` is a rate.
     """
 
     kind: npt.NDArray[np.uint8]
@@ -81,7 +81,8 @@ class Events:
     def to_polars(self) -> pl.DataFrame:
         """Return the events as a data frame, one row per event, with the columns a converted file would have.
 
-        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise.
+        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise events,
+        `MCMostEnergeticTrack.*` in all but muons.
 
         Examples
         --------

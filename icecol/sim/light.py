@@ -2,8 +2,8 @@
 
 The ice is one block of scattering length 33.29 m and absorption length 98 m, the bulk values of the Pandel
 time distribution in its hole-ice model 2 (the model of IceCube's classic track likelihoods); there are no dust
-layers. Muons are infinite tracks whose stochastic losses are smeared along the track (their mean light; see
-`icecol.sim.losses` for single ones), and cascades are points. All numbers and where they come from stand beside the
+layers. Muons are infinite tracks with the mean light of their stochastic losses spread evenly along them (see
+`icecol.sim.losses` for drawn ones), and cascades are points. All numbers and where they come from stand beside the
 constants.
 
 The functions here are numba kernels of one source and one sensor.
@@ -36,10 +36,10 @@ from icecol.reco.kernels.muon_light import (
 )
 
 area: Final = 2.0e-3
-"""Photon counting area of one sensor in m^2, averaged over that band and over all directions.
+"""Photon counting area of one DOM in m^2, averaged over the wavelengths of Cherenkov light and over all directions.
 
-An IceCube sensor has a photocathode of 0.0444 m^2; quantum efficiency, glass and gel, and the half of space that
-a downward photomultiplier does not see bring it down about twentyfold.
+Its photocathode has 0.0444 m^2; quantum efficiency, glass and gel, and the half of space that a downward-facing PMT
+does not see bring it down about twentyfold.
 """
 
 cascade_length: Final = track_per_gev
@@ -75,13 +75,13 @@ _offset0, _offset1, _offset2 = track_offset
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def track_light(d: float, energy: float) -> float:
-    """Return the mean photo-electrons of a muon at a sensor `d` m from its track (`icecol.reco.kernels.muon_light`)."""
+    """Return the mean photoelectrons of a muon at a sensor `d` m from its track (`icecol.reco.kernels.muon_light`)."""
     return at_distance(_near * (bare_muon + muon_slope * energy), propagation, _crossover, d)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def cascade_light(r: float, energy: float) -> float:
-    """Return the mean photo-electrons of a cascade of `energy` GeV at a sensor `r` m away, over all angles.
+    """Return the mean photoelectrons of a cascade of `energy` GeV at a sensor `r` m away, over all angles.
 
     N = photons area 4.9 E / (4 pi) exp(-r/lambda_p) / (lambda_c r tanh(r/lambda_c)): 1/r^2 close by, diffusion
     further out. The distance is bounded below by 1 m.
@@ -106,7 +106,7 @@ def cascade_profile(cosine: float, r: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def acceptance(upward: float, r: float) -> float:
-    """Return the sensitivity of a downward photomultiplier to light whose direction has z component `upward`."""
+    """Return the sensitivity of a downward-facing PMT to light whose direction has z component `upward`."""
     return muon_light.acceptance(upward, r, track_scattering)
 
 

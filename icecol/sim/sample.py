@@ -20,9 +20,8 @@ from icecol.sim.primary import Zenith
 if TYPE_CHECKING:
     import polars as pl
 
-KINDS: Final = ("noise", "muon", "cascade")
-PDG_ENCODING: Final = {"noise": 0, "muon": 13, "cascade": 12}
-"""Primary of each kind: MuMinus, NuE; a noise event has none."""
+PDG_ENCODING: Final = (0, 13, 12)
+"""Primary of each kind (`chain.NOISE`, `MUON`, `CASCADE`): none, MuMinus, NuE."""
 
 _SEEDED_RT: Final = Selection(seeded_rt.seeded_rt)
 
@@ -91,7 +90,8 @@ def events(
     Raises
     ------
     ValueError
-        If fractions are negative or all zero, the number of events is negative, or the energy range is not increasing.
+        If fractions are negative or all zero, a number that cannot be is negative, the energy range is not increasing,
+        the zenith distribution is unknown, or none of 20 000 particles made an event to keep.
 
     Examples
     --------
@@ -100,9 +100,17 @@ def events(
     (10, 11)
     """
     fractions = np.array([noise, muons, cascades], float)
-    if n < 0:
-        msg = f"`n` is a number of events, it cannot be {n}"
-        raise ValueError(msg)
+    at_least_0 = {
+        "n": n,
+        "radius": radius,
+        "dark_rate": dark_rate,
+        "jitter": jitter,
+        "efficiency": efficiency,
+    }
+    for name, value in at_least_0.items():
+        if not value >= 0:
+            msg = f"`{name}` must be 0 or more; found {value}"
+            raise ValueError(msg)
     if not (fractions >= 0).all() or not fractions.sum() > 0:
         msg = f"`muons`, `cascades` and `noise` must be fractions of a whole; found {muons}, {cascades}, {noise}"
         raise ValueError(msg)
@@ -187,7 +195,7 @@ def events(
     x, y, z, zen, azi, e0, weight, t0, thrown_column = truth
     return Events(
         truth=Truth(
-            kind, np.array([0, 13, 12], np.int32)[kind], x, y, z, zen, azi, t0, e0, weight, thrown_column
+            kind, np.array(PDG_ENCODING, np.int32)[kind], x, y, z, zen, azi, t0, e0, weight, thrown_column
         ),
         trigger_time=trigger[0],
         trigger_length=trigger[1],
@@ -204,6 +212,9 @@ def events(
         geometry=detector,
         settings={
             "seed": seed,
+            "muons": muons,
+            "cascades": cascades,
+            "noise": noise,
             "energy": energy,
             "index": index,
             "zenith": zenith,
@@ -212,6 +223,7 @@ def events(
             "jitter": jitter,
             "efficiency": efficiency,
             "losses": losses,
+            "n_pulses": n_pulses,
         },
     )
 

@@ -1,4 +1,4 @@
-"""From photo-electrons to pulses: charge response, merging, launches and local coincidence.
+"""From photoelectrons to pulses: charge response, merging, launches and local coincidence.
 
 The functions are numba kernels of one event, whose pulses are sorted by sensor and then by time. A sensor is its
 index in the geometry, which is sorted by (string, om).
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 merge: Final = 5.0
-"""Photo-electrons of one sensor within this time of the first, in ns, are one pulse."""
+"""Photoelectrons of one sensor within this time of the first, in ns, are one pulse."""
 
 launch: Final = 6400.0
 """Time in ns for which a launch records (256 samples at 40 MHz); the next one starts after it."""
@@ -41,9 +41,9 @@ Mask = npt.NDArray[np.bool_]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def photon_charge(rng: np.random.Generator) -> float:
-    """Draw the charge of one photo-electron in PE: 30 % exponential of mean 0.45, 70 % Gaussian (1, 0.3) above 0.
+    """Draw the charge of one photoelectron in PE: 30 % exponential of mean 0.45, 70 % Gaussian (1, 0.3) above 0.
 
-    The shape is that of IceCube's photomultipliers (IceCube, JINST 15 (2020) P06032), with one exponential for two.
+    The shape is that of IceCube's PMTs (IceCube, JINST 15 (2020) P06032), with one exponential for two.
     """
     if rng.random() < 0.3:
         return 0.45 * rng.standard_exponential()
@@ -64,11 +64,11 @@ def merge_photons(
     out_span: F64,
     out_noise: Mask,
 ) -> int:
-    """Merge the photo-electrons of one sensor into pulses and return how many there are.
+    """Merge the photoelectrons of one sensor into pulses and return how many there are.
 
-    `rank` holds the indices of the photo-electrons in the order of time. A pulse takes the photo-electrons within
+    `rank` holds the indices of the photoelectrons in the order of time. A pulse takes the photoelectrons within
     `merge` ns of its first, whose time it gets; it is noise if all of them are. `out_span` is the time in ns from its
-    first photo-electron to its last.
+    first photoelectron to its last.
     """
     n = 0
     for i in rank:

@@ -64,13 +64,13 @@ class Book:
 
 
 class _Batches:
-    """Frames in bytes, and batches of them that begin with the frames in force, as a scan of a file gives them."""
+    """Frames in bytes, and batches of them that begin with the current parents, as a scan of a file gives them."""
 
     def __init__(self) -> None:
         self.size = 0
         self._names = Names()
         self._frames: list[tuple[str, bytes]] = []
-        self._in_force: dict[str, bytes] = {}
+        self._parents: dict[str, bytes] = {}
 
     def add(self, frame: Frame) -> None:
         """Take a frame as it is now."""
@@ -80,9 +80,9 @@ class _Batches:
 
     def batch(self) -> Batch:
         """Return the batch of all frames since the one before."""
-        data = bytearray().join([*self._in_force.values(), *(data for _, data in self._frames)])
-        made = replace(scan(data, names=self._names, tray=False), fresh=len(self._in_force))
-        self._in_force.update({stop: data for stop, data in self._frames if stop not in "PI"})
+        data = bytearray().join([*self._parents.values(), *(data for _, data in self._frames)])
+        made = replace(scan(data, names=self._names, tray=False), fresh=len(self._parents))
+        self._parents.update({stop: data for stop, data in self._frames if stop not in "PI"})
         self._frames.clear()
         self.size = 0
         return made

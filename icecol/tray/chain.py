@@ -1,4 +1,4 @@
-"""The chain itself: frames go through modules one after another, and it is counted what each does.
+"""The chain itself: frames go through modules one after another, and what each does is counted.
 
 The rules of mixing (`icecol.i3.frames.frame.Mixer`) hold behind every module: what a module puts into a Q frame is seen
 in the P frames after it, and a frame that a module makes sees the objects of its parents, just as if the frames were
@@ -7,37 +7,31 @@ written to a file there and read again.
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
 from itertools import pairwise
 from time import perf_counter
 from types import EllipsisType
-from typing import Any, Final, Self
-
-import numpy as np
+from typing import Any, Self
 
 from icecol.errors import IcecolError, TrayError, did_you_mean
 from icecol.i3.frames.files import I3File
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.tray.features import feature, is_feature
 from icecol.tray.files import read
-
-METHODS: Final = {
-    "P": "physics",
-    "Q": "daq",
-    "G": "geometry",
-    "C": "calibration",
-    "D": "detector_status",
-    "S": "simulation",
-    "I": "tray_info",
-}
-"""Method of a module that is called with the frames of a stop; `process` for other stops, or where it is missing."""
-
-Function = Callable[[Frame], Any]
+from icecol.tray.modules import (
+    Function,
+    Step,
+    check_module,
+    check_source,
+    frames_of,
+    functions_of,
+    instance,
+    name_of,
+    takes_all,
+)
 
 
 class Tray:
@@ -55,7 +49,7 @@ class Tray:
     """
 
     def __init__(self) -> None:
-        self._steps: list[_Step] = []
+        self._steps: list[Step] = []
 
     def add(
         self,
@@ -71,53 +65,55 @@ class Tray:
         Parameters
         ----------
         module
-            First the source: an .i3 file or what `read` returns, any iterable of frames, or a function that returns
-            one. Then
+            First the source: an .i3 file, what `read` returns, any iterable of frames, or a function that returns one.
+            Then
 
-            - a function of a frame. It returns None or True to keep the frame, False to drop it, or frames (a list, or
-              by `yield`) that take its place;
-            - an object with methods for frames of some stops (`METHODS`), which return the same; `finish()` is called
-              after the last frame and may return more. A class is called with the parameters when a run begins;
-            - an object with a method `stream(frames)`, an iterator of frames made of the iterator of all frames;
-            - an `ic.kernel`, a feature such as `ic.reco.linefit`, or an expression over columns of the event: its
-              result is put under the key `output`. The first two take the key of the `pulses`, and the sensors from
-              `gcd` (a GCD file or a Geometry), by default those of the stream. A kernel runs as plain Python, which
-              may differ from compiled code in the last digits, or with `compiled=True` as in a plan.
+            - a function of a frame, which returns None or True to keep the frame, False to drop it, or frames (a list,
+              or by `yield`) that take its place;
+            - an object with methods for the frames of some stops: `physics`, `daq`, `geometry`, `calibration`,
+              `detector_status`, `simulation`, `tray_info`, or `process` for all others. They return the same as such a
+              function; `finish()` is called after the last frame and may return more frames. A class is instantiated
+              with the parameters at the start of a run;
+            - an object with a method `stream(frames)` that takes the iterator of all frames and returns another;
+            - an `ic.kernel`, a feature such as `ic.reco.linefit`, or an expression over columns of the event, whose
+              result goes into the frame under the key `output`. The first two take the key of the `pulses`, and
+              positions from `gcd` (a GCD file or a Geometry), by default those of the stream. A kernel runs as plain
+              Python, which may differ from compiled code in the last digits, or with `compiled=True` as in a plan.
         stops
-            Stop letters of the frames that the module is called with, such as "QP"; other frames pass by. None means
+            Stop letters of the frames that the module is called with, such as "QP"; other frames skip it. None means
             all frames. By default a function gets P frames only, as in IceTray, and an object those it has methods for.
         if_
-            Function of a frame: where it is not true the frame passes the module by.
+            Function of a frame; a frame for which it is not true skips the module.
         name
-            For the summary and for errors; by default that of the function or class.
+            Name for the summary and for errors; by default that of the function or class.
         parameters
             Keyword arguments that the module is called with.
 
         Notes
         -----
         The P frames of a Q frame that is dropped are dropped with it: in a file they would be taken for those of the
-        Q frame before.
+        previous Q frame.
 
         Raises
         ------
         TypeError
-            It is no module, or does not take these parameters.
+            It is not a module, or does not take these parameters.
         """
         if not self._steps and isinstance(module, str | os.PathLike):
             module = read(module)
-        label = name or _name(module)
+        label = name or name_of(module)
         if self._steps and is_feature(module):
             module, parameters = feature(module, **parameters), {}
         stops = stops if stops is None or stops is ... else "".join(stops)
-        check = _check_module if self._steps else _check_source
+        check = check_module if self._steps else check_source
         check(label, module, parameters)
-        if _takes_all(module) and (if_ is not None or stops is not ...):
+        if takes_all(module) and (if_ is not None or stops is not ...):
             msg = f"module {label!r} takes the stream of all frames: `stops` and `if_` cannot select some of them"
             raise TypeError(msg)
         used = {step.name for step in self._steps}
         names = (label if i == 1 else f"{label}_{i}" for i in range(1, len(used) + 2))
         self._steps.append(
-            _Step(next(n for n in names if n not in used), module, stops, if_, dict(parameters))
+            Step(next(n for n in names if n not in used), module, stops, if_, dict(parameters))
         )
         return self
 
@@ -127,13 +123,13 @@ class Tray:
         Parameters
         ----------
         max_frames
-            So many frames are taken from the source at most.
+            Maximum number of frames to take from the source; by default all.
 
         Raises
         ------
         TrayError
-            A module failed: says which, on which frame of which file; `__cause__` is the error itself. Files that the
-            tray was writing are not there then.
+            A module failed: the message names it, the frame and the file, and `__cause__` is the error itself. Files
+            that the tray was writing are then not there.
         """
         meters: list[_Meter] = []
         begin = perf_counter()
@@ -162,7 +158,7 @@ class Tray:
             meters.append(_Meter(source.name, frames))
             for step in steps:
                 meter = _Meter(step.name, meters[-1])
-                frames = (_streaming if _takes_all(step.module) else _through)(step, meters[-1], meter, place)
+                frames = (_streaming if takes_all(step.module) else _through)(step, meters[-1], meter, place)
                 stack.callback(frames.close)  # the last first: an unfinished file is removed at once
                 meter.source = frames
                 meters.append(meter)
@@ -171,7 +167,7 @@ class Tray:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one module did: how often it was called, the frames it got and gave, and the seconds it took."""
+    """What one module did: number of calls, frames in and out, and seconds."""
 
     name: str
     calls: int
@@ -205,19 +201,8 @@ class Summary:
         return "\n".join([*lines, f"{self.rows[0].frames_out} frames in {self.seconds:.3f} s"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A module with all that was said when it was added."""
-
-    name: str
-    module: Any
-    stops: str | EllipsisType | None
-    if_: Callable[[Frame], Any] | None
-    parameters: Mapping[str, Any]
-
-
 class _Meter(Iterator[Frame]):
-    """Pass on the frames that a module gives, and note how many, and how long they and all before them take."""
+    """Passes on the frames that a module gives, counting them and the time that they and all modules before take."""
 
     def __init__(self, name: str, source: Iterator[Frame]) -> None:
         self.name = name
@@ -242,7 +227,7 @@ class _Place:
         self.source: Any = None
         self.index = -1
 
-    def error(self, step: _Step, frame: Frame | None, err: Exception) -> TrayError:
+    def error(self, step: Step, frame: Frame | None, err: Exception) -> TrayError:
         """Make the error of a module."""
         if isinstance(self.source, I3File):
             where = f"frame {self.source.index} of {self.source.path}"
@@ -265,110 +250,10 @@ def _event(frame: Frame) -> str:
     return f"{text}{sub})"
 
 
-# -- what a module is -------------------------------------------------------------------------------------------------
-
-
-def _name(module: Any) -> str:
-    """Name a module as its author did."""
-    while isinstance(module, partial):
-        module = module.func
-    function = getattr(module, "function", module)  # of a kernel
-    return str(getattr(function, "__name__", type(module).__name__.lower()))
-
-
-def _takes_all(module: Any) -> bool:
-    return callable(getattr(module, "stream", None))
-
-
-def _has_methods(module: Any) -> bool:
-    return any(hasattr(module, name) for name in (*METHODS.values(), "process", "finish"))
-
-
-def _check_source(label: str, module: Any, parameters: Mapping[str, Any]) -> None:
-    """Refuse what cannot be a source of frames."""
-    if (
-        is_feature(module)
-        or isinstance(module, Mapping)
-        or not (isinstance(module, Iterable) or callable(module))
-    ):
-        msg = f"{label!r} is no source: a tray begins with files, an iterable of frames, or a function that gives one"
-        raise TypeError(msg)
-    _check_parameters(label, module, parameters)
-
-
-def _check_module(label: str, module: Any, parameters: Mapping[str, Any]) -> None:
-    """Refuse what cannot be a module."""
-    if not (callable(module) or _has_methods(module) or _takes_all(module)):
-        names = ", ".join([*METHODS.values(), "process", "finish", "stream"])
-        msg = f"{label!r} is no module: a function of a frame, or an object with some of the methods {names}"
-        raise TypeError(msg)
-    frame = () if isinstance(module, type) else (None,)
-    _check_parameters(label, module, parameters, *frame)
-
-
-def _check_parameters(label: str, module: Any, parameters: Mapping[str, Any], *frame: None) -> None:
-    """Refuse parameters that a module does not take, before anything runs."""
-    fixed = not isinstance(module, type) and (_has_methods(module) or not callable(module))
-    if fixed and parameters:
-        msg = f"module {label!r} is an object made already and takes no parameters such as {next(iter(parameters))!r}"
-        raise TypeError(msg)
-    if fixed:
-        return
-    try:
-        signature = inspect.signature(module)
-    except ValueError:  # built-in functions may have none
-        return
-    try:
-        signature.bind(*frame, **parameters)
-    except TypeError as err:
-        msg = f"module {label!r}: {err}; it is {label}{signature}"
-        raise TypeError(msg) from None
-
-
-def _instance(step: _Step) -> tuple[Any, Mapping[str, Any]]:
-    """Return the module, made anew for this run if it is a class, and the parameters for its calls."""
-    if isinstance(step.module, type):
-        return step.module(**step.parameters), {}
-    return step.module, step.parameters
-
-
-def _functions(step: _Step) -> tuple[Callable[[str], Function | None], Callable[[], Any] | None]:
-    """Return what is called with the frames of a stop, None for nothing, and what is called in the end."""
-    module, parameters = _instance(step)
-    methods = _has_methods(module)
-    stops = step.stops if isinstance(step.stops, str) else None if methods or step.stops is None else "P"
-    function = None if methods else partial(module, **parameters)
-
-    @cache
-    def function_of(stop: str) -> Function | None:
-        if stops is not None and stop not in stops:
-            return None
-        process = function or getattr(module, "process", None)
-        return getattr(module, METHODS[stop], process) if methods and stop in METHODS else process
-
-    return function_of, getattr(module, "finish", None) if methods else None
-
-
-def _frames_of(result: Any, frame: Frame | None) -> list[Frame]:
-    """Return the frames that a module's answer stands for."""
-    if result is None or isinstance(result, bool | np.bool_):
-        return [frame] if frame is not None and (result is None or result) else []
-    if isinstance(result, Frame):
-        return [result]
-    if isinstance(result, Iterable) and not isinstance(result, str | bytes | Mapping):
-        frames = list(result)
-        wrong = next((f for f in frames if not isinstance(f, Frame)), None)
-        if wrong is None:
-            return frames
-        result = wrong
-    msg = f"it returned {result!r}: None or True keep the frame, False drops it, frames take its place"
-    raise TypeError(msg)
-
-
 # -- the work ---------------------------------------------------------------------------------------------------------
 
 
-def _source(step: _Step, place: _Place, max_frames: int | None) -> Any:
+def _source(step: Step, place: _Place, max_frames: int | None) -> Any:
     """Yield the frames of the source, mixed."""
     module = step.module
     frames = place.source = iter(module if isinstance(module, Iterable) else module(**step.parameters))
@@ -382,7 +267,7 @@ def _source(step: _Step, place: _Place, max_frames: int | None) -> Any:
             if isinstance(frames, I3File):
                 if (
                     not frames.orphan
-                ):  # its Q frame is lost, and behind a module it would inherit from an older one
+                ):  # without its Q frame it would inherit from an older one behind a module
                     yield frame
             elif isinstance(frame, Frame):
                 yield mixer.mix(frame)
@@ -394,7 +279,7 @@ def _source(step: _Step, place: _Place, max_frames: int | None) -> Any:
             frames.close()
 
 
-def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
+def _through(step: Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
     """Yield the frames that a module makes of those before it, mixed."""
 
     def called(function: Callable[..., Any], *args: Any, frame: Frame | None = None) -> Any:
@@ -407,12 +292,12 @@ def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place)
         if step.if_ is not None and not step.if_(frame):
             return [frame]
         meter.calls += 1
-        return _frames_of(function(frame), frame)
+        return frames_of(function(frame), frame)
 
     def end(finish: Callable[[], Any]) -> list[Frame]:
-        return _frames_of(finish(), None)
+        return frames_of(finish(), None)
 
-    function_of, finish = called(_functions, step)
+    function_of, finish = called(functions_of, step)
     mixer = Mixer()
     lost = False
     for frame in frames:
@@ -431,7 +316,7 @@ def _through(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place)
         yield mixer.mix(other)
 
 
-def _streaming(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
+def _streaming(step: Step, frames: Iterator[Frame], meter: _Meter, place: _Place) -> Any:
     """Yield the frames that a module makes of the stream of all frames, mixed."""
     upstream: list[BaseException] = []
 
@@ -446,7 +331,7 @@ def _streaming(step: _Step, frames: Iterator[Frame], meter: _Meter, place: _Plac
 
     mixer = Mixer()
     try:
-        for frame in _instance(step)[0].stream(watched()):
+        for frame in instance(step)[0].stream(watched()):
             yield mixer.mix(frame)
     except Exception as err:
         if any(err is other for other in upstream):

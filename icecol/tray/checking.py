@@ -31,16 +31,23 @@ def check(
     Parameters
     ----------
     kernel
-        The kernel, run with `parameters` on the `pulses`.
+        The kernel.
     module
-        A module of a frame that puts its result under `output`: a number, or a map with the kernel's fields. It puts
-        nothing where there are no such pulses.
+        A module, such as a function of a frame, that puts its result into the frame: a number, or a map with the fields
+        of the kernel. It puts nothing where there are no such pulses.
     frames
         Where the frames come from: anything that can be the source of a `Tray`.
+    pulses
+        Key of the pulse series that the kernel reads.
+    output
+        Key of the module's result.
     gcd
         As for `Tray.add`.
     rtol, atol
-        Numbers agree if they differ by at most atol + rtol x the kernel's; NaN agrees with NaN.
+        Relative and absolute tolerance: numbers agree if they differ by at most atol + rtol x the kernel's; NaN agrees
+        with NaN.
+    parameters
+        Parameters of the kernel.
 
     Returns
     -------

@@ -195,17 +195,17 @@ def _wide(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def sensors(gcd: str | Path | Geometry | None) -> Callable[[Frame], Geometry | None]:
-    """Return the function that gives the geometry for a frame: the one given, or that in force in the stream."""
+    """Return the function that gives the geometry for a frame: the one given, or the current one of the stream."""
     if gcd is not None:
         fixed = gcd if isinstance(gcd, Geometry) else read_geometry(gcd)
         return lambda _frame: fixed
 
-    def in_force(frame: Frame) -> Geometry | None:
+    def of_stream(frame: Frame) -> Geometry | None:
         if "I3Geometry" not in frame:
             return None
         return _decoded(tuple((key, frame.raw(key)) for key in WANTED if key in frame))
 
-    return in_force
+    return of_stream
 
 
 @lru_cache(maxsize=4)

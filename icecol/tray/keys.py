@@ -14,7 +14,7 @@ ALWAYS = ("I3EventHeader",)
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Delete what fits to no pattern from all frames but those of the detector."""
+    """Delete what matches no pattern from all frames but those of the detector."""
 
     patterns: tuple[str, ...]
 
@@ -28,7 +28,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete what fits to a pattern from all frames."""
+    """Delete what matches a pattern from all frames."""
 
     patterns: tuple[str, ...]
 
@@ -58,7 +58,12 @@ def keep(keys: str | Iterable[str]) -> Keep:
 
 
 def delete(keys: str | Iterable[str]) -> Delete:
-    """Delete keys (names or glob patterns) from all frames.
+    """Delete keys from all frames.
+
+    Parameters
+    ----------
+    keys
+        Names or glob patterns.
 
     Examples
     --------

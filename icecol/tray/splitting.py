@@ -60,7 +60,7 @@ def split(
         of `pulses` (an array; it becomes a mask), or any frame object. By default there is one P frame, with nothing
         else in it, as of I3NullSplitter.
     pulses
-        Key of the series that truth values are about.
+        Key of the series that truth values refer to.
     output
         Key in the P frames.
 
@@ -100,7 +100,10 @@ def pulse_mask(frame: Frame, source: str, keep: npt.ArrayLike) -> Any:
     sizes = np.diff(pulses_of(frame, source).sensors)
     chosen = np.asarray(keep, np.bool_)
     if chosen.shape != (sizes.sum(),):
-        msg = f"{chosen.size} truth values for the {sizes.sum()} pulses of {source!r}"
+        msg = (
+            f"{chosen.size} truth values for the {sizes.sum()} pulses of {source!r}: give one per pulse, in the order "
+            f"of frame.pulses({source!r})"
+        )
         raise ValueError(msg)
     masks = np.split(chosen, np.cumsum(sizes)[:-1]) if sizes.size else []
     hit = [bool(mask.any()) for mask in masks]

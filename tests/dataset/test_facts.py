@@ -214,6 +214,29 @@ def test_axes_without_a_label_show_the_unit(events):
         ic.hist.integer(HEADER, 0, 10),
         ic.hist.regular(pl.col("MCPrimary.energy").log10(), 5, 0, 8),
     )
-    assert h.labels == ("Q.total / PE", "zenith", HEADER, "MCPrimary.energy")
+    assert h.labels == ("Q.total / PE", "zenith", HEADER, "MCPrimary.energy.log10()")
     named = ic.hist.fill(events.collect(), ic.hist.log("Q.total", 10, 1, 1e4, name="charge"))
     assert named.labels == ("charge",)
+
+
+def test_a_cutflow_counts_in_the_unit_that_the_facts_of_its_events_give(events):
+    cuts = ic.Cuts(bright=pl.col("Q.total") > 20, upgoing=pl.col("LineFit.zenith").fill_nan(None) > 1.5)
+    livetime = ic.facts(events).livetime
+    rates = ic.cutflow(events, cuts, pl.lit(1 / livetime))
+    assert livetime == 100.0
+    assert rates["sumw"].to_list() == pytest.approx([n / 100.0 for n in rates["n"]])
+    assert 0 < rates["n"][-1] < rates["n"][0] == 8
+
+
+def test_facts_stay_with_the_events_of_a_cutflow_and_are_not_those_of_its_table(events, ds):
+    cuts = ic.Cuts(bright=pl.col("Q.total") > 20)
+    table = ic.cutflow(events, cuts)
+    selected = ic.facts(cuts.apply(events))
+    assert (selected.label("Q.total"), selected.unit("MCPrimary.energy")) == ("Q.total / PE", "GeV")
+    assert (selected.livetime, selected.sources) == (100.0, (ds.path,))
+    for column in ("n", "eff"):
+        with pytest.raises(MissingFactError, match=f"nothing is known about '{column}'"):
+            ic.facts(table).unit(column)
+    with pytest.raises(MissingFactError, match="livetime is not known"):
+        _ = ic.facts(table).livetime
+    assert ic.facts(table).sources == ()

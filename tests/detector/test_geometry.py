@@ -105,6 +105,75 @@ def test_a_sensor_that_is_there_twice_is_refused():
         Geometry.from_columns({"string": [1, 1], "om": [2, 2], "x": [0, 0], "y": [0, 0], "z": [0, 0]})
 
 
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (
+            {"string": [1], "om": [256]},
+            "'om' has 256 where the omkey has 0: OM and PMT numbers go from 0 to 255",
+        ),
+        ({"string": [1], "om": [-1]}, "'string' has 1 where the omkey has -1"),
+        ({"string": [1], "om": [1], "pmt": [300]}, "'pmt' has 300"),
+        ({"string": [70000], "om": [1]}, "'string' has 70000"),
+        ({"omkey": [65792], "string": [2]}, "'string' has 2 where the omkey has 1"),
+    ],
+)
+def test_numbers_that_no_omkey_holds_are_refused(numbers, message):
+    with pytest.raises(GeometryError, match=message):
+        Geometry.from_columns({**numbers, "x": [0.0], "y": [0.0], "z": [0.0]})
+
+
+def test_255_oms_and_pmts_fit():
+    g = Geometry.from_columns({"string": [-3], "om": [255], "pmt": [255], "x": [0.0], "y": [0.0], "z": [0.0]})
+    assert (g.string[0], g.om[0], g.pmt[0]) == (-3, 255, 255)
+
+
+@pytest.mark.parametrize("of", [dict, pl.DataFrame, lambda columns: pl.DataFrame(columns).to_arrow()])
+def test_a_null_is_the_default_of_its_column(of):
+    place = {"string": [1, 1], "om": [1, 2], "x": [0.0, 0.0], "y": [0.0, 0.0], "z": [9.0, 0.0]}
+    unknown = {
+        "bad": [None, True],
+        "calibrated": [None, False],
+        "om_type": [None, 20],
+        "pmt": [None, 0],
+        "rde": [None, 1.2],
+    }
+    g = Geometry.from_columns(of({**place, **unknown}))
+    assert (g.bad.tolist(), g.calibrated.tolist()) == ([False, True], [True, False])
+    assert (g.om_type.tolist(), g.pmt.tolist()) == ([0, 20], [0, 0])
+    assert np.array_equal(g.relative_efficiency, [np.nan, 1.2], equal_nan=True)
+    for name in ("om", "z"):
+        with pytest.raises(GeometryError, match=f"'{name}' is null in 1 of 2 rows"):
+            Geometry.from_columns(of({**place, name: [None, 1]}))
+
+
+def test_columns_of_different_length_are_refused():
+    for short in ("om", "y", "bad"):
+        columns = {
+            "string": [1, 1],
+            "om": [1, 2],
+            "x": [0, 0],
+            "y": [0, 0],
+            "z": [0, 0],
+            "bad": [False, False],
+        }
+        with pytest.raises(GeometryError, match=r"has \d rows, expected"):
+            Geometry.from_columns({**columns, short: columns[short][:1]})
+
+
+def test_a_geometry_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "geometry.parquet"
+    Geometry.nominal().write_parquet(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        "pyarrow.parquet.write_table", lambda _table, to, **_: to.write_bytes(b"half") and 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        Geometry.nominal(icetop=True).write_parquet(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["geometry.parquet"]
+    assert path.read_bytes() == before
+
+
 def test_an_empty_geometry_knows_no_sensor():
     g = Geometry.from_columns({c: [] for c in ("string", "om", "x", "y", "z")})
     assert g.rows([65792]).tolist() == [-1]

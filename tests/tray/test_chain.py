@@ -1,4 +1,4 @@
-"""The chain: which frames a module sees, what its answers do, what is inherited, what errors and the summary say."""
+"""The chain and its modules (chain.py, modules.py): what a module sees and does, errors and the summary."""
 
 from __future__ import annotations
 
@@ -189,7 +189,9 @@ def test_physics_frames_go_with_the_daq_frame_that_is_dropped():
 
 
 def test_other_answers_are_refused():
-    with pytest.raises(TrayError, match="it returned 1: None or True keep the frame, False drops it"):
+    with pytest.raises(
+        TrayError, match="it returned 1: return None or True to keep the frame, False to drop"
+    ):
         tray(lambda f: 1).run()
     with pytest.raises(TrayError, match="it returned 'sub'"):
         tray(lambda f: ["sub"]).run()
@@ -286,13 +288,13 @@ def test_the_number_of_frames_can_be_limited():
     assert len(taken) == 4
 
 
-def test_what_is_no_source_or_module_is_refused_when_it_is_added():
+def test_what_is_not_a_source_or_module_is_refused_when_it_is_added():
     with pytest.raises(TrayError, match="empty tray"):
         ic.Tray().run()
     for wrong in (5, frame("P", a=1), ic.reco.linefit):
-        with pytest.raises(TypeError, match="no source"):
+        with pytest.raises(TypeError, match="is not a source: begin with files"):
             ic.Tray().add(wrong)
-    with pytest.raises(TypeError, match="'int' is no module"):
+    with pytest.raises(TypeError, match="'int' is not a module: give a function"):
         tray().add(5)
     with pytest.raises(TypeError, match="gave 'a', not a frame"):
         ic.Tray().add(["a"]).run()
@@ -313,7 +315,7 @@ def test_wrong_parameters_are_refused_when_the_module_is_added():
             tray().add(bright, **parameters)
     with pytest.raises(TypeError, match="unexpected keyword argument 'n'"):
         tray().add(Counter, n=1)
-    with pytest.raises(TypeError, match="takes no parameters such as 'n'"):
+    with pytest.raises(TypeError, match="takes no parameters; found 'n'"):
         tray().add(Counter(), n=1)
     tray().add(max, name="builtin")
     tray().add(functools.partial(bright, pulses="P"))

@@ -67,7 +67,7 @@ def test_a_mask_selects_just_these_pulses():
     assert frame.pulses("M").omkey.tolist() == [1 << 16 | 1 << 8, 2 << 16 | 1 << 8]
     frame["N"] = pulse_mask(frame, "P", np.zeros(5))
     assert len(frame.pulses("N")) == 0
-    with pytest.raises(ValueError, match="4 truth values for the 5 pulses of 'P'"):
+    with pytest.raises(ValueError, match="4 truth values for the 5 pulses of 'P': give one per pulse"):
         pulse_mask(frame, "P", [True] * 4)
 
 
