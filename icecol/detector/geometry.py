@@ -231,14 +231,16 @@ class Geometry:
                 msg = f"geometry column {name!r} has {array.size} rows, expected {n}, one per PMT"
                 raise GeometryError(msg)
             given[name] = _filled(name, array, required=name in required)
-        if "omkey" not in given:
+        if "omkey" in given:
+            given["omkey"] = _omkeys(given["omkey"])
+        else:
             given["omkey"] = omkey(given["string"], given["om"], given.get("pmt", 0))
         for name, packed in zip(("string", "om", "pmt"), split_omkey(given["omkey"]), strict=True):
             wrong = np.flatnonzero(given.get(name, packed) != packed)
             if wrong.size:
                 msg = (
-                    f"geometry column {name!r} has {given[name][wrong[0]]} where the omkey has {packed[wrong[0]]}: leave "
-                    "out one of the two"
+                    f"geometry column {name!r} has {given[name][wrong[0]]} where the omkey has {packed[wrong[0]]}: "
+                    "leave out one of the two"
                 )
                 raise GeometryError(msg)
             given[name] = packed
@@ -371,7 +373,7 @@ def _find(columns: Any, names: list[str], name: str) -> Array | None:
 
 
 def _filled(name: str, values: Array, *, required: bool) -> Array:
-    """Return a column in its type, with its default where a value is null."""
+    """Return a column with its default where a value is null; in its type, unless that is still to be checked."""
     column = COLUMNS[name]
     if values.dtype.kind in "fO":
         null = np.array([v is None or v != v for v in values.tolist()], bool)  # noqa: PLR0124
@@ -380,13 +382,15 @@ def _filled(name: str, values: Array, *, required: bool) -> Array:
             raise GeometryError(msg)
         default: Any = column.default
         values = np.where(null, default, values)
-    with np.errstate(invalid="ignore"):
-        made = values.astype(column.dtype)
-    wrong = np.flatnonzero(made != values) if made.dtype.kind == "i" else ()
-    if len(wrong):
-        msg = f"geometry column {name!r} has {values[wrong[0]]}, which is not a 32-bit integer"
+    return values if name in {"omkey", "string", "om", "pmt"} else values.astype(column.dtype)
+
+
+def _omkeys(values: Array) -> Array:
+    """Return omkeys as such, which they may not have been in a table from elsewhere."""
+    if ((values < -(1 << 31)) | (values >= 1 << 31) | (values != np.floor(values))).any():
+        msg = "column 'omkey' has values that are not omkeys (string << 16 | om << 8 | pmt, an i32)"
         raise GeometryError(msg)
-    return made
+    return values.astype(np.int32)
 
 
 def _missing(wanted: str, names: list[str]) -> MissingColumnError:
