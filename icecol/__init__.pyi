@@ -1,6 +1,6 @@
 # The public names of icecol: what type checkers see, and what `__init__.py` imports on first use.
 
-from . import convert, errors, filters, hist, plot, reco, select, sim, stats, tray, units
+from . import convert, errors, filters, hist, plot, reco, select, sim, stats, tray, units, weight
 from .convert.live import scan_i3
 from .dataset.facts import facts
 from .dataset.pulses import Pulses
@@ -44,6 +44,7 @@ __all__ = [
     "stats",
     "tray",
     "units",
+    "weight",
     "with_features",
     "write_i3",
 ]

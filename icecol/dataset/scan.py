@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -33,9 +33,8 @@ from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.patterns import matches
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from icecol.dataset.pulses import Pulses
+    from icecol.dataset.tables import Tables
     from icecol.detector.geometry import Geometry
 
 
@@ -157,7 +156,17 @@ class Dataset:
 
     @property
     def tables(self) -> Tables:
-        """The dataset as numpy arrays, `tables[key][member]`: the form that simweights accepts as a file."""
+        """The dataset as numpy arrays, `tables[key][member]`: the form that simweights accepts as a file.
+
+        As in tables that IceTray's tableio writes, an event without the key has no row.
+
+        Examples
+        --------
+        >>> import simweights  # doctest: +SKIP
+        >>> simweights.NuGenWeighter(ds.tables, nfiles=100)  # doctest: +SKIP
+        """
+        from icecol.dataset.tables import Tables
+
         return Tables(self)
 
     def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -294,65 +303,6 @@ def _geometry(path: Path, _written: int) -> Geometry:
     from icecol.detector.geometry import Geometry
 
     return Geometry.read_parquet(path)
-
-
-class Tables:
-    """A dataset as a mapping from frame key to `Table`."""
-
-    __slots__ = ("__dataset",)
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.__dataset = dataset
-
-    def __getitem__(self, key: str) -> Table:
-        """Get the columns of a frame key, from the S frames if they have it, else from the events."""
-        simulation = self.__dataset.simulation
-        events = self.__dataset.scan()
-        for frame, names in (
-            (simulation, [] if simulation is None else simulation.columns),
-            (events, self._names()),
-        ):
-            members = {name[len(key) + 1 :]: name for name in names if name.startswith(f"{key}.")}
-            if frame is not None and members:
-                return Table(key, frame.lazy(), members)
-        msg = (
-            f"no frame key {key!r} in {self.__dataset.path}; {did_you_mean(key, self.__dataset.keys, 'keys')}"
-        )
-        raise MissingColumnError(msg)
-
-    def __contains__(self, key: object) -> bool:
-        try:
-            return isinstance(key, str) and self[key] is not None
-        except MissingColumnError:
-            return False
-
-    def _names(self) -> list[str]:
-        return list(self.__dataset.schema.names)
-
-
-class Table:
-    """The columns of one frame key as numpy arrays, read on demand.
-
-    It has no public attributes: libraries that first look for a column among the attributes of a table would mistake a
-    method for a column of that name.
-    """
-
-    __slots__ = ("__frame", "__key", "__members")
-
-    def __init__(self, key: str, frame: pl.LazyFrame, members: dict[str, str]) -> None:
-        self.__key, self.__frame, self.__members = key, frame, members
-
-    def __getitem__(self, member: str) -> np.ndarray[Any, Any]:
-        """Read a column; a null becomes NaN."""
-        if member not in self.__members:
-            msg = (
-                f"{self.__key!r} has no member {member!r}; {did_you_mean(member, self.__members, 'members')}"
-            )
-            raise MissingColumnError(msg)
-        return self.__frame.select(self.__members[member]).collect().to_series().to_numpy()
-
-    def __contains__(self, member: object) -> bool:
-        return member in self.__members
 
 
 def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:

@@ -13,6 +13,7 @@ from icecol import units
 from icecol.dataset.pulses import MEMBERS
 from icecol.detector.geometry import Geometry
 from icecol.sim import chain
+from icecol.sim.weights import KEYS, weights
 
 F64: TypeAlias = npt.NDArray[np.float64]
 
@@ -81,8 +82,8 @@ class Events:
     def to_polars(self) -> pl.DataFrame:
         """Return the events as a data frame, one row per event, with the columns a converted file would have.
 
-        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` and `I3MCWeightDict.*` are null in noise events,
-        `MCMostEnergeticTrack.*` in all but muons.
+        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` is null in noise events, `I3MCWeightDict.*` in
+        all but neutrinos, `MCMostEnergeticTrack.*` and `MuonWeightDict.*` in all but muons.
 
         Examples
         --------
@@ -131,7 +132,6 @@ def _table(events: Events) -> pl.DataFrame:
         "speed": np.full(n, units.c),
         "pdg_encoding": truth.pdg_encoding,
     }
-    weight = {"OneWeight": truth.one_weight, "NEvents": truth.n_events}
     return frame.with_columns(
         *(pl.when(particle).then(pl.Series(v)).alias(f"MCPrimary.{k}") for k, v in primary.items()),
         *(
@@ -139,5 +139,9 @@ def _table(events: Events) -> pl.DataFrame:
             for k, v in primary.items()
             if k in {"x", "y", "z", "zenith", "azimuth", "time", "energy", "pdg_encoding"}
         ),
-        *(pl.when(particle).then(pl.Series(v)).alias(f"I3MCWeightDict.{k}") for k, v in weight.items()),
+        *(
+            pl.when(pl.Series(truth.kind == kind)).then(pl.Series(v)).alias(f"{KEYS[kind]}.{k}")
+            for kind, how in weights(truth, events.settings).items()
+            for k, v in how.items()
+        ),
     )

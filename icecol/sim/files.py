@@ -1,9 +1,9 @@
 """Simulated events as .i3 files: frames that IceTray reads, and the geometry file (GCD) that goes with them.
 
 A Q frame holds the event as it was read out: I3EventHeader, InIcePulses, InIcePulsesTimeRange, I3TriggerHierarchy,
-FilterMask, and of a particle I3MCTree and I3MCWeightDict. Its P frame, of sub-event stream InIceSplit, holds
-I3EventHeader, SplitInIcePulses (all pulses, as a mask), SRTInIcePulses (a mask over that), and of a particle MCPrimary
-and MCMostEnergeticTrack or MCMostEnergeticCascade.
+FilterMask, and of a particle I3MCTree and I3MCWeightDict (MuonWeightDict for a muon). Its P frame, of sub-event stream
+InIceSplit, holds I3EventHeader, SplitInIcePulses (all pulses, as a mask), SRTInIcePulses (a mask over that), and of a
+particle MCPrimary and MCMostEnergeticTrack or MCMostEnergeticCascade.
 
 `FilterMask` has the two conditions that the simulation computes: `SMT8` (the trigger fired) and `MinBias` (always, with
 a prescale that keeps every tenth event).
@@ -25,12 +25,14 @@ from icecol.i3.classes import type_name
 from icecol.i3.container.raw import Span, encode_frame
 from icecol.i3.frames.files import writing
 from icecol.i3.frames.frame import Frame, Mixer
-from icecol.sim import chain, primary, sensor
+from icecol.sim import chain, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
-from icecol.sim.columns import Events
+from icecol.sim.columns import F64, Events
+from icecol.sim.weights import KEYS, weights
 
 Raw: TypeAlias = tuple[str, list[Span]]
 """A frame in bytes: its stop and its own objects."""
+Thrown: TypeAlias = dict[int, dict[str, F64]]
 
 STREAM: Final = "InIceSplit"
 MIN_BIAS_PRESCALE: Final = 10
@@ -85,37 +87,8 @@ def _particle(events: Events, i: int, minor_id: int, pdg_encoding: int, shape: i
     )
 
 
-def _weights(events: Events, i: int) -> dict[str, float]:
-    """Say how the particle was thrown, in the names that IceCube's neutrino generator uses."""
-    t, s = events.truth, events.settings
-    low, high = s["energy"]
-    weights = {
-        "OneWeight": t.one_weight[i],
-        "NEvents": t.n_events[i],
-        "PowerLawIndex": s["index"],
-        "MinEnergyLog": math.log10(low),
-        "MaxEnergyLog": math.log10(high),
-        "MinZenith": 0.0,
-        "MaxZenith": math.pi if s["zenith"] == "isotropic" else math.pi / 2,
-        "MinAzimuth": 0.0,
-        "MaxAzimuth": 2 * math.pi,
-    }
-    if t.kind[i] == chain.MUON:
-        weights["InjectionSurfaceR"] = s["radius"]
-    else:
-        weights |= {
-            "CylinderRadius": primary.cylinder_radius,
-            "CylinderHeight": primary.cylinder_height,
-            "PrimaryNeutrinoEnergy": t.energy[i],
-            "PrimaryNeutrinoZenith": t.zenith[i],
-            "PrimaryNeutrinoAzimuth": t.azimuth[i],
-            "PrimaryNeutrinoType": t.pdg_encoding[i],
-        }
-    return {k: float(v) for k, v in weights.items()}
-
-
-def _event(events: Events, i: int, run_id: int) -> tuple[Raw, Raw]:
-    """Return the Q and the P frame of one event."""
+def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Raw]:
+    """Return the Q and the P frame of one event; `thrown` is what `weights` makes of all of them."""
     hits, kind = events.pulses, events.truth.kind[i]
     s = slice(hits.offsets[i], hits.offsets[i + 1])
     omkey = hits.omkey[s]
@@ -152,7 +125,8 @@ def _event(events: Events, i: int, run_id: int) -> tuple[Raw, Raw]:
         _object("I3MCTree", "I3MCTree", tree, range(len(tree))),
     ]
     if tree:
-        q.append(_object("I3MCWeightDict", "I3MapStringDouble", _weights(events, i)))
+        how = {name: float(values[i]) for name, values in thrown[kind].items()}
+        q.append(_object(KEYS[kind], "I3MapStringDouble", how))
     everything = np.ones(omkey.size, np.bool_)
     mask = "I3RecoPulseSeriesMapMask"
     p = [
@@ -289,12 +263,13 @@ def frames_of(events: Events, i: int) -> tuple[Raw, Raw]:
     >>> [stop for stop, _ in frames_of(sim.events(1, seed=1), 0)]
     ['Q', 'P']
     """
-    return _event(events, i, run_id=1)
+    return _event(events, i, 1, weights(events.truth, events.settings))
 
 
 def _raw(events: Events, run_id: int) -> Iterator[Raw]:
+    thrown = weights(events.truth, events.settings)
     for i in range(len(events)):
-        yield from _event(events, i, run_id)
+        yield from _event(events, i, run_id, thrown)
 
 
 def frames(events: Events, *, gcd: bool = False, run_id: int = 1) -> Iterator[Frame]:

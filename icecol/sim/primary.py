@@ -54,12 +54,18 @@ def power_law(rng: np.random.Generator, n: int, energy: tuple[float, float], ind
     """Draw energies from E^-index within (low, high) GeV; return them and their density in 1/GeV."""
     low, high = energy
     u = rng.random(n)
-    if index == 1:
-        e = low * (high / low) ** u
-        return e, 1 / (e * math.log(high / low))
     k = 1 - index
-    e = (low**k + u * (high**k - low**k)) ** (1 / k)
-    return e, k * e**-index / (high**k - low**k)
+    e = low * (high / low) ** u if k == 0 else (low**k + u * (high**k - low**k)) ** (1 / k)
+    return e, energy_density(e, energy, index)
+
+
+def energy_density(e: F64, energy: tuple[float, float], index: float) -> F64:
+    """Return the density (1/GeV) of energies drawn from E^-index within (low, high) GeV."""
+    low, high = energy
+    k = 1 - index
+    if k == 0:
+        return 1 / (e * math.log(high / low))
+    return k * e**-index / (high**k - low**k)
 
 
 def directions(rng: np.random.Generator, n: int, zenith: Zenith) -> tuple[F64, F64, F64]:

@@ -95,15 +95,19 @@ def test_particles_are_the_truth_and_noise_has_none(frames, events):
         if t.kind[i] == chain.NOISE:
             assert len(tree) == 0
             assert "MCPrimary" not in p
-            assert "I3MCWeightDict" not in q
+            assert not {"I3MCWeightDict", "MuonWeightDict"} & set(q)
             continue
         particle = decode(p["MCPrimary"].blob)
         assert particle == tree[0]
         assert (particle.energy, particle.time) == (t.energy[i], t.time[i])
         assert (particle.dir.zenith, particle.dir.azimuth) == (t.zenith[i], t.azimuth[i])
         assert particle.pdg_encoding == (13 if t.kind[i] == chain.MUON else 12)
-        weights = decode(q["I3MCWeightDict"].blob)
+        own, other = "MuonWeightDict", "I3MCWeightDict"
+        if t.kind[i] == chain.CASCADE:
+            own, other = other, own
+        weights = decode(q[own].blob)
         assert (weights["OneWeight"], weights["NEvents"]) == (t.one_weight[i], t.n_events[i])
+        assert other not in q
         if t.kind[i] == chain.CASCADE:
             assert tree.parent == [-1, 0]
             assert decode(p["MCMostEnergeticCascade"].blob) == tree[1]

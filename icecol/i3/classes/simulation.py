@@ -175,7 +175,8 @@ I3GenieInfo = frame_object(
     *VOLUME,
     *ANGLES,
     *SPECTRUM,
-    *fields("f64", *((f"f64_{i}", "", "name unknown") for i in range(3))),
+    *fields("f64", *((f"f64_{i}", "", "name unknown") for i in range(2))),
+    Field("global_probability_scale", "f64", doc="probability of interaction of an event of weight 1"),
     doc="How GENIE's neutrinos were generated; names inferred.",
 )
 CorsikaLongStep = Class(

@@ -1,0 +1,144 @@
+"""From datasets to the generation of their events, and to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import polars as pl
+
+from icecol.dataset.scan import Dataset
+from icecol.weight.flux import FluxLike
+from icecol.weight.generations import Generation
+from icecol.weight.generators import generation_of
+
+Generator: TypeAlias = Literal["nugen", "genie", "corsika", "icecol"]
+"""A program that generates events, or its neutrinos for `nugen` of icecol's own simulation."""
+
+
+def generation(
+    datasets: Dataset | Sequence[Dataset],
+    nfiles: float | Sequence[float] | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Generation:
+    """Find out how the events of one or more datasets were generated.
+
+    Read are the weight objects of neutrino-generator (`I3MCWeightDict`), GENIE (`I3GenieInfo` and `I3GenieResult`, or
+    `I3MCWeightDict` and `I3GENIEResultDict` of the older genie-icetray), CORSIKA (`I3PrimaryInjectorInfo` and
+    `I3CorsikaWeight`, `I3CorsikaInfo`, or `CorsikaWeightMap`) and icecol's own simulation.
+
+    Parameters
+    ----------
+    datasets
+        A dataset, or several whose events are used together, as in `pl.concat([a.scan(), b.scan()], how="diagonal")`.
+    nfiles
+        Number of files generated, of each dataset where there are several, for generations that do not say it
+        themselves; by default the `nfiles` in the settings of the manifest.
+    generator
+        `nugen`, `genie`, `corsika` or `icecol`, of which the weights are; by default the first that a dataset has.
+
+    Returns
+    -------
+    Generation
+        Of the sum of all surfaces.
+
+    Raises
+    ------
+    MissingColumnError
+        If a dataset has no weights of a generation that is known.
+    MissingFactError
+        If the number of files is needed and not known.
+    ValueError
+        If the events of a dataset were generated in several ways, where it cannot be told how many files each has, or a
+        number of files is given that the generation says itself.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> ds = ic.sim.to_dataset(ic.sim.events(50, seed=1), f"{tempfile.mkdtemp()}/sim.icecol")
+    >>> made = ic.weight.generation(ds)
+    >>> made.types
+    (12, 13)
+    >>> events = ds.scan().with_columns(made.weight(ic.weight.power_law(1e-18, 2)))
+    >>> events.select(pl.col("weight").is_null().sum()).collect().item()  # noise has none
+    4
+    """
+    if isinstance(datasets, Dataset):
+        return generation_of(datasets, _one(nfiles), generator)
+    several = list(datasets)
+    counts = list(nfiles) if isinstance(nfiles, Sequence) else [nfiles] * len(several)
+    if len(counts) != len(several) or not several:
+        msg = (
+            f"give `nfiles` for each of one or more datasets; found {len(counts)} for {len(several)} datasets"
+        )
+        raise ValueError(msg)
+    if len(several) > 1 and isinstance(nfiles, (int, float)):
+        msg = f"`nfiles` of {len(several)} datasets is a list with a number for each; found {nfiles!r}"
+        raise ValueError(msg)
+    first, *others = (generation_of(ds, n, generator) for ds, n in zip(several, counts, strict=True))
+    return sum(others, first)
+
+
+def nugen(
+    datasets: Dataset | Sequence[Dataset],
+    flux: FluxLike = 1.0,
+    *,
+    nfiles: float | Sequence[float] | None = None,
+) -> pl.Expr:
+    """Weight events of neutrino-generator, or neutrinos of icecol's own simulation, in Hz.
+
+    Parameters
+    ----------
+    datasets, nfiles
+        As for `generation`, which this is short for.
+    flux
+        As for `Generation.weight`.
+
+    Returns
+    -------
+    polars.Expr
+        Named `weight`, for events of these datasets; null for an event that was not generated.
+
+    Raises
+    ------
+    MissingColumnError, MissingFactError, ValueError
+        As for `generation`.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> ds = ic.sim.to_dataset(ic.sim.events(50, seed=1, muons=0), f"{tempfile.mkdtemp()}/sim.icecol")
+    >>> w = ic.weight.nugen(ds, ic.weight.conventional(), nfiles=1)
+    >>> events = ds.scan().with_columns(w).filter(pl.col("weight").is_not_null())
+    >>> f"{ic.weight.totals(events, 'weight').expected().value:.2f} a year"
+    '7438.36 a year'
+    """
+    return generation(datasets, nfiles, generator="nugen").weight(flux)
+
+
+def genie(
+    datasets: Dataset | Sequence[Dataset],
+    flux: FluxLike = 1.0,
+    *,
+    nfiles: float | Sequence[float] | None = None,
+) -> pl.Expr:
+    """Weight events of GENIE in Hz; `nfiles` only for the older genie-icetray. Else as `nugen`."""
+    return generation(datasets, nfiles, generator="genie").weight(flux)
+
+
+def corsika(
+    datasets: Dataset | Sequence[Dataset],
+    flux: FluxLike = 1.0,
+    *,
+    nfiles: float | Sequence[float] | None = None,
+) -> pl.Expr:
+    """Weight air showers of CORSIKA in Hz; `nfiles` only for files without S frames. Else as `nugen`."""
+    return generation(datasets, nfiles, generator="corsika").weight(flux)
+
+
+def _one(nfiles: float | Sequence[float] | None) -> float | None:
+    if isinstance(nfiles, Sequence):
+        msg = f"`nfiles` of one dataset is a number; found {nfiles!r}"
+        raise TypeError(msg)
+    return nfiles

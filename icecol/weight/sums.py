@@ -1,0 +1,116 @@
+"""Sums of weights: rates, expected events and effective livetimes, each with its error."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from icecol.dataset.events import Events, lazy_frame
+from icecol.select import require_columns
+
+YEAR: Final = 365.25 * 86400.0
+"""Seconds in a (Julian) year."""
+
+
+class Estimate(NamedTuple):
+    """A value with its standard error."""
+
+    value: float
+    error: float
+
+
+class Totals(NamedTuple):
+    """Number of events and sums of powers of their weights; made by `totals`."""
+
+    n: int
+    """Number of events."""
+    sumw: float
+    """Sum of the weights."""
+    sumw2: float
+    """Sum of their squares."""
+    sumw3: float
+    """Sum of their third powers."""
+    sumw4: float
+    """Sum of their fourth powers."""
+
+    @property
+    def rate(self) -> Estimate:
+        """Rate in Hz, if the weights are in Hz."""
+        return self.expected(1.0)
+
+    def expected(self, livetime: float = YEAR) -> Estimate:
+        """Return the number of events expected in a livetime (s), with the error that the simulation leaves.
+
+        Parameters
+        ----------
+        livetime
+            In seconds; a year by default.
+        """
+        return Estimate(self.sumw * livetime, math.sqrt(self.sumw2) * livetime)
+
+    @property
+    def effective_livetime(self) -> Estimate:
+        """Time (s) in which as many events are expected as the simulation is worth: sum of w over sum of w^2."""
+        a, b = self.sumw, self.sumw2
+        if b == 0:
+            return Estimate(math.nan, math.nan)
+        variance = self.sumw2 / b**2 + a**2 / b**4 * self.sumw4 - 2 * a / b**3 * self.sumw3
+        return Estimate(a / b, math.sqrt(max(variance, 0.0)))
+
+    @property
+    def effective_events(self) -> float:
+        """Number of events of equal weight that would have as small a relative error."""
+        return self.sumw**2 / self.sumw2 if self.sumw2 else 0.0
+
+
+def totals(events: Events, weight: str | pl.Expr) -> Totals:
+    """Sum up the weights of events in one pass.
+
+    Parameters
+    ----------
+    events
+        A dataset, lazy frame or data frame.
+    weight
+        Column or expression of the weight, in Hz for rates.
+
+    Returns
+    -------
+    Totals
+        With `rate`, `expected(livetime)` and `effective_livetime`, each a value and an error.
+
+    Raises
+    ------
+    ValueError
+        If a weight is NaN, infinite or null.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import weight
+    >>> found = weight.totals(pl.LazyFrame({"w": [1.0, 2.0, 2.0]}), "w")
+    >>> found.rate, found.effective_livetime.value
+    (Estimate(value=5.0, error=3.0), 0.5555555555555556)
+    """
+    lf = lazy_frame(events)
+    w = pl.col(weight) if isinstance(weight, str) else weight
+    require_columns(lf.collect_schema(), {"weight": w})
+    each = pl.col("w")
+    row = (
+        lf.select(w.cast(pl.Float64).alias("w"))
+        .select(
+            pl.len().alias("n"),
+            *(each.pow(k).sum().alias(f"sumw{k}") for k in range(1, 5)),
+            (~each.is_finite()).fill_null(value=True).sum().alias("bad"),
+        )
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
+    if row["bad"]:
+        msg = (
+            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {row['bad']:,} of {row['n']:,} events: "
+            "filter events that were not generated, such as noise or data"
+        )
+        raise ValueError(msg)
+    return Totals(row["n"], *(row[f"sumw{k}"] for k in range(1, 5)))
