@@ -20,13 +20,9 @@ from icecol.reco.cascade_fits import cascade_fit, cascade_likelihood
 from icecol.reco.charges import causal_qtot, charge, homogenized_qtot
 from icecol.reco.cleaning import (
     charge_range,
-    classic_rt,
-    delay_cleaning,
     dynamic_time_window,
     first_pulses,
     hlc_pulses,
-    rt_veto,
-    seeded_rt,
     select_doms,
     slc_pulses,
     static_time_window,
@@ -50,6 +46,7 @@ from icecol.reco.inertia import tensor_of_inertia
 from icecol.reco.likelihood_fits import mpe_fit, spe_fit, track_likelihood
 from icecol.reco.line_fits import improved_linefit, linefit
 from icecol.reco.plan import event_expr, with_features
+from icecol.reco.rt_cleaning import classic_rt, delay_cleaning, rt_veto, seeded_rt
 from icecol.reco.selection import Selection
 from icecol.reco.splitting import explode_subevents, topological_split
 from icecol.reco.summaries import dom_summary

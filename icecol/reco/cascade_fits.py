@@ -8,8 +8,6 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.detector.sensors import in_ice
-from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
@@ -18,6 +16,7 @@ from icecol.reco.kernels import directional_cascade_fit as directional_kernels
 from icecol.reco.kernels.pandel_table import EXACT, pandel_table
 from icecol.reco.kernels.track_likelihood import U_PANDEL
 from icecol.reco.likelihood_fits import FORMS, choice, moved, response
+from icecol.reco.positions import geometry_of, good_in_ice
 from icecol.reco.reference import Reference, member
 
 CASCADE_FORMS: Final = {**FORMS, "UPandel": U_PANDEL}
@@ -247,10 +246,5 @@ def _times(form: str, jitter: float, noise: float, timing_error: float, energy: 
 
 def _sensors(pulses: Pulses) -> Any:
     """Return x, y, z of all good in-ice DOMs."""
-    if pulses.geometry is None:
-        msg = (
-            f"a cascade fit needs the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a geometry"
-        )
-        raise GeometryError(msg)
-    there = in_ice(pulses.geometry) & ~pulses.geometry.bad
-    return frozen(np.ascontiguousarray(pulses.geometry.xyz[there].T))
+    geometry = geometry_of(pulses, "a directional cascade fit")
+    return frozen(np.ascontiguousarray(geometry.xyz[good_in_ice(geometry)].T))

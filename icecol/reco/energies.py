@@ -12,14 +12,13 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.detector.sensors import in_ice
-from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import Array, frozen
 from icecol.reco.kernels import muon_energy as likelihood
 from icecol.reco.kernels import truncated_energy as truncation
 from icecol.reco.kernels.muon_light import bare_track
+from icecol.reco.positions import geometry_of, good_in_ice
 from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
@@ -249,13 +248,7 @@ def _coefficients(way: str, given: Sequence[float] | None) -> Sequence[float]:
 
 
 def _sensors(pulses: Pulses) -> tuple[Array, ...]:
-    g = pulses.geometry
-    if g is None:
-        msg = (
-            f"a muon energy needs the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a geometry, such as "
-            "that of the dataset"
-        )
-        raise GeometryError(msg)
-    there = in_ice(g) & ~g.bad
+    g = geometry_of(pulses, "a muon energy")
+    there = good_in_ice(g)
     efficiency = np.nan_to_num(g.relative_efficiency, nan=1.0)
     return tuple(frozen(a[there]) for a in (g.omkey, g.x, g.y, g.z, -g.dir_z, efficiency))

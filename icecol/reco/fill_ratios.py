@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.pulses import Pulses
-from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import fill_ratio as kernels
 from icecol.reco.kernels import fill_ratio_lite as lite_kernels
+from icecol.reco.positions import geometry_of
 from icecol.reco.reference import Reference, member, optional_member
 
 _FILL = Kernel(
@@ -183,10 +183,5 @@ def _without_bad(pulses: Pulses) -> Pulses:
 
 def _good_doms(pulses: Pulses, columns: tuple[str, ...]) -> dict[str, Any]:
     """Return columns of all good DOMs, as parameters of a kernel."""
-    g = pulses.geometry
-    if g is None:
-        msg = (
-            f"a fill ratio needs the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a geometry"
-        )
-        raise GeometryError(msg)
+    g = geometry_of(pulses, "a fill ratio")
     return {f"sensor_{c}": frozen(getattr(g, c)[~g.bad]) for c in columns}

@@ -8,11 +8,11 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.detector.sensors import of_icecube
-from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import finite_reco as kernels
+from icecol.reco.positions import geometry_of
 from icecol.reco.reference import Reference, optional_member
 from icecol.reco.tracks import SHAPES, TRACK, on_track
 
@@ -92,13 +92,7 @@ def finite_reco(
     if expected_shape not in _FINITE_SHAPES:
         msg = f"`expected_shape` must be one of {', '.join(map(repr, _FINITE_SHAPES))}; found {expected_shape!r}"
         raise ValueError(msg)
-    geometry = pulses.geometry
-    if geometry is None:
-        msg = (
-            f"the start and stop of a track need the positions of all DOMs; give Pulses({pulses.key!r}, geometry) a "
-            "geometry"
-        )
-        raise GeometryError(msg)
+    geometry = geometry_of(pulses, "the start or stop of a track")
     doms = of_icecube(geometry)
     return on_track(
         _FINITE,

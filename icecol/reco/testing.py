@@ -8,14 +8,24 @@ import polars as pl
 
 
 def check_feature(feature: pl.Expr, frame: pl.DataFrame) -> pl.Series:
-    """Check that slicing, filtering, re-chunking, concatenating or reversing `frame` changes no row's feature.
+    """Check that slicing, filtering, re-chunking, concatenating or reversing a frame changes no row's feature.
 
-    Returns the feature of every row, as computed on the whole frame.
+    Parameters
+    ----------
+    feature
+        The feature, of icecol or of your own.
+    frame
+        Events with the columns that it reads; include empty lists and nulls.
+
+    Returns
+    -------
+    pl.Series
+        The feature of every row, as computed on the whole frame.
 
     Raises
     ------
     AssertionError
-        Naming what was done to the frame and the first row that came out different.
+        The value of a row changed; the message says what was done to the frame, and names the first such row.
 
     Examples
     --------

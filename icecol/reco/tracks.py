@@ -12,10 +12,10 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Lookup
-from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen, jagged, struct_of_lists
+from icecol.reco.positions import geometry_of
 from icecol.reco.reference import Reference, member
 
 SHAPES: Final[Mapping[str, int]] = {
@@ -77,6 +77,8 @@ def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack")
 
     Raises
     ------
+    ValueError
+        The shape is unknown.
     GeometryError
         The pulses have no geometry.
 
@@ -90,10 +92,7 @@ def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack")
     >>> frame.select(residual.list.eval(pl.element().round(2))).item().to_list()
     [28.2, 0.0]
     """
-    if pulses.geometry is None:
-        msg = f"Cherenkov light at the pulses of {pulses.key!r} needs positions; give Pulses(key, geometry) a geometry"
-        raise GeometryError(msg)
-    geometry, numbers = pulses.geometry, _numbers(track, shape)
+    geometry, numbers = geometry_of(pulses, "Cherenkov light"), _numbers(track, shape)
 
     def run(series: Sequence[pl.Series]) -> pl.Series:
         pulse, tracks = jagged(series[:2]), series[2:]

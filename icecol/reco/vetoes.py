@@ -21,6 +21,7 @@ from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
 from icecol.reco.plan import null_for_nan
+from icecol.reco.positions import geometry_of
 from icecol.reco.volumes import calibrated_doms
 
 _NEIGHBOUR, _NEIGHBOURS = 160.0, 6  # m; inner strings have at least 6 others within this distance
@@ -117,7 +118,7 @@ def hese_veto(
     >>> found.select("Veto.vetoed").collect().to_series().to_list()
     [False, False, True]
     """
-    g = _geometry(pulses)
+    g = geometry_of(pulses, "a veto")
     top, bottom, edge = _edge(g, top_boundary_width)
     found = _HESE(
         pulses,
@@ -187,7 +188,7 @@ def layer_veto(
         q_max=float(q_max),
         q_scale=float(q_scale),
         time_window=float(time_window),
-        layers=_veto_layers(_geometry(pulses), cap_thickness, dust_range),
+        layers=_veto_layers(geometry_of(pulses, "a veto"), cap_thickness, dust_range),
     )
 
 
@@ -308,20 +309,11 @@ def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
     if detector_geometry not in LAYERS:
         msg = f"`detector_geometry` must be {', '.join(map(str, LAYERS))}; found {detector_geometry!r}"
         raise ValueError(msg)
-    g, layers = _geometry(pulses), LAYERS[detector_geometry]
+    g, layers = geometry_of(pulses, "a veto"), LAYERS[detector_geometry]
     table = np.zeros((max(int(g.string.max(initial=0)), 86) + 1, int(g.om.max(initial=60)) + 1), np.uint8)
     for i, strings in enumerate(layers):
         table[list(strings)] = i + 1
     return null_for_nan(_TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table)), "depthFirstHit")
-
-
-def _geometry(pulses: Pulses) -> Geometry:
-    if pulses.geometry is None:
-        msg = (
-            f"a veto needs the positions of the DOMs of {pulses.key!r}; give Pulses(key, geometry) a geometry"
-        )
-        raise GeometryError(msg)
-    return pulses.geometry
 
 
 def _around(fiducial: str | Array) -> str | Array:

@@ -285,7 +285,7 @@ def test_without_a_seed_there_is_no_fit(change):
             r"`light` must be one of charge, hits",
         ),
         (lambda: reco.cascade_fit(PULSES, iterations=-1), r"iterations must be 0 or more .* found -1"),
-        (lambda: reco.cascade_fit(Pulses("P"), directional=True), r"needs the positions of all DOMs"),
+        (lambda: reco.cascade_fit(Pulses("P"), directional=True), r"needs the positions of the DOMs"),
     ],
 )
 def test_wrong_settings_say_what_there_is(call, match):

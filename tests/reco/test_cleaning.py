@@ -1,4 +1,4 @@
-"""Tests of cleaning: the pulses kept are those that IceTray stored, and those of a naive twin on arbitrary events."""
+"""Tests of cleaning.py and rt_cleaning.py: the pulses kept are those that IceTray stored, and those of a naive twin."""
 
 from __future__ import annotations
 

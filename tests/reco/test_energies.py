@@ -188,7 +188,7 @@ def test_a_row_does_not_know_how_its_frame_is_stored(muons):
 
 @pytest.mark.parametrize("make", [reco.truncated_energy, reco.muon_energy])
 def test_pulses_without_a_geometry_are_an_error(make):
-    with pytest.raises(GeometryError, match="needs the positions of all DOMs"):
+    with pytest.raises(GeometryError, match="needs the positions of the DOMs"):
         make(Pulses("P"), track="T")
 
 

@@ -117,7 +117,7 @@ def test_stored_finite_tracks_are_made_again(shared_data, name):
 
 
 def test_pulses_without_a_geometry_are_an_error():
-    with pytest.raises(GeometryError, match="need the positions of all DOMs"):
+    with pytest.raises(GeometryError, match="needs the positions of the DOMs"):
         reco.finite_reco(Pulses("P"), track="T")
 
 

@@ -128,5 +128,5 @@ def test_a_shape_is_one_of_icetrays():
 
 
 def test_light_needs_a_geometry():
-    with pytest.raises(GeometryError, match="light at the pulses of 'P' needs positions"):
+    with pytest.raises(GeometryError, match="Cherenkov light needs the positions"):
         reco.cherenkov(Pulses("P"), track="L")

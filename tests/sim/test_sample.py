@@ -53,7 +53,9 @@ def test_no_events_is_an_empty_sample():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": -1}, "cannot be -1"),
+        ({"n": -1}, "`n` must be 0 or more; found -1"),
+        ({"dark_rate": -1.0}, "`dark_rate` must be 0 or more"),
+        ({"jitter": float("nan")}, "`jitter` must be 0 or more"),
         ({"muons": -1}, "fractions of a whole"),
         ({"energy": (10.0, 1.0)}, "0 < low < high"),
     ],
