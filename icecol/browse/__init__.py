@@ -2,6 +2,11 @@
 
 An index of all frames grows in the background while one looks at the first; memory is bounded, whatever the size of the
 files. The index and the tables know nothing of the terminal and can be used alone: `Index`, `views`, `look`.
+
+In: .i3 files, through `index.py`, which finds and reads their frames (`spill.py` keeps what was decompressed). Out: an
+application (`app.py`) of a strip of frames (`strip.py`), lines of text (`lines.py`), tables (`grid.py`) and help
+(`help.py`). `views.py` makes tables (`table.py`) of the objects of a frame, `values.py` of any decoded value, and
+`cells.py` the text of one cell.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
     ------
     FileNotFoundError
         If a file does not exist.
+    ValueError
+        If `at` names no place.
     MissingDependencyError
         If textual is not installed.
     """

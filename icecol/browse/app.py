@@ -8,146 +8,27 @@ from typing import Any, ClassVar, Final
 
 from rich.style import Style
 from rich.text import Text
-from textual import events, on, work
+from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
-from textual.message import Message
-from textual.screen import ModalScreen, Screen
-from textual.widget import Widget
+from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from icecol.browse.grid import Grid
-from icecol.browse.index import DAMAGE, HEADER, Index
-from icecol.browse.render import Column, View, curve, failed, hex_view, utc, views
+from icecol.browse.help import Help
+from icecol.browse.index import DAMAGE, Index
+from icecol.browse.lines import class_of, frame_line, size, title
+from icecol.browse.strip import Frames, colour
+from icecol.browse.table import Column, View, curve
+from icecol.browse.views import failed, hex_view, views
 from icecol.errors import IcecolError
 from icecol.i3.frames.files import Paths
-from icecol.i3.frames.frame import STOPS, Frame
+from icecol.i3.frames.frame import Frame
 
-COLOURS: Final = {
-    "I": "#8b93a5", "G": "#8fbf6a", "C": "#e0b060", "D": "#d58bc2", "S": "#a48be0", "Q": "#5fa8f0", "P": "#45c8b0",
-    "N": "#6b7280", DAMAGE: "#f0605a",
-}  # fmt: skip
-"""Colour of each stop, and of damaged places."""
-
-_INK: Final = "#10141c"
-_PLAIN: Final = "#c8ccd4"  # stops of the user's own
 _DUMP: Final = 4096  # bytes that are shown of a damaged place
 _STOP_KEYS: Final = "PQGCDSI"
-
-KEYS: Final = (
-    ("← →   h l", "previous and next frame"),
-    ("P Q G C D S I", "next frame of that stop"),
-    ("[ ]", "previous and next frame of the same stop"),
-    ("p n", "previous and next frame that has the key as its own"),
-    ("< >", "first and last frame"),
-    ("!", "next damaged place"),
-    ("g", "go to a frame (17, +3, last) or stop (Q, -Q),"),
-    ("", "or an event (e42, or 7/42 with its run)"),
-    ("/", "search keys here; Enter: in the frames that follow"),
-    ("↑ ↓   j k", "move in the list; PgUp PgDn Home End too"),
-    ("⇧← ⇧→", "scroll a wide table"),
-    ("Tab", "go from the keys to the object and back"),
-    ("Enter", "open what a row holds"),
-    ("Backspace", "close it again"),
-    ("v", "next view of an object: pulses, members, bytes"),
-    ("q", "quit"),
-)
-
-
-def colour(stop: str) -> str:
-    """Return the colour of a stop."""
-    return COLOURS.get(stop, _PLAIN)
-
-
-class Frames(Widget):
-    """The frames around the current one, each a letter in the colour of its stop, and a ruler below."""
-
-    class Chosen(Message):
-        """A frame was clicked."""
-
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
-
-    def __init__(self, index: Index, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._index = index
-        self._at = 0
-        self._columns: list[int] = []  # the frame in each column, -1 between two
-
-    def show(self, at: int) -> None:
-        """Put another frame into the middle."""
-        self._at = at
-        self.refresh()
-
-    def render(self) -> Text:
-        """Draw letters and ruler."""
-        width = self.size.width
-        begin, stops = self._around(width)
-        letters, self._columns = Text(no_wrap=True, overflow="crop"), []
-        for i, stop in enumerate(stops, begin):
-            if stop != "P" and self._columns:
-                letters.append(" ")
-                self._columns.append(-1)
-            paper = "#ffffff" if i == self._at else colour(stop)
-            letters.append(f" {stop} ", Style(color=_INK, bgcolor=paper, bold=True))
-            self._columns += [i] * 3
-        return Text("\n", no_wrap=True, overflow="crop").join([letters, self._ruler(width)])
-
-    def _around(self, width: int) -> tuple[int, str]:
-        """Return the first frame that is seen and the stops from there on, the current one about in the middle."""
-        begin = max(0, self._at - width // 3)
-        stops = self._index.stops(begin, self._at + width // 3 + 1)
-        first, used = self._at - begin, 0
-        while first > 0 and used + 4 <= width // 2:
-            used += 3 + (stops[first] != "P")
-            first -= 1
-        return begin + first, stops[first:]
-
-    def _ruler(self, width: int) -> Text:
-        marks = [" "] * width
-        current = self._columns.index(self._at) if self._at in self._columns else -1
-        label = f"▲ {self._at:,}"
-        for column, i in enumerate(self._columns[:width]):
-            fresh = i >= 0 and (column == 0 or self._columns[column - 1] != i)
-            text = f"{i:,}"
-            clear = current < 0 or column + len(text) + 1 < current or column > current + len(label) + 2
-            if fresh and i % 10 == 0 and clear and column + len(text) < width:
-                marks[column + 1 : column + 1 + len(text)] = text
-        ruler = Text("".join(marks)[:width], style="#7c8496", no_wrap=True, overflow="crop")
-        if current >= 0:
-            begin = min(current + 1, max(0, width - len(label)))
-            line = ruler.plain[:begin] + label + ruler.plain[begin + len(label) :]
-            ruler = Text(line[:width], style="#7c8496", no_wrap=True, overflow="crop")
-            ruler.stylize("bold #ffffff", begin, begin + len(label))
-        return ruler
-
-    def on_click(self, event: events.Click) -> None:
-        """Go to the frame that is clicked."""
-        if event.x < len(self._columns) and self._columns[event.x] >= 0:
-            self.post_message(self.Chosen(self._columns[event.x]))
-
-
-class Help(ModalScreen[None]):
-    """What the keys do."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "app.pop_screen", show=False)
-    ]
-
-    def compose(self) -> ComposeResult:
-        """Make the table of keys."""
-        lines = [Text.assemble((f"{key:<16}", "bold #e0b060"), what) for key, what in KEYS]
-        named = [
-            Text.assemble((f" {stop} ", f"bold {_INK} on {colour(stop)}"), f" {name:<16}")
-            for stop, name in STOPS.items()
-        ]
-        stops = [Text().join(named[:3]), Text().join(named[3:6]), Text().join(named[6:])]
-        with Vertical(id="help") as box:
-            box.border_title = "keys"
-            yield Static(Text("\n").join([*lines, Text(), *stops]))
 
 
 class Browser(App[None]):
@@ -161,6 +42,13 @@ class Browser(App[None]):
         Where to begin, as in `Index.goto`.
     key : str
         Key to look at.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file does not exist.
+    ValueError
+        `at` names no place.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -233,6 +121,7 @@ class Browser(App[None]):
         self._path: list[tuple[str, View]] = []
         self._search = ""
         self._asked = ""
+        self.index.goto(-1, at)  # refuses what names no place before anything is shown
         self._wanted: tuple[Callable[[], int | None], str] | None = (lambda: self.index.goto(-1, at), at)
         self._cursors: list[int] = []
         self._request = 0
@@ -315,45 +204,12 @@ class Browser(App[None]):
         self._show_keys()
 
     def _show_title(self) -> None:
-        index = self.index
-        names = ", ".join(path.name for path in index.paths[:3]) + (", ..." if len(index.paths) > 3 else "")
-        text = Text(no_wrap=True, overflow="ellipsis")
-        room = self.size.width // 2
-        text.append(names if len(names) <= room else f"{names[: room - 9]}...{names[-6:]}", "bold #ffffff")
-        codecs = "+".join(dict.fromkeys(filter(None, index.codecs)))
-        text.append(f"  {codecs} {_size(index.bytes)}   ", "#7c8496")
-        counts = index.counts()
-        bad = counts.pop(DAMAGE, 0)
-        n = sum(counts.values())
-        text.append(f"{n:,} frame{'s' * (n != 1)}", "#c8ccd4")
-        for stop, count in counts.items():
-            text.append(f"  {count:,} ", "#7c8496").append(stop, f"bold {colour(stop)}")
-        if bad:
-            text.append(f"  {bad:,} damaged", f"bold {COLOURS[DAMAGE]}")
-        if not index.done:
-            share = index.bytes_read / max(index.bytes, 1)
-            text.append(f"   indexing {share:.0%} ", "#e0b060").append("━" * round(10 * share), "#e0b060")
-            text.append("━" * (10 - round(10 * share)), "#333d52")
-        if self._wanted is not None:
-            text.append(f"   looking for {self._wanted[1]} ...", "#e0b060")
-        self._base.query_one("#title", Static).update(text)
+        wanted = "" if self._wanted is None else self._wanted[1]
+        self._base.query_one("#title", Static).update(title(self.index, self.size.width // 2, wanted))
 
     def _show_frame_line(self) -> None:
-        entry = self.index.entry(self.at)
-        text = Text(no_wrap=True, overflow="ellipsis")
-        name = "damaged" if entry.stop == DAMAGE else STOPS.get(entry.stop, "stop of the user's own")
-        text.append(f" {entry.stop} ", f"bold {_INK} on {colour(entry.stop)}").append(
-            f" {name}", "bold #ffffff"
-        )
-        if self.frame is not None and HEADER in self.frame:
-            text.append(_header(self.frame), "#c8ccd4")
-        if self.frame is not None and entry.stop != DAMAGE:
-            own = len(self.frame.own_keys())
-            text.append(f"   {own:,} own, {len(self.frame) - own:,} inherited", "#7c8496")
-        where = f"{entry.path.name} byte " if len(self.index.paths) > 1 else "byte "
-        size = f"{_size(entry.size)} " if entry.size else ""
-        text.append(f"   {size}at {where}{entry.offset:,}", "#7c8496")
-        self._base.query_one("#frame", Static).update(text)
+        line = frame_line(self.index.entry(self.at), self.frame, name_file=len(self.index.paths) > 1)
+        self._base.query_one("#frame", Static).update(line)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
@@ -378,7 +234,7 @@ class Browser(App[None]):
 
         def cells(i: int) -> tuple[str, ...]:
             key = keys[i]
-            return frame.stop_of(key), _size(len(frame.raw(key))), key, _class(frame, key)
+            return frame.stop_of(key), size(len(frame.raw(key))), key, class_of(frame, key)
 
         def paint(i: int, column: int) -> Style:
             if column == 0:
@@ -420,7 +276,7 @@ class Browser(App[None]):
         self._request += 1
         if not key or self.frame is None:
             self._ways = {}
-            self._show_view(View((), 0, lambda _: (), note="no keys" if not self._search else "no key fits"))
+            self._show_view(View((), 0, lambda _: (), note="no key matches" if self._search else "no keys"))
             return
         self._ways = views(self.frame, key, width=self._width())
         way = self._way if self._way in self._ways else next(iter(self._ways))
@@ -461,7 +317,7 @@ class Browser(App[None]):
         pane = self._base.query_one("#right")
         path, kind = " / ".join(name for name, _ in self._path), ""
         if self.frame is not None and self._path[0][0] in self.frame:
-            kind = _class(self.frame, self._path[0][0])
+            kind = class_of(self.frame, self._path[0][0])
         pane.border_title = escape(path) + (f"  [#7c8496]{escape(kind)}[/]" if kind != path else "")
         if way:
             others = "  ".join(f"[b]{w}[/]" if w == way else w for w in self._ways)
@@ -573,7 +429,7 @@ class Browser(App[None]):
                 self._say(str(err))
 
     def _search_on(self, text: str) -> None:
-        """Go to the next frame with a key that fits, before or after this one."""
+        """Go to the nearest frame with a matching key, after this one or else before."""
         at = self.at
 
         def find() -> int | None:
@@ -614,40 +470,3 @@ _ASK: Final = {
     "go to": "frame (17, +3, last), event (e42, 7/42 with run) or stop (Q, -Q)",
     "key": "part of a key; Enter also looks in the frames that follow",
 }
-
-
-def _size(n: int) -> str:
-    """Write a number of bytes.
-
-    Examples
-    --------
-    >>> _size(17), _size(123456), _size(2 * 10**9)
-    ('17 B', '123 kB', '2.0 GB')
-    """
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if n >= size:
-            return f"{n / size:.1f} {unit}" if n < 100 * size else f"{n / size:.0f} {unit}"
-    return f"{n} B"
-
-
-def _class(frame: Frame, key: str) -> str:
-    try:
-        return frame.class_name(key)
-    except IcecolError:
-        return frame.type_name(key)
-
-
-def _header(frame: Frame) -> str:
-    """Say which event a frame belongs to."""
-    try:
-        header: Any = frame[HEADER]
-        event = (
-            f"{header.event_id}"
-            if header.sub_event_id is None
-            else f"{header.event_id}.{header.sub_event_id}"
-        )
-        stream = f"   {header.sub_event_stream}" if header.sub_event_stream else ""
-        time = utc(header.start_time.utc_year, header.start_time.utc_daq_time)[:19]
-    except (IcecolError, AttributeError):
-        return "   (header cannot be read)"
-    return f"   run {header.run_id} event {event}{stream}   {time}"

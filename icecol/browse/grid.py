@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icecol.browse.render import View
+from icecol.browse.table import View
 
 _GAP: Final = 2
 _WIDEST: Final = 44  # of a column that is not the last; longer texts are cut

@@ -126,7 +126,7 @@ class Index:
         self._building = threading.Lock()
         self._file: tuple[int, BinaryIO] | None = None
         self._lock = threading.Lock()
-        self._older = lru_cache(16)(self._own)  # frames in force are asked for again and again
+        self._older = lru_cache(16)(self._own)  # the current parents are asked for again and again
 
     # -- building -----------------------------------------------------------------------------------------------
 
@@ -298,8 +298,8 @@ class Index:
         stop = chr(self._rows["stop"][i])
         return Frame(stop, [] if stop == DAMAGE else _objects(self.read(i)))
 
-    def in_force(self, i: int) -> list[int]:
-        """Return the older frames that lend their objects to an entry, in the order in which they are mixed."""
+    def parents(self, i: int) -> list[int]:
+        """Return the older frames from which an entry inherits, in the order in which they are mixed."""
         row = self._rows[: self._n][i]
         if chr(row["stop"]) == DAMAGE:
             return []
@@ -314,7 +314,7 @@ class Index:
     def frame(self, i: int) -> Frame:
         """Read a frame, with the objects of older frames mixed in; a damaged place is an empty one."""
         mixer = Mixer()
-        for older in self.in_force(i):
+        for older in self.parents(i):
             mixer.mix(self._older(older))
         return mixer.mix(self._own(i))
 
@@ -371,8 +371,8 @@ class Index:
             return self.find(at, -1 if match[1] == "-" else 1, stop=match[2])
         stops = ", ".join(STOPS)
         msg = (
-            f"{where!r} is no place: give a frame (17, +3, last), an event (e42, or 7/42 with its run), or a stop "
-            f"({stops}; -Q goes back)"
+            f"{where!r} is not a place in the files: give a frame (17, +3, last), an event (e42, or 7/42 with its run) "
+            f"or a stop ({stops}; -Q goes back)"
         )
         raise ValueError(msg)
 

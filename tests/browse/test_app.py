@@ -1,3 +1,5 @@
+"""Tests of the application: app.py, strip.py, lines.py, grid.py and help.py, as a user sees them."""
+
 from __future__ import annotations
 
 import asyncio
@@ -17,8 +19,10 @@ pytest.importorskip("textual")
 
 from textual.widgets import Input, Static
 
-from icecol.browse.app import KEYS, Browser, Frames, Help
+from icecol.browse.app import Browser
 from icecol.browse.grid import Grid
+from icecol.browse.help import KEYS, Help
+from icecol.browse.strip import Frames
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +156,7 @@ def test_one_goes_to_events_and_frames(path):
                 await press(pilot, "g", *where, "enter")
                 assert app.at == at
             await press(pilot, "g", *"where", "enter")
-            assert any("'where' is no place" in n.message for n in app._notifications)
+            assert any("'where' is not a place" in n.message for n in app._notifications)
             await press(pilot, "g", "escape", "left")
             assert app.at == 78
 
@@ -278,7 +282,7 @@ def test_every_binding_is_in_the_help(path):
 
 
 def test_rows_of_a_long_table_are_made_only_when_seen():
-    from icecol.browse.render import Column, View
+    from icecol.browse.table import Column, View
 
     made = []
 
@@ -319,3 +323,8 @@ def test_without_textual_it_is_said_what_to_install(path, monkeypatch):
 def test_a_file_that_is_not_there_is_an_error_before_anything_is_drawn(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.i3"):
         browse(tmp_path / "none.i3")
+
+
+def test_a_start_that_names_no_place_is_refused_before_anything_is_shown(path):
+    with pytest.raises(ValueError, match="'nowhere' is not a place in the files"):
+        Browser(path, at="nowhere")

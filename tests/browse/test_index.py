@@ -96,8 +96,8 @@ def test_damaged_places_are_entries_and_orphans_inherit_nothing(built, folder, t
     assert list(index.damages()) == [6, 23]
     assert index.entry(6).offset == whole.entry(6).offset
     assert "checksum" in index.entry(6).message
-    assert index.in_force(7) == []
-    assert index.in_force(9) == [8]
+    assert index.parents(7) == []
+    assert index.parents(9) == [8]
     assert index.read(6, 4) == b"[i3]"
     assert len(index.frame(6)) == 0
     assert index.goto(0, "!") == 6
@@ -155,7 +155,7 @@ def test_goto(built, folder, at, where, found):
 
 
 def test_goto_says_what_can_be_given(built, folder):
-    with pytest.raises(ValueError, match=r"'nowhere' is no place: give a frame \(17"):
+    with pytest.raises(ValueError, match=r"'nowhere' is not a place in the files: give a frame \(17"):
         built(folder / "events.i3").goto(0, "nowhere")
 
 

@@ -1,10 +1,14 @@
+"""Tests of values.py, views.py, cells.py and table.py: what is shown of the objects of frames."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from icecol import sim
-from icecol.browse.render import cell, element, failed, hex_view, look, utc, views
+from icecol.browse.cells import cell, utc
+from icecol.browse.values import element, look
+from icecol.browse.views import failed, hex_view, views
 from icecol.errors import IcecolError
 from icecol.i3.archive import new
 from icecol.i3.archive.objects import OMKey, table
