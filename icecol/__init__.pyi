@@ -1,6 +1,21 @@
 # The public names of icecol: what type checkers see, and what `__init__.py` imports on first use.
 
-from . import convert, errors, filters, hist, plot, reco, select, sim, stats, tray, units, weight
+from . import (
+    convert,
+    coordinates,
+    errors,
+    filters,
+    hist,
+    plot,
+    reco,
+    runs,
+    select,
+    sim,
+    stats,
+    tray,
+    units,
+    weight,
+)
 from .convert.live import scan_i3
 from .dataset.facts import facts
 from .dataset.pulses import Pulses
@@ -25,6 +40,7 @@ __all__ = [
     "Pulses",
     "Tray",
     "convert",
+    "coordinates",
     "cutflow",
     "errors",
     "facts",
@@ -38,6 +54,7 @@ __all__ = [
     "open_i3",
     "plot",
     "reco",
+    "runs",
     "scan_i3",
     "select",
     "sim",

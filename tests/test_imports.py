@@ -19,7 +19,7 @@ LAYERS = (
     {"sim", "stats", "weight", "filters"},
     {"convert", "hist", "select"},
     {"reco"},
-    {"i3", "dataset"},
+    {"i3", "coordinates", "dataset", "runs"},
     {"detector"},
     {"units", "errors", "files", "missing", "patterns", "terminal", ""},
 )

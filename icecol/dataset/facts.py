@@ -27,7 +27,7 @@ from icecol.dataset.manifest import Manifest
 from icecol.errors import DatasetError, MissingFactError
 
 UNITS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("zenith", "azimuth"), "rad"),
+    **dict.fromkeys(("zenith", "azimuth", "ra", "dec"), "rad"),
     **dict.fromkeys(("x", "y", "z", "length"), "m"),
     **dict.fromkeys(("time", "width"), "ns"),
     **dict.fromkeys(("charge", "total"), "PE"),

@@ -141,6 +141,13 @@ class Dataset:
         return pl.read_parquet(path, glob=False) if path.exists() else None
 
     @property
+    def runs(self) -> pl.DataFrame:
+        """The runs, one per row, with their events, livetime and rate: `icecol.runs.table` with its defaults."""
+        from icecol.runs import table
+
+        return table(self)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Frame keys that have columns, sorted."""
         return tuple(sorted({schemas.key_of(column) for column in self.schema}))
