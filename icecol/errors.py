@@ -9,6 +9,7 @@ IcecolError
 ├── GeometryError (LookupError)          no geometry, or a sensor missing from it
 ├── DatasetError (ValueError)            a folder that is not a complete dataset
 ├── MissingFactError (LookupError)       a unit, meaning or livetime that is not known
+├── KernelError (RuntimeError)           a user's kernel cannot be compiled, or failed: which one, on which event
 ├── TrayError (RuntimeError)             a module of a tray failed: which one, on which frame of which file
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
@@ -25,6 +26,7 @@ __all__ = [
     "FormatError",
     "GeometryError",
     "IcecolError",
+    "KernelError",
     "MissingColumnError",
     "MissingDependencyError",
     "MissingFactError",
@@ -76,6 +78,10 @@ class DatasetError(IcecolError, ValueError):
 
 class MissingFactError(IcecolError, LookupError):
     """A unit, meaning or livetime that is not known, since the events do not come unchanged from a dataset."""
+
+
+class KernelError(IcecolError, RuntimeError):
+    """A user's kernel that cannot be compiled or failed on an event: the message names it, the event and the line."""
 
 
 class TrayError(IcecolError, RuntimeError):

@@ -21,6 +21,7 @@ LAYERS = (
     {"reco"},
     {"i3", "coordinates", "dataset", "runs"},
     {"detector"},
+    {"jit"},
     {"units", "errors", "files", "missing", "patterns", "terminal", ""},
 )
 """Parts of the package, top first: a module may import from its own layer or a lower one. `""` is icecol itself."""
@@ -182,3 +183,7 @@ def test_public_name_resolves(name):
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_thing"):
         _ = icecol.no_such_thing
+
+
+def test_machine_code_is_kept_by_one_mechanism():
+    assert not [p for p in modules() if "cache=True" in p.read_text(encoding="utf-8")]

@@ -12,13 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from icecol.dataset import schema as schemas
 from icecol.errors import SchemaError
 from icecol.i3.columns.compiler import Leaf
 from icecol.i3.columns.fixed_names import Pattern
 from icecol.i3.columns.interpreter import Columns
+from icecol.jit.cache import kept
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -169,7 +169,7 @@ def _timestamps(year: npt.NDArray[Any], daq: npt.NDArray[Any]) -> pa.Array:
 # -- maps with names --------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _pivot_index(
     offsets: npt.NDArray[np.int32], names: npt.NDArray[np.int32], column: Ints, out: npt.NDArray[np.int32]
 ) -> None:

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from icecol.convert.arrow import (
     ARROW,
@@ -40,6 +39,7 @@ from icecol.i3.container.mixing import Events
 from icecol.i3.container.names import Names
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
+from icecol.jit.cache import kept
 from icecol.patterns import matches
 
 HEADER: Final = "I3EventHeader"
@@ -280,7 +280,7 @@ class _Pick(NamedTuple):
     source: Ints | None
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _unrepeated(objects: npt.NDArray[np.int32], unique: Ints, source: Ints) -> tuple[int, bool]:
     """Note each object once if they come in order: how many (else -1), and whether each row has one of its own."""
     n, last, plain = 0, np.int64(-1), True

@@ -137,6 +137,11 @@ def frozen(array: Array) -> Array:
     return view
 
 
+def doubles(array: Array) -> Array:
+    """Return single-precision values in double precision, others as they are: sums of the former lose digits."""
+    return frozen(array.astype(np.float64)) if array.dtype == np.float32 else array
+
+
 def struct(
     name: str, fields: Mapping[str, Any], out: Array, present: Array | None, ok: Sequence[str] = ()
 ) -> pl.Series:

@@ -11,7 +11,8 @@ import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.errors import SchemaError
-from icecol.reco.decorator import bind, compile_loop
+from icecol.reco.binding import bind
+from icecol.reco.decorator import compile_loop
 from icecol.reco.jagged import Array, frozen, jagged, leaves, lists
 
 
@@ -32,7 +33,7 @@ class Selection:
 
     def loop(self) -> Any:
         """Return the compiled loop over events (see `icecol.reco.codegen.event_loop` for its arguments)."""
-        return compile_loop(self.function, self.events, None)
+        return compile_loop(self.function, events=self.events, n_fields=None)
 
     def __call__(
         self,

@@ -83,7 +83,7 @@ def dom_summary(pulses: Pulses) -> pl.Expr:
 
 @functools.cache
 def _loops() -> tuple[Any, Any]:
-    from icecol.reco.codegen import kept
+    from icecol.jit.cache import kept
     from icecol.reco.kernels.dom_summary import count_sensors, dom_summaries
 
-    return kept(count_sensors, count_sensors), kept(dom_summaries, dom_summaries)
+    return kept(error_model="numpy")(count_sensors), kept(error_model="numpy")(dom_summaries)

@@ -135,7 +135,7 @@ def _where(track: Reference, found: pl.Expr) -> pl.Expr:
 
 @functools.cache
 def _loop() -> Any:
-    from icecol.reco.codegen import kept
+    from icecol.jit.cache import kept
     from icecol.reco.kernels.cherenkov import cherenkov_pulses
 
-    return kept(cherenkov_pulses, cherenkov_pulses)
+    return kept(error_model="numpy")(cherenkov_pulses)

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 I64: TypeAlias = npt.NDArray[np.int64]
@@ -23,7 +24,7 @@ def opening(name: str, version: int) -> bytes:
     return b"\0\1\2\0" + struct.pack("<I", len(text)) + text + struct.pack("<BBIBBI", 1, version, 0, 1, 0, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _put(out: Bytes, at: int, value: int, size: int) -> int:
     """Write an integer in little-endian order and return the place after it."""
     for k in range(size):
@@ -31,7 +32,7 @@ def _put(out: Bytes, at: int, value: int, size: int) -> int:
     return at + size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _copy(out: Bytes, at: int, source: Bytes, index: int, size: int) -> int:
     """Copy item `index` of an array of items of `size` bytes and return the place after it."""
     for k in range(size):
@@ -39,7 +40,7 @@ def _copy(out: Bytes, at: int, source: Bytes, index: int, size: int) -> int:
     return at + size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _pulse_map(
     omkey: npt.NDArray[np.int32], time: Bytes, charge: Bytes, width: Bytes, flags: Bytes, n_keys: int
 ) -> Bytes:
@@ -102,7 +103,7 @@ def pulse_map(
     return opening("I3RecoPulseSeriesMap", 0) + _pulse_map(key, *members, n_keys).tobytes()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _bits(out: Bytes, at: int, keep: npt.NDArray[np.bool_]) -> int:
     """Write a bit mask: number of bytes, number of unused bits in the last, the bytes from the lowest bit up."""
     n_bytes = (keep.size + 7) // 8
@@ -116,7 +117,7 @@ def _bits(out: Bytes, at: int, keep: npt.NDArray[np.bool_]) -> int:
     return at + n_bytes
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _masks(omkey: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]) -> Bytes:
     """Write the mask over the keys and that over the pulses of each key of which one is kept."""
     n = omkey.size

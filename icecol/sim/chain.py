@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol import units
 from icecol.detector import medium
+from icecol.jit.cache import kept
 from icecol.reco.kernels.muon_light import muon_slope
 from icecol.reco.kernels.smt import majority
 from icecol.reco.numerics.order import order
@@ -98,7 +98,7 @@ class Sources(NamedTuple):
     """Distance from the particle's position along its direction, in m; light leaves when the particle is there."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def poisson(rng: np.random.Generator, mean: float) -> int:
     """Draw a Poisson number by inversion of one uniform number for each 10 of the mean: quick for dark sensors."""
     n = 0
@@ -114,7 +114,7 @@ def poisson(rng: np.random.Generator, mean: float) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def arrival(
     kind: int, energy: float, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
 ) -> tuple[float, float, float, float]:
@@ -136,7 +136,7 @@ def arrival(
     return mean, r / _group_speed, r / cascade_scattering, cascade_rho
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def sources_of(rng: np.random.Generator, kind: int, energy: float, settings: Settings) -> Sources:
     """Return the particle itself, and if asked the losses of a muon, which take their part of its mean light."""
     if kind != MUON or not settings.losses:
@@ -151,7 +151,7 @@ def sources_of(rng: np.random.Generator, kind: int, energy: float, settings: Set
     return Sources(kinds, energies, places)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def light_of(
     sources: Sources, j: int, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
 ) -> tuple[float, float, float, float]:
@@ -163,7 +163,7 @@ def light_of(
     return mean, t + s / units.c, shape, rho
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def select(values: F64, keep: Mask, rank: I64) -> F64:
     """Return the kept values in the order of `rank`."""
     out = np.empty(values.size)
@@ -175,7 +175,7 @@ def select(values: F64, keep: Mask, rank: I64) -> F64:
     return out[:n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def event(
     rng: np.random.Generator,
     kind: int,
@@ -312,7 +312,7 @@ def event(
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def longer(values: Any, room: int) -> Any:
     """Return a copy of an array with room for more."""
     out = np.empty(room, values.dtype)
@@ -321,7 +321,7 @@ def longer(values: Any, room: int) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def simulate(
     rng: np.random.Generator,
     kind: int,

@@ -21,10 +21,10 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from icecol import units
 from icecol.detector import medium
+from icecol.jit.cache import kept
 from icecol.reco.kernels import muon_light
 from icecol.reco.kernels.muon_light import (
     at_distance,
@@ -73,13 +73,13 @@ _tan: Final = math.tan(medium.theta_cherenkov)
 _offset0, _offset1, _offset2 = track_offset
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def track_light(d: float, energy: float) -> float:
     """Return the mean photoelectrons of a muon at a sensor `d` m from its track (`icecol.reco.kernels.muon_light`)."""
     return at_distance(_near * (bare_muon + muon_slope * energy), propagation, _crossover, d)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def cascade_light(r: float, energy: float) -> float:
     """Return the mean photoelectrons of a cascade of `energy` GeV at a sensor `r` m away, over all angles.
 
@@ -92,7 +92,7 @@ def cascade_light(r: float, energy: float) -> float:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def cascade_profile(cosine: float, r: float) -> float:
     """Return how much more light than average goes to `cosine` from the axis, at `r` m: one on average over angles.
 
@@ -104,13 +104,13 @@ def cascade_profile(cosine: float, r: float) -> float:
     return direct * peak + 1 - direct
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def acceptance(upward: float, r: float) -> float:
     """Return the sensitivity of a downward-facing PMT to light whose direction has z component `upward`."""
     return muon_light.acceptance(upward, r, track_scattering)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def track_path(
     dx: float, dy: float, dz: float, ex: float, ey: float, ez: float
 ) -> tuple[float, float, float, float]:
@@ -127,13 +127,13 @@ def track_path(
     return d, path, (s + d * _time_slope) / units.c, upward
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def track_shape(d: float, upward: float) -> float:
     """Return xi, the shape of the Gamma distribution of arrival times at `d` m from a track."""
     return (track_slope * d + _offset0 + _offset1 * upward + _offset2 * upward * upward) / track_scattering
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def delay(rng: np.random.Generator, xi: float, rho: float) -> float:
     """Draw the delay of one photon in ns from Pandel's p(t) = rho^xi t^(xi-1) exp(-rho t) / Gamma(xi)."""
     return rng.standard_gamma(xi) / rho

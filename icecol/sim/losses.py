@@ -24,7 +24,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 F64 = npt.NDArray[np.float64]
 
@@ -72,7 +73,7 @@ _log_share, rate, discrete = _tables()
 """`rate` is that of losses per metre, `discrete` the part of the mean loss, and of its light, that is in them."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def share(u: float) -> float:
     """Return the share of the energy below which the part `u`, 0 to 1, of all losses is."""
     place = u * (_log_share.size - 1)

@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 merge: Final = 5.0
 """Photoelectrons of one sensor within this time of the first, in ns, are one pulse."""
@@ -39,7 +40,7 @@ I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def photon_charge(rng: np.random.Generator) -> float:
     """Draw the charge of one photoelectron in PE: 30 % exponential of mean 0.45, 70 % Gaussian (1, 0.3) above 0.
 
@@ -53,7 +54,7 @@ def photon_charge(rng: np.random.Generator) -> float:
             return q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def merge_photons(
     rank: I64,
     time: F64,
@@ -82,7 +83,7 @@ def merge_photons(
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def launches(sensor: I64, time: F64, charge: F64) -> tuple[I64, I64]:
     """Group the pulses of an event into launches: (first pulse of each launch, launch of each pulse or -1).
 
@@ -102,7 +103,7 @@ def launches(sensor: I64, time: F64, charge: F64) -> tuple[I64, I64]:
     return first[:n], member
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def local_coincidence(string: I64, om: I64, time: F64) -> Mask:
     """Tell which launches, sorted by (string, om, time), have a neighbour in local coincidence.
 

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.errors import FormatError
 from icecol.i3.classes.own import on_change
@@ -36,6 +35,7 @@ from icecol.i3.container.bits import (
     store_u64,
 )
 from icecol.i3.container.names import Names, intern, text
+from icecol.jit.cache import kept
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -114,7 +114,7 @@ def class_of(buf: Bytes, at: int, size: int) -> tuple[str, int]:
     return text(head[8 : 8 + n]), head[9 + n]
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
     """Read a length; (-1, pos) if it is cut or beyond what is left."""
     if pos + 4 > end:
@@ -131,7 +131,7 @@ def _size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
     return n, pos
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
     """Read a number in few bytes: itself below 247, else 255 - tag bytes follow; (-1, pos) if it is cut."""
     if pos >= end:
@@ -151,7 +151,7 @@ def _short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
     return value, pos + n
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _copy_number(out: Bytes, to: int, buf: Bytes, pos: int, n: int) -> None:
     if n == 8:
         store_u64(out, to, load_u64(buf, pos))
@@ -163,7 +163,7 @@ def _copy_number(out: Bytes, to: int, buf: Bytes, pos: int, n: int) -> None:
         store_u16(out, to, load_u16(buf, pos))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _widened(buf: Bytes, pos: int, kind: int) -> float:
     if kind == 0:
         return np.float64(load_i32(buf, pos))
@@ -174,14 +174,14 @@ def _widened(buf: Bytes, pos: int, kind: int) -> float:
     return load_f64(buf, pos)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _width(kind: int) -> int:
     if kind == 1:
         return 1
     return 8 if kind == 3 else 4
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _run_tail(
     buf: Bytes, pos: int, end: int, tail: Ints, row: int, n: int, next_id: int, register: Ints, write: bool,
     leaf_size: Ints, leaf_base: Ints, out: Bytes, k: int, last_name: int, arena: Bytes, start: Ints, length: Ints,
@@ -239,7 +239,7 @@ def _run_tail(
     return OK, pos, next_id, last_name
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _gather(
     buf: Bytes, at: Ints, size: Ints, runs: int, head: Bytes, fixed: Bytes, mask: Bytes, offset: Ints,
     leaf_size: Ints, leaf_base: Ints, out: Bytes,
@@ -270,7 +270,7 @@ def _gather(
     return True
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _run(
     buf: Bytes,
     at: Ints,

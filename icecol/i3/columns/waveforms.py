@@ -10,18 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.errors import FormatError
 from icecol.i3.columns.compiler import Leaf
 from icecol.i3.columns.interpreter import Columns
+from icecol.jit.cache import kept
 
 I32 = npt.NDArray[np.int32]
 
 _WIDTHS = np.array([1, 2, 3, 6, 11, 20, 31], np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _expand(words: npt.NDArray[np.uint32], begin: I32, samples: npt.NDArray[np.int64], widths: npt.NDArray[np.int64],
             out: I32, offsets: I32) -> int:  # fmt: skip
     """Decode every waveform; return the first whose words end too early, -1 if none does."""

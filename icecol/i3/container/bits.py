@@ -15,6 +15,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from icecol.jit.cache import kept
+
 CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in {"", "0"}
 
 
@@ -95,7 +97,7 @@ if CHECKED:
     store_f64 = _checked_store(np.float64)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def same(a: np.ndarray, i: int, b: np.ndarray, j: int, n: int) -> bool:
     """Tell whether a[i:i+n] and b[j:j+n] are equal; both ranges must lie inside their arrays."""
     k = 0
@@ -110,7 +112,7 @@ def same(a: np.ndarray, i: int, b: np.ndarray, j: int, n: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@kept
 def copy(dst: np.ndarray, i: int, src: np.ndarray, j: int, n: int) -> None:
     """Copy src[j:j+n] to dst[i:i+n]; both ranges must lie inside their arrays and not overlap."""
     k = 0

@@ -7,7 +7,8 @@ from typing import Final
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -31,7 +32,7 @@ CRC16: Final = _crc16_table()
 """What each byte adds to a CRC-16."""
 
 
-@njit(cache=True, nogil=True)
+@kept
 def crc16(buf: Bytes, begin: int, end: int, table: npt.NDArray[np.uint16]) -> int:
     """Checksum of some bytes by `CRC16`, for compiled code."""
     crc = 0xFFFF

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.i3.container.scanner import NEVER_KEPT, Batch
+from icecol.jit.cache import kept
 
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _mix(
     stop: npt.NDArray[np.uint8],
     first: Ints,
@@ -126,7 +126,7 @@ def mix(batch: Batch, stop: str, order: Ints) -> Events:
     return Events(batch, frames, dict(keys), np.asfortranarray(table))
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _row_sizes(table: Matrix, size: Ints) -> Ints:
     out = np.zeros(table.shape[0], np.int64)
     for k in range(table.shape[1]):

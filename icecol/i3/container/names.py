@@ -6,9 +6,9 @@ import struct
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.i3.container.bits import load_u64, same
+from icecol.jit.cache import kept
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -77,7 +77,7 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _hash(buf: Bytes, at: int, n: int) -> int:
     h = np.uint64(14695981039346656037)
     k = 0
@@ -91,7 +91,7 @@ def _hash(buf: Bytes, at: int, n: int) -> int:
     return np.int64((h ^ h >> np.uint64(32)) & np.uint64(0x7FFFFFFF))
 
 
-@njit(cache=True, nogil=True)
+@kept
 def intern(
     buf: Bytes, at: int, n: int, arena: Bytes, start: Ints, size: Ints, table: Ints, state: Ints
 ) -> int:
@@ -114,7 +114,7 @@ def intern(
     return i
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _rehash(arena: Bytes, start: Ints, size: Ints, table: Ints, n: int) -> None:
     mask = table.size - 1
     for i in range(n):

@@ -18,7 +18,6 @@ from typing import Final
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.errors import FormatError
 from icecol.i3.container.bits import load_i64, load_u32, same
@@ -26,6 +25,7 @@ from icecol.i3.container.checksums import CRC16, crc16
 from icecol.i3.container.compression import ByteStream
 from icecol.i3.container.names import Names, intern
 from icecol.i3.container.old_versions import MAX_FRAME, MAX_NAME, TAG, ShortError, parse_old
+from icecol.jit.cache import kept
 
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
 
@@ -62,7 +62,7 @@ class Damage:
 _STORED: Final = struct.Struct("<I")
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _scan(
     buf: Bytes,
     pos: int,

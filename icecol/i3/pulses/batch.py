@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.detector.geometry import omkey
 from icecol.errors import FormatError, GeometryError
@@ -50,6 +49,7 @@ from icecol.i3.pulses.maps import (
 )
 from icecol.i3.pulses.series import DEEPEST, MOST_PULSES
 from icecol.i3.pulses.superdst import read_superdst
+from icecol.jit.cache import kept
 
 PULSE_CLASSES: Final = (
     "I3RecoPulseSeriesMap",
@@ -368,7 +368,7 @@ def _by_text(buf: Bytes, where: Ints, length: Ints, which: npt.NDArray[np.bool_]
     return groups
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _same_text(buf: Bytes, where: Ints, length: Ints, left: Ints, one: Bytes) -> npt.NDArray[np.bool_]:
     out = np.zeros(left.size, np.bool_)
     for k in range(left.size):

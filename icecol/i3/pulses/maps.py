@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from icecol.i3.columns.interpreter import _size, opening
 from icecol.i3.container.bits import load_f32, load_f64, load_i32, load_u16, load_u32, same
 from icecol.i3.pulses.std_sort import std_sort
+from icecol.jit.cache import kept
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -110,7 +110,7 @@ def filled(status: Ints, rows: Ints, om: I32, sensors: Ints, t: F64, q: F32, w: 
     return PulseBatch(status, rows, om, sensors, t, q, w, f)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _take(
     index: Ints, rows: Ints, om: I32, sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes
 ) -> tuple[Ints, I32, Ints, F64, F32, F32, Bytes]:
@@ -143,7 +143,7 @@ def _take(
 # -- pulse maps -------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _pulse_size(version: int) -> int:
     if version == 3:
         return 17
@@ -152,7 +152,7 @@ def _pulse_size(version: int) -> int:
     return 32 if version == 1 else 28
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _map(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
@@ -328,7 +328,7 @@ def room_for(n: int) -> tuple[F64, F32, F32, Bytes]:
 # -- masks ------------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _bits(buf: Bytes, pos: int, end: int) -> tuple[int, int, int]:
     """Read the head of a bit mask: number of bits (-1: cut), where its bytes are, where they end."""
     if pos + 3 > end:
@@ -341,7 +341,7 @@ def _bits(buf: Bytes, pos: int, end: int) -> tuple[int, int, int]:
     return 8 * n - padding, pos, pos + n
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _mask(
     buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, p_status: Ints,
     p_rows: Ints, p_om: I32, p_sensors: Ints, p_time: F64, p_charge: F32, p_width: F32, p_flags: Bytes,
@@ -417,7 +417,7 @@ def _mask(
     return n_om, n_pulse
 
 
-@njit(cache=True, nogil=True)
+@kept
 def named_sources(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, where: Ints, length: Ints
 ) -> None:
@@ -448,7 +448,7 @@ def apply_masks(buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, sour
 # -- sensors in order -------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
 def sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes) -> None:
     """Sort the pulses of each sensor by time, in place."""
     most = 1
@@ -490,7 +490,7 @@ def sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes
 # -- unions, modules --------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _merge(
     a_rows: Ints, a_om: I32, a_sensors: Ints, at: F64, aq: F32, aw: F32, af: Bytes,
     b_rows: Ints, b_om: I32, b_sensors: Ints, bt: F64, bq: F32, bw: F32, bf: Bytes,
@@ -552,7 +552,7 @@ def unite(parts: list[PulseBatch]) -> PulseBatch:
     return PulseBatch(status, total.rows, total.om, total.sensors, *leaves)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _by_module(rows: Ints, om: I32, sensors: Ints) -> tuple[Ints, I32, Ints]:
     new_rows, new_om, new_sensors = np.zeros_like(rows), np.empty_like(om), np.zeros_like(sensors)
     k = 0
@@ -581,7 +581,7 @@ def combine_modules(source: PulseBatch) -> PulseBatch:
 # -- charge correction ------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def correct_charges(
     status: Ints,
     rows: Ints,

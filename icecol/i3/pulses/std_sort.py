@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 Ints = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _insert(idx: Ints, t: F64, i: int, lo: int) -> None:
     value = idx[i]
     k = i
@@ -24,7 +25,7 @@ def _insert(idx: Ints, t: F64, i: int, lo: int) -> None:
     idx[k] = value
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _insertion_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
     for i in range(lo + 1, hi):
         if t[idx[i]] < t[idx[lo]]:
@@ -36,7 +37,7 @@ def _insertion_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
             _insert(idx, t, i, lo)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _adjust_heap(idx: Ints, t: F64, lo: int, hole: int, n: int, value: int) -> None:
     top = hole
     child = hole
@@ -58,7 +59,7 @@ def _adjust_heap(idx: Ints, t: F64, lo: int, hole: int, n: int, value: int) -> N
     idx[lo + hole] = value
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _heap_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
     n = hi - lo
     for parent in range((n - 2) // 2, -1, -1):
@@ -70,7 +71,7 @@ def _heap_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
         _adjust_heap(idx, t, lo, 0, n, value)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
     """Sort idx[lo:hi] by t exactly as libstdc++'s std::sort does, ties included.
 
@@ -86,7 +87,7 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
         _insertion_sort(idx, t, lo, hi)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
     """Bring idx[lo:hi] to where only numbers fewer than 17 places apart are out of order: std_sort's first part.
 
@@ -125,7 +126,7 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
             last = cut
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _swap(idx: Ints, t: Keys, first: int, last: int, left: Ints, right: Ints) -> int:
     """Do Hoare's partition of idx[first + 1:last] by the number of idx[first], and return where it cuts.
 

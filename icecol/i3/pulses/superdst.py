@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from icecol.i3.columns.interpreter import _short_size, opening
 from icecol.i3.container.bits import load_u16, load_u32, same
@@ -22,9 +21,10 @@ from icecol.i3.pulses.maps import (
     read_twice,
     sort_sensors,
 )
+from icecol.jit.cache import kept
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _compact(
     buf: Bytes, pos: int, end: int, has_header: bool, size_header: bool, width: int
 ) -> tuple[int, int, int]:
@@ -40,7 +40,7 @@ def _compact(
     return n, pos, pos + n * width
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _next_width(buf: Bytes, stream: Ints) -> int:
     """Return the next code of a run-length stream (place, end, code, run left); -1 at its end."""
     if stream[3] == 0:
@@ -62,7 +62,7 @@ def _next_width(buf: Bytes, stream: Ints) -> int:
     return stream[2]
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _overflow(buf: Bytes, word: int, n_words: int, base: int) -> tuple[int, int]:
     """Add up the raw words that follow a full code; (-1, word) if they are cut."""
     total = np.int64(0)
@@ -76,7 +76,7 @@ def _overflow(buf: Bytes, word: int, n_words: int, base: int) -> tuple[int, int]
             return total, word
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def _superdst(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
@@ -209,7 +209,7 @@ def _superdst(
     return n_om, n_pulse
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _share(time: F64, width: F32, previous: int, i: int) -> None:
     if width[previous] == 0 and width[i] > 0:
         width[previous] = width[i]
@@ -219,7 +219,7 @@ def _share(time: F64, width: F32, previous: int, i: int) -> None:
     time[i] = time[previous] + np.float64(half)
 
 
-@njit(cache=True, nogil=True)
+@kept
 def _separate(sensors: Ints, time: F64, width: F32) -> None:
     """Cut each pulse's width at the next pulse, and share the width of pulses that began together."""
     for s in range(sensors.size - 1):

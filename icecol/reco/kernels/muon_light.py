@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 
 from icecol.detector.medium import n_ice_phase
+from icecol.jit.cache import kept
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track
 
 sin_cherenkov: Final = math.sqrt(1 - 1 / n_ice_phase**2)
@@ -60,7 +61,7 @@ def bare_track(area: float, scattering: float, absorption: float) -> Light:
     return Light(photons * area / (2 * math.pi * sin_cherenkov), propagation, crossover, scattering)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def at_distance(near: float, propagation: float, crossover: float, d: float) -> float:
     """Return the mean photo-electrons at `d` m from a track with near / d of them close by."""
     d = max(d, nearest)
@@ -68,7 +69,7 @@ def at_distance(near: float, propagation: float, crossover: float, d: float) -> 
     return near * math.exp(-d / propagation) / (root * math.tanh(math.sqrt(d / crossover)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def acceptance(upward: float, path: float, scattering: float) -> float:
     """Return the sensitivity to light that flies with z component `upward` towards a photomultiplier that looks down.
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from icecol.jit.cache import kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def before(a: float, b: float) -> bool:
     """Tell whether `a` belongs before `b`; NaN belongs after all numbers."""
     return a < b or (np.isnan(b) and not np.isnan(a))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def order(key: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the indices that sort the keys, equal keys in the order they come and NaN last: a merge sort.
 

@@ -1,0 +1,19 @@
+"""An array that grows as values are added to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, error_model="numpy")
+def append(flat, used, values):
+    """Put values behind the first `used` ones; returns how many there are, and the array or a larger one."""
+    end = used + values.size
+    if end > flat.size:
+        grown = np.empty(max(end, 2 * flat.size))
+        grown[:used] = flat[:used]
+        flat = grown
+    for j in range(values.size):
+        flat[used + j] = values[j]
+    return end, flat
