@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from icecol.jit.cache import kept
 
 TIE = 1e-12
 """Two logarithms of a likelihood ratio closer than this are the same."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def log_poisson(n: float, mu: float) -> float:
     """Return ln P(n | mu)."""
     if mu <= 0.0:
@@ -18,7 +18,7 @@ def log_poisson(n: float, mu: float) -> float:
     return n * math.log(mu) - mu - math.lgamma(n + 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def log_ratio(n: int, mu: float, b: float) -> float:
     """Return ln of the probability of n at mu over that at the signal that fits it best."""
     best = max(float(n), b)
@@ -28,7 +28,7 @@ def log_ratio(n: int, mu: float, b: float) -> float:
     return n * math.log(expected / best) - expected + best if expected > 0.0 else -math.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def accepted(n0: int, mu: float, b: float, level: float) -> bool:
     """Say whether the acceptance region of mu holds n0."""
     own = log_ratio(n0, mu, b)
@@ -43,7 +43,7 @@ def accepted(n0: int, mu: float, b: float, level: float) -> bool:
         n += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def edge(n0: int, b: float, level: float, inside: float, outside: float) -> float:
     """Return where acceptance ends between two signals, by bisection."""
     while abs(outside - inside) > 1e-10:
@@ -57,7 +57,7 @@ def edge(n0: int, b: float, level: float, inside: float, outside: float) -> floa
     return inside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def highest(n0: int, b: float, level: float, floor: float, reach: float, step: float) -> float:
     """Return the largest accepted signal from `floor` up to `reach`; `floor` if none above it is accepted."""
     i = math.ceil((reach - floor) / step)
@@ -68,7 +68,7 @@ def highest(n0: int, b: float, level: float, floor: float, reach: float, step: f
     return edge(n0, b, level, floor, floor + step) if accepted(n0, floor, b, level) else floor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def interval(n0: int, b: float, level: float, reach: float, step: float) -> tuple[float, float]:
     """Return the smallest and the largest signal that accept n0."""
     i = 0
@@ -78,7 +78,7 @@ def interval(n0: int, b: float, level: float, reach: float, step: float) -> tupl
     return lower, highest(n0, b, level, lower, reach, step)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def longest(n0: int, b: float, level: float, reach: float, step: float, upper: float) -> float:
     """Return the largest upper end for any background from b on; it falls from 3 above the larger of b and n0 on.
 
@@ -102,7 +102,7 @@ def longest(n0: int, b: float, level: float, reach: float, step: float, upper: f
     return upper
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def background_at(n: float, m: float, tau: float, mu: float) -> float:
     """Return the background that fits counts on and off source best, given the signal."""
     half = n + m - (1.0 + tau) * mu
@@ -112,7 +112,7 @@ def background_at(n: float, m: float, tau: float, mu: float) -> float:
     return 2.0 * m * mu / (root - half)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def on_off_ratio(n: int, m: int, tau: float, mu: float) -> float:
     """Return ln of the likelihood ratio of mu to the best signal, the background fitted in both."""
     b = background_at(n, m, tau, mu)
@@ -124,7 +124,7 @@ def on_off_ratio(n: int, m: int, tau: float, mu: float) -> float:
     return log_poisson(n, mu + b) + log_poisson(m, tau * b) - best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def on_off_accepted(n0: int, m0: int, tau: float, mu: float, level: float) -> bool:
     """Say whether the acceptance region of mu holds the observed pair of counts."""
     b = background_at(n0, m0, tau, mu)
@@ -140,14 +140,14 @@ def on_off_accepted(n0: int, m0: int, tau: float, mu: float, level: float) -> bo
     return inside < level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def reach_of(mu: float) -> tuple[int, int]:
     """Return the range of counts outside which a Poisson distribution has less than 1e-12."""
     width = 8.0 * math.sqrt(mu) + 10.0
     return max(0, int(mu - width)), int(mu + width) + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def on_off_interval(
     n0: int, m0: int, tau: float, level: float, reach: float, step: float
 ) -> tuple[float, float]:

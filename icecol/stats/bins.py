@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from icecol.jit.cache import kept
 from icecol.stats.gamma_poisson import bin_logl
 
 Floats = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def elementwise(kind: int, k: Floats, mu: Floats, s2: Floats) -> Floats:
     """Return ln L of each bin."""
     out = np.empty(k.size)
@@ -20,7 +20,7 @@ def elementwise(kind: int, k: Floats, mu: Floats, s2: Floats) -> Floats:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def total(kind: int, k: Floats, mu: Floats, s2: Floats) -> float:
     """Return ln L of all bins."""
     log = 0.0
@@ -29,7 +29,7 @@ def total(kind: int, k: Floats, mu: Floats, s2: Floats) -> float:
     return log
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def slopes(kind: int, k: Floats, mu: Floats, s2: Floats) -> tuple[Floats, Floats]:
     """Return the slopes of ln L of each bin in mu and in s2."""
     in_mu, in_s2 = np.empty(k.size), np.empty(k.size)

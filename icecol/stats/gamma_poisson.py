@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from icecol.jit.cache import kept
 
 KINDS = {
     "poisson": 0,
@@ -27,7 +27,7 @@ INFINITE = 1e290
 """A sample of this many effective events has no statistical error."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def stirling(x: float) -> float:
     """Return ln Γ(x) - [(x - 1/2) ln x - x + ln(2π)/2] for x ≥ 10."""
     y = 1.0 / (x * x)
@@ -37,7 +37,7 @@ def stirling(x: float) -> float:
     return series / x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def log_rising(a: float, k: float) -> float:
     """Return ln[Γ(a + k) / (Γ(a) a^k)], for a > 0 and k ≥ 0."""
     if a < STIRLING:
@@ -45,7 +45,7 @@ def log_rising(a: float, k: float) -> float:
     return (a + k - 0.5) * math.log1p(k / a) - k + stirling(a + k) - stirling(a)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def digamma_rest(x: float) -> float:
     """Return ψ(x) - ln x for x ≥ 10."""
     y = 1.0 / (x * x)
@@ -54,7 +54,7 @@ def digamma_rest(x: float) -> float:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def digamma_step(a: float, k: float) -> float:
     """Return ψ(a + k) - ψ(a), for a > 0 and k ≥ 0."""
     if a >= STIRLING:
@@ -70,7 +70,7 @@ def digamma_step(a: float, k: float) -> float:
     return total + math.log1p((high - low) / low) + digamma_rest(high) - digamma_rest(low)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def gamma_poisson(k: float, shape: float, rate: float) -> tuple[float, float, float]:
     """Return ln of a Poisson distribution averaged over a gamma distribution, and its slopes in shape and rate."""
     below = math.log1p(1.0 / rate)
@@ -78,7 +78,7 @@ def gamma_poisson(k: float, shape: float, rate: float) -> tuple[float, float, fl
     return log, digamma_step(shape, k) - below, (shape - k * rate) / (rate * (1.0 + rate))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def bin_logl(kind: int, k: float, mu: float, s2: float) -> tuple[float, float, float]:
     """Return ln L of k events where mu ± sqrt(s2) are expected, and its slopes in mu and in s2."""
     if mu <= 0.0:
@@ -99,7 +99,7 @@ def bin_logl(kind: int, k: float, mu: float, s2: float) -> tuple[float, float, f
     return log, (2.0 * mu * in_shape + in_rate) / s2, -(mu * in_shape + in_rate) * rate / s2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def barlow_beeston(kind: int, k: float, mu: float, s2: float) -> tuple[float, float, float]:
     """Return the same with a factor on mu that is fitted, constrained by a Gaussian (4) or by the MC counts (5)."""
     if kind == 4:

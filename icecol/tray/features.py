@@ -116,7 +116,9 @@ def evaluation(
         msg = f"a kernel or feature of pulses needs their key: pulses='SRTInIcePulses' (it is {module!r})"
         raise TypeError(msg)
     geometry_of = sensors(gcd)
-    if isinstance(module, Kernel) and not (compiled or module.events or module.ok):
+    if isinstance(module, Kernel) and not (
+        compiled or module.events or module.ok or module.series or module.lists()
+    ):
         return _plain(module, str(pulses), geometry_of, parameters)
 
     @lru_cache(maxsize=1)

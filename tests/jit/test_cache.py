@@ -159,5 +159,3 @@ def test_no_session_has_the_answers_of_old_code(tmp_path):
     assert session(3.0) == [[2.0, 10.0, 200.0, 3.0, 1], [2.0, 10.0, 5.0, 3.0, 1]]
     write(20.0, 2.0)
     assert session(4.0) == [[3.0, 20.0, 200.0, 4.0, 1], [3.0, 20.0, 5.0, 4.0, 1]]
-    write(10.0, 1.0)
-    assert session(3.0) == [[2.0, 10.0, 200.0, 3.0, 0], [2.0, 10.0, 5.0, 3.0, 0]]
