@@ -27,6 +27,7 @@ from .i3.frames.files import open_i3, write_i3
 from .i3.frames.frame import Frame
 from .reco.decorator import kernel
 from .reco.plan import with_features
+from .samples import Sample, Samples
 from .select import Cuts, cutflow, n_minus_one
 from .tray import Tray
 
@@ -38,6 +39,8 @@ __all__ = [
     "Frame",
     "Geometry",
     "Pulses",
+    "Sample",
+    "Samples",
     "Tray",
     "convert",
     "coordinates",

@@ -15,6 +15,7 @@ PACKAGE = Path(icecol.__file__).parent
 LAYERS = (
     {"cli", "__main__"},
     {"batch", "browse", "view", "tray", "demo", "study"},
+    {"samples"},
     {"plot"},
     {"sim", "stats", "weight", "filters"},
     {"convert", "hist", "select"},

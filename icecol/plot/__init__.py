@@ -10,8 +10,9 @@ from icecol.plot.figure import save
 from icecol.plot.histogram import hist1d, hist2d
 from icecol.plot.profiles import quantiles
 from icecol.plot.resolutions import resolution
+from icecol.plot.stacking import stack
 
-__all__ = ["hist1d", "hist2d", "quantiles", "resolution", "save"]
+__all__ = ["hist1d", "hist2d", "quantiles", "resolution", "save", "stack"]
 
 
 def __dir__() -> list[str]:

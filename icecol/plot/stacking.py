@@ -1,0 +1,100 @@
+"""Stacked histograms: simulation of several kinds, one upon the other, and data as points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from icecol.plot.figure import new_axes
+from icecol.plot.histogram import hist1d
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from icecol.hist import Hist
+
+
+def stack(
+    simulation: Mapping[str, Hist],
+    data: Hist | None = None,
+    ax: Axes | None = None,
+    *,
+    colors: Mapping[str, Any] | None = None,
+    data_label: str = "data",
+    log: bool = False,
+) -> Axes:
+    """Plot histograms stacked upon each other, with the statistical error of their sum, and data as points.
+
+    Parameters
+    ----------
+    simulation
+        One-dimensional histograms with the same bins by their label, the lowest first.
+    data
+        Histogram drawn as points with error bars, if any.
+    ax
+        Axes to draw on; a new figure if None.
+    colors
+        Any matplotlib colors by label; the next ones in the cycle for those that are not named.
+    data_label
+        Legend entry of the data.
+    log
+        Use a logarithmic y axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, with the artists added.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ValueError
+        If there is nothing to plot, or a histogram has more than one axis or other bins than the first.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist, plot
+    >>> axis = hist.regular("x", 2, 0, 2, label="x / m")
+    >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5]}), axis)
+    >>> ax = plot.stack({"muons": 2 * h, "neutrinos": h}, data=3 * h)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['neutrinos', 'muons', 'data']
+    """
+    every = [*simulation.values(), *([data] if data is not None else [])]
+    if not every:
+        msg = "there is nothing to stack: give at least one histogram"
+        raise ValueError(msg)
+    if any(h.ndim != 1 for h in every) or any(not np.array_equal(h.edges, every[0].edges) for h in every):
+        msg = "stacked histograms have one axis, with the same bins in all of them"
+        raise ValueError(msg)
+    ax = new_axes() if ax is None else ax
+    if simulation:
+        total = reduce(add, simulation.values())
+        hist1d(total, ax, style="band", log=log, color="0.3", note=data is None)
+        inside = np.isfinite(total.edges)
+        bins, edges = inside[:-1] & inside[1:], total.edges[inside]
+        bottom = np.zeros(bins.sum())
+        for label, h in simulation.items():
+            top = bottom + h.values()[bins]
+            color = (colors or {}).get(label)
+            if color is None:
+                (probe,) = ax.plot([], [])  # stairs do not follow the color cycle
+                color = probe.get_color()
+                probe.remove()
+            ax.stairs(
+                top, edges, baseline=bottom, fill=True, color=color, alpha=0.75, label=label, zorder=0.5
+            )
+            bottom = top
+    if data is not None:
+        hist1d(data, ax, style="errorbar", log=log, color="k", label=data_label)
+    handles, labels = ax.get_legend_handles_labels()
+    n = len(simulation)
+    order = [*range(n - 1, -1, -1), *range(n, len(handles))]  # the topmost first, as they are drawn
+    ax.legend([handles[i] for i in order], [labels[i] for i in order], frameon=False)
+    return ax

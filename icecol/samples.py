@@ -1,0 +1,311 @@
+"""Samples: events that belong together, and sets of them, so that data and simulation need one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from icecol import hist
+from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.facts import facts
+from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
+from icecol.hist import Axis, Hist
+from icecol.reco.plan import with_features
+from icecol.select import Cuts, cutflow
+from icecol.weight.sums import Totals, totals
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from icecol.reco.feature import Feature
+
+__all__ = ["Sample", "Samples"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Events of data, or of one kind of simulation with its weight.
+
+    Attributes
+    ----------
+    events
+        A dataset or lazy frame, or several of them, whose events are used together.
+    weight
+        Column or expression of the weight in Hz, for simulation; None for data.
+    label
+        Name in legends; by default, its name in `Samples`.
+    color
+        Any matplotlib color; None for the next in the cycle.
+    variations
+        Alternative sets of the same simulation by name, such as one with another DOM efficiency or hole ice.
+    """
+
+    events: Events | Sequence[Events]
+    weight: str | pl.Expr | None = None
+    label: str | None = None
+    color: Any = None
+    variations: Mapping[str, Sample] = field(default_factory=dict)
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it is data, which has no weight."""
+        return self.weight is None
+
+    @property
+    def parts(self) -> tuple[Events, ...]:
+        """The datasets and frames it is made of."""
+        return tuple(self.events) if isinstance(self.events, Sequence) else (self.events,)
+
+    def scan(self) -> pl.LazyFrame:
+        """Return its events as one lazy frame; a column that a part lacks is null there."""
+        frames = [lazy_frame(part) for part in self.parts]
+        return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
+
+    def map(self, function: Callable[[Events], Events]) -> Sample:
+        """Apply a function to each part, in all variations too."""
+        others = {name: sample.map(function) for name, sample in self.variations.items()}
+        return replace(self, events=tuple(function(part) for part in self.parts), variations=others)
+
+
+class Samples(Mapping[str, Sample]):
+    """Several samples by name: what is drawn, counted and compared together.
+
+    Parameters
+    ----------
+    samples
+        Samples by name, in the order in which they are stacked.
+    livetime
+        Time (s) for which simulation is scaled; by default that of the data, where their datasets have it in their
+        settings, or else none: simulation then counts in Hz.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> made = ic.sim.to_dataset(
+    ...     ic.sim.events(30, seed=1, muons=0, noise=0), f"{tempfile.mkdtemp()}/sim.icecol"
+    ... )
+    >>> samples = ic.Samples(
+    ...     data=ic.Sample(made.scan().head(10)),
+    ...     nu=ic.Sample(made, weight=ic.weight.nugen(made, ic.weight.conventional()), label="atmospheric"),
+    ...     livetime=3600.0,
+    ... )
+    >>> found = samples.fill(ic.hist.log("MCPrimary.energy", 2, 1e2, 1e5))
+    >>> found["data"].sum(), round(found["nu"].sum(), 3)
+    (10.0, 0.779)
+    """
+
+    __slots__ = ("_livetime", "_samples")
+
+    def __init__(
+        self,
+        samples: Mapping[str, Sample] | None = None,
+        /,
+        *,
+        livetime: float | None = None,
+        **named: Sample,
+    ) -> None:
+        every = {**(samples or {}), **named}
+        for name, sample in every.items():
+            if not isinstance(sample, Sample):
+                msg = f"sample {name!r} is {sample!r:.60}; make it with ic.Sample(events, weight=...)"
+                raise TypeError(msg)
+        if livetime is not None and not livetime > 0:
+            msg = f"`livetime` is a positive number of seconds; found {livetime!r}"
+            raise ValueError(msg)
+        self._samples, self._livetime = every, livetime
+
+    def __getitem__(self, name: str) -> Sample:
+        """Return one sample."""
+        if name not in self._samples:
+            msg = f"no sample {name!r}; {did_you_mean(name, self._samples, 'samples')}"
+            raise MissingColumnError(msg)
+        return self._samples[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._samples)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._samples)
+
+    def __repr__(self) -> str:
+        kinds = (f"{name}={'data' if s.is_data else 'simulation'}" for name, s in self.items())
+        return f"Samples({', '.join(kinds)})"
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Names of the samples of data."""
+        return tuple(name for name, sample in self.items() if sample.is_data)
+
+    @property
+    def simulation(self) -> tuple[str, ...]:
+        """Names of the samples of simulation."""
+        return tuple(name for name, sample in self.items() if not sample.is_data)
+
+    @property
+    def livetime(self) -> float | None:
+        """Time (s) for which simulation is scaled; None if it is not known, and rates remain in Hz."""
+        if self._livetime is not None or not self.data:
+            return self._livetime
+        try:
+            return sum(facts(self[name].scan()).livetime for name in self.data)
+        except MissingFactError:
+            return None
+
+    @property
+    def variations(self) -> tuple[str, ...]:
+        """Names of all variations."""
+        return tuple(dict.fromkeys(name for sample in self.values() for name in sample.variations))
+
+    def varied(self, variation: str) -> Samples:
+        """Return the samples with one variation in place of each sample that has it.
+
+        Parameters
+        ----------
+        variation
+            Name of the variation.
+
+        Raises
+        ------
+        MissingColumnError
+            If no sample has it.
+        """
+        if variation not in self.variations:
+            msg = f"no sample has a variation {variation!r}; {did_you_mean(variation, self.variations, 'variations')}"
+            raise MissingColumnError(msg)
+        chosen = {}
+        for name, sample in self.items():
+            other = sample.variations.get(variation, sample)
+            chosen[name] = replace(other, label=sample.label, color=sample.color)
+        return Samples(chosen, livetime=self.livetime)
+
+    def map(self, function: Callable[[Events], Events]) -> Samples:
+        """Apply a function to the datasets or lazy frames of all samples and variations; the livetime stays."""
+        return Samples({n: s.map(function) for n, s in self.items()}, livetime=self.livetime)
+
+    def with_features(self, **features: pl.Expr | Feature) -> Samples:
+        """Add features to all samples, as `ic.with_features` does."""
+        return self.map(lambda events: with_features(events, **features))
+
+    def select(self, cuts: Cuts) -> Samples:
+        """Keep the events that pass all cuts, in all samples."""
+        return self.map(cuts.apply)
+
+    def weight(self, name: str) -> pl.Expr | None:
+        """Return the weight of a sample, scaled to the livetime: its events expected, or Hz without a livetime."""
+        weight = self[name].weight
+        if weight is None:
+            return None
+        found = pl.col(weight) if isinstance(weight, str) else weight
+        livetime = self.livetime
+        return found if livetime is None else (found * livetime).alias("weight")
+
+    def fill(self, *axes: Axis) -> dict[str, Hist]:
+        """Fill a histogram of each sample; ranges that are not given are those of all samples together.
+
+        Parameters
+        ----------
+        axes
+            As for `ic.hist.fill`.
+
+        Returns
+        -------
+        dict[str, Hist]
+            By the name of the sample; simulation is scaled to the livetime.
+        """
+        return {name: found[""] for name, found in self.fill_many({"": axes}).items()}
+
+    def fill_many(self, histograms: Mapping[str, Axis | Sequence[Axis]]) -> dict[str, dict[str, Hist]]:
+        """Fill several histograms of each sample in one pass over its events.
+
+        Parameters
+        ----------
+        histograms
+            As for `ic.hist.fill_many`.
+
+        Returns
+        -------
+        dict[str, dict[str, Hist]]
+            The histograms by name, of each sample by name.
+        """
+        wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
+        axes = {k: tuple(self._with_range(axis) for axis in several) for k, several in wanted.items()}
+        return {name: hist.fill_many(self[name].scan(), axes, weight=self.weight(name)) for name in self}
+
+    def cutflow(self, cuts: Cuts) -> pl.DataFrame:
+        """Count the events of each sample that pass the cuts, one after the other.
+
+        Returns
+        -------
+        polars.DataFrame
+            `cut`, and for each sample its number of events: of data as it is, of simulation the sum of weights (scaled
+            to the livetime) and its error, `<name>_error`. `simulation` and `simulation_error` are the sum over
+            all simulation, where there are several.
+        """
+        table: dict[str, pl.Series] = {}
+        for name, sample in self.items():
+            found = cutflow(sample.scan(), cuts, self.weight(name))
+            table["cut"] = found["cut"]
+            if sample.is_data:
+                table[name] = found["n"]
+            else:
+                table |= {name: found["sumw"], f"{name}_error": found["sumw_error"]}
+        frame = pl.DataFrame(table)
+        if len(self.simulation) < 2:
+            return frame
+        errors = [pl.col(f"{name}_error").pow(2) for name in self.simulation]
+        return frame.with_columns(
+            simulation=pl.sum_horizontal(self.simulation),
+            simulation_error=pl.sum_horizontal(errors).sqrt(),
+        )
+
+    def totals(self) -> dict[str, Totals]:
+        """Sum up the weights of each sample of simulation, in Hz; see `ic.weight.totals`."""
+        simulation = ((name, s, s.weight) for name, s in self.items())
+        return {name: totals(sample.scan(), w) for name, sample, w in simulation if w is not None}
+
+    def plot(self, axis: Axis, ax: Axes | None = None, *, log: bool = False) -> Axes:
+        """Plot simulation stacked and data as points.
+
+        Parameters
+        ----------
+        axis
+            What is drawn along x.
+        ax, log
+            As for `ic.plot.stack`.
+        """
+        from icecol.plot import stack
+
+        found = self.fill(axis)
+        labels = {name: sample.label or name for name, sample in self.items()}
+        return stack(
+            {labels[name]: found[name] for name in self.simulation},
+            reduce(add, (found[name] for name in self.data)) if self.data else None,
+            ax,
+            colors={labels[name]: self[name].color for name in self.simulation},
+            data_label=" + ".join(labels[name] for name in self.data),
+            log=log,
+        )
+
+    def _with_range(self, axis: Axis) -> Axis:
+        """Take the range or the categories of an axis, if not given, from all samples together."""
+        growing = axis.kind == "category" and axis.categories is None
+        ranged = axis.kind in {"regular", "log"} and None in (axis.start, axis.stop)
+        if not growing and not ranged:
+            return axis
+        every = [sample.scan().select(axis.expr.alias("values")) for sample in self.values()]
+        together = pl.concat(every, how="vertical_relaxed")
+        (found,) = hist.fill(together, replace(axis, expr=pl.col("values"))).axes
+        if growing:
+            return replace(axis, categories=tuple(found))
+        return replace(axis, start=float(found.edges[0]), stop=float(found.edges[-1]))
