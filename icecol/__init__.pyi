@@ -23,6 +23,7 @@ from .dataset.scan import Dataset, open_dataset
 from .detector.geometry import Geometry
 from .i3.archive.objects import new
 from .i3.classes.own import i3_class
+from .i3.classes.particle import FitStatus, LocationType, ParticleShape
 from .i3.frames.files import open_i3, write_i3
 from .i3.frames.frame import Frame
 from .reco.decorator import kernel
@@ -36,8 +37,11 @@ __version__: str
 __all__ = [
     "Cuts",
     "Dataset",
+    "FitStatus",
     "Frame",
     "Geometry",
+    "LocationType",
+    "ParticleShape",
     "Pulses",
     "Sample",
     "Samples",

@@ -294,17 +294,16 @@ def _tree(tree: Tree) -> View:
     """Show the nodes with guides that tell who came from whom."""
     first = tree[0] if tree else None
     leaves = _leaves(first, "") if tree else []
-    names_known = tree.versions.get("I3Particle", (1, 5))[1] >= 5
     guides = _guides(tree)
 
     def inner(i: int) -> Inner:
-        return _name(tree[i], known=names_known), lambda: look(tree[i])
+        return _name(tree[i]), lambda: look(tree[i])
 
     return View(
         (Column("particle" if _is_particle(first) else "node"), *(column for _, column in leaves)),
         len(tree),
         lambda i: (
-            guides[i] + _name(tree[i], known=names_known),
+            guides[i] + _name(tree[i]),
             *(cell(_get(tree[i], path)) for path, _ in leaves),
         ),
         inner,
@@ -330,9 +329,9 @@ def _is_particle(value: Any) -> bool:
     return isinstance(value, Record) and value.i3class == "I3Particle"
 
 
-def _name(node: Any, *, known: bool) -> str:
+def _name(node: Any) -> str:
     """Name a node of a tree: a particle by its kind, a trigger by source and type."""
     if _is_particle(node):
-        return particle_name(node.pdg_encoding) if known else f"type {node.pdg_encoding}"
+        return particle_name(node.pdg_encoding)
     key = getattr(node, "key", None) if isinstance(node, Record) and "key" in node.names else None
     return " ".join(enum_name(part) for part in key[:2]) if key is not None else ""

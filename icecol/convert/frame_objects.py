@@ -28,7 +28,7 @@ import polars as pl
 from icecol import units
 from icecol.dataset.pulses import MEMBERS, SERIES
 from icecol.errors import SchemaError
-from icecol.i3.archive.objects import DTYPES, is_base, kind, new
+from icecol.i3.archive.objects import DTYPES, is_base, is_frame_object, kind, new
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum
 from icecol.i3.classes.own import per_class
@@ -175,7 +175,8 @@ def _fit(key: str, types: Types) -> Make:
 def _particle(place: Mapping[str, float], members: Mapping[str, Any]) -> Any:
     pos = new("I3Position", **{m: place[m] for m in "xyz"})
     direction = new("I3Direction", zenith=place["zenith"], azimuth=place["azimuth"])
-    return new("I3Particle", pos=pos, dir=direction, **members)
+    identity = {"major_id": 0, "minor_id": 0}  # in no tree, so none is needed: files are the same each time
+    return new("I3Particle", pos=pos, dir=direction, **{**identity, **members})
 
 
 # -- several fields ---------------------------------------------------------------------------------------------------
@@ -219,14 +220,9 @@ def _classes() -> dict[frozenset[str], str]:
     """Find the frame objects of several numbers by the names of their columns; the first of several counts."""
     found: dict[frozenset[str], str] = {}
     for name in CLASSES:
-        if _is_frame_object(name) and len(columns := leaves(name) or {}) > 1:
+        if is_frame_object(name) and len(columns := leaves(name) or {}) > 1:
             found.setdefault(frozenset(columns), name)
     return found
-
-
-def _is_frame_object(name: str) -> bool:
-    first = CLASSES[name].at(CLASSES[name].version)[:1]
-    return name == "I3FrameObject" or any(is_base(f) and _is_frame_object(str(f.type)) for f in first)
 
 
 def _class_of(types: Types) -> str | None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from icecol.i3.archive.objects import kind
+from icecol.i3.archive.objects import is_frame_object, kind
 from icecol.i3.classes import CLASSES, FAMILIES, verified
 from icecol.i3.classes.layout import Custom
 from icecol.i3.columns.compiler import flattens
@@ -102,17 +102,9 @@ def _columns(name: str) -> str:
         return TABLES[name]
     if name in PULSE_CLASSES:
         return "pulses"
-    if kind(name) in {"key", "value"} or not _is_frame_object(name):
+    if kind(name) in {"key", "value"} or not is_frame_object(name):
         return "inside others"
     return "yes" if flattens(name) else "no"
-
-
-def _is_frame_object(name: str, seen: frozenset[str] = frozenset()) -> bool:
-    """Tell whether a class has I3FrameObject among its bases."""
-    if name == "I3FrameObject":
-        return True
-    bases = [f.type for f in CLASSES[name].fields if not f.name and isinstance(f.type, str)]
-    return any(b in CLASSES and b not in seen and _is_frame_object(b, seen | {name}) for b in bases)
 
 
 def _evidence(name: str) -> str:

@@ -107,8 +107,11 @@ def paraboloid(
         Shift the vertex (see `time_shift`) before it is fitted at another direction.
     truth
         Key of a particle whose `.zenith` and `.azimuth` are given in the coordinates of the grid; None for no such.
-    tables, tolerance, max_calls
+    tables, max_calls
         Settings of the minimizer, as in `spe_fit`.
+    tolerance
+        As in `spe_fit`: the spread of -ln L at which a vertex fit stops, a tenth of IceTray's setting. The default is
+        IceTray's 0.01; use 1e-4 for the 0.001 of IceCube's processing.
 
     Returns
     -------

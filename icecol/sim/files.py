@@ -229,7 +229,7 @@ def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
             "threshold": str(chain.majority_hits),
             "timeWindow": f"{chain.majority_window:.0f}",
         },
-        readout_settings={3: readout},
+        readout_settings={2: readout},  # in ice
     )
     throughput = new("I3TriggerStatus", trigger_name="ThroughputTrigger")
     bad = [key for key, b in zip(keys, g.bad, strict=True) if b]

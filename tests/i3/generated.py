@@ -10,8 +10,10 @@ import numpy as np
 
 from icecol.i3.archive import Alternative, FrameMap, Record, Tree
 from icecol.i3.archive.objects import DTYPES, KEYS, TRIGGERS, is_base, kind, pair_dtype, record
+from icecol.i3.archive.old_values import to_today
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Variant, Vector
+from icecol.i3.classes.old_values import change_of
 
 WHOLE = [name for name in CLASSES if kind(name) in {"record", "map", "tree"}]
 """Classes that can be the object of a blob."""
@@ -142,7 +144,17 @@ class Maker:
         obj = record(name).__new__(record(name))
         for member, value in made.items():
             setattr(obj, member, value)
+        for cls in with_bases(name):  # what was made is what is stored
+            version = self.versions.get(cls, CLASSES[cls].version)
+            if change_of(cls, version) is not None:
+                to_today(cls, version, obj)
         return obj
+
+
+def with_bases(name: str) -> list[str]:
+    """Return a class and the classes it is derived from."""
+    bases = [str(f.type) for f in CLASSES[name].fields if is_base(f)]
+    return [name, *(cls for base in bases for cls in with_bases(base))]
 
 
 def generate(name: str, version: int, seed: int) -> Any:

@@ -113,6 +113,14 @@ def test_particles_are_the_truth_and_noise_has_none(frames, events):
             assert decode(p["MCMostEnergeticCascade"].blob) == tree[1]
 
 
+def test_weights_under_one_key_have_the_same_entries_in_all_frames(frames):
+    found = {"I3MCWeightDict": set(), "MuonWeightDict": set()}
+    for _, objects in frames:
+        for key in found.keys() & objects.keys():
+            found[key].add(tuple(decode(objects[key].blob)))
+    assert [len(entries) for entries in found.values()] == [1, 1]
+
+
 def test_the_trigger_is_under_a_global_trigger(frames, events):
     for i in range(len(events)):
         triggers = decode(frames[2 * i][1]["I3TriggerHierarchy"].blob)

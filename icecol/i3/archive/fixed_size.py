@@ -16,6 +16,7 @@ from typing import Any, Final
 from icecol.i3.archive.objects import CODES, KEYS, is_base, kind, members_of, record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum, Type
+from icecol.i3.classes.old_values import change_of
 from icecol.i3.classes.own import per_class
 
 Header = tuple[int, int]
@@ -67,7 +68,7 @@ class _Walk:
     def enter(self, name: str) -> int:
         """Note header and object id; return the version."""
         tracked, version = self.headers[name]
-        if version > CLASSES[name].version or version > 254:
+        if version > CLASSES[name].version or version > 254 or change_of(name, version) is not None:
             raise _NotFixedError
         if name not in self.entered:
             self.entered.add(name)
@@ -78,7 +79,7 @@ class _Walk:
 
 
 class _NotFixedError(Exception):
-    """A version has members without a fixed size."""
+    """A version has members without a fixed size, or such that mean something else today."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +27,9 @@ from icecol.i3.classes.layout import (
     Variant,
     Vector,
 )
+from icecol.i3.classes.old_values import change_of
 from icecol.i3.classes.own import per_class
+from icecol.i3.classes.particle import PUBLIC
 
 CODES: Final = {
     "bool": "?", "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q",
@@ -102,8 +105,8 @@ class I3ParticleID(NamedTuple):
 class TriggerKey(NamedTuple):
     """A trigger: part of the detector, condition, its variant, number of the configuration or None."""
 
-    source: int = 0
-    type: int = 0
+    source: int = 80  # unknown, as IceTray has it
+    type: int = 180
     subtype: int = 0
     config_id: int | None = None
 
@@ -122,13 +125,15 @@ class Record:
     """An object with members: one subclass per layout, made by `record`.
 
     Members that the class version in the file did not have are None. `versions` holds, for an object read from a
-    frame, what differs from the newest known versions; it is written back with these.
+    frame, what differs from the newest known versions; it is written back with these. `stored` holds, for each member
+    whose meaning has changed since that version, its value as read (in today's meaning) and as stored.
     """
 
-    __slots__ = ("versions",)
+    __slots__ = ("stored", "versions")
     i3class: str = ""
     names: tuple[str, ...] = ()
     versions: Versions
+    stored: dict[str, tuple[Any, Any]]
 
     def __init__(self, **values: Any) -> None:
         for name, default in defaults(self.i3class).items():
@@ -137,7 +142,7 @@ class Record:
             raise self._lacks(name)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "versions":
+        if name in {"versions", "stored"}:
             return {}
         if name in self.names:
             return None
@@ -164,7 +169,12 @@ class Record:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> Any:
-        return _restore, (self.i3class, [getattr(self, name) for name in self.names], self.versions)
+        return _restore, (
+            self.i3class,
+            [getattr(self, name) for name in self.names],
+            self.versions,
+            self.stored,
+        )
 
     # A class with the one member `value`, an I3Vector, behaves like it.
 
@@ -332,7 +342,7 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         a, b = np.asarray(a), np.asarray(b)
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    if isinstance(a, list) and isinstance(b, list):
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(equal, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
@@ -407,7 +417,7 @@ def _record(layout: Class, names: tuple[str, ...]) -> type[Record]:
     return type(layout.name, (Record,), body)
 
 
-def _restore(name: str, values: list[Any], versions: Versions) -> Record:
+def _restore(name: str, values: list[Any], versions: Versions, stored: dict[str, tuple[Any, Any]]) -> Record:
     """Rebuild a record from its pickled state."""
     obj = record(name).__new__(record(name))
     for member, value in zip(obj.names, values, strict=True):
@@ -415,11 +425,21 @@ def _restore(name: str, values: list[Any], versions: Versions) -> Record:
             setattr(obj, member, value)
     if versions:
         obj.versions = versions
+    if stored:
+        obj.stored = stored
     return obj
 
 
 def new(name: str, *args: Any, **values: Any) -> Any:
     """Make an object of any class by name: a record from members, a map from items, a tree from nodes and depths.
+
+    Members that are not given have the values that IceTray's constructors set; a new I3Particle has an identity of its
+    own.
+
+    Raises
+    ------
+    FormatError
+        No layout has this name, or it is only the base of other classes.
 
     Examples
     --------
@@ -428,6 +448,10 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     >>> new("I3Double", value=3.0)
     I3Double(value=3.0)
     """
+    if name in CLASSES and CLASSES[name].abstract:
+        derived = [c for c in CLASSES if any(is_base(f) and f.type == name for f in CLASSES[c].fields)]
+        msg = f"{name} is only the base of other classes" + (f": {', '.join(derived)}" if derived else "")
+        raise FormatError(msg)
     if name in CLASSES and kind(name) == "map":
         return FrameMap(name, *args, **values)
     if name in CLASSES and kind(name) == "tree":
@@ -435,6 +459,57 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     if name in KEYS:
         return KEYS[name](*args, **values)
     return record(name)(**values)
+
+
+@per_class
+def is_frame_object(name: str) -> bool:
+    """Tell whether objects of a class can be in a frame: they have the base I3FrameObject and are not abstract."""
+    layout = CLASSES[name]
+    return layout.tracked and not layout.abstract and _has_base(name)
+
+
+def _has_base(name: str) -> bool:
+    first = CLASSES[name].at(CLASSES[name].version)[:1]
+    return name == "I3FrameObject" or any(is_base(f) and _has_base(str(f.type)) for f in first)
+
+
+def checked(obj: FrameObject) -> FrameObject:
+    """Return an object if IceTray can read it from a frame.
+
+    Raises
+    ------
+    TypeError
+        Its class stands only inside others.
+    ValueError
+        It is an I3MCTree with two particles of one identity.
+    """
+    name = obj.i3class
+    if name not in CLASSES or isinstance(obj, UnknownObject):
+        return obj
+    if not is_frame_object(name):
+        inside = [
+            c for c in CLASSES if is_frame_object(c) and any(_holds(f.type, name) for f in CLASSES[c].fields)
+        ]
+        where = f": it stands inside others, such as {', '.join(inside[:3])}" if inside else ""
+        msg = f"{name} is not a frame object{where}"
+        raise TypeError(msg)
+    if isinstance(obj, Tree) and name == "I3MCTree":
+        identities = Counter((particle.major_id, particle.minor_id) for particle in obj)
+        twice = next((identity for identity, n in identities.items() if n > 1), None)
+        if twice is not None:
+            msg = (
+                f"two particles of this I3MCTree have the identity (major_id, minor_id) = {twice}, which IceTray "
+                "refuses to read; make each with `ic.new`, or set `minor_id`"
+            )
+            raise ValueError(msg)
+    return obj
+
+
+def _holds(of: Type, name: str) -> bool:
+    match of:
+        case Vector(of=inner) | CArray(of=inner) | Map(value=inner) | Custom(of=inner):
+            return _holds(inner, name)
+    return of == name
 
 
 class Member(IntEnum):
@@ -452,8 +527,10 @@ def _restore_member(of: Enum, value: int) -> IntEnum:
 
 
 @cache
-def enumeration(of: Enum) -> type[Member]:
+def enumeration(of: Enum) -> type[IntEnum]:
     """Return the Python enumeration for one in a layout."""
+    if of in PUBLIC:
+        return PUBLIC[of]
     made: type[Member] = Member(of.name.rpartition(":")[2], dict(of.values))  # type: ignore[assignment, arg-type, call-arg]
     _ENUMS[made] = of
     return made
@@ -481,8 +558,12 @@ def defaults(name: str) -> dict[str, Callable[[], Any]]:
 def _given(field: Field) -> Callable[[], Any]:
     """Return how to make the value that a layout gives as the default of a member."""
     value, of = field.default, field.type
+    if callable(value):
+        return value
     if isinstance(of, Enum):
         return lambda: members_of(of)[int(cast("float", value))]
+    if isinstance(of, Custom):
+        return lambda: np.array(value, DTYPES[of.of])
     if isinstance(of, Vector) and isinstance(value, tuple):
         return lambda: [default(of.of)() for _ in value]
     return lambda: value
@@ -491,7 +572,7 @@ def _given(field: Field) -> Callable[[], Any]:
 @per_class
 def plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
     """Return the dtype of a class of numbers alone and how many empty bases it has; None for another."""
-    if kind(name) != "record":
+    if kind(name) != "record" or change_of(name, version) is not None:
         return None
     members: list[tuple[str, str]] = []
     bases = 0

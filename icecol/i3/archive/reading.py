@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from itertools import repeat
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from icecol.i3.archive.objects import (
     record,
     table,
 )
+from icecol.i3.archive.old_values import to_today
 from icecol.i3.archive.types import (
     CODECS,
     I16,
@@ -45,6 +47,7 @@ from icecol.i3.archive.types import (
 )
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Type, Variant, Vector
+from icecol.i3.classes.old_values import change_of
 from icecol.i3.classes.own import per_class
 
 
@@ -144,11 +147,17 @@ Read = Callable[[Reader], Any]
 
 @per_class
 def read_steps(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
-    """Return the steps of a class version with readers in the place of types."""
-    return tuple(
+    """Return the steps of a class version with readers in the place of types.
+
+    A last step (None, "", function) brings the object up to date where members mean something else today.
+    """
+    steps: list[tuple[Any, ...]] = [
         (code, names, of if code is not None or names is None else reader_of(of))
         for code, names, of in steps_of(name, version)
-    )
+    ]
+    if change_of(name, version) is not None:
+        steps.append((None, "", partial(to_today, name, version)))
+    return tuple(steps)
 
 
 @per_class
@@ -317,8 +326,10 @@ def read_members(r: Reader, obj: Any, plan: tuple[tuple[Any, ...], ...]) -> None
                 setattr(obj, member, value)
         elif names is None:
             _read_base(r, obj, of)
-        else:
+        elif names:
             setattr(obj, names, of(r))
+        else:
+            of(obj)
 
 
 def _read_record(r: Reader, name: str, version: int) -> Any:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from icecol.errors import FormatError
 from icecol.i3.archive.objects import CODES, DTYPES, Versions, default, kind, pair_dtype
+from icecol.i3.archive.old_values import as_stored
 from icecol.i3.archive.types import (
     CODECS,
     I16,
@@ -140,6 +141,7 @@ def _write_only(w: Writer, value: Any, name: str, version: int) -> None:
 
 
 def _write_members(w: Writer, value: Any, name: str, version: int) -> None:
+    value = as_stored(name, version, value)
     for code, names, of in steps_of(name, version):
         if code is not None:
             values = [getattr(value, member) for member in names]

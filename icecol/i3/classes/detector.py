@@ -53,6 +53,7 @@ ICEACT_TYPE: Final = Enum(
     "I3IceActGeo::IceActType",
     (("Unknown", 0), ("drs_2019", 1), ("target_C", 2), ("drs_2019_64", 3), ("simulation", 4)),
 )
+SCINT_TYPE: Final = Enum("I3ScintGeo::ScintType", (("Unknown", 0), ("KIT", 1), ("MAD", 2), ("MADKIT", 3)))
 PLAIN: Final = Enum("enum", ())
 """An enumeration whose names are not known here."""
 
@@ -103,7 +104,7 @@ I3ScintGeo = Class(
     (
         Field("position", "I3Position", doc="position", flat=""),
         Field("orientation", "I3Orientation", doc="how it is turned"),
-        Field("scint_type", PLAIN, doc="kind of panel"),
+        Field("scint_type", SCINT_TYPE, doc="kind of panel"),
         Field("height_above_snow", "f64", "m", "height above the snow"),
         Field("scint_name", "str", doc="name"),
     ),
@@ -178,7 +179,9 @@ TauParam = Class(
     ),
     doc="Parameters of the droop's time constants.",
 )
-PDF: Final = Class("SPEChargeDistribution::PDF", 0, (), doc="Base of the parts of a charge distribution.")
+PDF: Final = Class(
+    "SPEChargeDistribution::PDF", 0, (), doc="Base of the parts of a charge distribution.", abstract=True
+)
 GAUSSIAN: Final = Class(
     "SPEChargeDistribution::Gaussian",
     0,
@@ -278,7 +281,7 @@ I3DOMCalibration = Class(
         Field("transit_time", "LinearFit", doc="transit time of the photomultiplier"),
         Field("hv_gain_fit", "LinearFit", doc="gain against high voltage"),
         Field("front_end_impedance", "f64", doc="impedance of the front end", since=2),
-        Field("dom_cal_version", "str", doc="version of the calibration program", since=2),
+        Field("dom_cal_version", "str", doc="version of the calibration program", since=2, default="unknown"),
         Field("tau_parameters", "TauParam", doc="droop", since=3),
         Field(
             "atwd_baselines",
@@ -484,43 +487,45 @@ DOM_GAIN: Final = Enum("I3DOMStatus::DOMGain", (("UnknownGainType", -1), ("High"
 CABLE: Final = Enum(
     "I3DOMStatus::CableType", (("UnknownCableType", -1), ("Terminated", 0), ("Unterminated", 1))
 )
+UNSET: Final = 2**31 - 1
+"""A setting that is not known."""
 I3DOMStatus = Class(
     "I3DOMStatus",
     6,
     (
-        Field("trig_mode", TRIG_MODE, doc="what starts a readout"),
-        Field("lc_mode", LC_MODE, doc="neighbours it listens to"),
+        Field("trig_mode", TRIG_MODE, doc="what starts a readout", default=-1),
+        Field("lc_mode", LC_MODE, doc="neighbours it listens to", default=-1),
         Field("lc_window_pre", "f64", "ns", "coincidence window before"),
         Field("lc_window_post", "f64", "ns", "coincidence window after"),
-        Field("lc_span", "u32", doc="number of neighbours on each side"),
-        Field("status_atwd_a", ON_OFF, doc="ATWD a"),
-        Field("status_atwd_b", ON_OFF, doc="ATWD b"),
-        Field("status_fadc", ON_OFF, doc="FADC"),
+        Field("lc_span", "u32", doc="number of neighbours on each side", default=UNSET),
+        Field("status_atwd_a", ON_OFF, doc="ATWD a", default=-1),
+        Field("status_atwd_b", ON_OFF, doc="ATWD b", default=-1),
+        Field("status_fadc", ON_OFF, doc="FADC", default=-1),
         Field("pmt_hv", "f64", "1e9 V", "high voltage"),
-        Field("spe_threshold", "f64", "1e9 V", "single-photon threshold"),
-        Field("fe_pedestal", "f64", "1e9 V", "pedestal of the front end"),
+        Field("spe_threshold", "f64", doc="setting (DAC) of the single-photon discriminator"),
+        Field("fe_pedestal", "f64", doc="setting (DAC) of the front end's pedestal"),
         Field("dac_trigger_bias_0", "f64", doc="setting of the sampling rate of ATWD 0"),
         Field("dac_trigger_bias_1", "f64", doc="setting of the sampling rate of ATWD 1"),
         Field("dac_fadc_ref", "f64", doc="setting of the FADC baseline"),
         *(Field(f"n_bins_atwd_{i}", "u32", doc=f"bins read from ATWD channel {i}") for i in range(4)),
         Field("n_bins_fadc", "u32", doc="bins read from the FADC"),
-        Field("fb_state", ON_OFF, doc="flasher board"),
-        Field("fb_brightness", "u32", doc="brightness of the flasher board"),
-        Field("fb_length", "u32", doc="length of a flash"),
-        Field("fb_delay", "u32", doc="delay of a flash"),
-        Field("fb_mask", "u32", doc="light-emitting diodes, as bits"),
-        Field("fb_rate", "u32", doc="rate of flashes"),
-        Field("dom_gain_type", DOM_GAIN, doc="gain", since=1),
-        Field("cable_type", CABLE, doc="cable", since=1),
-        Field("delta_compress", ON_OFF, doc="delta compression", since=2),
+        Field("fb_state", ON_OFF, doc="flasher board", default=-1),
+        Field("fb_brightness", "u32", doc="brightness of the flasher board", default=UNSET),
+        Field("fb_length", "u32", doc="length of a flash", default=UNSET),
+        Field("fb_delay", "u32", doc="delay of a flash", default=UNSET),
+        Field("fb_mask", "u32", doc="light-emitting diodes, as bits", default=UNSET),
+        Field("fb_rate", "u32", doc="rate of flashes", default=UNSET),
+        Field("dom_gain_type", DOM_GAIN, doc="gain", since=1, default=-1),
+        Field("cable_type", CABLE, doc="cable", since=1, default=-1),
+        Field("delta_compress", ON_OFF, doc="delta compression", since=2, default=-1),
         Field("slc_active", "bool", doc="whether it reads out without coincidence", since=3),
-        Field("mpe_threshold", "f64", "1e9 V", "multi-photon threshold", since=4),
-        Field("tx_mode", LC_MODE, doc="neighbours it talks to", since=6),
+        Field("mpe_threshold", "f64", doc="setting (DAC) of the multi-photon discriminator", since=4),
+        Field("tx_mode", LC_MODE, doc="neighbours it talks to", since=6, default=-1),
     ),
     doc="Settings of a DOM.",
 )
 SUBDETECTOR: Final = Enum(
-    "I3TriggerStatus::Subdetector", (("NOT_SPECIFIED", 0), ("ALL", 1), ("ICETOP", 2), ("INICE", 3))
+    "I3TriggerStatus::Subdetector", (("NOT_SPECIFIED", -1), ("ALL", 0), ("ICETOP", 1), ("INICE", 2))
 )
 I3TriggerReadoutConfig = Class(
     "I3TriggerReadoutConfig",

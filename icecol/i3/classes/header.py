@@ -9,16 +9,18 @@ from icecol.i3.classes.layout import Class, Enum, Field, Map, Pointer, Vector, f
 
 STATE: Final = Enum(
     "I3EventHeader::DetectorConfigurationState",
-    (("UNKNOWN", 0), ("OK", 20), ("CONFIG_IN_TRANSITION", 40)),
+    (("UNKNOWN_STATE", 0), ("OK", 20), ("CONFIG_IN_TRANSITION", 40)),
 )
+UNSET: Final = 2**32 - 1
+"""Number of a run, sub-run or event that is not set."""
 
 I3EventHeader = frame_object(
     "I3EventHeader",
     3,
-    Field("run_id", "u32", doc="run number"),
-    Field("sub_run_id", "u32", doc="number of the file in the run", since=1),
-    Field("event_id", "u32", doc="event number in the run"),
-    Field("state", STATE, doc="state of the detector configuration", since=2),
+    Field("run_id", "u32", doc="run number", default=UNSET),
+    Field("sub_run_id", "u32", doc="number of the configuration in the run", since=1, default=UNSET),
+    Field("event_id", "u32", doc="event number in the run", default=UNSET),
+    Field("state", STATE, doc="state of the detector configuration", since=2, default=20),
     Field("sub_event_id", "u32", doc="number of the sub-event in the event", since=3),
     Field("sub_event_stream", "str", doc="name of the splitter that made the sub-event", since=3),
     Field("start_time", "I3Time", doc="start of the readout"),

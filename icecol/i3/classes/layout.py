@@ -10,8 +10,9 @@ A type is a string or one of the small classes below. The strings are the arithm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 ARITHMETIC: Final = {
     "bool": 1, "u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8,
@@ -101,7 +102,8 @@ class Field:
     The name is IceTray's own. An empty name is a base class, or the value itself of a container that is the
     whole object. `flat` is what goes in front of the member names of a nested class when it becomes columns:
     by default the field's name and an underscore. `default` is the value of a new object where IceTray's constructor
-    sets another than zero, NaN, nothing or the first member of an enumeration; a tuple stands for a list.
+    sets another than zero, NaN, nothing or the first member of an enumeration: a number, a text, a tuple for a list, or
+    a function that gives a value to each object.
     """
 
     name: str
@@ -111,18 +113,22 @@ class Field:
     since: int = 0
     until: int = 1 << 30
     flat: str | None = None
-    default: float | tuple[tuple[()], ...] | None = None
+    default: float | str | tuple[Any, ...] | Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """The layout of one class. `tracked` objects carry an object id; `version` is the newest, which is written."""
+    """The layout of one class. `tracked` objects carry an object id; `version` is the newest, which is written.
+
+    An `abstract` class is only the base of others: IceTray has no objects of it.
+    """
 
     name: str
     version: int
     fields: tuple[Field, ...]
     tracked: bool = True
     doc: str = ""
+    abstract: bool = False
 
     def at(self, version: int) -> tuple[Field, ...]:
         """Return the fields of one class version."""
@@ -133,6 +139,6 @@ BASE: Final = Field("", "I3FrameObject")
 """The base that most classes serialise first: no data, an object id."""
 
 
-def frame_object(name: str, version: int, *fields: Field, doc: str = "") -> Class:
+def frame_object(name: str, version: int, *fields: Field, doc: str = "", abstract: bool = False) -> Class:
     """Make the layout of a class whose first member is its base I3FrameObject."""
-    return Class(name, version, (BASE, *fields), doc=doc)
+    return Class(name, version, (BASE, *fields), doc=doc, abstract=abstract)

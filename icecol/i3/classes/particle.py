@@ -2,54 +2,114 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final
 
 from icecol.i3.classes.basic import vector
+from icecol.i3.classes.identities import major_id, minor_id
 from icecol.i3.classes.layout import Class, Custom, Enum, Field, Pair, RawPairs, Vector, frame_object
 
-SHAPE: Final = Enum(
-    "I3Particle::ParticleShape",
-    (
-        ("Null", 0),
-        ("Primary", 10),
-        ("TopShower", 20),
-        ("Cascade", 30),
-        ("CascadeSegment", 31),
-        ("InfiniteTrack", 40),
-        ("StartingTrack", 50),
-        ("StoppingTrack", 60),
-        ("ContainedTrack", 70),
-        ("MCTrack", 80),
-        ("MCTrackSegment", 81),
-        ("MCTrackSegmentSlow", 82),
-        ("Dark", 90),
-    ),
-)
-FIT_STATUS: Final = Enum(
-    "I3Particle::FitStatus",
-    (
-        ("NotSet", -1),
-        ("OK", 0),
-        ("GeneralFailure", 10),
-        ("InsufficientHits", 20),
-        ("FailedToConverge", 30),
-        ("MissingSeed", 40),
-        ("InsufficientQuality", 50),
-    ),
-)
-LOCATION: Final = Enum(
-    "I3Particle::LocationType",
-    (("Anywhere", 0), ("IceTop", 10), ("InIce", 20), ("InActiveVolume", 30)),
-)
+
+class ParticleShape(IntEnum):
+    """What kind of object an I3Particle is: cascade, track, ... (`shape`).
+
+    Columns hold the numbers, objects the members.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl
+    >>> pl.DataFrame({"Fit.shape": [30, 40]}).filter(pl.col("Fit.shape") == ic.ParticleShape.Cascade).height
+    1
+    >>> ic.new("I3Particle", shape=40).shape == ic.ParticleShape.InfiniteTrack
+    True
+    """
+
+    Null = 0
+    Primary = 10
+    TopShower = 20
+    Cascade = 30
+    CascadeSegment = 31
+    InfiniteTrack = 40
+    StartingTrack = 50
+    StoppingTrack = 60
+    ContainedTrack = 70
+    MCTrack = 80
+    MCTrackSegment = 81
+    MCTrackSegmentSlow = 82
+    Dark = 90
+
+
+class FitStatus(IntEnum):
+    """Outcome of the fit that made an I3Particle (`fit_status`).
+
+    Columns hold the numbers, objects the members.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl
+    >>> fits = pl.DataFrame({"Fit.fit_status": [0, 20, 0]})
+    >>> fits.filter(pl.col("Fit.fit_status") == ic.FitStatus.OK).height
+    2
+    >>> ic.FitStatus(20).name
+    'InsufficientHits'
+    """
+
+    NotSet = -1
+    OK = 0
+    GeneralFailure = 10
+    InsufficientHits = 20
+    FailedToConverge = 30
+    MissingSeed = 40
+    InsufficientQuality = 50
+
+
+class LocationType(IntEnum):
+    """Where the simulation put an I3Particle (`location_type`).
+
+    Columns hold the numbers, objects the members.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> ic.LocationType.InIce
+    <LocationType.InIce: 20>
+    """
+
+    Anywhere = 0
+    IceTop = 10
+    InIce = 20
+    InActiveVolume = 30
+
+
+def _named(of: type[IntEnum]) -> Enum:
+    return Enum(f"I3Particle::{of.__name__}", tuple((member.name, int(member)) for member in of))
+
+
+SHAPE: Final = _named(ParticleShape)
+FIT_STATUS: Final = _named(FitStatus)
+LOCATION: Final = _named(LocationType)
+PUBLIC: Final = {SHAPE: ParticleShape, FIT_STATUS: FitStatus, LOCATION: LocationType}
+"""Enumerations with a public Python class of their own."""
 
 I3Particle = frame_object(
     "I3Particle",
     5,
-    Field("minor_id", "i32", doc="running number of the particle in the process that made it"),
-    Field("major_id", "u64", doc="identifier of the process that made the particle", since=2),
+    Field(
+        "minor_id",
+        "i32",
+        doc="running number of the particle in the process that made it",
+        default=minor_id,
+    ),
+    Field(
+        "major_id",
+        "u64",
+        doc="identifier of the process that made the particle",
+        since=2,
+        default=major_id,
+    ),
     Field("parent_id", "i32", doc="identifier of the parent particle", until=1),
     Field("primary_id", "i32", doc="identifier of the primary particle", until=1),
-    Field("pdg_encoding", "i32", doc="PDG code (as stored before version 5: a code of an older scheme)"),
+    Field("pdg_encoding", "i32", doc="PDG code"),
     Field("shape", SHAPE, doc="kind of object: cascade, track, ..."),
     Field("fit_status", FIT_STATUS, doc="outcome of the fit that made it", default=-1),
     Field("pos", "I3Position", doc="vertex", flat=""),
@@ -124,7 +184,7 @@ I3MMCTrack = Class(
         ),
         Field("Elost", "f64", "GeV", "energy lost inside the detector"),
     ),
-    doc="A muon or tau and where it crosses the detector; times are in s in version 0.",
+    doc="A muon or tau and where it crosses the detector.",
 )
 
 CLASSES: Final = (

@@ -102,14 +102,16 @@ STATUS: Final = Enum(
     "I3Waveform::Status", (("VIRGINAL", 0), ("COMBINED", 2), ("SATURATED", 4), ("UNDERSHOT", 8))
 )
 
+SOURCE_BITS: Final = "bits 0 to 2: digitizer (0 ATWD, 1 FADC), bit 3: chip, bit 4: local coincidence"
+
 WAVEFORM_STATUS: Final = Class(
     "I3Waveform::StatusCompound",
     3,
     (
         Field("interval", Pair("u64", "u64"), doc="first bin and the one after the last"),
-        Field("status", "u32", doc="0 as measured, 10 combined, 20 saturated", until=3),
-        Field("status", STATUS, doc="how the bins can be used", since=3),
-        Field("channel", "i8", doc="ATWD channel", since=3),
+        Field("status", "u32", doc="how the bins can be used", until=3),
+        Field("status", STATUS, doc="how the bins can be used", since=3, default=4),
+        Field("channel", "i8", doc="ATWD channel; -1 if unknown", since=3, default=-1),
     ),
     doc="Status of a part of a waveform.",
 )
@@ -117,17 +119,12 @@ I3Waveform = Class(
     "I3Waveform",
     3,
     (
-        Field("time", "f64", "ns", "time of the first bin"),
-        Field("bin_width", "f64", "ns", "width of a bin"),
+        Field("time", "f64", "ns", "time of the first bin", default=0.0),
+        Field("bin_width", "f64", "ns", "width of a bin", default=0.0),
         Field("waveform", Vector("f64"), "1e9 V", "voltage in each bin"),
         Field("waveform_information", Vector(WAVEFORM_STATUS.name), doc="status of its parts", since=1),
-        Field("source", "i32", doc="digitizer times ten", until=3),
-        Field(
-            "source",
-            "u8",
-            doc="bits 0 to 2: slope, bit 3: local coincidence, bit 4: chip, bits 5 to 7: digitizer",
-            since=3,
-        ),
+        Field("source", "i32", doc=SOURCE_BITS, until=3),
+        Field("source", "u8", doc=SOURCE_BITS, since=3),
     ),
     doc="A calibrated waveform.",
 )
@@ -160,8 +157,13 @@ CLASSES: Final = (
     frame_object(
         "I3CompactKeyList",
         0,
-        Field("words", Custom("rest", "u16"), doc="string, module, slope and stop bit, packed"),
-        doc="Modules, packed in two bytes each.",
+        Field(
+            "words",
+            Custom("rest", "u16"),
+            doc="from the lowest bit: string (7 bits), module (6), two unused, stop bit",
+            default=(1 << 15,),  # the word that stands for an empty list
+        ),
+        doc="Modules, packed in two bytes each; the last has the stop bit.",
     ),
 )
 

@@ -16,7 +16,8 @@ I3LogLikelihoodFitParams = frame_object(
         ("logl", "", "negative logarithm of the likelihood"),
         ("rlogl", "", "the same by degree of freedom"),
     ),
-    *fields("i32", ("ndof", "", "degrees of freedom"), ("nmini", "", "calls of the likelihood")),
+    Field("ndof", "i32", doc="degrees of freedom", default=-1),
+    Field("nmini", "i32", doc="likelihood evaluations", default=-1),
     doc="Quality of a likelihood fit.",
 )
 
@@ -111,7 +112,7 @@ I3LineFitParams = frame_object(
         ("LFVelY", "m/ns", "its y"),
         ("LFVelZ", "m/ns", "its z"),
     ),
-    Field("NHits", "i32", doc="number of hits used", since=1),
+    Field("NHits", "i32", doc="number of hits used", since=1, default=-(2**31)),
     doc="Result of the line fit.",
 )
 
@@ -262,7 +263,21 @@ I3FillRatioInfo = frame_object(
     doc="How densely the modules around a vertex are hit.",
 )
 
-PARABOLOID_STATUS: Final = Enum("I3ParaboloidFitParams::ParaboloidFitStatus", ())
+PARABOLOID_STATUS: Final = Enum(
+    "I3ParaboloidFitParams::ParaboloidFitStatus",
+    (
+        ("PBF_UNDEFINED", -1000),
+        ("PBF_NO_SEED", -100),
+        ("PBF_INCOMPLETE_GRID", -80),
+        ("PBF_FAILED_PARABOLOID_FIT", -50),
+        ("PBF_SINGULAR_CURVATURE_MATRIX", -20),
+        ("PBF_SUCCESS", 0),
+        ("PBF_NON_POSITIVE_ERRS", 20),
+        ("PBF_NON_POSITIVE_ERR_1", 21),
+        ("PBF_NON_POSITIVE_ERR_2", 22),
+        ("PBF_TOO_SMALL_ERRS", 30),
+    ),
+)
 I3ParaboloidFitParams = Class(
     "I3ParaboloidFitParams",
     2,
@@ -292,7 +307,7 @@ I3ParaboloidFitParams = Class(
             ("pbfTrZen", "rad", "true zenith angle on the grid", 1),
             ("pbfTrAzi", "rad", "true azimuth angle on the grid", 1),
         ),
-        Field("pbfStatus", PARABOLOID_STATUS, doc="outcome", since=2),
+        Field("pbfStatus", PARABOLOID_STATUS, doc="outcome", since=2, default=-1000),
     ),
     doc="Paraboloid fitted to the likelihood around its minimum.",
 )
@@ -466,7 +481,7 @@ I3ShieldHitRecord = frame_object(
     doc="A hit of IceTop near a track.",
 )
 
-I3CutValuesBase = frame_object("I3CutValuesBase", 0, doc="Base of counts of hits.")
+I3CutValuesBase = frame_object("I3CutValuesBase", 0, doc="Base of counts of hits.", abstract=True)
 I3CutValues = Class(
     "I3CutValues",
     2,

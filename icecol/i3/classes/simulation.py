@@ -39,11 +39,11 @@ I3MCHit = Class(
     3,
     (
         Field("time", "f64", "ns", "time"),
-        Field("hit_id", "i32", doc="identifier of the hit"),
+        Field("hit_id", "i32", doc="identifier of the hit", default=-1),
         Field("weight", "f64", doc="number of photo-electrons", until=3),
-        Field("npe", "u64", doc="number of photo-electrons", since=3),
+        Field("npe", "u64", doc="number of photo-electrons", since=3, default=1),
         Field("charge", "f64", "PE", "charge", since=3),
-        Field("particle_minor_id", "i32", doc="running number of the particle it comes from"),
+        Field("particle_minor_id", "i32", doc="running number of the particle it comes from", default=-1),
         Field("particle_major_id", "u64", doc="identifier of the process that made that particle", since=1),
         Field("cherenkov_distance", "f64", "m", "distance the light went"),
         Field("hit_source", HIT_SOURCE, doc="what made the hit", since=2),
@@ -98,8 +98,8 @@ I3Photon = Class(
     (
         Field("time", "f64", "ns", "arrival time"),
         Field("weight", "f64", doc="weight"),
-        Field("id", "i32", doc="identifier"),
-        Field("particleMinorID", "i32", doc="running number of the particle it comes from"),
+        Field("id", "i32", doc="identifier", default=-1),
+        Field("particleMinorID", "i32", doc="running number of the particle it comes from", default=-1),
         Field("particleMajorID", "u64", doc="identifier of the process that made that particle"),
         Field("cherenkovDist", "f64", doc="distance to the particle's track"),
         Field("wavelength", "f64", "m", "wavelength"),
@@ -434,7 +434,7 @@ I3MCNKGPoint = Class(
     doc="Density of electrons of an air shower at a point.",
 )
 CYLINDER: Final = (
-    frame_object("I3ExtraGeometryItem", 0, doc="Base of things in the detector."),
+    frame_object("I3ExtraGeometryItem", 0, doc="Base of things in the detector.", abstract=True),
     Class(
         "I3ExtraGeometryItemCylinder",
         0,
@@ -449,12 +449,19 @@ CYLINDER: Final = (
     mapping("I3CylinderMap", "OMKey", "I3ExtraGeometryItemCylinder", "Cables by photomultiplier."),
 )
 SURFACES: Final = (
-    Class("I3Surfaces::Surface", 1, (Field("", "I3FrameObject", since=1),), doc="Base of surfaces."),
+    Class(
+        "I3Surfaces::Surface",
+        1,
+        (Field("", "I3FrameObject", since=1),),
+        doc="Base of surfaces.",
+        abstract=True,
+    ),
     Class(
         "I3Surfaces::SamplingSurface",
         0,
         (Field("", "I3Surfaces::Surface"),),
         doc="Base of surfaces that events are generated on.",
+        abstract=True,
     ),
     Class(
         "I3Surfaces::CylinderBase",
@@ -466,6 +473,7 @@ SURFACES: Final = (
             Field("center", "I3Position", doc="centre"),
         ),
         tracked=False,
+        abstract=True,
         doc="An upright cylinder.",
     ),
     Class(
@@ -497,6 +505,7 @@ SURFACES: Final = (
             Field("center", "I3Position", doc="centre"),
         ),
         tracked=False,
+        abstract=True,
         doc="An upright cylinder with a hollow from its top.",
     ),
     Class(
@@ -520,6 +529,7 @@ SURFACES: Final = (
             Field("hull_z", Pair("f64", "f64"), "m", "lowest and highest z"),
         ),
         tracked=False,
+        abstract=True,
         doc="An upright prism.",
     ),
     Class(
@@ -562,7 +572,19 @@ CLASSES: Final = (
         "Simulated photons by module.",
     ),
     I3Photon,
-    mapping("I3PhotonSeriesMap", "OMKey", Vector("I3Photon"), "Simulated photons with their ways by module."),
+    Class(
+        "I3Vector<I3Photon>",
+        0,
+        vector("", "I3Photon", "").fields,
+        tracked=False,
+        doc="Simulated photons with their paths at a module.",
+    ),
+    mapping(
+        "I3PhotonSeriesMap",
+        "ModuleKey",
+        "I3Vector<I3Photon>",
+        "Simulated photons with their paths by module.",
+    ),
     I3CorsikaInfo,
     I3ShowerBias,
     mapping("I3ShowerBiasMap", "I3ParticleID", "I3ShowerBias", "How air showers were selected, by primary."),

@@ -86,7 +86,7 @@ I3TopRecoPlaneFitParams = frame_object(
     "I3TopRecoPlaneFitParams",
     1,
     Field("ET", "i64", "s", "time since the start of the year"),
-    Field("DeltaT", "f64", doc="time since the last event (in s in version 0, then in ns)"),
+    Field("DeltaT", "f64", "ns", "time since the last event"),
     *fields(
         "f32",
         ("T0", "ns", "time of the front"),

@@ -166,11 +166,12 @@ I3DEggStatus = Class(
     "I3DEggStatus",
     1,
     (
-        Field("enabled", "bool", doc="whether it is read out"),
+        Field("enabled", "bool", doc="whether it is read out", default=True),
         Field(
             "trig_mode",
             Enum("I3DEggStatus::DEggPMTTrigMode", (("UnknownTrigMode", -1), ("ADC", 0), ("FIR", 1))),
             doc="what starts a readout",
+            default=-1,
         ),
         Field("trig_threshold", "u16", "counts", "threshold"),
         Field("fir_coefficients", CArray("i8", 16), doc="coefficients of the filter"),
@@ -183,6 +184,7 @@ I3DEggStatus = Class(
             Enum("I3DEggStatus::DEggReadoutMode", READOUT_MODE),
             doc="length of a readout",
             since=1,
+            default=-1,
         ),
     ),
     doc="Settings of a photomultiplier of a D-Egg.",
@@ -191,11 +193,12 @@ I3mDOMStatus = Class(
     "I3mDOMStatus",
     1,
     (
-        Field("enabled", "bool", doc="whether it is read out"),
+        Field("enabled", "bool", doc="whether it is read out", default=True),
         Field(
             "trig_mode",
             Enum("I3mDOMStatus::mDOMPMTTrigMode", (("UnknownTrigMode", -1), ("ADC", 0), ("Disc", 1))),
             doc="what starts a readout",
+            default=-1,
         ),
         Field("adc_threshold", "u16", "counts", "threshold of the samples"),
         Field("pre_samples", "u8", doc="samples before the trigger"),
@@ -208,6 +211,7 @@ I3mDOMStatus = Class(
             Enum("I3mDOMStatus::mDOMReadoutMode", READOUT_MODE),
             doc="length of a readout",
             since=1,
+            default=-1,
         ),
     ),
     doc="Settings of a photomultiplier of an mDOM.",

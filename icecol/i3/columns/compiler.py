@@ -9,7 +9,7 @@ of a *group*, which is one level of list nesting.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +68,17 @@ NP_TYPES: Final[dict[str, type[np.generic]]] = {
 WIDENABLE: Final = {"i32": 0, "bool": 1, "f32": 2, "f64": 3}
 
 
+class Owner(NamedTuple):
+    """Whose members some leaves are: a class in a version, at one place (the prefix of their names)."""
+
+    name: str
+    version: int
+    prefix: str
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One column to be: member name, kind (an arithmetic type, `str` or `name`), group, and what it means."""
+    """One column to be: name, kind (an arithmetic type, `str` or `name`), group, what it means, whose member it is."""
 
     name: str
     kind: str
@@ -78,6 +86,8 @@ class Leaf:
     unit: str = ""
     doc: str = ""
     enum: tuple[tuple[str, int], ...] = ()
+    owner: Owner | None = None
+    member: str = ""
 
 
 @dataclass(slots=True)
@@ -252,6 +262,7 @@ class _Compiler:
         self.program = Program(name, version, versions)
         self.code: list[list[int]] = []
         self.depth = 0
+        self.owner: Owner | None = None
 
     def run(self) -> Program:
         self.emit(OPEN, self.slot(self.layout.name))
@@ -276,8 +287,9 @@ class _Compiler:
         names = {leaf.name for leaf in self.program.leaves}
         while name in names:
             name += "_"
-        unit, doc = (about.unit, about.doc) if about else ("", "")
-        self.program.leaves.append(Leaf(name, kind, group, unit, doc, enum.values if enum else ()))
+        unit, doc, member = (about.unit, about.doc, about.name) if about else ("", "", "")
+        values = enum.values if enum else ()
+        self.program.leaves.append(Leaf(name, kind, group, unit, doc, values, self.owner, member))
         return len(self.program.leaves) - 1
 
     def refuse(self) -> FormatError:
@@ -303,8 +315,10 @@ class _Compiler:
         self.depth += 1
         if self.depth > 20:  # a class inside itself has no end
             raise self.refuse()
+        outer, self.owner = self.owner, Owner(layout.name, version, prefix)
         for member in layout.at(version):
             self.value(member.type, prefix, group, member)
+        self.owner = outer
         self.depth -= 1
 
     # -- values -------------------------------------------------------------------------------------------------

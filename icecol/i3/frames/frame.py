@@ -20,6 +20,7 @@ from icecol.i3.archive import (
     encode,
     new,
 )
+from icecol.i3.archive.objects import checked
 from icecol.i3.classes import type_name
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.raw import encode_frame
@@ -415,7 +416,10 @@ def as_object(value: Any) -> FrameObject:
     Raises
     ------
     TypeError
-        If the value is none of these; `new` makes objects of any class by name.
+        If the value is none of these (`new` makes objects of any class by name), or of a class that stands only inside
+        others.
+    ValueError
+        If it is an I3MCTree with two particles of one identity.
 
     Examples
     --------
@@ -425,7 +429,7 @@ def as_object(value: Any) -> FrameObject:
     {'energy': 1000.0, 'depth': -350.0}
     """
     if isinstance(value, Record | FrameMap | Tree | UnknownObject):
-        return value
+        return checked(value)
     if isinstance(value, PulseSeries):
         return pulse_map(value)
     plain: Any = value.item() if isinstance(value, np.generic) else value

@@ -7,8 +7,9 @@ from generated import VERSIONS, generate, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from icecol.errors import FormatError
 from icecol.i3.archive import decode, encode, new, record
-from icecol.i3.archive.objects import KEYS
+from icecol.i3.archive.objects import KEYS, is_frame_object
 from icecol.i3.classes import CLASSES, FAMILIES, type_name
 from icecol.i3.classes.layout import (
     ARITHMETIC,
@@ -24,6 +25,7 @@ from icecol.i3.classes.layout import (
     Vector,
 )
 from icecol.i3.classes.own import OWN
+from icecol.i3.frames.frame import Frame
 
 
 def types_in(of):
@@ -77,7 +79,7 @@ def test_enumerations_have_one_name_for_each_number(name):
                 assert len({number for _, number in of.values}) == len(of.values)
 
 
-IN_FRAMES = [name for name, layout in CLASSES.items() if layout.fields[:1] == (BASE,) and name not in KEYS]
+IN_FRAMES = [name for name in CLASSES if is_frame_object(name) and name not in {*KEYS, "I3FrameObject"}]
 
 
 @pytest.mark.parametrize("name", IN_FRAMES)
@@ -114,9 +116,53 @@ def test_any_object_reads_back(which, seed):
     reads_back(*which, seed)
 
 
+def test_classes_that_are_only_bases_are_not_made_and_lead_to_those_that_are():
+    for name in (
+        "I3CutValuesBase",
+        "I3ExtraGeometryItem",
+        "I3Surfaces::Surface",
+        "I3Surfaces::SamplingSurface",
+    ):
+        assert not is_frame_object(name)
+        with pytest.raises(FormatError, match=f"{name} is only the base of other classes: "):
+            new(name)
+    with pytest.raises(FormatError, match="I3CutValues, I3CascadeCutValues"):
+        new("I3CutValuesBase")
+    with pytest.raises(FormatError, match=r"PDF is only the base of other classes$"):
+        new("SPEChargeDistribution::PDF")
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("I3Trigger", "I3TriggerHierarchy"),
+        ("I3RecoPulse", "I3RecoPulseSeriesMap"),
+        ("LinearFit", ""),
+        ("I3TriggerStatus", "I3DetectorStatus"),
+        ("I3Vector<I3CompressedPhoton>", "I3CompressedPhotonSeriesMap"),
+    ],
+)
+def test_what_stands_only_inside_others_is_refused_by_frames(name, inside):
+    frame = Frame("P")
+    with pytest.raises(TypeError, match=f"{name} is not a frame object") as told:
+        frame["Object"] = new(name)
+    assert inside in str(told.value)
+    assert "Object" not in frame
+
+
+def test_a_tree_of_particles_of_one_identity_is_refused_by_frames():
+    frame = Frame("Q")
+    muon = new("I3Particle", pdg_encoding=13)
+    with pytest.raises(ValueError, match=r"identity \(major_id, minor_id\) = \(\d+, \d+\)"):
+        frame["I3MCTree"] = new("I3MCTree", [muon, muon])
+    frame["I3MCTree"] = new("I3MCTree", [muon, new("I3Particle")])
+    assert len(frame["I3MCTree"]) == 2
+
+
 def test_type_names_are_those_of_icetray():
     assert type_name("I3MapKeyVectorInt") == "I3Map<OMKey, vector<int> >"
     assert type_name("I3Geometry") == "I3Geometry"
+    assert type_name("I3PhotonSeriesMap") == "I3Map<ModuleKey, I3Vector<I3Photon> >"
 
 
 def test_members_have_the_names_of_icetray():

@@ -8,8 +8,7 @@ import math
 import pytest
 from naive_launches import raw_atwd, raw_fadc
 
-from icecol.i3.archive import decode, encode, new
-from icecol.i3.archive.objects import OMKey
+from icecol.i3.archive import ModuleKey, OMKey, class_name, decode, encode, new
 from icecol.i3.container.raw import raw_frames
 
 
@@ -87,3 +86,67 @@ def test_a_new_particle_is_as_icetray_makes_it(written):
         assert ours.speed == stored.speed == expected["speed"]
         assert int(ours.shape) == expected["shape_int"]
         assert math.isnan(ours.dir.zenith)
+
+
+def test_unset_particles_of_old_versions_read_as_in_icetray(written, shared_data):
+    _, values = written
+    for place, expected in values["regression"].items():
+        if not isinstance(expected, dict):
+            continue
+        path = shared_data / "i3" / "regression" / f"{place.partition(':')[0]}.i3"
+        (particle,) = (decode(span.blob) for frame in raw_frames(path) for span in frame.objects)
+        assert particle.versions["I3Particle"][1] in {2, 3}
+        assert particle.pdg_encoding == expected["pdg_encoding"] == 0
+        for member in ("shape", "fit_status", "location_type"):
+            assert getattr(particle, member).name == expected[member]
+
+
+def test_numbers_of_icetrays_enumerations_have_its_names(shared_data):
+    path = shared_data / "i3" / "icetray_written.i3.zst"
+    objects = {span.key: span.blob for frame in raw_frames(path) for span in frame.objects}
+    (status,) = (
+        s for blob in objects.values() if class_name(blob) == "I3DetectorStatus" for s in [decode(blob)]
+    )
+    for trigger in status.trigger_status.values():
+        assert [part.name for part in trigger.readout_settings] == ["ALL", "INICE"]
+    dom = next(iter(status.dom_status.values()))
+    unset = new("I3DOMStatus")
+    for member in ("fb_state", "fb_mask", "status_atwd_a", "cable_type", "delta_compress", "slc_active"):
+        assert getattr(unset, member) == getattr(dom, member), member
+    waveforms = decode(objects["Waveforms"])
+    for waveform in (w for series in waveforms.values() for w in series):
+        assert (waveform.source & 7, waveform.source >> 4 & 1) == (1, 1)  # FADC, with local coincidence
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("I3EventHeader", {"run_id": 2**32 - 1, "sub_run_id": 2**32 - 1, "event_id": 2**32 - 1, "state": 20}),
+        ("TriggerKey", {"source": 80, "type": 180, "subtype": 0, "config_id": None}),
+        ("I3Trigger", {"time": 0.0, "length": 0.0, "fired": False}),
+        ("I3MCHit", {"npe": 1, "hit_id": -1, "particle_minor_id": -1}),
+        ("I3Waveform", {"time": 0.0, "bin_width": 0.0}),
+        ("I3Waveform::StatusCompound", {"status": 4, "channel": -1}),
+        ("I3DOMCalibration", {"dom_cal_version": "unknown"}),
+        ("I3DOMStatus", {"trig_mode": -1, "lc_span": 2**31 - 1, "tx_mode": -1}),
+        ("I3mDOMStatus", {"enabled": True, "trig_mode": -1, "readout_mode": -1}),
+        ("I3LogLikelihoodFitParams", {"ndof": -1, "nmini": -1}),
+        ("I3ParaboloidFitParams", {"ndof": -1, "pbfStatus": -1000}),
+        ("I3LineFitParams", {"NHits": -(2**31)}),
+    ],
+)
+def test_new_objects_have_the_values_of_icetrays_constructors(name, members):
+    made = new(name)
+    assert {member: getattr(made, member) for member in members} == members
+
+
+def test_a_new_list_of_modules_is_the_word_for_an_empty_one():
+    made = new("I3CompactKeyList")
+    assert (made.words.dtype, made.words.tolist()) == ("u2", [0x8000])
+    assert encode(made).endswith(b"\x00\x80")
+
+
+def test_photons_are_kept_by_module():
+    at_module = new("I3Vector<I3Photon>", value=[new("I3Photon", time=5.0)])
+    photons = new("I3PhotonSeriesMap", {ModuleKey(1, 2): at_module})
+    assert decode(encode(photons)) == photons

@@ -23,6 +23,7 @@ from icecol.i3.classes.layout import ARITHMETIC, Custom, Enum, Field, Map, Pair,
 from icecol.i3.columns.compiler import NP_TYPES, flattens
 from icecol.i3.columns.interpreter import Columns, class_of
 from icecol.i3.columns.interpreter import decode as columns_of
+from icecol.i3.columns.old_values import modern
 from icecol.i3.container.names import Names, text
 from icecol.i3.container.raw import raw_frames
 
@@ -201,12 +202,12 @@ def same_bits(a: Any, b: Any, kind_of: str) -> bool:
 
 
 def run(blobs: list[bytes], names: Names | None = None) -> list[Columns]:
-    """Decode blobs that stand one after another, with some room between."""
+    """Decode blobs that stand one after another, with some room between, to today's values as objects have them."""
     gap = b"\xaa" * 3
     buf = np.frombuffer(gap + gap.join(blobs) + gap, np.uint8).copy()
     size = np.array([len(b) for b in blobs], np.int64)
     at = np.cumsum([3, *(size[:-1] + 3)]).astype(np.int64)[: len(blobs)]
-    return columns_of(buf, at, size, Names() if names is None else names)
+    return [modern(columns) for columns in columns_of(buf, at, size, Names() if names is None else names)]
 
 
 def check(blobs: list[bytes]) -> tuple[int, int]:

@@ -1,31 +1,16 @@
-"""Values of old class versions have today's meaning in columns (`columns.old_values`)."""
+"""Columns of old class versions have today's meaning, as objects have (`columns.old_values`)."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from icecol.i3.archive import encode, new
+from icecol.i3.archive import OMKey, encode, new
+from icecol.i3.classes.layout import Field, Map
+from icecol.i3.classes.own import i3_class, remove
 from icecol.i3.columns.interpreter import decode
-from icecol.i3.columns.old_values import CORSIKA, RDMC, modern, pdg_encoding
+from icecol.i3.columns.old_values import modern
 from icecol.i3.container.names import Names
-
-
-@pytest.mark.parametrize(
-    ("version", "code", "pdg"),
-    [
-        (0, 6, 13), (2, 202, 14), (2, -100, 0), (2, 3026, 1000260560), (2, 3002, 1000020040), (2, 1001, -2000001001),
-        (2, 77, 0), (3, 6, 13), (4, 68, 14), (3, 402, 1000020040), (4, 5626, 1000260560), (3, -1001, -2000001001),
-        (4, 9900, -2000009900), (4, 12345678, 0), (5, 6, 6),
-    ],
-)  # fmt: skip
-def test_particle_codes_become_pdg_codes(version, code, pdg):
-    assert pdg_encoding(np.array([code], np.int32), version).tolist() == [pdg]
-
-
-def test_the_two_old_schemes_agree_on_leptons_but_not_on_neutrinos():
-    assert all(RDMC[code] == CORSIKA[code] for code in (1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 14, 15))
-    assert RDMC[202] == CORSIKA[68] == 14
 
 
 def test_only_columns_of_old_versions_are_changed():
@@ -44,3 +29,27 @@ def test_only_columns_of_old_versions_are_changed():
     leaves = {leaf.name: v for leaf, v in zip(columns.program.leaves, modern(columns).values, strict=True)}
     assert leaves["pdg_encoding"].view(np.int32).tolist() == [13]
     assert leaves["time"].tolist() == [1.5]
+
+
+@pytest.fixture
+def own_class():
+    yield
+    remove("MySettings")
+
+
+@pytest.mark.usefixtures("own_class")
+def test_settings_that_hang_together_are_brought_up_to_date_together():
+    status = new("I3DOMStatus", spe_threshold=500.0, mpe_threshold=600.0, fe_pedestal=2000.0)
+    i3_class("MySettings", Field("dom_status", Map("OMKey", "I3DOMStatus")))
+    stored = new("MySettings", dom_status={OMKey(1, 1, 0): status, OMKey(1, 2, 0): status})
+    stored.versions = {"I3DOMStatus": (1, 4)}
+    buf = np.frombuffer(encode(stored), np.uint8).copy()
+    (columns,) = decode(buf, np.array([0]), np.array([buf.size]), Names())
+    places = {
+        leaf.member: i for i, leaf in enumerate(columns.program.leaves) if leaf.owner.name == "I3DOMStatus"
+    }
+    changed = modern(columns)
+    for member, expected in (("spe_threshold", 500.0), ("mpe_threshold", 600.0), ("fe_pedestal", 2000.0)):
+        assert columns.values[places[member]].view(np.float64).max() < 1
+        assert changed.values[places[member]].tolist() == pytest.approx([expected] * 2)
+    assert changed.values[places["pmt_hv"]] is columns.values[places["pmt_hv"]]
