@@ -27,8 +27,6 @@ from icecol import files, terminal
 from icecol.errors import DatasetError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from icecol.dataset.pulses import Pulses
     from icecol.dataset.scan import Dataset
     from icecol.hist import Hist
@@ -215,23 +213,8 @@ print(ic.cutflow(events, cuts))""",
         events = ic.with_features(dataset.scan(), **features(dataset.pulses(PULSES)))
         chosen = cuts()
         table = ic.cutflow(events, chosen)
-        steps.console.print(cutflow_table(table))
+        steps.console.print(terminal.frame(table))
     return chosen.apply(events), table
-
-
-def cutflow_table(table: pl.DataFrame) -> Table:
-    """Return a cutflow (or N-1) table of `icecol.select` for the terminal; efficiencies with their errors."""
-    columns = [c for c in table.columns if not c.endswith("_error")]
-    shown = terminal.table(*columns, numbers=columns[1:])
-    for row in table.iter_rows(named=True):
-        shown.add_row(*(_cell(row[name], row.get(f"{name}_error")) for name in columns))
-    return shown
-
-
-def _cell(value: Any, error: float | None) -> str:
-    if not isinstance(value, float):
-        return "" if value is None else f"{value}"
-    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"
 
 
 def _histogram(steps: _Steps, folder: Path, selected: pl.LazyFrame) -> Hist:

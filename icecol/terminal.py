@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
@@ -35,3 +39,33 @@ def table(*columns: str, numbers: Collection[str] = (), title: str | None = None
         else:
             made.add_column(name, overflow="fold")
     return made
+
+
+def frame(rows: pl.DataFrame) -> Table:
+    """Return a cutflow or N-1 table of `icecol.select` for the terminal, each number with its error.
+
+    Parameters
+    ----------
+    rows
+        A column of names, followed by columns of numbers; `<name>_error` is the error of `<name>`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from rich.console import Console
+    >>> rows = pl.DataFrame({"cut": ["all"], "n": [4], "eff": [0.5], "eff_error": [0.25]})
+    >>> Console(width=40).print(frame(rows))  # doctest: +NORMALIZE_WHITESPACE
+    cut  n         eff
+    all  4  0.5 ± 0.25
+    """
+    columns = [name for name in rows.columns if not name.endswith("_error")]
+    shown = table(*columns, numbers=columns[1:])
+    for row in rows.iter_rows(named=True):
+        shown.add_row(*(_cell(row[name], row.get(f"{name}_error")) for name in columns))
+    return shown
+
+
+def _cell(value: Any, error: float | None) -> str:
+    if not isinstance(value, float):
+        return "" if value is None else f"{value}"
+    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"

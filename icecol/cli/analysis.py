@@ -19,7 +19,7 @@ from icecol.cli.expressions import (
     sql,
 )
 from icecol.cli.program import stdout
-from icecol.terminal import table
+from icecol.terminal import frame, table
 
 if TYPE_CHECKING:
     from icecol.hist import Hist
@@ -127,14 +127,13 @@ def cutflow(
     [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
     """
     import icecol as ic
-    from icecol.demo import cutflow_table
 
     if not cut:
         msg = "give at least one cut, such as --cut 'bright=Q.total > 100'"
         raise typer.BadParameter(msg, param_hint="--cut")
     events, names = events_of(ic.open_dataset(dataset), pulses, feature)
     count = ic.n_minus_one if n_minus_one else ic.cutflow
-    stdout.print(cutflow_table(count(events, cuts_of(cut, names), sql(weight, names) if weight else None)))
+    stdout.print(frame(count(events, cuts_of(cut, names), sql(weight, names) if weight else None)))
 
 
 def hist(

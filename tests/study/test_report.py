@@ -1,3 +1,5 @@
+"""Tests of a study: samples.py, tables.py and report.py."""
+
 from __future__ import annotations
 
 import json
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 
 from icecol import study
 from icecol.cli import app
+from icecol.study.report import _finite
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_every_event_is_in_a_range_and_every_fit_is_there(few):
         ("angles of muons / ° by true zenith / °", study.TRACK_FITS),
         ("angles of muons / ° by charge / PE", study.TRACK_FITS),
         ("log10 energy of muons by true energy / GeV", study.MUON_ENERGIES),
-        ("distance of the vertex of cascades / m by charge / PE", study.CASCADE_FITS),
+        ("vertex error of cascades / m by charge / PE", study.CASCADE_FITS),
     ):
         table = found.tables[title]
         counts = table.group_by("name").agg(pl.sum("events"))
@@ -80,4 +83,4 @@ def test_the_command_makes_a_study(tmp_path):
 
 
 def test_open_ranges_have_no_end_in_json():
-    assert study._finite({"a": [1.0, math.inf]}) == {"a": [1.0, None]}
+    assert _finite({"a": [1.0, math.inf]}) == {"a": [1.0, None]}
