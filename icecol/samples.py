@@ -14,7 +14,7 @@ from icecol import hist
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
-from icecol.hist import Axis, Hist
+from icecol.hist import Axis, Bundle
 from icecol.reco.plan import with_features
 from icecol.select import Cuts, cutflow
 from icecol.weight.sums import Totals, totals
@@ -210,7 +210,7 @@ class Samples(Mapping[str, Sample]):
         livetime = self.livetime
         return found if livetime is None else (found * livetime).alias("weight")
 
-    def fill(self, *axes: Axis) -> dict[str, Hist]:
+    def fill(self, *axes: Axis) -> Bundle:
         """Fill a histogram of each sample; ranges that are not given are those of all samples together.
 
         Parameters
@@ -220,12 +220,12 @@ class Samples(Mapping[str, Sample]):
 
         Returns
         -------
-        dict[str, Hist]
+        Bundle
             By the name of the sample; simulation is scaled to the livetime.
         """
-        return {name: found[""] for name, found in self.fill_many({"": axes}).items()}
+        return Bundle({name: found[""] for name, found in self.fill_many({"": axes}).items()})
 
-    def fill_many(self, histograms: Mapping[str, Axis | Sequence[Axis]]) -> dict[str, dict[str, Hist]]:
+    def fill_many(self, histograms: Mapping[str, Axis | Sequence[Axis]]) -> Bundle:
         """Fill several histograms of each sample in one pass over its events.
 
         Parameters
@@ -235,12 +235,13 @@ class Samples(Mapping[str, Sample]):
 
         Returns
         -------
-        dict[str, dict[str, Hist]]
-            The histograms by name, of each sample by name.
+        Bundle
+            The histograms of each sample, as a bundle of bundles: by the name of the sample, then of the histogram.
+            `transpose` exchanges the two.
         """
         wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
         axes = {k: tuple(self._with_range(axis) for axis in several) for k, several in wanted.items()}
-        return {name: hist.fill_many(self[name].scan(), axes, weight=self.weight(name)) for name in self}
+        return Bundle({n: hist.fill_many(self[n].scan(), axes, weight=self.weight(n)) for n in self})
 
     def cutflow(self, cuts: Cuts) -> pl.DataFrame:
         """Count the events of each sample that pass the cuts, one after the other.

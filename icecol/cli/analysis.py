@@ -148,6 +148,14 @@ def hist(
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Space the bins logarithmically.")] = False,
     label: Annotated[str | None, typer.Option(help="Axis label, such as 'charge / PE'.")] = None,
+    variables: Annotated[
+        Path | None,
+        typer.Option(
+            "--variables",
+            metavar="FILE",
+            help="TOML file of variables; COLUMN may then name one, which has its own bins, label and unit.",
+        ),
+    ] = None,
     cut: CutOption = None,
     pulses: PulsesOption = None,
     feature: FeatureOption = None,
@@ -155,7 +163,10 @@ def hist(
     out: Annotated[
         list[Path] | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Output file: .json, .png, .pdf or .svg; may be repeated."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Output file: .json, .h5, .parquet, .png, .pdf or .svg; may be repeated.",
         ),
     ] = None,
 ) -> None:
@@ -167,15 +178,16 @@ def hist(
 
     ds = ic.open_dataset(dataset)
     events, names = events_of(ds, pulses, feature, cut)
-    make = ic.hist.log if log else ic.hist.regular
-    values = column if column in names else sql(column, names)
-    h = ic.hist.fill(
-        events,
-        make(values, bins, *(range_ or (None, None)), label=label, name=column),
-        weight=sql(weight, names) if weight else None,
-    )
+    declared = {} if variables is None else ic.hist.load_variables(variables)
+    if column in declared:
+        axis = declared[column]
+    else:
+        make = ic.hist.log if log else ic.hist.regular
+        values = column if column in names else sql(column, names)
+        axis = make(values, bins, *(range_ or (None, None)), label=label, name=column)
+    h = ic.hist.fill(events, axis, weight=sql(weight, names) if weight else None)
     for path in out or ():
-        if path.suffix == ".json":
+        if path.suffix in (".json", ".h5", ".hdf5", ".parquet"):
             h.save(path)
         else:
             ic.plot.save(ic.plot.hist1d(h), path)

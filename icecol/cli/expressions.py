@@ -87,19 +87,13 @@ def cuts_of(texts: Iterable[str], names: list[str]) -> Any:
 
 def sql(text: str, names: list[str]) -> pl.Expr:
     """Parse an SQL expression; dotted column names need no quotes."""
-    import polars as pl
-
     from icecol.errors import MissingColumnError, did_you_mean
-
-    def quoted(match: re.Match[str]) -> str:
-        token = match[0]
-        return f'"{token}"' if "." in token and token[0] not in "\"'" else token
+    from icecol.hist.text import parse
 
     try:
-        expr = pl.sql_expr(re.sub(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*", quoted, text))
-    except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
-        msg = f"{text!r} is not a valid SQL expression: {err}"
-        raise typer.BadParameter(msg) from err
+        expr = parse(text)
+    except ValueError as err:
+        raise typer.BadParameter(str(err)) from err
     for name in dict.fromkeys(expr.meta.root_names()):
         if name not in names:
             msg = f"no column {name!r}; {did_you_mean(name, names, 'columns')}"

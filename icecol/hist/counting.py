@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import boost_histogram as bh
 import numpy as np
@@ -11,18 +12,21 @@ import numpy.typing as npt
 import polars as pl
 
 from icecol.hist.axis import Axis, boost_axis, category_axis, fits_int32, titled
+from icecol.hist.batch import Batch, Column, any_of
 from icecol.hist.histogram import Hist, Tally
 from icecol.hist.ranges import integer_shift
+from icecol.hist.statistics import Statistics
 
-_AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses: no entry; no key: missing
+Floats = npt.NDArray[np.float64]
 
 
 class Filling:
     """One histogram being filled; categories are numbered as they are encountered."""
 
-    def __init__(self, axes: Sequence[Axis], columns: Sequence[str], dtypes: Sequence[pl.DataType]) -> None:
+    def __init__(
+        self, axes: Sequence[Axis], columns: Sequence[str], dtypes: Sequence[pl.DataType], *, statistics: bool
+    ) -> None:
         self.axes, self.columns = axes, columns
-        self.lists = any(isinstance(d, pl.List) for d in dtypes)
         self.words = [is_word(d) for d in dtypes]
         # category axes are filled by number: boost-histogram takes 0.4 us to look up a string
         self.codes: list[dict[Any, int]] = [
@@ -32,27 +36,31 @@ class Filling:
             *(
                 bh.axis.IntCategory(range(len(a.categories or ())), growth=a.categories is None)
                 if a.kind == "category"
-                else boost_axis(a)
+                else _filled_axis(a)
                 for a in axes
             ),
             storage=bh.storage.Weight(),
         )
         self.nan, self.missing = Tally(), Tally()
+        self.entries: list[tuple[Floats, Floats]] | None = [] if statistics else None
 
-    def add(self, batch: pl.DataFrame, weight: str | None) -> None:
+    def add(self, batch: Batch, weight: str | None) -> None:
         """Fill the rows of one batch."""
-        df = batch.select(list(dict.fromkeys([*self.columns, *([weight] if weight else [])])))
-        if self.lists:
-            df = df.explode([c for c, d in df.schema.items() if isinstance(d, pl.List)], **_AS_THEY_ARE)
-        floats = [c for c in self.columns if df.schema[c].is_float()]
-        if any(df[c].null_count() for c in self.columns):
-            df, tally = _split(df, pl.any_horizontal(pl.col(self.columns).is_null()), weight)
-            self.missing += tally
-        if any(df[c].is_nan().any() for c in floats):
-            df, tally = _split(df, pl.any_horizontal(pl.col(floats).is_nan()), weight)
-            self.nan += tally
-        arrays = [self._numbers(i, df[c]) for i, c in enumerate(self.columns)]
-        self.bh.fill(*arrays, weight=df[weight].cast(pl.Float64).to_numpy() if weight else None)
+        found = batch.columns([*self.columns, *([weight] if weight else [])])
+        mine = [found[c] for c in self.columns]
+        null, nan = any_of([c.null for c in mine]), any_of([c.nan for c in mine])
+        if nan is not None and null is not None:
+            nan = nan & ~null
+        w = found[weight].floats if weight else None
+        self.missing += _tally(null, w)
+        self.nan += _tally(nan, w)
+        outside = any_of([null, nan])
+        kept = None if outside is None else ~outside
+        if w is not None and kept is not None:
+            w = w[kept]
+        self.bh.fill(*(self._numbers(i, c, kept) for i, c in enumerate(mine)), weight=w)
+        if self.entries is not None:
+            self.entries.append(self._finite(mine, kept, w))
 
     def result(self) -> Hist:
         """Return the histogram, with its categories by name."""
@@ -64,34 +72,74 @@ class Filling:
                 axes.append(boost_axis(axis))
         out = bh.Histogram(*axes, storage=bh.storage.Weight())
         out.view(flow=True)[...] = self.bh.view(flow=True)
-        return Hist(out, self.nan, self.missing)
+        return Hist(out, self.nan, self.missing, self._statistics())
 
-    def _numbers(self, i: int, values: pl.Series) -> npt.NDArray[Any]:
-        axis, codes = self.axes[i], self.codes[i]
+    def _finite(
+        self, columns: Sequence[Column], kept: npt.NDArray[np.bool_] | None, w: Floats | None
+    ) -> tuple[Floats, Floats]:
+        """Return the finite entries of this batch, a row for each axis of numbers, and their weights."""
+        rows = [c.floats for a, c in zip(self.axes, columns, strict=True) if a.kind != "category"]
+        values = np.array(rows) if rows else np.empty((0, len(columns[0].values)))
+        values = values if kept is None else values[:, kept]
+        w = np.ones(values.shape[1]) if w is None else w
+        finite = np.isfinite(values).all(axis=0)
+        return values[:, finite], w[finite]
+
+    def _statistics(self) -> Statistics | None:
+        if self.entries is None:
+            return None
+        names = tuple(a.name for a in self.axes if a.kind != "category")
+        parts = self.entries or [(np.empty((len(names), 0)), np.empty(0))]
+        w = np.concatenate([part[1] for part in parts])
+        return Statistics(names, np.concatenate([part[0] for part in parts], axis=1), w, w * w)
+
+    def _numbers(self, i: int, column: Column, kept: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
+        axis = self.axes[i]
         if axis.kind == "category":
-            values = values.cast(pl.String) if self.words[i] else values
-            found = values.unique(maintain_order=True)
-            if axis.categories is None:
-                for value in found.to_list():
-                    codes.setdefault(value, len(codes))
-            numbers = [codes.get(value, -1) for value in found.to_list()]
-            return values.replace_strict(found, numbers, return_dtype=pl.Int32).to_numpy()
+            return self._codes(i, column.values if kept is None else column.values.filter(pl.Series(kept)))
         if axis.kind == "integer":
             start, stop = int(axis.start or 0), int(axis.stop or 0)
-            whole = values.cast(pl.Int64, strict=False).fill_null(stop).clip(start - 1, stop)
-            return whole.to_numpy() if fits_int32(start, stop) else whole.to_numpy() + integer_shift(axis)
-        floats = values.cast(pl.Float64)
-        if values.dtype.is_integer() and (shift := integer_shift(axis)):
-            return floats.to_numpy() + shift
-        # boost-histogram would count the logarithm of a negative number, which is NaN, as overflow
-        return (floats.clip(lower_bound=0) if axis.kind == "log" else floats).to_numpy()
+            whole = (
+                column.values.cast(pl.Int64, strict=False).fill_null(stop).clip(start - 1, stop).to_numpy()
+            )
+            numbers = whole if fits_int32(start, stop) else whole + integer_shift(axis)
+        elif column.values.dtype.is_integer() and (shift := integer_shift(axis)):
+            numbers = column.floats + shift
+        elif axis.kind == "log":
+            numbers = column.logs
+        else:
+            numbers = column.floats
+        return numbers if kept is None else numbers[kept]
+
+    def _codes(self, i: int, values: pl.Series) -> npt.NDArray[Any]:
+        if values.is_empty():
+            return np.empty(0, np.int32)
+        codes = self.codes[i]
+        values = values.cast(pl.String) if self.words[i] else values
+        found = values.unique(maintain_order=True)
+        if self.axes[i].categories is None:
+            for value in found.to_list():
+                codes.setdefault(value, len(codes))
+        numbers = [codes.get(value, -1) for value in found.to_list()]
+        return values.replace_strict(found, numbers, return_dtype=pl.Int32).to_numpy()
 
 
-def _split(df: pl.DataFrame, outside: pl.Expr, weight: str | None) -> tuple[pl.DataFrame, Tally]:
-    """Split off and tally the rows that no bin can hold."""
-    out = df.filter(outside)
-    w = out[weight].cast(pl.Float64).fill_null(0).to_numpy() if weight else np.ones(out.height)
-    return df.filter(~outside), Tally(out.height, float(w.sum()), float((w * w).sum()))
+def _filled_axis(axis: Axis) -> Any:
+    """Return the axis to fill: a log axis is filled with numpy's logarithms, twice as fast as boost-histogram's."""
+    if axis.kind == "log":
+        return bh.axis.Regular(axis.bins, math.log(axis.start or 1), math.log(axis.stop or 1))
+    return boost_axis(axis)
+
+
+def _tally(outside: npt.NDArray[np.bool_] | None, weights: npt.NDArray[np.float64] | None) -> Tally:
+    """Tally the rows that no bin can hold."""
+    if outside is None:
+        return Tally()
+    if weights is None:
+        n = int(outside.sum())
+        return Tally(n, float(n), float(n))
+    w = weights[outside]
+    return Tally(w.size, float(w.sum()), float((w * w).sum()))
 
 
 def inner(dtype: pl.DataType) -> Any:

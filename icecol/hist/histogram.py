@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast, overload
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast, overload
 
 import boost_histogram as bh
 import numpy as np
 import numpy.typing as npt
-from boost_histogram.serialization import from_uhi, to_uhi
+import polars as pl
 
-from icecol import files
-from icecol.errors import MissingColumnError, did_you_mean
-from icecol.hist.arithmetic import ratio
-from icecol.hist.axis import categories_in_digits
+from icecol.hist import arithmetic, export, profiles, writing
+from icecol.hist.drawing import draw
 from icecol.hist.points import Points
+from icecol.hist.statistics import Statistics, number_of, quantiles_of_bins
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,6 +53,8 @@ class Hist:
         Entries that were NaN on any axis.
     missing
         Entries that were null on any axis: the event had no such key.
+    data
+        Exact statistics of the entries, if filled with `statistics=True`; slices and files have none.
 
     Examples
     --------
@@ -74,6 +72,7 @@ class Hist:
     bh: Any
     nan: Tally = field(default_factory=Tally)
     missing: Tally = field(default_factory=Tally)
+    data: Statistics | None = None
 
     @property
     def axes(self) -> Any:
@@ -127,22 +126,60 @@ class Hist:
         """Return the sum of weights in all bins, including underflow and overflow if `flow`."""
         return float(self.bh.sum(flow=flow).value)
 
-    def mean(self, axis: int | str = 0) -> float:
-        """Return the mean of the bin centers along an axis, weighted by bin content; NaN if the sum is 0."""
-        return self._moments(axis)[0]
+    @property
+    def effective_entries(self) -> float:
+        """Number of entries of equal weight with the same relative error: (sum w)^2 / sum w^2 of the bins."""
+        variance = float(self.variances().sum())
+        return self.sum() ** 2 / variance if variance > 0 else 0.0
 
-    def std(self, axis: int | str = 0) -> float:
+    def mean(self, axis: int | str = 0) -> float:
+        """Return the mean of the bin centers along an axis, weighted by bin content; NaN if the sum is 0.
+
+        This and the following take all entries of a bin to be at its center, and know none outside; `h.data` has the
+        exact ones, of a histogram filled with `statistics=True`.
+        """
+        return self._binned(axis).mean()
+
+    def mean_error(self, axis: int | str = 0) -> float:
+        """Return the error of the mean."""
+        return self._binned(axis).mean_error()
+
+    def variance(self, axis: int | str = 0, *, unbiased: bool = False) -> float:
+        """Return the variance of the bin centers; `unbiased`: that of the population, as `Statistics.variance`."""
+        return self._binned(axis).variance(unbiased=unbiased)
+
+    def std(self, axis: int | str = 0, *, unbiased: bool = False) -> float:
         """Return the standard deviation of the bin centers along an axis, weighted by bin content."""
-        return self._moments(axis)[1]
+        return self._binned(axis).std(unbiased=unbiased)
+
+    def skewness(self, axis: int | str = 0) -> float:
+        """Return the skewness of the bin centers, weighted by bin content."""
+        return self._binned(axis).skewness()
+
+    def kurtosis(self, axis: int | str = 0) -> float:
+        """Return the excess kurtosis of the bin centers, weighted by bin content: 0 for a normal distribution."""
+        return self._binned(axis).kurtosis()
+
+    def median(self, axis: int | str = 0) -> float:
+        """Return the median of the binned content along an axis, interpolated linearly within a bin."""
+        return self.quantile(0.5, axis)
 
     def quantile(self, q: float, axis: int | str = 0) -> float:
         """Return the `q` quantile of the binned content along an axis, interpolated linearly within a bin."""
+        if not 0 <= q <= 1:
+            msg = f"a quantile lies between 0 and 1; found {q!r}"
+            raise ValueError(msg)
         h = self.project(axis)
-        values = h.values()
-        if not values.sum() > 0:
-            return float("nan")
-        below = np.concatenate([[0.0], np.cumsum(values)]) / values.sum()
-        return float(np.interp(q, below, _numeric_edges(h)))
+        _require_numbers(h)
+        return float(quantiles_of_bins(h.edges, h.values(), [q])[0])
+
+    def covariance(self) -> Floats:
+        """Return the covariance matrix of all axes, of the bin centers weighted by bin content."""
+        return self._binned(*range(self.ndim)).covariance()
+
+    def correlation(self) -> Floats:
+        """Return the matrix of correlation coefficients of all axes; NaN for one that does not vary."""
+        return self._binned(*range(self.ndim)).correlation()
 
     def project(self, *axes: int | str) -> Hist:
         """Project onto the given axes, by number or name, summing over all others with their under- and overflow.
@@ -152,21 +189,43 @@ class Hist:
         MissingColumnError
             If there is no such axis.
         """
-        kept = [self._number(a) for a in axes]
-        return Hist(self.bh.project(*kept), self.nan, self.missing)
+        kept = [number_of(a, self.names) for a in axes]
+        names = [self.names[i] for i in kept]
+        data = None if self.data is None else self.data.project(*(n for n in names if n in self.data.names))
+        return replace(self, bh=self.bh.project(*kept), data=data)
 
-    def _number(self, axis: int | str) -> int:
-        if isinstance(axis, str):
-            if axis not in self.names:
-                msg = f"no axis {axis!r}: {did_you_mean(axis, self.names, 'axes')}"
-                raise MissingColumnError(msg)
-            return self.names.index(axis)
-        if not -self.ndim <= axis < self.ndim:
-            msg = (
-                f"no axis {axis!r}: this histogram has {self.ndim}, named {', '.join(map(repr, self.names))}"
-            )
-            raise MissingColumnError(msg)
-        return axis % self.ndim
+    def profile(
+        self,
+        axis: int | str = -1,
+        *,
+        center: Literal["mean", "median"] = "mean",
+        band: Literal["error", "std"] | tuple[float, float] | None = None,
+        exact: bool = False,
+    ) -> Points:
+        """Summarize one axis of two in each bin of the other, as `hist.profile` does."""
+        return profiles.profile(self, axis, center=center, band=band, exact=exact)
+
+    def rebin(self, bins: int | Sequence[float], axis: int | str = 0) -> Hist:
+        """Join bins along an axis.
+
+        Parameters
+        ----------
+        bins
+            How many bins to join into one; those left over at the end become overflow. Or the new edges, which must be
+            among the old ones; what is outside becomes under- or overflow.
+        axis
+            Name or number of the axis.
+
+        Raises
+        ------
+        ValueError
+            If the axis has too few bins, or no such edges.
+        TypeError
+            If the axis holds categories.
+        MissingColumnError
+            If there is no such axis.
+        """
+        return replace(self, bh=arithmetic.rebinned(self, bins, number_of(axis, self.names)))
 
     def normalized(self, *, density: bool = False) -> Hist:
         """Scale the histogram so that its bins, without underflow and overflow, sum to 1.
@@ -186,54 +245,49 @@ class Hist:
             msg = f"the bins of {self!r} sum to 0, so it cannot be normalized"
             raise ValueError(msg)
         h = self * (1 / total)
-        if density:
-            widths = math.prod(self.axes.widths)  # broadcast to one array
-            view = h.bh.view(flow=False)
-            view["value"] /= widths
-            view["variance"] /= widths**2
-        return h
+        return replace(h, bh=arithmetic.per_width(h)) if density else h
+
+    def density(self) -> Floats:
+        """Return the probability density of each bin: its content divided by their sum and its width."""
+        return self.normalized(density=True).values()
+
+    def differential(self) -> Hist:
+        """Return the content per unit of the axes: each bin divided by its width, or by its area; errors too."""
+        return replace(self, bh=arithmetic.per_width(self))
 
     def cumulative(self, *, reverse: bool = False) -> Hist:
         """Return the cumulative histogram: each bin plus all bins below it, underflow included.
 
         With `reverse`, each bin plus all bins above it, overflow included. Variances are summed in the same way.
         """
-        if self.ndim != 1:
-            msg = f"cumulative needs one axis, not {self.ndim}: project first, as in h.project(0)"
-            raise ValueError(msg)
-        h = Hist(self.bh.copy(), self.nan, self.missing)
-        view = h.bh.view(flow=True)
-        for part in ("value", "variance"):
-            view[part] = view[part][::-1].cumsum()[::-1] if reverse else view[part].cumsum()
-        return h
+        return replace(self, bh=arithmetic.cumulated(self, reverse=reverse), data=None)
 
     def __getitem__(self, index: Any) -> Any:
         """Index with UHI: `h[1:5]`, `h[hist.loc(2.0)]`, `h[:: hist.rebin(2)]`."""
         found = self.bh[index]
-        return Hist(found, self.nan, self.missing) if isinstance(found, bh.Histogram) else found
+        return replace(self, bh=found, data=None) if isinstance(found, bh.Histogram) else found
 
     def __add__(self, other: Hist) -> Hist:
         """Add two histograms with equal axes; categories are merged."""
         if not isinstance(other, Hist):
             return NotImplemented
-        try:
-            added = _in_digits(self, other) + _in_digits(other, self)
-        except ValueError as err:
-            msg = f"histograms with different axes cannot be added: {list(self.axes)} and {list(other.axes)}"
-            raise ValueError(msg) from err
-        return Hist(added, self.nan + other.nan, self.missing + other.missing)
-
-    def __sub__(self, other: Hist) -> Hist:
-        """Subtract a histogram with equal axes; the variances add, as for independent entries."""
-        return self + other * -1 if isinstance(other, Hist) else NotImplemented
+        data = None if self.data is None or other.data is None else self.data + other.data
+        return Hist(arithmetic.add(self, other), self.nan + other.nan, self.missing + other.missing, data)
 
     def __radd__(self, other: object) -> Hist:
         """Support the builtin `sum`, which starts from 0."""
         return self if other == 0 else NotImplemented
 
+    def __sub__(self, other: Hist) -> Hist:
+        """Subtract a histogram with equal axes; the variances add, as for independent entries."""
+        return self + other * -1 if isinstance(other, Hist) else NotImplemented
+
     def __mul__(self, factor: float) -> Hist:
         """Scale the values by a number and the variances by its square."""
-        return Hist(self.bh * factor, self.nan * factor, self.missing * factor)
+        if isinstance(factor, (Hist, str)):
+            return NotImplemented
+        data = None if self.data is None else self.data * factor
+        return Hist(self.bh * factor, self.nan * factor, self.missing * factor, data)
 
     __rmul__ = __mul__
 
@@ -243,7 +297,7 @@ class Hist:
     def __truediv__(self, divisor: Hist) -> Points: ...
     def __truediv__(self, divisor: float | Hist) -> Hist | Points:
         """Divide by a number, the variances by its square; or by an independent histogram, as `hist.ratio` does."""
-        return ratio(self, divisor) if isinstance(divisor, Hist) else self * (1 / divisor)
+        return arithmetic.ratio(self, divisor) if isinstance(divisor, Hist) else self * (1 / divisor)
 
     def __eq__(self, other: object) -> bool:
         """Compare axes and labels, all bins, and the NaN and null counts."""
@@ -265,25 +319,95 @@ class Hist:
     def _to_boost_histogram_(self) -> Any:
         return self.bh
 
+    def _repr_html_(self) -> str:
+        return export.to_html(self)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Plot one axis (`plot.hist1d`) or two (`plot.hist2d`).
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; a new figure if None.
+        options
+            Those of `plot.hist1d` or `plot.hist2d`, such as `density=True`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        ValueError
+            If there are more than two axes.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> axes = hist.integer("n", 0, 2), hist.regular("x", 2, 0, 2, label="x / m")
+        >>> h = hist.fill(pl.LazyFrame({"n": [0, 1], "x": [0.5, 1.5]}), *axes)
+        >>> h[1, :].plot(density=True).get_xlabel()
+        'x / m'
+        """
+        return draw("hist1d" if self.ndim == 1 else "hist2d", self, ax, **options)
+
+    def show(self, **options: Any) -> None:
+        """Print a histogram of one axis as bars of characters, by histoprint, whose options these are.
+
+        Raises
+        ------
+        MissingDependencyError
+            If histoprint is not installed.
+        ValueError
+            If there is more than one axis.
+        """
+        export.show(self, **options)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the bins as a table, the last axis running fastest, without under- and overflow.
+
+        Columns: the ends of the bin on each axis, such as `x low` and `x high`, or its category; `value`; `variance`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7]}), hist.regular("x", 2, 0, 2)).to_frame()
+        shape: (2, 4)
+        ┌───────┬────────┬───────┬──────────┐
+        │ x low ┆ x high ┆ value ┆ variance │
+        │ ---   ┆ ---    ┆ ---   ┆ ---      │
+        │ f64   ┆ f64    ┆ f64   ┆ f64      │
+        ╞═══════╪════════╪═══════╪══════════╡
+        │ 0.0   ┆ 1.0    ┆ 1.0   ┆ 1.0      │
+        │ 1.0   ┆ 2.0    ┆ 2.0   ┆ 2.0      │
+        └───────┴────────┴───────┴──────────┘
+        """
+        return export.to_frame(self)
+
+    def to_hist(self) -> Any:
+        """Return a copy as `hist.Hist`, without the counts of NaN and null.
+
+        Raises
+        ------
+        MissingDependencyError
+            If the package hist is not installed.
+        """
+        return export.to_hist(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the histogram in the UHI serialization schema, as plain lists and numbers.
 
         The NaN and null counts are stored under `metadata`.
         """
-        content = cast("dict[str, Any]", _plain(to_uhi(self.bh)))
-        content["metadata"] = content.get("metadata", {}) | {
-            key: [tally.n, tally.sumw, tally.sumw2]
-            for key, tally in (("nan", self.nan), ("missing", self.missing))
-        }
-        return content
+        return writing.to_dict(self)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the histogram as JSON, for `hist.load` to read back. The file is written atomically.
-
-        Parameters
-        ----------
-        path
-            File to write.
+    def save(self, path: str | os.PathLike[str], *, group: str | None = None) -> None:
+        """Write the histogram as JSON, HDF5 or Parquet, as `hist.save` does, for `hist.load` to read back.
 
         Examples
         --------
@@ -295,89 +419,23 @@ class Hist:
         ...     hist.load(pathlib.Path(folder) / "x.json") == h
         True
         """
-        files.write(path, json.dumps(_strict(self.to_dict()), allow_nan=False).encode())
+        writing.save(self, path, group=group)
 
-    def _moments(self, axis: int | str) -> tuple[float, float]:
-        h = self.project(axis)
-        values = h.values()
-        total = values.sum()
-        if total == 0:
-            return float("nan"), float("nan")
-        edges = _numeric_edges(h)
-        centers = h.axes[0].centers if edges.size else edges
-        mean = float((values * centers).sum() / total)
-        return mean, float(np.sqrt((values * (centers - mean) ** 2).sum() / total))
+    def _binned(self, *axes: int | str) -> Statistics:
+        h = self.project(*axes)
+        _require_numbers(h)
+        filled = h.variances() != 0
+        centers = np.meshgrid(*(a.centers for a in h.axes), indexing="ij")
+        return Statistics(
+            h.names, np.array([c[filled] for c in centers]), h.values()[filled], h.variances()[filled]
+        )
 
 
-def load(path: str | os.PathLike[str]) -> Hist:
-    """Read a histogram written by `Hist.save`, exactly as it was.
-
-    Parameters
-    ----------
-    path
-        File to read.
-
-    Raises
-    ------
-    ValueError
-        If the file does not hold a histogram in the UHI schema.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        for part in (*content["axes"], content["storage"]):
-            part |= {
-                k: np.asarray(part[k], np.float64) for k in ("edges", "values", "variances") if k in part
-            }
-        tallies = [_tally(content["metadata"].pop(k, (0, 0, 0))) for k in ("nan", "missing")]
-        return Hist(from_uhi(content), *tallies)
-    except (KeyError, TypeError, ValueError) as err:
-        msg = f"{os.fspath(path)} is not a histogram written by Hist.save: {err}"
-        raise ValueError(msg) from err
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays and numpy scalars into lists and numbers, which JSON preserves exactly."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def _strict(value: Any) -> Any:
-    """Write what JSON has no number for as text: "inf", "-inf", "nan"."""
-    if isinstance(value, dict):
-        return {k: _strict(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_strict(v) for v in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _tally(content: Sequence[Any]) -> Tally:
-    n, sumw, sumw2 = content
-    return Tally(n, float(sumw), float(sumw2))
-
-
-def _numeric_edges(h: Hist) -> Floats:
-    if isinstance(h.axes[0], (bh.axis.StrCategory, bh.axis.IntCategory)):
-        msg = f"axis {h.names[0]!r} holds categories, which have no mean, spread or quantile"
-        raise TypeError(msg)
-    return cast("Floats", h.edges)
-
-
-def _in_digits(h: Hist, other: Hist) -> Any:
-    """Return the histogram with integer categories in digits where those of the other are, as some exceed 32 bits."""
-    axes = [
-        categories_in_digits(a)
-        if isinstance(a, bh.axis.IntCategory) and isinstance(b, bh.axis.StrCategory)
-        else a
-        for a, b in zip(h.axes, other.axes, strict=False)
-    ]
-    if all(a is b for a, b in zip(axes, h.axes, strict=False)):
-        return h.bh
-    out = bh.Histogram(*axes, storage=bh.storage.Weight())
-    out.view(flow=True)[...] = h.bh.view(flow=True)
-    return out
+def _require_numbers(h: Hist) -> None:
+    for name, axis in zip(h.names, h.axes, strict=True):
+        if isinstance(axis, (bh.axis.StrCategory, bh.axis.IntCategory)):
+            msg = f"axis {name!r} holds categories, which have no mean, spread or quantile"
+            raise TypeError(msg)
 
 
 def _describe(axis: Any) -> str:

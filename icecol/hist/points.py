@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+
+from icecol.hist.drawing import draw
+from icecol.hist.export import points_to_frame
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +31,9 @@ class Points:
     Examples
     --------
     >>> import polars as pl
+
+    from icecol.hist.drawing import draw
+    from icecol.hist.export import points_to_frame
     >>> from icecol import hist
     >>> x = hist.regular("x", 2, 0, 2)
     >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5], [0.5, 0.6]))
@@ -60,6 +67,14 @@ class Points:
     def errors(self) -> Floats:
         """Return the distances to the lower and to the upper end of the interval, as matplotlib's `yerr`."""
         return np.stack([self._values - self.low, self.high - self._values])
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return a table of the bins: their ends or categories, `value`, `low` and `high`; null without an answer."""
+        return points_to_frame(self)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Plot the points of one axis, as `plot.points` does, whose options these are; returns the axes."""
+        return draw("points", self, ax, **options)
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{getattr(a, 'name', '') or 'axis'}: {len(a)} bins" for a in self.axes)

@@ -18,6 +18,7 @@ _SPELLINGS: Final = (
     (re.compile(r"\.python_udf\(\)"), ".map()"),
 )
 _BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
+_WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][\w.]*")
 _ARGUMENT: Final = re.compile(r"\(⟨([^⟨⟩]*)⟩\)")
 
 
@@ -51,6 +52,29 @@ def text(expr: pl.Expr) -> str:
         written = written[1:-1]
     half = (_LONGEST - 1) // 2
     return written if len(written) <= _LONGEST else f"{written[:half]}…{written[-half:]}"
+
+
+def parse(written: str) -> pl.Expr:
+    """Parse an SQL expression; dotted column names need no quotes.
+
+    Raises
+    ------
+    ValueError
+        If it is not one.
+
+    >>> text(parse("log10(Q.total) + 1"))
+    'Q.total.log10() + 1'
+    """
+    try:
+        return pl.sql_expr(_WORD.sub(_quoted, written))
+    except (pl.exceptions.SQLInterfaceError, pl.exceptions.SQLSyntaxError) as err:
+        msg = f"{written!r} is not a valid SQL expression: {err}"
+        raise ValueError(msg) from err
+
+
+def _quoted(match: re.Match[str]) -> str:
+    token = match[0]
+    return f'"{token}"' if "." in token and token[0] not in "\"'" else token
 
 
 def unit_of(expr: pl.Expr, known: Facts | None) -> str:

@@ -91,10 +91,7 @@ def hist1d(
         values = np.where(values > 0, values, np.nan)
         below = np.minimum(errors, 0.999 * values)  # a bar that reaches 0 would vanish
         ax.set_yscale("log")
-    if color is None:
-        (probe,) = ax.plot([], [])  # stairs do not follow the color cycle
-        color = probe.get_color()
-        probe.remove()
+    color = next_color(ax) if color is None else color
     if style == "errorbar":
         widths = (centers - edges[:-1], edges[1:] - centers)
         ax.errorbar(
@@ -122,8 +119,8 @@ def hist1d(
             )
         else:
             ax.errorbar(centers, values, (below, errors), fmt="none", elinewidth=1, color=color)
-    _set_axis(ax, "x", h, 0)
-    ax.set_ylabel(_content_label(h, density=density))
+    set_axis(ax, "x", h.axes[0])
+    ax.set_ylabel(content_label(h, density=density))
     lowest = np.nanmin(values, initial=np.inf)
     wanted = lowest / 3 if log else min(lowest, 0.0)
     if np.isfinite(wanted) and (log or lowest >= 0):
@@ -198,19 +195,26 @@ def hist2d(
     ax.grid(visible=False)
     mesh = ax.pcolormesh(*h.edges, filled.T, norm=norm, cmap=cmap, rasterized=True)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
-    bar.set_label(_content_label(h, density=density))
-    _set_axis(ax, "x", h, 0)
-    _set_axis(ax, "y", h, 1)
+    bar.set_label(content_label(h, density=density))
+    set_axis(ax, "x", h.axes[0])
+    set_axis(ax, "y", h.axes[1])
     if note:
         _note(ax, h)
     return ax
 
 
-def _set_axis(ax: Axes, which: Literal["x", "y"], h: Hist, i: int) -> None:
+def next_color(ax: Axes) -> Any:
+    """Return the next color of the cycle, which stairs do not follow."""
+    (probe,) = ax.plot([], [])
+    color = probe.get_color()
+    probe.remove()
+    return color
+
+
+def set_axis(ax: Axes, which: Literal["x", "y"], axis: Any) -> None:
     """Set up one direction from the histogram axis: label, log scale for log bins, names for categories."""
-    axis = h.axes[i]
     ends = np.asarray(axis.edges)[[0, -1]]
-    ax.set(**{f"{which}label": h.labels[i]})
+    ax.set(**{f"{which}label": getattr(axis, "label", "")})
     if isinstance(axis, (bh.axis.StrCategory, bh.axis.IntCategory)):
         ax.set(**{f"{which}ticks": axis.centers, f"{which}ticklabels": [str(c) for c in axis]})
     elif getattr(axis, "transform", None) == bh.axis.transform.log:
@@ -219,7 +223,8 @@ def _set_axis(ax: Axes, which: Literal["x", "y"], h: Hist, i: int) -> None:
         ax.set(**{f"{which}lim": ends})
 
 
-def _content_label(h: Hist, *, density: bool) -> str:
+def content_label(h: Hist, *, density: bool) -> str:
+    """Return the label of the direction that shows the contents."""
     if density:
         return "probability density"
     counted = np.array_equal(h.values(flow=True), h.variances(flow=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icecol.plot.figure import new_axes
-from icecol.plot.histogram import hist1d
+from icecol.plot.histogram import hist1d, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,10 +83,7 @@ def stack(
         for label, h in simulation.items():
             top = bottom + h.values()[bins]
             color = (colors or {}).get(label)
-            if color is None:
-                (probe,) = ax.plot([], [])  # stairs do not follow the color cycle
-                color = probe.get_color()
-                probe.remove()
+            color = next_color(ax) if color is None else color
             ax.stairs(
                 top, edges, baseline=bottom, fill=True, color=color, alpha=0.75, label=label, zorder=0.5
             )

@@ -103,3 +103,15 @@ def test_two_cuts_of_one_name_are_refused(folder):
     )
     assert done.exit_code == 2
     assert "two cuts named 't'" in done.stderr
+
+
+def test_hist_of_a_declared_variable(folder, tmp_path):
+    variables = tmp_path / "variables.toml"
+    variables.write_text(
+        '[energy]\nexpression = "MCPrimary.energy"\nkind = "log"\nbins = 5\nrange = [100, 1e5]\nunit = "GeV"'
+    )
+    out = tmp_path / "h.parquet"
+    run("hist", folder / "both.icecol", "energy", "--variables", variables, "-o", out)
+    ds = ic.open_dataset(folder / "both.icecol")
+    assert ic.hist.load(out) == ic.hist.fill(ds.scan(), ic.hist.load_variables(variables)["energy"])
+    assert ic.hist.load(out).labels == ("energy / GeV",)

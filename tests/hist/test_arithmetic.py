@@ -47,3 +47,41 @@ def test_an_axis_that_is_not_there_is_named_with_its_like():
     with pytest.raises(MissingColumnError, match="no axis 2: this histogram has 2, named 'zenith', 'energy'"):
         h.project(2)
     assert h.project(-1).names == ("energy",)
+
+
+def test_differential_divides_by_the_width():
+    h = hist.fill(pl.DataFrame({"x": [0.5, 1.5, 1.6, 9.0]}), hist.variable("x", [0, 1, 3]))
+    d = h.differential()
+    assert d.values(flow=True).tolist() == [0, 1, 1, 1]
+    assert d.errors().tolist() == pytest.approx([1, np.sqrt(2) / 2])
+    assert h.density().tolist() == pytest.approx([1 / 3, 1 / 3])
+    two = hist.fill(
+        pl.DataFrame({"x": [1.5], "y": [0.5]}), hist.variable("x", [0, 1, 3]), hist.regular("y", 1, 0, 4)
+    )
+    assert two.differential().values().tolist() == [[0], [1 / 8]]
+
+
+def test_bins_are_joined_by_number_or_new_edges():
+    h = hist.fill(pl.DataFrame({"x": [-1.0, 0.5, 1.5, 1.6, 3.5, 4.5, 9.0]}), hist.regular("x", 5, 0, 5))
+    assert h.rebin(2).values(flow=True).tolist() == [1, 3, 1, 2]
+    assert h.rebin(2).edges.tolist() == [0, 2, 4]
+    joined = h.rebin([1, 2, 5])
+    assert joined.edges.tolist() == [1, 2, 5]
+    assert joined.values(flow=True).tolist() == [2, 2, 2, 1]
+    assert h.rebin(5).sum() == 5
+    log = hist.fill(pl.DataFrame({"q": [20.0, 3e3]}), hist.log("q", 8, 1, 1e4))
+    assert log.rebin([10, 100, 1e4]).values().tolist() == [1, 1]
+    both = hist.fill(pl.DataFrame({"x": [0.5], "y": [3.5]}), X, hist.regular("y", 4, 0, 4, label="y / m"))
+    assert both.rebin(2, "y").values().tolist() == [[0, 1], [0, 0], [0, 0], [0, 0]]
+    assert both.rebin(2, "y").labels == both.labels
+    for bins, match in (
+        ([0, 1.5, 5], r"not among them: \[1\.5\]"),
+        ([0], "two or more"),
+        ([2, 1], r"found \[2\.0, 1\.0\]"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            h.rebin(bins)
+    with pytest.raises(ValueError, match="has 5 bins; 6 of them"):
+        h.rebin(6)
+    with pytest.raises(TypeError, match="holds categories"):
+        hist.fill(pl.DataFrame({"k": ["a"]}), hist.category("k")).rebin(2)

@@ -137,6 +137,14 @@ def test_category_and_number_share_a_histogram():
     assert h.values().tolist() == [[0, 1], [1, 0]]
 
 
+def test_a_batch_of_which_every_row_is_missing_adds_no_category(monkeypatch):
+    monkeypatch.setattr("icecol.hist.filling._BATCH", 1)
+    df = pl.DataFrame({"kind": ["a", "b"], "x": [0.5, None]})
+    h = hist.fill(df, hist.category("kind"), hist.regular("x", 2, 0, 2))
+    assert list(h.axes[0]) == ["a"]
+    assert h.missing.n == 1
+
+
 def test_categories_on_no_rows_make_an_empty_histogram():
     df = pl.DataFrame({"kind": [], "x": []}, schema={"kind": pl.String, "x": pl.Float64})
     h = hist.fill(df, hist.category("kind"), hist.regular("x", 2, 0, 2))

@@ -1,0 +1,85 @@
+"""One batch of rows, of which several histograms are filled: what they share is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+_AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses: no entry; no key: missing
+
+
+class Column:
+    """The values of a column in one batch."""
+
+    def __init__(self, values: pl.Series) -> None:
+        self.values = values
+
+    @cached_property
+    def null(self) -> npt.NDArray[np.bool_] | None:
+        """Where the values are null, if any is."""
+        return self.values.is_null().to_numpy() if self.values.null_count() else None
+
+    @cached_property
+    def nan(self) -> npt.NDArray[np.bool_] | None:
+        """Where the values are NaN, if any is; null is not NaN."""
+        if not self.values.dtype.is_float():
+            return None
+        found = np.isnan(self.floats)
+        if self.null is not None:
+            found &= ~self.null
+        return found if found.any() else None
+
+    @cached_property
+    def floats(self) -> npt.NDArray[np.float64]:
+        """The values in double precision; null is NaN."""
+        return (self.values if self.values.dtype == pl.Float64 else self.values.cast(pl.Float64)).to_numpy()
+
+    @cached_property
+    def logs(self) -> npt.NDArray[np.float64]:
+        """The natural logarithms of the values; -inf of 0 and below."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(self.floats, 0))
+
+
+class Batch:
+    """A batch of rows.
+
+    Parameters
+    ----------
+    rows
+        A column for each expression.
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._rows = rows
+        self._lists = {c for c, d in rows.schema.items() if isinstance(d, pl.List)}
+        self._found: dict[Any, dict[str, Column]] = {}
+
+    def columns(self, names: Sequence[str]) -> dict[str, Column]:
+        """Return columns by name; if some hold lists, an entry for each element, for which the others are repeated."""
+        lists = [name for name in names if name in self._lists]
+        if not lists:
+            found = self._found.setdefault((), {})
+            for name in names:
+                if name not in found:
+                    found[name] = Column(self._rows[name])
+            return found
+        key = tuple(names)
+        if key not in self._found:
+            flat = self._rows.select(list(dict.fromkeys(names))).explode(lists, **_AS_THEY_ARE)
+            self._found[key] = {name: Column(flat[name]) for name in flat.columns}
+        return self._found[key]
+
+
+def any_of(masks: Sequence[npt.NDArray[np.bool_] | None]) -> npt.NDArray[np.bool_] | None:
+    """Combine masks by `or`; None stands for one that is nowhere true."""
+    found: npt.NDArray[np.bool_] | None = None
+    for mask in masks:
+        if mask is not None:
+            found = mask if found is None else found | mask
+    return found
