@@ -1,10 +1,19 @@
-"""Statistics of counts: likelihoods with the error of the simulation, significances, and confidence intervals.
+"""Statistics of counts: from histograms and a model to a p-value, an interval and a sentence.
+
+>>> from icecol import stats
+>>> model = stats.Model({"signal": [1.0, 3.0, 6.0], "background": [8.0, 3.0, 1.0]})
+>>> print(model.test([9, 5, 8], "signal"))
+22 observed, 22.0 expected without signal, p = 1.1e-04, 3.7 sigma one-sided (asymptotic, q0 = 13.6)
 
 Needs `pip install 'icecol[stats]'` (scipy and iminuit).
 """
 
 from __future__ import annotations
 
+from icecol.stats.fitting import Fit, Scan
+from icecol.stats.goodness import GoodnessOfFit, goodness_of_fit
+from icecol.stats.histfactory import pyhf_workspace
+from icecol.stats.inference import TestResult, hypotest, pseudo_experiments
 from icecol.stats.intervals import (
     Interval,
     coverage,
@@ -13,6 +22,8 @@ from icecol.stats.intervals import (
     poisson_interval,
 )
 from icecol.stats.likelihoods import log_likelihood, poisson_deviance
+from icecol.stats.limits import CLs, Limit, cls, interval, sensitivity, upper_limit
+from icecol.stats.model import Model
 from icecol.stats.p_values import (
     asimov,
     combined_p_value,
@@ -24,24 +35,48 @@ from icecol.stats.p_values import (
     p_value,
     significance,
 )
+from icecol.stats.report import sentence
+from icecol.stats.templates import Component, Events, Parameter, events
+from icecol.stats.trials import Trials
 
 __all__ = [
+    "CLs",
+    "Component",
+    "Events",
+    "Fit",
+    "GoodnessOfFit",
     "Interval",
+    "Limit",
+    "Model",
+    "Parameter",
+    "Scan",
+    "TestResult",
+    "Trials",
     "asimov",
+    "cls",
     "combined_p_value",
     "counting_discovery_potential",
     "counting_p_value",
     "counting_sensitivity",
     "coverage",
+    "events",
     "feldman_cousins",
     "feldman_cousins_on_off",
     "global_p_value",
+    "goodness_of_fit",
+    "hypotest",
+    "interval",
     "li_ma",
     "log_likelihood",
     "p_value",
     "poisson_deviance",
     "poisson_interval",
+    "pseudo_experiments",
+    "pyhf_workspace",
+    "sensitivity",
+    "sentence",
     "significance",
+    "upper_limit",
 ]
 
 

@@ -1,0 +1,166 @@
+"""Tests by pseudo-experiments, importance sampling and asymptotic formulas, against an enumeration of all counts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from made_models import full_model
+
+from icecol import stats
+
+FIXED = stats.Parameter(fixed=True)
+MODEL = stats.Model(
+    {"signal": [2.0, 3.0, 3.0], "background": [20.0, 5.0, 1.0]}, {"background": FIXED}, "poisson"
+)
+TAILS = {
+    1: (0.139046, 0.158655),
+    4: (1.93362e-2, 2.27501e-2),
+    9: (1.12462e-3, 1.34990e-3),
+    16: (2.56970e-5, 3.16712e-5),
+    25: (2.29965e-7, 2.86652e-7),
+}
+"""q0, its exact tail probability by enumeration, and the asymptotic one."""
+
+
+@pytest.fixture(scope="module")
+def plain() -> stats.Trials:
+    return MODEL.pseudo_experiments(40_000, "signal", seed=1)
+
+
+@pytest.fixture(scope="module")
+def weighted() -> stats.Trials:
+    return MODEL.pseudo_experiments(40_000, "signal", seed=1, strengths=(0, 1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("q", [1, 4, 9])
+def test_pseudo_experiments_agree_with_enumeration(plain, q):
+    p, low, high = plain.p_value(q)
+    exact = TAILS[q][0]
+    assert abs(p - exact) < 4 * math.sqrt(exact / 40_000)
+    assert low < p < high
+
+
+@pytest.mark.parametrize("q", TAILS)
+def test_importance_sampling_reaches_five_sigma(weighted, q):
+    p, low, high = weighted.p_value(q)
+    assert abs(p - TAILS[q][0]) < 4 * (high - low) / 2
+    assert high - low < 0.1 * p
+
+
+@pytest.mark.parametrize("q", TAILS)
+def test_asymptotic_tail(q):
+    assert float(stats.p_value(math.sqrt(q))) == pytest.approx(TAILS[q][1], rel=1e-5)
+
+
+def test_statistic_of_every_count_is_the_likelihood_ratio():
+    s, b = np.array([2.0, 3.0, 3.0]), np.array([20.0, 5.0, 1.0])
+    grid = np.linspace(0, 8, 160_001)
+    for data in ((20, 5, 1), (24, 11, 6), (10, 9, 3), (0, 0, 0)):
+        mu = grid[:, None] * s + b
+        log = (np.array(data) * np.log(mu) - mu).sum(axis=1)
+        assert MODEL.test(data, "signal").statistic == pytest.approx(2 * (log.max() - log[0]), abs=1e-6)
+
+
+def test_trials_are_the_same_for_any_number_of_threads():
+    one, four = (MODEL.pseudo_experiments(5000, "signal", seed=7, threads=n) for n in (1, 4))
+    assert (one.statistics == four.statistics).all()
+    assert not (one.statistics == MODEL.pseudo_experiments(5000, "signal", seed=8).statistics).all()
+    assert (MODEL.pseudo_experiments(3000, "signal", seed=7).statistics == one.statistics[:3000]).all()
+
+
+def test_the_background_on_and_off_is_li_ma_without_its_error():
+    made = stats.Model(
+        {"signal": [5.0], "background": [10.0]},
+        {"background": stats.Parameter(prior=(1.0, 0.3), lower=0.0)},
+        "poisson",
+    )
+    found = made.test([20], "signal")
+    assert found.significance == pytest.approx(
+        1.9, abs=0.15
+    )  # the constraint is Gaussian, that of on/off is Poisson
+    assert found.p == pytest.approx(float(stats.p_value(math.sqrt(found.statistic))))
+    assert found.expected == pytest.approx(10)
+    assert found.error == pytest.approx((3.0, 3.0))
+
+
+def test_nuisances_are_drawn_and_fitted():
+    made = stats.Model(
+        {"signal": [1.0], "background": [100.0]},
+        {"background": stats.Parameter(prior=(1.0, 0.2), lower=0.0)},
+        "poisson",
+    )
+    q = made.pseudo_experiments(20_000, "signal").statistics
+    assert (q > 1).mean() == pytest.approx(0.1587, abs=0.01)
+    assert (q > 4).mean() == pytest.approx(0.0228, abs=0.005)
+
+
+def test_the_tail_is_extrapolated_only_if_asked_for(plain):
+    assert 5e-6 < plain.extrapolated(16) < 8e-5
+    with pytest.raises(ValueError, match="use p_value"):
+        plain.extrapolated(1.0)
+    said = str(MODEL.test([24, 11, 6], "signal", method="extrapolated", n=4000))
+    assert "(extrapolated, q0 = 17.5)" in said
+
+
+def test_each_method_says_what_it_did():
+    data = [24, 11, 6]
+    asymptotic, sampled, weighted = (
+        MODEL.test(data, "signal", method=m, n=4000)
+        for m in ("asymptotic", "pseudo-experiments", "importance")
+    )
+    assert (
+        str(asymptotic)
+        == "41 observed, 26.0 expected without signal, p = 1.4e-05, 4.2 sigma one-sided (asymptotic, q0 = 17.5)"
+    )
+    assert "4000 pseudo-experiments" in str(sampled)
+    assert "importance sampling" in str(weighted)
+    assert weighted.p == pytest.approx(1.15e-5, rel=0.15)
+    none = MODEL.test([20, 5, 30], "signal", method="pseudo-experiments", n=500)
+    assert "p < 4.6e-03 at 90 %, more than 2.6 sigma" in str(none)
+
+
+def test_a_free_index_has_no_asymptotic_p_value():
+    made = full_model("poisson")
+    data = made.expected().round()
+    with pytest.raises(ValueError, match="'index' means nothing"):
+        made.test(data, "astro")
+    found = made.test(data, "astro", method="pseudo-experiments", n=20)
+    assert found.p < 0.2
+    with pytest.raises(ValueError, match="fix the shapes"):
+        made.test(data, "astro", method="importance", n=20)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "toys"}, "method must be"),
+        ({"method": "pseudo-experiments", "n": 0}, "must be positive"),
+        ({"method": "importance", "strengths": (1, 2)}, "first of the strengths"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MODEL.test([24, 11, 6], "signal", **options)
+
+
+@pytest.mark.slow
+def test_coverage_of_profile_limits_by_simulation_at_five_points():
+    from scipy.stats import chi2
+
+    n = 100_000
+    made = stats.Model(
+        {"signal": [1.0, 3.0, 1.0], "background": [9.0, 4.0, 2.0]},
+        {"background": stats.Parameter(prior=(1.0, 0.2), lower=0.0)},
+        "poisson",
+    )
+    lines = ["signal   interval at 68.27 %   upper limit at 95 %"]
+    for value in (0.5, 1.0, 2.0, 4.0, 8.0):
+        both = made.pseudo_experiments(n, "signal", value, side="both", seed=1).statistics
+        limit = made.pseudo_experiments(n, "signal", value, side="limit", seed=2).statistics
+        shares = (both < chi2.isf(1 - 0.682689, 1)).mean(), (limit < stats.significance(0.05) ** 2).mean()
+        lines.append(f"{value:6}   {shares[0]:.4f}                {shares[1]:.4f}")
+        if value >= 2:
+            assert shares == pytest.approx((0.6827, 0.95), abs=0.02)
+    print("\n".join(lines))
