@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from icecol.jit.cache import kept
 from icecol.stats.gamma_poisson import stirling
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ FEW = 20.0
 """Up to this mean, a Poisson number is found by adding up probabilities."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def philox(counter: Words, key_0: Any, key_1: Any) -> tuple[Any, Any, Any, Any]:
     """Return four random words of 32 bits from a counter of four and a key of two."""
     a, b, c, d = counter[0], counter[1], counter[2], counter[3]
@@ -38,7 +38,7 @@ def philox(counter: Words, key_0: Any, key_1: Any) -> tuple[Any, Any, Any, Any]:
     return a, b, c, d
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def start(stream: Words, seed: int, trial: int) -> None:
     """Begin the stream of a trial: words 0 to 3 are the counter, 4 and 5 the key, 6 and 7 a number kept for later."""
     stream[0] = np.uint64(0)
@@ -50,7 +50,7 @@ def start(stream: Words, seed: int, trial: int) -> None:
     stream[7] = np.uint64(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def uniform(stream: Words) -> float:
     """Return the next number of a stream, between 0 and 1, and neither of them."""
     if stream[7] == ONE:
@@ -65,13 +65,13 @@ def uniform(stream: Words) -> float:
     return (float(bits >> KEPT) + 0.5) * 2.0**-53
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def normal(stream: Words) -> float:
     """Return a standard normal number (Box and Muller)."""
     return math.sqrt(-2.0 * math.log(uniform(stream))) * math.cos(2.0 * math.pi * uniform(stream))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def poisson(stream: Words, mean: float) -> float:
     """Return a Poisson number, by its probabilities or by Hörmann's transformed rejection (PTRS, 1993)."""
     if mean <= 0.0:
@@ -100,7 +100,7 @@ def poisson(stream: Words, mean: float) -> float:
             return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def log_factorial(n: float) -> float:
     """Return ln n!."""
     x = n + 1.0
@@ -109,7 +109,7 @@ def log_factorial(n: float) -> float:
     return (x - 0.5) * math.log(x) - x + 0.9189385332046727 + stirling(x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def counts(seed: int, trial: int, expected: Floats) -> Floats:
     """Return the counts of all bins in one pseudo-experiment, the first numbers of its stream."""
     stream = np.empty(8, np.uint64)

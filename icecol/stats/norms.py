@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from icecol.jit.cache import kept
 from icecol.reco.numerics.inverse import inverse
 from icecol.stats.gamma_poisson import bin_logl
 
@@ -18,14 +18,14 @@ LEFT = 1e-9
 """Gain in ln L below which a fit ends."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def prior_logl(x: float, mean: float, below: float, above: float) -> float:
     """Return ln of a prior with a standard deviation on each side; infinite ones are no prior."""
     pull = (x - mean) / (below if x < mean else above)
     return -0.5 * pull * pull
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def value(kind: int, k: Floats, templates: Floats, variances: Floats, x: Floats, priors: Floats) -> float:
     """Return ln L at the norms x: templates and variances by norm and bin, priors by norm (mean, below, above)."""
     log = 0.0
@@ -40,7 +40,7 @@ def value(kind: int, k: Floats, templates: Floats, variances: Floats, x: Floats,
     return log
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def slopes_and_curvature(
     kind: int,
     k: Floats,
@@ -82,7 +82,7 @@ def slopes_and_curvature(
             h[q, p] = h[p, q]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def fit(
     kind: int,
     k: Floats,
@@ -99,7 +99,7 @@ def fit(
     rises.
     """
     n = x.size
-    g, h, trial = np.empty(n), np.empty((n, n)), np.empty(n)
+    g, h, step, trial = np.empty(n), np.empty((n, n)), np.empty(n), np.empty(n)
     moving = np.empty(n, np.bool_)
     best = value(kind, k, templates, variances, x, priors)
     for _ in range(200):
@@ -116,8 +116,13 @@ def fit(
             else:
                 h[p, p], g[p] = 1.0, 0.0
         turned, _ = inverse(h)
-        step = turned @ g
-        if not step @ g > LEFT:
+        expected = 0.0
+        for p in range(n):
+            step[p] = 0.0
+            for q in range(n):
+                step[p] += turned[p, q] * g[q]
+            expected += step[p] * g[p]
+        if not expected > LEFT:
             return best
         size, rose = 1.0, False
         for _ in range(60):

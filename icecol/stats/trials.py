@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from icecol.jit.cache import kept
 from icecol.stats import draws, norms
 from icecol.stats.libraries import scipy
 from icecol.stats.templates import Floats
@@ -74,7 +74,7 @@ class Trials:
         return float(tail.size / self.statistics.size * np.exp(-(observed - start) / (tail - start).mean()))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def run(
     kind: int,
     seed: int,
@@ -134,7 +134,7 @@ def run(
             q[t] = math.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(error_model="numpy")
 def log_weight(k: Floats, logs: Floats, totals: Floats, at_null: Floats) -> float:
     """Return ln of the probability of counts under row 0 over the mean of that under all rows."""
     n_rows, n_bins = logs.shape
