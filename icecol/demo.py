@@ -68,7 +68,7 @@ class _Steps:
     def step(self, name: str, what: str, code: str) -> Iterator[None]:
         """Print what is done and the code for it, then how long it took."""
         self.number += 1
-        self.console.print(f"\n[bold]{self.number}. {what}[/]")
+        self.console.print(f"\n{self.number}. {what}", style="bold", markup=False)
         for line in code.splitlines():
             self.console.print(f"   {line}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         begin = time.perf_counter()
@@ -114,10 +114,8 @@ def run(
         raise ValueError(msg)
     folder = _own_folder(Path(out))
     steps = _Steps(console or Console())
-    steps.console.print(
-        f"icecol demo: {events} simulated events in {folder}/ "
-        "[dim](the first run on a machine also compiles the kernels)[/]"
-    )
+    steps.console.print(f"icecol demo: {events} simulated events in {folder}/", markup=False)
+    steps.console.print("(the first run on a machine also compiles the kernels)", style="dim", markup=False)
     with _helpers(steps) as ready:
         paths, gcd = _simulate(steps, folder, events, seed)
         ready("conversion")

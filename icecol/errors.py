@@ -3,6 +3,7 @@
 IcecolError
 ├── FormatError (ValueError)             bytes that violate the format
 │   └── DamagedFileError                 ... in a file: names the file, frame and byte offset
+├── UnsupportedError (ValueError)        a file, or something in one, that is whole but that icecol does not read
 ├── SchemaError (TypeError)              columns of incompatible types
 ├── MissingColumnError (KeyError)        a column, key or pulse series that does not exist
 ├── UnknownStreamError (ValueError)      a sub-event stream that is in none of the files
@@ -33,6 +34,7 @@ __all__ = [
     "SchemaError",
     "TrayError",
     "UnknownStreamError",
+    "UnsupportedError",
 ]
 
 
@@ -50,6 +52,10 @@ class FormatError(IcecolError, ValueError):
 
 class DamagedFileError(FormatError):
     """A damaged frame in a file: the message names the file, frame and byte offset."""
+
+
+class UnsupportedError(IcecolError, ValueError):
+    """A file, or something in one, that is whole but that icecol does not read: another format, a limit."""
 
 
 class SchemaError(IcecolError, TypeError):

@@ -1,18 +1,41 @@
-"""Tables on the terminal: one style for everything icecol prints."""
+"""What icecol prints on a terminal: one style of tables, and no control characters, whatever names come from files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console, ConsoleRenderable, RichCast
 from rich.table import Table
+from rich.text import Text
+
+from icecol.names import plain
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+class Terminal(Console):
+    """A console that prints text as it is, without markup and `plain`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text, or what rich renders."""
+        rendered = (ConsoleRenderable, RichCast)
+        super().print(*(o if isinstance(o, rendered) else plain(str(o)) for o in objects), **options)
+
+
+class _Table(Table):
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(Text(plain(c)) if isinstance(c, str) else c for c in cells), **options)
+
+
 def table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
     """Return an empty table without rules: text is left-aligned and wraps, numbers are right-aligned and do not.
+
+    Cells of text are shown as they are, without markup and control characters.
 
     Parameters
     ----------
@@ -32,12 +55,13 @@ def table(*columns: str, numbers: Collection[str] = (), title: str | None = None
     key         frames
     I3Geometry       1
     """
-    made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    heading = None if title is None else Text(plain(title))
+    made = _Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         if name in numbers:
-            made.add_column(name, justify="right", no_wrap=True)
+            made.add_column(Text(plain(name)), justify="right", no_wrap=True)
         else:
-            made.add_column(name, overflow="fold")
+            made.add_column(Text(plain(name)), overflow="fold")
     return made
 
 

@@ -23,7 +23,7 @@ LAYERS = (
     {"i3", "coordinates", "dataset", "runs"},
     {"detector"},
     {"jit"},
-    {"units", "errors", "files", "missing", "patterns", "terminal", ""},
+    {"units", "errors", "files", "missing", "names", "terminal", ""},
 )
 """Parts of the package, top first: a module may import from its own layer or a lower one. `""` is icecol itself."""
 

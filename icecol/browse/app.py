@@ -26,6 +26,7 @@ from icecol.browse.views import failed, hex_view, views
 from icecol.errors import IcecolError
 from icecol.i3.frames.files import Paths
 from icecol.i3.frames.frame import Frame
+from icecol.names import plain
 
 _DUMP: Final = 4096  # bytes that are shown of a damaged place
 _STOP_KEYS: Final = "PQGCDSI"
@@ -309,7 +310,7 @@ class Browser(App[None]):
             self._base.query_one("#note", Static),
             self._base.query_one("#profile", Static),
         )
-        note.update(Text(view.note))
+        note.update(Text(plain(view.note)))
         note.set_class(view.wrong, "wrong")
         profile.display = view.profile.size > 0
         profile.update(Text("\n".join(curve(view.profile, self._inside(), 2)) if view.profile.size else ""))
@@ -318,7 +319,9 @@ class Browser(App[None]):
         path, kind = " / ".join(name for name, _ in self._path), ""
         if self.frame is not None and self._path[0][0] in self.frame:
             kind = class_of(self.frame, self._path[0][0])
-        pane.border_title = escape(path) + (f"  [#7c8496]{escape(kind)}[/]" if kind != path else "")
+        pane.border_title = escape(plain(path)) + (
+            f"  [#7c8496]{escape(plain(kind))}[/]" if kind != path else ""
+        )
         if way:
             others = "  ".join(f"[b]{w}[/]" if w == way else w for w in self._ways)
             pane.border_subtitle = others if len(self._ways) > 1 else ""
@@ -458,7 +461,7 @@ class Browser(App[None]):
         self.push_screen(Help())
 
     def _say(self, text: str) -> None:
-        self.notify(escape(text), severity="warning", timeout=4)
+        self.notify(escape(plain(text)), severity="warning", timeout=4)
 
     @on(Frames.Chosen)
     def _clicked(self, event: Frames.Chosen) -> None:

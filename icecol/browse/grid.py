@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from icecol.browse.table import View
+from icecol.names import plain
 
 _GAP: Final = 2
 _WIDEST: Final = 44  # of a column that is not the last; longer texts are cut
@@ -86,7 +87,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         some = {*range(min(view.rows, 300)), *range(0, view.rows, max(1, view.rows // 300))}
         rows = [view.cells(i) for i in some]
         heads = [len(c.name) + (len(c.unit) + 1 if c.unit else 0) for c in view.columns]
-        widths = [max([head, *(len(row[j]) for row in rows)]) for j, head in enumerate(heads)]
+        widths = [max([head, *(len(plain(row[j])) for row in rows)]) for j, head in enumerate(heads)]
         return [min(w, _WIDEST) if j < len(widths) - 1 else w for j, w in enumerate(widths)]
 
     # -- drawing ------------------------------------------------------------------------------------------------
@@ -128,6 +129,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         segments = []
         cells = zip(self.view.columns, self.view.cells(row), self._widths, strict=True)
         for j, (column, text, width) in enumerate(cells):
+            text = plain(text)  # noqa: PLW2901 - from here on
             shown = text if len(text) <= width else text[: max(0, width - 1)] + "…"
             fill = " " * (width - len(shown))
             painted = self._paint(row, j)

@@ -11,13 +11,16 @@ from icecol.browse.index import DAMAGE, HEADER, Entry, Index
 from icecol.browse.strip import COLOURS, INK, colour
 from icecol.errors import IcecolError
 from icecol.i3.frames.frame import STOPS, Frame
+from icecol.names import plain
 
 
 def title(index: Index, width: int, wanted: str = "") -> Text:
     """Return the names of the files (in `width` characters), what is known of them, and what is looked for."""
     names = ", ".join(path.name for path in index.paths[:3]) + (", ..." if len(index.paths) > 3 else "")
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(names if len(names) <= width else f"{names[: width - 9]}...{names[-6:]}", "bold #ffffff")
+    text.append(
+        plain(names) if len(names) <= width else f"{names[: width - 9]}...{names[-6:]}", "bold #ffffff"
+    )
     codecs = "+".join(dict.fromkeys(filter(None, index.codecs)))
     text.append(f"  {codecs} {size(index.bytes)}   ", "#7c8496")
     counts = index.counts()
@@ -43,7 +46,7 @@ def frame_line(entry: Entry, frame: Frame | None, *, name_file: bool) -> Text:
     name = "damaged" if entry.stop == DAMAGE else STOPS.get(entry.stop, "stop of the user's own")
     text.append(f" {entry.stop} ", f"bold {INK} on {colour(entry.stop)}").append(f" {name}", "bold #ffffff")
     if frame is not None and HEADER in frame:
-        text.append(_header(frame), "#c8ccd4")
+        text.append(plain(_header(frame)), "#c8ccd4")
     if frame is not None and entry.stop != DAMAGE:
         own = len(frame.own_keys())
         text.append(f"   {own:,} own, {len(frame) - own:,} inherited", "#7c8496")

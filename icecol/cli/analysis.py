@@ -40,24 +40,22 @@ def info(
     """
     import icecol as ic
     from icecol.dataset import schema as schemas
-    from icecol.patterns import matches
+    from icecol.names import matches
 
     ds = ic.open_dataset(dataset)
     manifest = ds.manifest
-    stdout.print(f"{ds.path}: {ds.rows:,} events, {len(ds.schema.names)} columns", style="bold", markup=False)
+    stdout.print(f"{ds.path}: {ds.rows:,} events, {len(ds.schema.names)} columns", style="bold")
     stdout.print(f"parts:    {len(manifest.parts):,}, {manifest.bytes / 1e6:,.1f} MB")
     bad = [s for s in manifest.sources if s.status != "ok"]
     stdout.print(f"sources:  {len(manifest.sources):,}, {len(bad)} of them damaged")
     for source in bad:
-        stdout.print(f"  {source.path}: {source.status}", style="yellow", markup=False, soft_wrap=True)
+        stdout.print(f"  {source.path}: {source.status}", style="yellow", soft_wrap=True)
         for line in source.describe():
-            stdout.print(f"    {line}", markup=False, soft_wrap=True)
+            stdout.print(f"    {line}", soft_wrap=True)
     sensors = ds.geometry
     stdout.print(f"geometry: {'none' if sensors is None else f'{len(sensors):,} sensors'}")
-    stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True, markup=False)
-    stdout.print(
-        f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True, markup=False
-    )
+    stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True)
+    stdout.print(f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True)
     shown = table("column", "type", "unit", "meaning")
     for column in ds.schema:
         if matches(schemas.key_of(column), (key,)):
@@ -98,9 +96,7 @@ def features(
     with files.whole(out) as aside:
         events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
     rows = pl.scan_parquet(out, glob=False).select(pl.len()).collect().item()
-    stdout.print(
-        f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", markup=False, soft_wrap=True
-    )
+    stdout.print(f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", soft_wrap=True)
 
 
 _ID_COLUMNS: Final = tuple(
@@ -191,7 +187,7 @@ def hist(
             h.save(path)
         else:
             ic.plot.save(ic.plot.hist1d(h), path)
-        stdout.print(f"{path}: {h!r}", markup=False, soft_wrap=True)
+        stdout.print(f"{path}: {h!r}", soft_wrap=True)
     if not out:
         _print_hist(h)
 
@@ -201,5 +197,5 @@ def _print_hist(h: Hist) -> None:
     width = max(values.max(), 1e-300)
     for low, high, value in zip(h.edges[:-1], h.edges[1:], values, strict=True):
         bar = "█" * round(40 * max(value, 0) / width)
-        stdout.print(f"{low:>12.5g} to {high:<12.5g} {value:>12.6g} {bar}", markup=False, no_wrap=True)
-    stdout.print(repr(h), markup=False, soft_wrap=True)
+        stdout.print(f"{low:>12.5g} to {high:<12.5g} {value:>12.6g} {bar}", no_wrap=True)
+    stdout.print(repr(h), soft_wrap=True)

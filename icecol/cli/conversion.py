@@ -44,6 +44,9 @@ def convert(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Accept damaged files, keeping their intact frames.")
     ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Make an empty dataset if the files have no such events.")
+    ] = False,
     files_from: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Read file names from here, one per line.")
     ] = None,
@@ -81,6 +84,7 @@ def convert(
                 jobs=jobs,
                 overwrite=overwrite,
                 skip_damaged=True,
+                allow_empty=allow_empty,
                 verify=verify,
                 progress=progress,
             )
@@ -106,7 +110,7 @@ def convert(
     damaged = [s for s in dataset.manifest.sources if s.status != "ok"]
     for source in damaged:
         for line in source.describe_damage():
-            stderr.print(f"damaged: {line}", style="yellow", markup=False)
+            stderr.print(f"damaged: {line}", style="yellow")
     if damaged and not skip_damaged:
         stderr.print(
             f"icecol: error: {len(damaged)} of {len(dataset.manifest.sources)} files are damaged; {out} has all "
@@ -126,7 +130,7 @@ def verify(dataset: Annotated[Path, typer.Argument(help="A dataset made by `icec
     ds = ic.open_dataset(dataset)
     ds.verify()
     n = len(ds.manifest.parts)
-    stdout.print(f"{dataset}: all {n:,} parts are as they were written", markup=False, soft_wrap=True)
+    stdout.print(f"{dataset}: all {n:,} parts are as they were written", soft_wrap=True)
 
 
 def _lines(name: str) -> list[str]:
@@ -219,4 +223,4 @@ def to_i3(
         level=level,
     )
     for path, n in written.items():
-        stdout.print(f"{path}: {n:,} events", markup=False, soft_wrap=True)
+        stdout.print(f"{path}: {n:,} events", soft_wrap=True)

@@ -77,7 +77,7 @@ def _show_frames(file: Path, first: int, n: int, *, verify: bool) -> None:
     with open_i3(file, verify=verify) as stream:
         for index, frame in enumerate(islice(stream, first + n)):
             if index >= first:
-                stdout.print(f"{index}:", frame, markup=False, soft_wrap=True)
+                stdout.print(f"{index}:", frame, soft_wrap=True)
 
 
 def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, verify: bool) -> None:
@@ -98,11 +98,9 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
 
                 found.append({**shown, "object": jsonable(_looked_at(frame, key))})
             else:
-                stdout.print(f"frame {index} ({frame.stop}) {shown['type']}", style="bold", markup=False)
+                stdout.print(f"frame {index} ({frame.stop}) {shown['type']}", style="bold")
                 looked = _looked_at(frame, key)
-                stdout.print(
-                    str(looked) if isinstance(looked, bytes) else looked, markup=False, soft_wrap=True
-                )
+                stdout.print(str(looked) if isinstance(looked, bytes) else looked, soft_wrap=True)
                 found.append(shown)
             if len(found) >= n:
                 break
@@ -201,14 +199,13 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
     stdout.print(
         f"{found.path}: {found.codec}, {found.bytes / 1e6:,.2f} MB ({found.content_bytes / 1e6:,.2f} MB decompressed)",
         style="bold",
-        markup=False,
         soft_wrap=True,
     )
-    stdout.print("frames:  ", ", ".join(f"{n:,} {s}" for s, n in found.stops.items()) or "none", markup=False)
+    stdout.print("frames:  ", ", ".join(f"{n:,} {s}" for s, n in found.stops.items()) or "none")
     if found.events:
         stdout.print(f"events:   {found.events:,}")
     if found.streams:
-        stdout.print("streams: ", ", ".join(f"{n:,} {s}" for s, n in found.streams.items()), markup=False)
+        stdout.print("streams: ", ", ".join(f"{n:,} {s}" for s, n in found.streams.items()))
     unchecked = frames - found.checksums
     if not verify:
         stdout.print("checksums: not checked (--no-verify)")
@@ -217,9 +214,7 @@ def _print_survey(found: Survey, *, verify: bool) -> None:
         wrong = f", {found.checksums_wrong:,} wrong" if found.checksums_wrong else ""
         stdout.print(f"checksums: {found.checksums:,} right{wrong}{note}")
     for damage in found.damages:
-        stdout.print(
-            f"damaged: {damage.describe(found.path)}", style="bold red", markup=False, soft_wrap=True
-        )
+        stdout.print(f"damaged: {damage.describe(found.path)}", style="bold red", soft_wrap=True)
     numbers = ("frames", "bytes", "bytes/frame")
     shown = table("stop", "key", "type", *numbers, numbers=numbers)
     for k in found.keys:

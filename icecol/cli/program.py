@@ -7,15 +7,15 @@ import warnings
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from icecol.errors import IcecolError
+from icecol.terminal import Terminal
 
 # Libraries that take time to load are imported in the commands that need them: `icecol --help` must be quick.
 
-stdout: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-stderr: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+stdout: Final = Terminal(width=None if sys.stdout.isatty() else 160)
+stderr: Final = Terminal(stderr=True, soft_wrap=True)
 
 
 class Commands(TyperGroup):
@@ -40,7 +40,7 @@ class Commands(TyperGroup):
 
 def _fail(err: Exception) -> None:
     stderr.print("icecol: error:", style="bold red", end=" ")
-    stderr.print(str(err).strip() or repr(err), markup=False)
+    stderr.print(str(err).strip() or repr(err))
     raise typer.Exit(1) from err
 
 
@@ -57,7 +57,7 @@ app = typer.Typer(
 
 def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
     stderr.print("icecol: warning:", style="bold yellow", end=" ")
-    stderr.print(str(message), markup=False)
+    stderr.print(str(message))
 
 
 def main() -> None:

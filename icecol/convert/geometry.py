@@ -60,7 +60,7 @@ def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
                 break
             continue
         keys |= {span.key for span in frame.objects}
-        for span in frame.objects:
+        for span in reversed(frame.objects):  # of a key that is there twice, the last counts
             if span.key in wanted and span.key not in found:
                 found[span.key] = archive.decode(span.blob)
     if "I3Geometry" not in keys:

@@ -40,7 +40,7 @@ from icecol.i3.container.names import Names
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
 from icecol.jit.cache import kept
-from icecol.patterns import matches
+from icecol.names import matches
 
 HEADER: Final = "I3EventHeader"
 _PULSES: Final = frozenset(PULSE_CLASSES)
@@ -99,6 +99,7 @@ class TableMaker:
             if classes & _PULSES:
                 if self._chosen_pulses(key):
                     made[key] = self._pulses(resolver, key)
+                    self._note_no_pulses(events, key, pairs)
             elif self._chosen_objects(key):
                 alike.setdefault(
                     classes.pop() if len(classes) == 1 else f"{key} in several classes", []
@@ -113,6 +114,12 @@ class TableMaker:
             return pa.table({})
         arrays = [array for columns in made.values() for _, array in columns]
         return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+    def note_twice(self, events: Events) -> None:
+        """Note the objects that are hidden by another one of the same key in the same frame."""
+        for key, n in events.twice.items():
+            if self._chosen(key):
+                self.failures[key, "it is in a frame twice, and the last one counts"] += n
 
     def _outside(self, key: str) -> bytes | None:
         """Return an object of the GCD file."""
@@ -185,6 +192,14 @@ class TableMaker:
             )
             for name, dtype, unit, doc in PULSE_FIELDS
         ]
+
+    def _note_no_pulses(self, events: Events, key: str, pairs: list[int]) -> None:
+        """Note the objects of other classes under a key that has pulses in other events."""
+        pair_of = events.batch.pair[events.objects(key)]
+        for pair in pairs:
+            if (name := self._class(events, pair)) not in _PULSES:
+                n = int(((pair_of == pair) & (events.objects(key) >= 0)).sum())
+                self.failures[key, f"it is of class {name}, and pulses in other events"] += n
 
     def _objects(self, events: Events, keys: list[str]) -> dict[str, list[Column]]:
         """Decode keys of one class together, and give each its columns."""

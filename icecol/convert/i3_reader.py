@@ -16,18 +16,20 @@ import numpy as np
 import pyarrow as pa
 
 from icecol.convert.gcd import read_gcd
-from icecol.convert.i3_columns import TableMaker, streams_of
+from icecol.convert.i3_columns import HEADER, TableMaker, streams_of
 from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Detector, Found, Reader
+from icecol.dataset import schema as schemas
 from icecol.dataset.manifest import Damage, Source
 from icecol.detector.geometry import Geometry
 from icecol.errors import UnknownStreamError
+from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Class
 from icecol.i3.classes.own import add, own_classes
 from icecol.i3.container.compression import open_stream
 from icecol.i3.container.mixing import Events, mix, new_order, pieces
 from icecol.i3.container.scanner import Batch, Scanner
-from icecol.patterns import matches
+from icecol.names import matches
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -166,16 +168,15 @@ class Tables:
         found.orphans += int(batch.orphan.sum())
         found.has_geometry = "G" in found.stops
         events = self._chosen(mix(batch, self._reader.stop, self._order))
+        self._maker.note_twice(events)
         if ord("S") in letters:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
         self._events += events.n
         found.skipped = found.stops[self._reader.stop] - self._events
         for part in pieces(events, _TIMES):
             table = self._maker.table(part, wanted)
-            if wanted is not None and not table.num_columns:
-                table = pa.table(
-                    {"": pa.nulls(part.n)}
-                )  # without any column its number of rows would be lost
+            if not table.num_columns:  # its number of rows would be lost
+                table = _without_columns(part.n, run=wanted is None)
             yield table
 
     def finish(self) -> None:
@@ -194,6 +195,14 @@ class Tables:
         return events.select(np.array([s in self._reader.streams for s in names], bool))
 
 
+def _without_columns(n: int, *, run: bool) -> pa.Table:
+    """Return a table of events that have no object: as many nulls, for the run number or without a name."""
+    member = next(m for m in CLASSES[HEADER].fields if m.name == "run_id")
+    named = schemas.field(f"{HEADER}.run_id", pa.uint32(), member.unit, member.doc)
+    column = named if run else pa.field("", pa.null())
+    return pa.Table.from_arrays([pa.nulls(n, column.type)], schema=pa.schema([column]))
+
+
 def i3(
     paths: str | Path | Iterable[str | Path],
     dataset: str | Path,
@@ -206,6 +215,7 @@ def i3(
     jobs: int | None = None,
     overwrite: bool = False,
     skip_damaged: bool = False,
+    allow_empty: bool = False,
     verify: bool = True,
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -238,6 +248,8 @@ def i3(
     skip_damaged : bool
         Keep the intact frames of damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
         complete with them.
+    allow_empty : bool
+        Make a dataset without events if the files have none of the stop and streams; otherwise that is an error.
     verify : bool
         Check the checksum of every frame.
     settings : mapping, optional
@@ -252,13 +264,16 @@ def i3(
     Raises
     ------
     UnknownStreamError
-        No file has one of the streams, or no frame of that stop; lists those seen. No dataset is made.
+        No file has one of the streams, or no frame of that stop; lists those seen. No dataset is made. See
+        `allow_empty`.
     SchemaError
         A key has different types in different files.
     DatasetError
         The dataset exists already, or another process is writing it.
     DamagedFileError
         See `skip_damaged`. If not a single event could be read, no dataset is made.
+    UnsupportedError
+        A file is of another format, or beyond a limit of what can be read.
     OSError
         A file changed while it was being read: convert again when it is complete.
 
@@ -266,7 +281,8 @@ def i3(
     -----
     UserWarning
         Objects of an unknown class, or damaged in themselves: null in the columns, named here and in the manifest.
-        Or a pattern of `keys` or `pulses` that matches no object.
+        Or a pattern of `keys` or `pulses` that matches no object, a file without frames, or one that is a copy of
+        another.
 
     Examples
     --------
@@ -286,6 +302,7 @@ def i3(
         jobs=jobs,
         overwrite=overwrite,
         skip_damaged=skip_damaged,
+        allow_empty=allow_empty,
         settings=settings,
         progress=progress,
     )

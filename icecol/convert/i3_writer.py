@@ -160,8 +160,13 @@ def _survivors(frames: I3File, chosen: Chosen, drop: str) -> Iterator[Frame]:
 
 
 def _event(frame: Frame | None) -> tuple[Any, ...] | None:
-    header = None if frame is None else frame.get(HEADER)
+    header = None if frame is None else _header(frame)
     return None if header is None else (header.run_id, header.event_id)
+
+
+def _header(frame: Frame) -> Any:
+    """Return the header of a frame, None if it has none or an object of another class in its place."""
+    return frame[HEADER] if HEADER in frame and frame.class_name(HEADER) == HEADER else None
 
 
 class Chosen:
@@ -197,7 +202,7 @@ class Chosen:
 
     def take(self, frame: Frame) -> bool:
         """Tell whether a frame was selected, and put its features in."""
-        header = frame.get(HEADER)
+        header = _header(frame)
         if header is None:
             return False
         identity = tuple(_member(header, member) for member in self._members)

@@ -15,9 +15,10 @@ from icecol.convert.i3_reader import I3Reader
 from icecol.convert.run import tell_unused
 from icecol.convert.source import Found
 from icecol.dataset import schema as schemas
-from icecol.errors import DamagedFileError, UnknownStreamError, naming
+from icecol.errors import DamagedFileError, SchemaError, UnknownStreamError, naming
 from icecol.files import Input, distinct
 from icecol.i3.frames.files import files_of
+from icecol.names import plain
 
 BATCH_BYTES: Final = 4 << 20
 """Bytes of frames that are decoded together: small, so that the first rows come soon."""
@@ -72,6 +73,9 @@ def scan_i3(
     (3, 2)
     """
     files = distinct([path.absolute() for path in files_of(paths)])
+    if not files:
+        msg = "no files are given to scan: the list of them is empty"
+        raise ValueError(msg)
     reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, verify=verify, gcd=gcd)
     chosen = reader.streams
 
@@ -94,7 +98,7 @@ def scan_i3(
                 damaged_at = found.bytes if found.damage else -1
                 seen.update(found.streams)
                 if not once and not known.issuperset(present):
-                    late = ", ".join(sorted(present - known))
+                    late = plain(", ".join(sorted(present - known)))
                     msg = f"{path}: keys that come too late to be scanned: {late}; convert the file to have them"
                     warnings.warn(msg, stacklevel=2)
                 known.update(present)
@@ -106,11 +110,17 @@ def scan_i3(
                 raise DamagedFileError(found.damage[0].describe(path))
 
     firsts = [(path, next(tables(path, None, once=True), None)) for path in files]
-    united = schemas.unite((path, table.schema) for path, table in firsts if table is not None)
+    named = [
+        (path, pa.schema([c for c in table.schema if c.name])) for path, table in firsts if table is not None
+    ]
+    united = schemas.unite(named)
     if all(table is None for _, table in firsts):
         what = f"{stop!r} frames" + (f" of streams {', '.join(chosen)}" if chosen else "")
         msg = f"no {what} in {len(files)} files; {_listed(seen)}"
         raise UnknownStreamError(msg)
+    if not united.names:
+        msg = f"no object in the events of {len(files)} files can become columns; `icecol inspect` lists the objects"
+        raise SchemaError(msg)
     names = schemas.to_polars(united)
     tell_unused(str(paths), reader.unused(list(names)))
     late: set[str] = set()
@@ -126,7 +136,7 @@ def scan_i3(
                 more = set(table.schema.names) - set(names) - late - {""}
                 if more:
                     late.update(more)
-                    columns_ = ", ".join(sorted(more))
+                    columns_ = plain(", ".join(sorted(more)))
                     msg = f"{path}: columns that come too late to be scanned: {columns_}; convert the file to have them"
                     warnings.warn(msg, stacklevel=2)
                 part = pa.schema([united.field(c) for c in columns])

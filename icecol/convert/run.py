@@ -60,6 +60,7 @@ def from_source(
     jobs: int | None = None,
     overwrite: bool = False,
     skip_damaged: bool = False,
+    allow_empty: bool = False,
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -85,6 +86,8 @@ def from_source(
     skip_damaged : bool
         Keep what is intact in damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
         complete with it.
+    allow_empty : bool
+        Make a dataset without events if the files have none that is asked for; otherwise that may be an error.
     settings : mapping, optional
         Further facts for the manifest: nfiles, livetime (s), generator settings.
     progress : function, optional
@@ -102,10 +105,17 @@ def from_source(
         A column has different types in different files.
     DamagedFileError
         See `skip_damaged`. If nothing at all could be read, no dataset is made.
+    UnsupportedError
+        A file is of another format, or beyond a limit of what can be read.
+    ValueError
+        No files are given.
     OSError
         A file changed while it was being read.
     """
     paths = distinct(files_of(files))
+    if not paths:
+        msg = "no files are given to convert: the list of them is empty"
+        raise ValueError(msg)
     for path in paths:
         if not path.is_file():
             with Input(path):  # says why it cannot be read
@@ -115,9 +125,12 @@ def from_source(
         outcomes = list(_convert_all(reader, paths, folder, jobs, progress))
         sources = [outcome.source for outcome in outcomes]
         _c_library("malloc_trim", 0)  # memory that was kept for further files
-        reader.check(sources)
+        _tell_without_frames(sources)
+        empty = allow_empty and any(source.frames_read for source in sources)
+        if not (empty and not any(source.events for source in sources)):
+            reader.check(sources)
         damaged = [line for source in sources for line in source.describe_damage()]
-        if damaged and not skip_damaged and not any(source.events for source in sources):
+        if damaged and not empty and not any(source.events for source in sources):
             more = f" (and {len(damaged) - 1} more damaged places)" if len(damaged) > 1 else ""
             msg = f"{damaged[0]}{more}; no event could be read, and no dataset was made"
             raise DamagedFileError(msg)
@@ -228,6 +241,15 @@ def tell(dataset: Dataset, reader: Reader) -> None:
         warnings.warn(msg, stacklevel=4)
     if dataset.rows:
         tell_unused(str(dataset.path), reader.unused(dataset.manifest.schema.names))
+
+
+def _tell_without_frames(sources: Sequence[Source]) -> None:
+    """Warn about files that are whole and have nothing in them."""
+    found = [source for source in sources if not source.frames_read and not source.damage]
+    if found:
+        more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
+        msg = f"{found[0].path} has no frames ({found[0].size:,} bytes){more}: it may not have been written to its end"
+        warnings.warn(msg, stacklevel=4)
 
 
 def _tell_twice(dataset: Dataset) -> None:

@@ -18,6 +18,7 @@ import icecol
 from icecol import files
 from icecol.dataset import schema as schemas
 from icecol.errors import DatasetError
+from icecol.names import plain
 
 SCHEMA_VERSION: Final = 2
 """Version of the layout on disk; newer ones are refused. Version 1 stored its facts about sources as prose."""
@@ -78,7 +79,7 @@ class LeftOut:
         >>> LeftOut("Fit", "unexpected end of data", 2).describe()
         'Fit: 2 objects not converted: unexpected end of data'
         """
-        return f"{self.key}: {self.n:,} {'object' if self.n == 1 else 'objects'} not converted: {self.reason}"
+        return f"{plain(self.key)}: {self.n:,} {'object' if self.n == 1 else 'objects'} not converted: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

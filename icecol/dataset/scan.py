@@ -30,7 +30,7 @@ from icecol.dataset.writer import (
     n_done,
 )
 from icecol.errors import DatasetError, MissingColumnError, did_you_mean
-from icecol.patterns import matches
+from icecol.names import matches, plain
 
 if TYPE_CHECKING:
     from icecol.dataset.pulses import Pulses
@@ -296,7 +296,7 @@ class Dataset:
             *(f"  {line}" for source in manifest.sources for line in source.describe()),
             *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
         ]
-        return "\n".join(lines)
+        return plain("\n".join(lines))
 
     def __repr__(self) -> str:
         here = Path.cwd()

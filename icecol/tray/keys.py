@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from icecol.i3.frames.frame import Frame
-from icecol.patterns import matches
+from icecol.names import matches
 
 ALWAYS = ("I3EventHeader",)
 """Keys that `keep` never takes away: without its header an event has no name."""

@@ -6,7 +6,9 @@ from commands import cut_file, run
 
 import icecol as ic
 from icecol.cli import frames
-from icecol.i3.frames.frame import Frame
+from icecol.i3.archive import encode
+from icecol.i3.container.raw import encode_frame
+from icecol.i3.frames.frame import Frame, as_object
 
 
 def test_inspect_counts_frames_keys_and_streams(folder):
@@ -100,3 +102,18 @@ def test_browse_is_told_where_to_begin(folder, monkeypatch):
     monkeypatch.setattr("icecol.cli.frames.sys.stdout", type("Tty", (), {"isatty": lambda _: True})())
     frames.browse([str(folder / "run1.i3.zst")], at="e3", key="I3MCTree")
     assert asked == [(([str(folder / "run1.i3.zst")],), {"at": "e3", "key": "I3MCTree"})]
+
+
+def test_names_from_a_file_cannot_control_the_terminal(tmp_path):
+    evil = "k[/x]\x1b]52;c;aGk=\x07\x9b2J"
+    blob = encode(as_object({evil: 1.5}))
+    (tmp_path / "a.i3").write_bytes(encode_frame("P", [(evil, evil, blob), ("plain", evil, blob)]))
+    for options in ([], ["-n", 1], ["-k", evil], ["-k", "typo"], ["--json"]):
+        found = run("inspect", tmp_path / "a.i3", *options)
+        assert not {"\x1b", "\x07", "\x9b"} & set(found.output + found.stderr)
+        assert found.exit_code == ("typo" in options)
+    assert run("convert", tmp_path / "a.i3", "-o", tmp_path / "d").exit_code == 0
+    found = run("info", tmp_path / "d")
+    assert not {"\x1b", "\x07", "\x9b"} & set(found.output)
+    assert r"k[/x]\x1b]52;c;aGk=\x07" in found.output
+    assert "\x1b" not in repr(next(ic.open_i3(tmp_path / "a.i3")))

@@ -37,6 +37,7 @@ def _mix(
     order: Ints,
     orphan: npt.NDArray[np.bool_],
     out: Matrix,
+    twice: Ints,
 ) -> None:
     kept = np.full(256, -1, np.int64)
     for f in range(stop.size):
@@ -46,6 +47,8 @@ def _mix(
             for j in range(first[f], first[f + 1]):
                 key = key_of[pair[j]]
                 if key >= 0:
+                    if out[row, key] >= 0:
+                        twice[key] += 1
                     out[row, key] = j
             for k in range(order.size):
                 other = order[k]
@@ -54,10 +57,14 @@ def _mix(
                 if other == letter or kept[other] < 0 or (other == 81 and orphan[f]):
                     continue
                 g = kept[other]
-                for j in range(first[g], first[g + 1]):
+                for j in range(
+                    first[g + 1] - 1, first[g] - 1, -1
+                ):  # of a key that is there twice, the last counts
                     key = key_of[pair[j]]
                     if key >= 0 and out[row, key] < 0:
                         out[row, key] = j
+                    elif key >= 0 and first[g] <= out[row, key] < first[g + 1]:
+                        twice[key] += 1
         if letter not in NEVER_KEPT:
             kept[letter] = f
             for k in range(order.size):
@@ -79,6 +86,8 @@ class Events:
     frames: Ints
     keys: dict[str, int]
     table: Matrix
+    twice: dict[str, int]
+    """Keys that a frame has twice or more: in how many rows an object is hidden by a later one. The last counts."""
 
     @property
     def n(self) -> int:
@@ -93,7 +102,9 @@ class Events:
 
     def select(self, rows: npt.NDArray[np.bool_]) -> Events:
         """Keep some rows."""
-        return Events(self.batch, self.frames[rows], self.keys, np.asfortranarray(self.table[rows]))
+        return Events(
+            self.batch, self.frames[rows], self.keys, np.asfortranarray(self.table[rows]), self.twice
+        )
 
 
 def new_order() -> Ints:
@@ -122,8 +133,10 @@ def mix(batch: Batch, stop: str, order: Ints) -> Events:
     row_of = np.full(letters.size, -1, np.int64)
     row_of[frames] = np.arange(frames.size)
     table = np.full((frames.size, max(len(keys), 1)), -1, np.int32)
-    _mix(letters, batch.first, batch.pair, key_of, row_of, order, batch.orphan, table)
-    return Events(batch, frames, dict(keys), np.asfortranarray(table))
+    twice = np.zeros(max(len(keys), 1), np.int64)
+    _mix(letters, batch.first, batch.pair, key_of, row_of, order, batch.orphan, table, twice)
+    hidden = {key: int(twice[number]) for key, number in keys.items() if twice[number]}
+    return Events(batch, frames, dict(keys), np.asfortranarray(table), hidden)
 
 
 @kept

@@ -382,7 +382,7 @@ class Scanner:
         while self._have < upto and not self._eof:
             try:
                 n = self._stream.readinto(view[self._have : self._buf.size])
-            except (FormatError, OSError) as err:
+            except FormatError as err:
                 self._stream_error = str(err)
                 self._eof = True
                 return

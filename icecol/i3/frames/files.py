@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +85,7 @@ class I3File(Iterator[Frame]):
         self._skip = skip_damaged
         self._verify = verify
         self._wanted: set[str] = set()
+        self._told: set[Path] = set()
         self._frames = self._read()
 
     def __next__(self) -> Frame:
@@ -127,6 +130,7 @@ class I3File(Iterator[Frame]):
                         lost = orphans[i] or (lost and stored.stop != "Q")
                         if not stored.layout.unique:
                             pulses.close()
+                            self._tell_twice(path, index[i], stored.layout)
                         frame = mixer.frame(stored)
                         if not lost:
                             frame.share(pulses, i)
@@ -142,6 +146,16 @@ class I3File(Iterator[Frame]):
             if scanner.damages and not self._skip:
                 raise DamagedFileError(scanner.damages[0].describe(path))
             self.damages += [(path, damage) for damage in scanner.damages]
+
+    def _tell_twice(self, path: Path, index: int, layout: Layout) -> None:
+        """Warn once for each file about keys that are in a frame twice."""
+        if path in self._told:
+            return
+        self._told.add(path)
+        seen = Counter(key for key, _ in layout.pairs)
+        twice = ", ".join(repr(key) for key, n in seen.items() if n > 1)
+        msg = f"{path}: frame {index} has {twice} more than once: the last one counts, and no other is written again"
+        warnings.warn(msg, stacklevel=4)
 
 
 def _stored(batch: Batch, layouts: dict[bytes, Layout], *, checked: bool) -> Iterator[tuple[int, Stored]]:

@@ -27,6 +27,7 @@ from icecol.i3.container.raw import encode_frame
 from icecol.i3.container.scanner import NEVER_KEPT
 from icecol.i3.pulses.of_frames import BatchPulses, series_of
 from icecol.i3.pulses.series import PulseSeries, pulse_map
+from icecol.names import plain
 
 STOPS: Final = {
     "I": "TrayInfo",
@@ -316,7 +317,7 @@ class Frame(MutableMapping[str, Any]):
         for key in self:
             entry = self._entry(key)
             lines.append(f"  {key!r} [{_stop_name(entry.stop)}] ==> {entry.type_name} ({len(entry.blob)})")
-        return "\n".join([*lines, "]"])
+        return plain("\n".join([*lines, "]"]))
 
     def own_keys(self) -> tuple[str, ...]:
         """Return the keys of the frame's own objects, which are written with it, in file order."""

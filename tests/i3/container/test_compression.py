@@ -9,13 +9,15 @@ import io
 import lzma
 import random
 import weakref
+from pathlib import Path
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icecol.errors import FormatError
+from icecol.errors import FormatError, UnsupportedError
+from icecol.i3.container import compression
 from icecol.i3.container.compression import SUFFIXES, codec_of, compressor, decompress, open_stream, sniff
 from icecol.i3.container.scanner import Scanner
 
@@ -230,3 +232,45 @@ def test_what_is_written_does_not_depend_on_the_time(tmp_path) -> None:
             out.close()
         made.append((tmp_path / name).read_bytes())
     assert made[0] == made[1]
+
+
+def test_a_long_window_and_a_large_dictionary_are_read() -> None:
+    data = content(100_000)
+    options = zstandard.ZstdCompressionParameters.from_level(3, window_log=29)
+    stream = zstandard.ZstdCompressor(
+        compression_params=options
+    ).compressobj()  # without its size, as of a pipe
+    assert read_all(stream.compress(data) + stream.flush()) == (data, None)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 768 << 20}]
+    assert read_all(lzma.compress(data, filters=filters)) == (data, None)
+
+
+def test_what_cannot_be_read_is_no_damage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "a.i3"
+    path.write_bytes(PACK["xz"](content(5000)))
+    monkeypatch.setattr(compression, "_XZ_MEMORY", 1 << 10)
+    with pytest.raises(UnsupportedError, match=r"a\.i3: xz stream needs more than"):
+        open_stream(path)
+    words = zstandard.train_dictionary(2000, [content(300, seed) for seed in range(200)])
+    path.write_bytes(zstandard.ZstdCompressor(dict_data=words).compress(content(5000)))
+    with pytest.raises(UnsupportedError, match=r"a\.i3: zstd stream that needs a dictionary"):
+        open_stream(path)
+
+
+def test_an_error_of_the_disk_is_no_damage_and_names_the_file() -> None:
+    class Disk(io.RawIOBase):
+        n = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: memoryview) -> int:
+            self.n += 1
+            if self.n > 3:
+                raise OSError(5, "Input/output error")
+            buffer[:] = b"x" * len(buffer)
+            return len(buffer)
+
+    stream, _, _ = open_stream("a.i3", io.BufferedReader(Disk(), 1 << 12))
+    with pytest.raises(OSError, match=r"Input/output error: 'a\.i3'"):
+        list(Scanner(stream).batches())

@@ -1,4 +1,4 @@
-"""Glob patterns for the names of keys and columns."""
+"""Names of keys and columns, as they come from files: which patterns they match, and how they are printed."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
         or fnmatchcase(name, pattern)
         for pattern in patterns
     )
+
+
+def plain(text: str) -> str:
+    r"""Write characters that would control a terminal, or change the direction of writing, as escapes.
+
+    Line breaks stay.
+
+    >>> plain("Fit\x1b[31m")
+    'Fit\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
