@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import icecol as ic
 from icecol.cli import app
 from icecol.i3.classes import CLASSES
+from icecol.i3.classes.own import OWN, remove
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -38,6 +39,16 @@ def with_code() -> list[Path]:
     return [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
 
 
+@pytest.fixture
+def no_classes_left():
+    """Take out the classes that a page adds, which other tests do not expect."""
+    before = set(OWN)
+    yield
+    for name in OWN.keys() - before:
+        remove(name)
+
+
+@pytest.mark.usefixtures("no_classes_left")
 @pytest.mark.parametrize("page", with_code(), ids=lambda p: p.name)
 def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
     names: dict[str, object] = {"__name__": page.stem}

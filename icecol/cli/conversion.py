@@ -202,8 +202,9 @@ def to_i3(
 ) -> None:
     """Write the frames of the events that pass all cuts to .i3 files, with features as frame objects.
 
-    Computed features are added to the frames under their names: a fit becomes an I3Particle, other numbers an
-    I3MapStringDouble. All other objects are copied byte for byte, and IceTray can read the files.
+    Computed features are added to the frames under their names: a fit becomes an I3Particle with its parameters beside
+    it, cut variables become their class, other numbers an I3MapStringDouble. All other objects are copied byte for
+    byte, and IceTray can read the files.
 
     [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
     """

@@ -56,9 +56,10 @@ def to_i3(
         same name for each input.
     features : frame key or several
         Keys to put into the frames. The columns `Key.member`, or one column `Key`, become IceTray's own frame objects
-        by the rule of `icecol.convert.frame_objects`, as in a tray: a fit an I3Particle with its parameters beside it,
-        a pulse series an I3RecoPulseSeriesMap, cut variables their class, other numbers an I3MapStringDouble, one
-        value an I3Double, I3Int, I3Bool or the like. A null puts nothing in.
+        by the rule of `icecol.convert.frame_objects`, as in a tray: a fit an I3Particle with its parameters beside it
+        (`KeyParams`, of likelihood fits `KeyFitParams`, of `finite_reco` `KeyCuts`), a pulse series an
+        I3RecoPulseSeriesMap, cut variables their class, other numbers an I3MapStringDouble, one value an I3Double,
+        I3Int, I3Bool or the like. A null puts nothing in.
     replace : bool
         Let a feature take the place of an object of that key.
     drop : str
