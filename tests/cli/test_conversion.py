@@ -1,3 +1,5 @@
+"""Conversions on the command line, in processes of their own too (`cli`: conversion, `__main__`)."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Conversion of files into a dataset: choice of keys, many files, damage, resuming, the same rows however it is cut."""
+"""Conversion of .i3 files, the same rows however cut (`convert`: i3_reader, i3_columns, arrow, processes)."""
 
 from __future__ import annotations
 

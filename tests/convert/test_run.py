@@ -1,4 +1,4 @@
-"""From many files to a dataset, whatever their form: a reader of a new form, inputs, locks, overwriting, facts."""
+"""From many files to a dataset, whatever their form: readers, inputs, locks, overwriting, facts (run, source)."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Datasets are written whole, and one takes the place of another (`dataset`: writer, swap)."""
+
 from __future__ import annotations
 
 import polars as pl

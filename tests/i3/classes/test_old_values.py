@@ -1,4 +1,4 @@
-"""Members whose meaning changed have today's meaning, in objects too, and are written back (`classes.old_values`)."""
+"""Members whose meaning changed have today's meaning, in objects too, and are written back (`old_values`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames in bytes (`container`: scanner, names, raw, checksums): what is written is read, damage stays local."""
+"""Frames in bytes: what is written is read, damage stays local (scanner, names, raw, checksums, old_versions)."""
 
 from __future__ import annotations
 

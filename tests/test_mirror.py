@@ -1,0 +1,42 @@
+"""Tests can be found: each module has the test file of its name, or a test file's docstring says that it covers it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "icecol"
+PACKAGES = ("browse", "cli", "convert", "dataset", "detector", "i3")
+"""Packages whose modules have more than one test file among them."""
+
+
+def covered(tests: Path) -> set[str]:
+    """Return the words of the docstrings of all test files in a folder: modules are named in them."""
+    docs = (
+        ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in tests.rglob("test_*.py")
+    )
+    return {word for doc in docs for word in re.findall(r"\w+", doc or "")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_has_a_test_file_or_is_named_by_one(package):
+    named = covered(TESTS / package)
+    modules = [path for path in (SOURCE / package).rglob("*.py") if path.name != "__init__.py"]
+    assert modules
+    missing = [
+        str(path.relative_to(SOURCE))
+        for path in modules
+        if not (TESTS / path.relative_to(SOURCE).with_name(f"test_{path.name}")).exists()
+        and path.stem not in named
+    ]
+    assert missing == [], "write the test file, or name the module in the docstring of the one that covers it"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_test_file_belongs_to_a_folder_of_the_source(package):
+    for path in (TESTS / package).rglob("test_*.py"):
+        assert (SOURCE / path.relative_to(TESTS)).parent.is_dir(), path
