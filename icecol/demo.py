@@ -145,7 +145,7 @@ def _simulate(steps: _Steps, folder: Path, events: int, seed: int) -> tuple[list
     shares = [events // FILES + (i < events % FILES) for i in range(FILES)]
     with steps.step(
         "simulate",
-        f"Simulate {events} events (muons, cascades, noise) in a detector of 86 strings with 5160 sensors",
+        f"Simulate {events} events (muons, cascades, noise) in a detector of 86 strings with 5160 DOMs",
         f"events = ic.sim.events({shares[0]}, seed={seed})",
     ):
         samples = [ic.sim.events(n, seed=seed + i) for i, n in enumerate(shares)]
@@ -350,7 +350,7 @@ def compile_features() -> None:
 
 
 def _small() -> Any:
-    """Return a muon with one pulse in each of eight sensors of a string, made by hand."""
+    """Return a hand-made muon with one pulse in each of eight DOMs of a string."""
     n = 8
     one = [np.ones(1)] * 9
     geometry = ic.Geometry.nominal()

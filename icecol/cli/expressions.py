@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -136,8 +137,8 @@ def feature_of(what: str) -> Any:
 
     where, colon, name = what.rpartition(":")
     if not colon:
-        if name not in ic.reco.__all__ or name in _NO_FEATURES:
-            known = [n for n in ic.reco.__all__ if n not in _NO_FEATURES]
+        known = [n for n in ic.reco.__all__ if _takes_pulses(getattr(ic.reco, n))]
+        if name not in known:
             msg = f"no feature {name!r}; {did_you_mean(name, known, 'features')}"
             raise typer.BadParameter(msg, param_hint="--feature")
         return getattr(ic.reco, name)
@@ -162,7 +163,9 @@ def feature_of(what: str) -> Any:
     return found
 
 
-_NO_FEATURES: Final = frozenset({"Kernel", "event_expr", "kernel", "with_features"})
+def _takes_pulses(function: Any) -> bool:
+    """Tell whether a function of `icecol.reco` is a feature of a pulse series."""
+    return next(iter(inspect.signature(function).parameters), "") == "pulses"
 
 
 def _arguments(text: str, arguments: str | None) -> dict[str, Any]:

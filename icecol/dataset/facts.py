@@ -23,6 +23,7 @@ import polars as pl
 
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
+from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.manifest import Manifest
 from icecol.errors import DatasetError, MissingFactError
 
@@ -64,17 +65,17 @@ class Column:
     """Its meaning; empty if undocumented."""
 
 
-def facts(events: pl.LazyFrame | pl.DataFrame) -> Facts:
+def facts(events: Events) -> Facts:
     """Find out what is known about the events of a frame, reading only the manifests of their datasets.
 
     Facts follow the columns of datasets, even if renamed, through filters, joins and concatenations; the members of
     features have units as well. They do not survive computation in the query, a `group_by` or a `collect`; in that
-    case, ask the dataset: `ic.facts(ds.scan())`.
+    case, ask the dataset: `ic.facts(ds)`.
 
     Parameters
     ----------
     events
-        Events, from any query.
+        A dataset, or events from any query.
 
     Returns
     -------
@@ -91,8 +92,9 @@ def facts(events: pl.LazyFrame | pl.DataFrame) -> Facts:
     >>> ic.facts(events).unit("MCPrimary.zenith"), ic.facts(events).label("Q.total")
     ('rad', 'Q.total / PE')
     """
+    lazy = lazy_frame(events)
     try:
-        return Facts(_read(events.lazy()._ldf.visit()))
+        return Facts(_read(lazy._ldf.visit()))
     except _UNREADABLE:
         return Facts(_Node("", ()))
 
@@ -184,7 +186,7 @@ class Facts:
         else:
             msg = (
                 f"nothing is known about {column!r} here, since the query does not take it unchanged from a dataset; "
-                "ask the dataset, ic.facts(ds.scan()), or give it explicitly, as in label='zenith / deg'"
+                "ask the dataset, ic.facts(ds), or give it explicitly, as in label='zenith / deg'"
             )
         raise MissingFactError(msg)
 

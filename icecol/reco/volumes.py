@@ -61,7 +61,10 @@ def containment(
     ice = calibrated_doms(geometry)
     corners = _hull(np.unique(np.column_stack([geometry.x[ice], geometry.y[ice]]), axis=0))
     if len(corners) < 3:
-        msg = f"the DOMs in the ice span a hull of {len(corners)} corners in x and y: it encloses no volume"
+        msg = (
+            f"the hull of the in-ice DOMs has {len(corners)} corners in x and y and encloses no volume; give a "
+            "geometry with at least three strings that are not in a line"
+        )
         raise GeometryError(msg)
     corners = corners.mean(axis=0) + scale * (corners - corners.mean(axis=0))
     low, high = z_range or (float(geometry.z[ice].min()), float(geometry.z[ice].max()))
@@ -227,8 +230,9 @@ def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, flo
     for string in numbers:
         rows = {om: np.flatnonzero((geometry.string == string) & (geometry.om == om)) for om in (1, 30, 60)}
         if len(numbers) < 3 or not all(r.size for r in rows.values()):
-            msg = f"a prism needs at least three strings with the OMs 1, 30 and 60; string {string} of {numbers}"
-            raise GeometryError(msg + " lacks one of them, or there are fewer strings")
+            what = f"found {numbers}" if len(numbers) < 3 else f"string {string} lacks one of them"
+            msg = f"a prism needs at least three strings with the OMs 1, 30 and 60; {what}"
+            raise GeometryError(msg)
         corners.append([geometry.x[rows[30][0]], geometry.y[rows[30][0]]])
         tops.append(geometry.z[rows[1][0]])
         bottoms.append(geometry.z[rows[60][0]])
@@ -286,7 +290,10 @@ def calibrated_doms(geometry: Geometry) -> Array:
     """Tell which sensors are calibrated DOMs of IceCube in the ice."""
     chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
     if not chosen.any():
-        msg = f"none of the {len(geometry)} sensors of the geometry is a calibrated DOM of IceCube in the ice"
+        msg = (
+            f"none of the {len(geometry)} sensors of the geometry is a calibrated in-ice DOM of IceCube; give the "
+            "geometry of a GCD file with a calibration"
+        )
         raise GeometryError(msg)
     return chosen
 

@@ -5,7 +5,17 @@ from commands import run
 
 
 @pytest.mark.parametrize(
-    "feature", ["linefits", "linefit(", "linefit(3)", "with_features", "A=linefit,b", "nowhere:mine"]
+    "feature",
+    [
+        "linefits",
+        "linefit(",
+        "linefit(3)",
+        "with_features",
+        "dom_set",
+        "fired",
+        "A=linefit,b",
+        "nowhere:mine",
+    ],
 )
 def test_unknown_features_are_wrong_usage(folder, tmp_path, feature):
     done = run(

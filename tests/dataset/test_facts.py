@@ -52,6 +52,11 @@ def test_columns_of_a_dataset_have_their_unit_and_meaning(ds):
     assert known.livetime == 100.0
 
 
+def test_a_dataset_is_events_too(ds):
+    assert ic.facts(ds).unit("MCPrimary.energy") == "GeV"
+    assert ic.facts(ds).livetime == 100.0
+
+
 def test_features_have_the_units_of_their_members(events):
     known = ic.facts(events)
     assert known.label("LineFit.zenith") == "LineFit.zenith / rad"
