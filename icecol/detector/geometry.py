@@ -268,12 +268,7 @@ class Geometry:
         icetop
             Add the DOMs in the surface tanks of IceTop.
         """
-        ice = [_string(*row) for row in nominal.STRINGS]
-        parts = {name: np.concatenate([s[name] for s in ice]) for name in ice[0]}
-        if icetop:
-            surface = _stations()
-            parts = {name: np.concatenate([parts[name], surface[name]]) for name in parts}
-        return cls.from_columns(parts)
+        return cls.from_columns(nominal.columns(icetop=icetop))
 
     @classmethod
     def read_parquet(cls, path: str | os.PathLike[str]) -> Geometry:
@@ -400,45 +395,3 @@ def _missing(wanted: str, names: list[str]) -> MissingColumnError:
         f"{did_you_mean(wanted, names, 'columns', n=30)}"
     )
     return MissingColumnError(msg)
-
-
-def _string(string: int, x: float, y: float, top: float) -> dict[str, Array]:
-    """Return the columns of one nominal string."""
-    om = np.arange(1, nominal.OM_PER_STRING + 1)
-    if string < 79:
-        depth = (om - 1) * nominal.PITCH
-    else:
-        lower = 9 * nominal.DEEPCORE_VETO_PITCH + nominal.DEEPCORE_GAP + (om - 11) * nominal.DEEPCORE_PITCH
-        depth = np.where(om <= 10, (om - 1) * nominal.DEEPCORE_VETO_PITCH, lower)
-    z = top - depth
-    for shifted, first, last, step, metres in nominal.SHIFTS:
-        if shifted == string:
-            z[first - 1 : last : step] += metres
-    high = np.isin(om, nominal.HIGH_QE_SENSORS.get(string, ()))
-    return {
-        "string": np.full(om.size, string),
-        "om": om,
-        "x": np.full(om.size, x),
-        "y": np.full(om.size, y),
-        "z": z.round(4),
-        "area": np.full(om.size, nominal.PMT_AREA),
-        "relative_efficiency": np.where(high, nominal.HIGH_QE, 1.0),
-        "om_type": np.full(om.size, 20),
-    }
-
-
-def _stations() -> dict[str, Array]:
-    """Return the columns of the DOMs in the nominal surface tanks."""
-    table = np.array(nominal.STATIONS)
-    n = len(table)
-    tank = np.concatenate([table[:, 1:4], table[:, 1:4], table[:, 4:7], table[:, 4:7]])
-    return {
-        "string": np.tile(table[:, 0], 4).astype(int),
-        "om": np.repeat([61, 62, 63, 64], n),
-        "x": tank[:, 0],
-        "y": tank[:, 1],
-        "z": tank[:, 2],
-        "area": np.full(4 * n, nominal.PMT_AREA),
-        "relative_efficiency": np.ones(4 * n),
-        "om_type": np.full(4 * n, 30),
-    }

@@ -1,28 +1,33 @@
-"""Where the 86 strings and 81 stations of the finished IceCube detector are, in figures.
+"""Where the 86 strings and 81 stations of the finished IceCube detector are, in figures and as columns.
 
 The rows are the surveyed positions of the IC86 geometry rounded to the centimetre, in m: x to grid east, y to
-grid north, z upward from the centre of the array. Strings 1-78 hang 60 sensors 17 m apart; the DeepCore
+grid north, z upward from the centre of the array. Strings 1-78 hang 60 DOMs 17 m apart; the DeepCore
 strings 79-86 ten at 10 m above the dust layer and fifty at 7 m below it (Abbasi et al., Astropart. Phys. 35
 (2012) 615). What a string's survey shows beside that even spacing is in `SHIFTS`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
 
 PITCH: Final = 17.0205
-"""Distance from sensor to sensor on strings 1-78, in m."""
+"""Distance from DOM to DOM on strings 1-78, in m."""
 DEEPCORE_VETO_PITCH: Final = 10.012
-"""Distance from sensor to sensor among the upper ten of strings 79-86, in m."""
+"""Distance from DOM to DOM among the upper ten of strings 79-86, in m."""
 DEEPCORE_PITCH: Final = 7.0085
-"""Distance from sensor to sensor among the lower fifty of strings 79-86, in m."""
+"""Distance from DOM to DOM among the lower fifty of strings 79-86, in m."""
 DEEPCORE_GAP: Final = 257.31
-"""Distance between sensors 10 and 11 of strings 79-86, in m."""
+"""Distance between DOMs 10 and 11 of strings 79-86, in m."""
 OM_PER_STRING: Final = 60
 PMT_AREA: Final = 0.0444
-"""Photocathode area of the 10 inch photomultiplier, in m^2."""
+"""Photocathode area of the 10-inch PMT, in m^2."""
 HIGH_QE: Final = 1.35
-"""Efficiency of a high quantum efficiency sensor relative to a standard one."""
+"""Efficiency of a DOM of high quantum efficiency relative to a standard one."""
 
 HIGH_QE_SENSORS: Final = {
     36: (44, 46, *range(48, 60)),
@@ -31,7 +36,7 @@ HIGH_QE_SENSORS: Final = {
     80: tuple(range(30, 44)),
     **{string: tuple(range(1, 61)) for string in range(81, 87)},
 }
-"""Sensors of high quantum efficiency on each string that has any."""
+"""DOMs of high quantum efficiency on each string that has any."""
 
 STRINGS: Final = (
     (1, -256.14, -521.08, 496.02), (2, -132.8, -501.45, 500.07), (3, -9.13, -481.74, 499.23),
@@ -164,3 +169,62 @@ STATIONS: Final = (
     (81, 77.41, 37.62, 1946.18, 87.19, 39.84, 1946.22),
 )  # fmt: skip
 """(station, x, y, z of the tank with sensors 61 and 62, x, y, z of the tank with 63 and 64), in m."""
+
+
+def columns(*, icetop: bool = False) -> dict[str, Array]:
+    """Return the columns of the geometry, one row per DOM.
+
+    Parameters
+    ----------
+    icetop
+        Add the DOMs in the surface tanks.
+
+    Examples
+    --------
+    >>> {name: values[0].item() for name, values in columns().items() if name in {"string", "om", "z"}}
+    {'string': 1, 'om': 1, 'z': 496.02}
+    """
+    parts = [_string(*row) for row in STRINGS] + ([_stations()] if icetop else [])
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _string(string: int, x: float, y: float, top: float) -> dict[str, Array]:
+    """Return the columns of one nominal string."""
+    om = np.arange(1, OM_PER_STRING + 1)
+    if string < 79:
+        depth = (om - 1) * PITCH
+    else:
+        lower = 9 * DEEPCORE_VETO_PITCH + DEEPCORE_GAP + (om - 11) * DEEPCORE_PITCH
+        depth = np.where(om <= 10, (om - 1) * DEEPCORE_VETO_PITCH, lower)
+    z = top - depth
+    for shifted, first, last, step, metres in SHIFTS:
+        if shifted == string:
+            z[first - 1 : last : step] += metres
+    high = np.isin(om, HIGH_QE_SENSORS.get(string, ()))
+    return {
+        "string": np.full(om.size, string),
+        "om": om,
+        "x": np.full(om.size, x),
+        "y": np.full(om.size, y),
+        "z": z.round(4),
+        "area": np.full(om.size, PMT_AREA),
+        "relative_efficiency": np.where(high, HIGH_QE, 1.0),
+        "om_type": np.full(om.size, 20),
+    }
+
+
+def _stations() -> dict[str, Array]:
+    """Return the columns of the DOMs in the nominal surface tanks."""
+    table = np.array(STATIONS)
+    n = len(table)
+    tank = np.concatenate([table[:, 1:4], table[:, 1:4], table[:, 4:7], table[:, 4:7]])
+    return {
+        "string": np.tile(table[:, 0], 4).astype(int),
+        "om": np.repeat([61, 62, 63, 64], n),
+        "x": tank[:, 0],
+        "y": tank[:, 1],
+        "z": tank[:, 2],
+        "area": np.full(4 * n, PMT_AREA),
+        "relative_efficiency": np.ones(4 * n),
+        "om_type": np.full(4 * n, 30),
+    }

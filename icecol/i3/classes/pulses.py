@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from icecol.i3.classes.basic import mapping
-from icecol.i3.classes.layout import Class, Custom, Enum, Field, Map, Pair, Vector, frame_object
+from icecol.i3.classes.layout import Class, Custom, Enum, Field, Pair, Vector, frame_object
 
 I3RecoPulse = Class(
     "I3RecoPulse",
@@ -166,6 +166,3 @@ CLASSES: Final = (
         doc="Modules, packed in two bytes each; the last has the stop bit.",
     ),
 )
-
-MAP_OF_PULSES: Final = Map("OMKey", Vector("I3RecoPulse"))
-"""What an I3RecoPulseSeriesMap holds."""
