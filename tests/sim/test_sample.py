@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import polars as pl
 import pytest
@@ -35,6 +37,18 @@ def test_the_first_events_of_a_seed_do_not_depend_on_how_many_follow(sample):
     assert (few.pulses.offsets == sample.pulses.offsets[:21]).all()
     assert (few.pulses.time == sample.pulses.time[:stop]).all()
     np.testing.assert_array_equal(few.truth.energy, sample.truth.energy[:20])
+
+
+def test_events_remember_every_setting(sample):
+    parameters = set(inspect.signature(sim.events).parameters) - {"n", "geometry"}
+    assert sample.settings.keys() == parameters
+    few = sim.events(2, seed=5, muons=0.0, noise=0.0, n_pulses=(10, 400), efficiency=2.0)
+    assert {name: few.settings[name] for name in ("muons", "n_pulses", "efficiency", "losses")} == {
+        "muons": 0.0,
+        "n_pulses": (10, 400),
+        "efficiency": 2.0,
+        "losses": False,
+    }
 
 
 def test_fractions_are_kept(sample):
