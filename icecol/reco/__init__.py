@@ -8,7 +8,8 @@ Open `plan.py` first (`with_features`, and `event_expr` which turns a loop over 
 `line_fits.py` for what a public function looks like. A `Kernel` (`decorator.py`) joins a function over one event, in
 `kernels/`, with the names of its results; `codegen.py` writes and compiles the loop over events around it; `jagged.py`
 is the only bridge between list columns and numpy arrays; `selection.py` is what cleanings are made of, `reference.py`
-how a feature finds its track, vertex or seed, `positions.py` where the DOMs are. `testing.py` checks any feature, also a user's.
+how a feature finds its track, vertex or seed, `positions.py` where the DOMs are. `testing.py` checks any feature, also
+a user's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is thrown at the detector: muons and cascades, with the weight that turns them into a flux.
+"""Primary particles: muons and cascades, with the weight that turns a sample of them into a flux.
 
-All arrays of `Primaries` are columns of one row an event, in m, rad and GeV; zenith and azimuth say where the
+All arrays of `Primaries` have one value per event, in m, rad and GeV; zenith and azimuth say where the
 particle comes from, as IceTray's I3Direction does.
 """
 
@@ -30,7 +30,7 @@ _log_cross_section: Final = np.log10(
 
 
 class Primaries(NamedTuple):
-    """Columns of what was thrown."""
+    """The particles that were generated, as columns."""
 
     x: F64
     y: F64
@@ -39,13 +39,13 @@ class Primaries(NamedTuple):
     azimuth: F64
     energy: F64
     one_weight: F64
-    """In GeV cm^2 sr: a flux per GeV cm^2 s sr times this, divided by the number thrown, is a rate in Hz."""
+    """In GeV cm^2 sr: a flux per GeV cm^2 s sr times this, divided by the number generated, is a rate in Hz."""
 
 
 def cross_section(energy: npt.ArrayLike) -> F64:
-    """Return the charged current cross section of neutrinos on nucleons in cm^2 at energies in GeV.
+    """Return the charged-current cross section of neutrinos on nucleons in cm^2 at energies in GeV.
 
-    Interpolated in the logarithms of the table by Gandhi et al. (1998), 10 GeV to 10^8 GeV; the ends hold beyond.
+    It is interpolated in the logarithms of the table of Gandhi et al. (1998) from 10 to 10^8 GeV, and constant beyond.
     """
     return np.asarray(10 ** np.interp(np.log10(energy), _log_energy, _log_cross_section))
 
@@ -71,7 +71,7 @@ def energy_density(e: F64, energy: tuple[float, float], index: float) -> F64:
 def directions(rng: np.random.Generator, n: int, zenith: Zenith) -> tuple[F64, F64, F64]:
     """Draw zenith and azimuth in rad; return them and their density in 1/sr.
 
-    `isotropic` is uniform over the sphere; `atmospheric` goes with cos(zenith)^2 from above the horizon.
+    `isotropic` is uniform over the sphere; `atmospheric` is proportional to cos(zenith)^2 above the horizon, 0 below.
     """
     u = rng.random(n)
     azimuth = rng.random(n) * 2 * math.pi
@@ -85,17 +85,16 @@ def directions(rng: np.random.Generator, n: int, zenith: Zenith) -> tuple[F64, F
 
 
 def flight(zenith: F64, azimuth: F64) -> tuple[F64, F64, F64]:
-    """Return the unit vector along which a particle from (zenith, azimuth) flies."""
+    """Return the direction of flight, as a unit vector, of a particle from (zenith, azimuth)."""
     return -np.sin(zenith) * np.cos(azimuth), -np.sin(zenith) * np.sin(azimuth), -np.cos(zenith)
 
 
 def muons(
     rng: np.random.Generator, n: int, energy: tuple[float, float], index: float, zenith: Zenith, radius: float
 ) -> Primaries:
-    """Throw muons through a disk of `radius` m around the detector's centre, at right angles to their direction.
+    """Generate muons through a disk of `radius` m around the detector's centre, perpendicular to their direction.
 
-    The position is the point of the disk that the muon flies through, so it is the point of the track that is closest
-    to the centre.
+    The position is where the muon crosses the disk: the point of its track that is closest to the centre.
     """
     e, density = power_law(rng, n, energy, index)
     zen, azi, solid = directions(rng, n, zenith)
@@ -112,9 +111,9 @@ def muons(
 def cascades(
     rng: np.random.Generator, n: int, energy: tuple[float, float], index: float, zenith: Zenith
 ) -> Primaries:
-    """Throw electron neutrinos that interact by charged current inside a cylinder; all their energy is one cascade.
+    """Generate charged-current interactions of electron neutrinos in a cylinder, with all energy in one cascade.
 
-    The weight holds the chance of the interaction: nucleons in the cylinder times cross section.
+    The weight includes the interaction probability: number of nucleons in the cylinder times cross section.
     """
     e, density = power_law(rng, n, energy, index)
     zen, azi, solid = directions(rng, n, zenith)
