@@ -255,3 +255,10 @@ def test_readme_names_every_script_and_has_the_markers(load):
         word.strip("`").removeprefix("benchmarks/") for word in text.split()
     }
     assert text.count(load("report").BEGIN) == text.count(load("report").END) == 1
+
+
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # in pyhf
+def test_pseudo_experiments_agree_with_numpy_and_pyhf(load, capsys):
+    small = ["--trials", "3000", "--sample", "2", "--repeat", "1"]
+    assert load("pseudo_experiments").main(small) == 0
+    assert "0 do not" in capsys.readouterr().out

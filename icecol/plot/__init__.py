@@ -1,7 +1,7 @@
-"""Plots of histograms, what is computed from them, and resolutions; matplotlib is imported only when a plot is drawn.
+"""Plots of histograms, what is computed from them, resolutions, fits and tests.
 
-Every function draws on the given axes, or on a new figure without global (pyplot) state, and returns the axes.
-These display themselves in a notebook; `plot.save` writes them to a file.
+Matplotlib is imported only when a plot is drawn. Every function draws on the given axes, or on a new figure without
+global (pyplot) state, and returns the axes. These display themselves in a notebook; `plot.save` writes them to a file.
 """
 
 from __future__ import annotations
@@ -13,8 +13,23 @@ from icecol.plot.point_plots import points
 from icecol.plot.profiles import quantiles
 from icecol.plot.resolutions import resolution
 from icecol.plot.stacking import stack
+from icecol.plot.statistics import fit, limits, pulls, scan, trials
 
-__all__ = ["bundle", "hist1d", "hist2d", "points", "quantiles", "resolution", "save", "stack"]
+__all__ = [
+    "bundle",
+    "fit",
+    "hist1d",
+    "hist2d",
+    "limits",
+    "points",
+    "pulls",
+    "quantiles",
+    "resolution",
+    "save",
+    "scan",
+    "stack",
+    "trials",
+]
 
 
 def __dir__() -> list[str]:

@@ -10,10 +10,11 @@ Needs `pip install 'icecol[stats]'` (scipy and iminuit).
 
 from __future__ import annotations
 
+from icecol.stats.densities import unbinned
 from icecol.stats.fitting import Fit, Scan
 from icecol.stats.goodness import GoodnessOfFit, goodness_of_fit
 from icecol.stats.histfactory import pyhf_workspace
-from icecol.stats.inference import TestResult, hypotest, pseudo_experiments
+from icecol.stats.inference import HypothesisTest, hypotest, pseudo_experiments
 from icecol.stats.intervals import (
     Interval,
     coverage,
@@ -35,6 +36,7 @@ from icecol.stats.p_values import (
     p_value,
     significance,
 )
+from icecol.stats.point_sources import PointSource, point_source
 from icecol.stats.report import sentence
 from icecol.stats.templates import Component, Events, Parameter, events
 from icecol.stats.trials import Trials
@@ -45,12 +47,13 @@ __all__ = [
     "Events",
     "Fit",
     "GoodnessOfFit",
+    "HypothesisTest",
     "Interval",
     "Limit",
     "Model",
     "Parameter",
+    "PointSource",
     "Scan",
-    "TestResult",
     "Trials",
     "asimov",
     "cls",
@@ -69,6 +72,7 @@ __all__ = [
     "li_ma",
     "log_likelihood",
     "p_value",
+    "point_source",
     "poisson_deviance",
     "poisson_interval",
     "pseudo_experiments",
@@ -76,6 +80,7 @@ __all__ = [
     "sensitivity",
     "sentence",
     "significance",
+    "unbinned",
     "upper_limit",
 ]
 

@@ -212,6 +212,13 @@ class Fit:
         """Return the expected counts at the fitted values."""
         return self.model.expected(**self.values)
 
+    def components(self) -> dict[str, Floats]:
+        """Return the expected counts of each component at the fitted values."""
+        return {
+            p.name: (self.values[p.norm] * p.at(self.values)[0]).reshape(self.model.shape)
+            for p in self.model.parts
+        }
+
     def expected_errors(self) -> Floats:
         """Return the error of each expected count that the errors of the parameters cause, correlations included."""
         _, _, in_mu, _ = self.model.expectation(self._x())

@@ -24,7 +24,7 @@ SIDES: dict[str, int] = {"excess": 1, "limit": -1, "both": 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestResult:
+class HypothesisTest:
     """A tested hypothesis; `print` it for the result in words.
 
     Attributes
@@ -86,7 +86,7 @@ def hypotest(
     strengths: Sequence[float] | None = None,
     threads: int | None = None,
     progress: bool = False,
-) -> TestResult:
+) -> HypothesisTest:
     """Test the hypothesis that a norm has a value, by default 0, against larger ones.
 
     Parameters
@@ -118,7 +118,7 @@ def hypotest(
 
     Returns
     -------
-    TestResult
+    HypothesisTest
         The result; print it.
 
     Raises
@@ -180,7 +180,7 @@ def hypotest(
         "importance": f"{n} pseudo-experiments by importance sampling",
         "pseudo-experiments": f"{n} pseudo-experiments",
     }
-    return TestResult(
+    return HypothesisTest(
         parameter,
         value,
         observed,

@@ -15,7 +15,7 @@ from icecol.stats.templates import INDEX, NORM, SHIFT, Floats, Parameter, Part, 
 
 if TYPE_CHECKING:
     from icecol.stats.fitting import Fit
-    from icecol.stats.inference import TestResult
+    from icecol.stats.inference import HypothesisTest
     from icecol.stats.limits import CLs, Limit
     from icecol.stats.trials import Trials
 
@@ -233,7 +233,7 @@ class Model:
         """
         return fitting.fit(self, self.counts(data), self.centers, fixed)
 
-    def test(self, data: Any, parameter: str, value: float = 0.0, **options: Any) -> TestResult:
+    def test(self, data: Any, parameter: str, value: float = 0.0, **options: Any) -> HypothesisTest:
         """Test the hypothesis that a norm has a value, by default 0, against larger ones: `stats.hypotest`."""
         return inference.hypotest(self, data, parameter, value, **options)
 
