@@ -14,9 +14,12 @@ The files, in reading order:
 - `objects`: start here. What objects are in Python: `Record`, `FrameMap`, `Tree`, `UnknownObject`, keys and
   enumerations; their defaults; `new`.
 - `blobs`: `decode` and `encode` of whole blobs, and how objects are read quickly that begin as an earlier one did.
-- `reading` and `writing`: a function for each type, made once from its layout.
+- `reader`: a position in a blob, with the headers and objects met before it.
+- `reading` and `writing`: a function for each type, made once from its layout; `at_once` and `masks` read many values
+  in one go.
 - `codecs`: the types whose layout needs code (bit masks, compact vectors, trees), reader and writer side by side.
 - `fixed_size`: values of one size, read by a single `struct`.
+- `old_values`: members that meant something else in old versions.
 - `types`: what reading and writing share.
 - `jsonable`: objects as JSON, for the command line.
 """
@@ -37,7 +40,7 @@ from icecol.i3.archive.objects import (
     new,
     record,
 )
-from icecol.i3.archive.reading import Reader
+from icecol.i3.archive.reader import Reader
 from icecol.i3.archive.writing import Writer
 
 __all__ = [

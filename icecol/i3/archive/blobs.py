@@ -18,7 +18,8 @@ from icecol.i3.archive.objects import (
     kind,
     record,
 )
-from icecol.i3.archive.reading import Read, Reader, read_members, read_steps, reader_of
+from icecol.i3.archive.reader import Read, Reader
+from icecol.i3.archive.reading import read_members, read_steps, reader_of
 from icecol.i3.archive.types import ROOT, ROOT_SLOT, TYPES, U32, OpaqueError, slot_of, steps_of
 from icecol.i3.archive.writing import Writer, writer_of
 from icecol.i3.classes import CLASSES

@@ -1,4 +1,7 @@
-"""Objects from bytes and back (`archive`: blobs, codecs, objects, reading, types, writing), whatever the class."""
+"""Objects from bytes and back, whatever the class.
+
+Modules of `archive`: blobs, codecs, masks, objects, old_values, reader, reading, at_once, types, writing.
+"""
 
 from __future__ import annotations
 
