@@ -10,7 +10,7 @@ from icecol.browse.cells import cell, utc
 from icecol.browse.values import element, look
 from icecol.browse.views import failed, hex_view, views
 from icecol.errors import IcecolError
-from icecol.i3.archive import new
+from icecol.i3.archive import decode, encode, new
 from icecol.i3.archive.objects import OMKey, table
 from icecol.i3.frames.files import open_i3
 from icecol.i3.frames.frame import Frame
@@ -83,10 +83,12 @@ def test_a_particle_tree_shows_who_came_from_whom():
     assert ("pdg_encoding", "22") in [row[:2] for row in inner().lines()]
 
 
-def test_particles_of_an_old_scheme_are_not_named():
-    tree = new("I3MCTree", [new("I3Particle", pdg_encoding=11)], [0])
-    tree.versions = {"I3Particle": (1, 4)}
-    assert look(tree).cells(0)[0] == "type 11"
+def test_particles_of_an_old_scheme_are_named_by_their_pdg_codes():
+    tree = new("I3MCTree", [new("I3Particle", pdg_encoding=13)], [0])
+    tree.versions = {"I3Particle": (1, 3)}
+    blob = encode(tree)
+    assert (6).to_bytes(4, "little") in blob  # the code of a muon in that scheme
+    assert look(decode(blob)).cells(0)[0] == "MuMinus"
 
 
 def test_a_record_shows_nested_members_with_units_and_meaning():
