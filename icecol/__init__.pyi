@@ -16,6 +16,7 @@ from . import (
     units,
     weight,
 )
+from .blindness import blind, unblind
 from .convert.live import scan_i3
 from .dataset.facts import facts
 from .dataset.pulses import Pulses
@@ -46,6 +47,7 @@ __all__ = [
     "Sample",
     "Samples",
     "Tray",
+    "blind",
     "convert",
     "coordinates",
     "cutflow",
@@ -67,6 +69,7 @@ __all__ = [
     "sim",
     "stats",
     "tray",
+    "unblind",
     "units",
     "weight",
     "with_features",

@@ -256,7 +256,8 @@ class Samples(Mapping[str, Sample]):
         table: dict[str, pl.Series] = {}
         for name, sample in self.items():
             found = cutflow(sample.scan(), cuts, self.weight(name))
-            table["cut"] = found["cut"]
+            if sample.is_data or "cut" not in table:
+                table["cut"] = found["cut"]
             if sample.is_data:
                 table[name] = found["n"]
             else:

@@ -10,6 +10,7 @@ import polars as pl
 
 from icecol import missing
 from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 
 __all__ = [
@@ -193,7 +194,7 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     Returns
     -------
     pl.DataFrame
-        A first row `all`, then one row for each cut:
+        A first row `all`, which says what is blind, if anything is, then one row for each cut:
 
         ========================  =================================================================
         cut                       name of the cut
@@ -232,7 +233,8 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     >>> cutflow(events, cuts).select("cut", "n", "n_alone", "n_nan", "eff").rows()
     [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 1, 2, 1, 0.3333333333333333)]
     """
-    table = _pattern_table(lazy_frame(events), cuts, weight)
+    lf = lazy_frame(events)
+    table = _pattern_table(lf, cuts, weight)
     rows = [np.ones(table.height, dtype=bool)]
     alone = [rows[0], *(_passes(table, i) for i in range(len(cuts)))]
     for passed in alone[1:]:
@@ -240,7 +242,8 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     n, sumw, sumw2 = _totals(table, rows)
     n_alone, sumw_alone, sumw2_alone = _totals(table, alone)
     before = [0, *range(len(cuts))]
-    columns: dict[str, object] = {"cut": ["all", *cuts], "n": n}
+    blinding = facts(lf).blinding
+    columns: dict[str, object] = {"cut": [f"all ({blinding})" if blinding else "all", *cuts], "n": n}
     if weight is not None:
         columns |= {"sumw": sumw, "sumw_error": np.sqrt(sumw2)}
     columns["n_alone"] = n_alone

@@ -20,7 +20,7 @@ LAYERS = (
     {"sim", "stats", "weight", "filters"},
     {"convert", "hist", "select"},
     {"reco"},
-    {"i3", "coordinates", "dataset", "runs"},
+    {"i3", "blindness", "coordinates", "dataset", "runs"},
     {"detector"},
     {"jit"},
     {"units", "errors", "files", "missing", "names", "terminal", ""},

@@ -46,6 +46,8 @@ def info(
     manifest = ds.manifest
     stdout.print(f"{ds.path}: {ds.rows:,} events, {len(ds.schema.names)} columns", style="bold")
     stdout.print(f"parts:    {len(manifest.parts):,}, {manifest.bytes / 1e6:,.1f} MB")
+    if manifest.blinding.active:
+        stdout.print(manifest.blinding.describe(), style="bold yellow", markup=False, soft_wrap=True)
     bad = [s for s in manifest.sources if s.status != "ok"]
     stdout.print(f"sources:  {len(manifest.sources):,}, {len(bad)} of them damaged")
     for source in bad:

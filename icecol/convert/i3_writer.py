@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from icecol.errors import MissingColumnError, did_you_mean
+from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
 
@@ -80,6 +80,9 @@ def to_i3(
         A column of the header, or of a feature, is not there.
     SchemaError
         A feature has columns that no frame object can hold.
+    DatasetError
+        The events come from a dataset of which something is hidden or scrambled, as the files hold it. (A table that
+        was collected does not tell where it comes from.)
     ValueError
         A frame has an object under the key of a feature already; an event is in the files more often than among the
         events; two events have the same header, and are to get features; or an output is one of the files.
@@ -102,6 +105,7 @@ def to_i3(
     >>> frame["Charge"]["n_hit_doms"] > 20
     True
     """
+    _refuse_blind(events)
     chosen = Chosen(events, [features] if isinstance(features, str) else list(features), replace=replace)
     made: dict[Path, int] = {}
     for target, sources in _targets(files_of(files), Path(out)).items():
@@ -114,6 +118,23 @@ def to_i3(
         msg = f"{len(left)} events are not in the files, the first: {_shown(left[0])}"
         warnings.warn(msg, stacklevel=2)
     return made
+
+
+def _refuse_blind(events: Dataset | pl.LazyFrame | pl.DataFrame) -> None:
+    """Refuse events whose frames hold what is hidden or scrambled in their dataset."""
+    from icecol.dataset import manifest as manifests
+    from icecol.dataset.facts import facts
+    from icecol.dataset.scan import Dataset  # needs Polars, which a conversion does without
+
+    folders = (events.path,) if isinstance(events, Dataset) else facts(events).sources
+    for folder in folders:
+        blinding = manifests.read(folder / manifests.NAME).blinding
+        if blinding.columns:
+            msg = (
+                f"{folder} is blinded ({blinding.describe()}), but its files hold {blinding.columns[0]!r} as it is: "
+                "unblind it first (`ic.unblind`), or write frames of events chosen from another dataset"
+            )
+            raise DatasetError(msg)
 
 
 def _targets(paths: Sequence[Path], out: Path) -> dict[Path, list[Path]]:

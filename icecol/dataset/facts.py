@@ -157,8 +157,14 @@ class Facts:
         return tuple(dict.fromkeys(path for node in _nodes(self._plan) for path in node.datasets))
 
     @property
+    def blinding(self) -> str:
+        """What of the datasets is blind, as figures say it; empty if nothing is, or the datasets are not known."""
+        found = (_manifest(path).blinding.describe() for path in self.sources)
+        return "; ".join(dict.fromkeys(text for text in found if text))
+
+    @property
     def livetime(self) -> float:
-        """Total livetime (s) of the datasets, regardless of the selection of events.
+        """Total livetime (s) of the datasets, of burn samples their part, regardless of the selection of events.
 
         Raises
         ------
@@ -171,7 +177,7 @@ class Facts:
             if not isinstance(livetime, (int, float)):
                 msg = f"{path} has no livetime; give it when converting: settings={{'livetime': seconds}}"
                 raise MissingFactError(msg)
-            total += livetime
+            total += livetime * _manifest(path).blinding.fraction
         return total
 
     def __repr__(self) -> str:

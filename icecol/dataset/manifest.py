@@ -16,7 +16,9 @@ import pyarrow as pa
 
 import icecol
 from icecol import files
+from icecol.dataset import blinding as blindings
 from icecol.dataset import schema as schemas
+from icecol.dataset.blinding import Blinding
 from icecol.errors import DatasetError
 from icecol.names import plain
 
@@ -158,6 +160,8 @@ class Manifest:
     """The source files."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """How it was made: keys, streams, generator settings, nfiles, livetime (s)."""
+    blinding: Blinding = field(default_factory=Blinding)
+    """What of it may be seen."""
     icecol_version: str = icecol.__version__
     """Version of icecol that wrote it."""
     schema_version: int = SCHEMA_VERSION
@@ -209,6 +213,7 @@ def read(path: str | Path) -> Manifest:
             parts=tuple(part_from_json(part) for part in found["parts"]),
             sources=tuple(source_from_json(source) for source in found["sources"]),
             settings=found["settings"],
+            blinding=blindings.from_json(found.get("blinding")),
             icecol_version=found["icecol_version"],
             schema_version=version,
         )
@@ -230,6 +235,7 @@ def write(manifest: Manifest, path: str | Path) -> None:
         "schema_version": manifest.schema_version,
         "icecol_version": manifest.icecol_version,
         "settings": dict(manifest.settings),
+        "blinding": manifest.blinding.to_json(),
         "parts": [asdict(part) for part in manifest.parts],
         "sources": [asdict(source) for source in manifest.sources],
         "columns": columns,

@@ -179,7 +179,8 @@ class Dataset:
     def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
         """Scan all parts as one lazy frame.
 
-        It has every column of the dataset, null in the parts that lack it.
+        It has every column of the dataset, null in the parts that lack it. Of a blinded dataset it holds what may be
+        seen, and no more; so does all that is made from it, such as `tables`, histograms and exports.
 
         Parameters
         ----------
@@ -203,6 +204,7 @@ class Dataset:
                 extra_columns="ignore",
                 glob=False,
             )
+        frame = self.manifest.blinding.apply(frame)
         if columns is None:
             return frame
         return frame.select(
@@ -301,7 +303,9 @@ class Dataset:
     def __repr__(self) -> str:
         here = Path.cwd()
         path = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
-        return f"Dataset({str(path)!r}, {self.rows:,} events, {len(self.schema):,} columns)"
+        text = self.manifest.blinding.describe()
+        blind = f", {text}" if text else ""
+        return f"Dataset({str(path)!r}, {self.rows:,} events, {len(self.schema):,} columns{blind})"
 
 
 @lru_cache(maxsize=4)

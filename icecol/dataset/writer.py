@@ -125,10 +125,20 @@ def _refuse(target: Path, *, overwrite: bool) -> None:
     if finished and not overwrite:
         msg = f"{target} is a finished dataset: choose another folder, or overwrite it (`overwrite=True`, --overwrite)"
         raise DatasetError(msg)
+    if finished and _is_blind(target):
+        msg = f"{target} is blind, and would not be if overwritten: `ic.unblind` it first, or choose another folder"
+        raise DatasetError(msg)
     if not finished and target.is_dir() and not (target / PROGRESS).is_dir() and any(target.iterdir()):
         found = ", ".join(sorted(repr(p.name) for p in target.iterdir())[:5])
         msg = f"{target} is neither a dataset nor empty (it has {found}): choose another folder"
         raise DatasetError(msg)
+
+
+def _is_blind(target: Path) -> bool:
+    try:
+        return manifests.read(target / manifests.NAME).blinding.active
+    except (DatasetError, OSError):
+        return False  # damaged, or of another version: it may be overwritten
 
 
 def _own() -> set[str]:

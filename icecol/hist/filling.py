@@ -99,6 +99,7 @@ def fill_many(
     (array([1., 1.]), 2.0)
     """
     lf = lazy_frame(events)
+    blinding = facts(lf).blinding
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
     for key, axes in wanted.items():
         for axis in axes:
@@ -144,7 +145,10 @@ def fill_many(
         shared = Batch(batch)
         for filling in fillings:
             filling.add(shared, w_column)
-    return Bundle({key: filling.result() for key, filling in zip(wanted, fillings, strict=True)})
+    found = Bundle({key: filling.result() for key, filling in zip(wanted, fillings, strict=True)})
+    for h in found.values():
+        h.bh.metadata = blinding or None
+    return found
 
 
 def describe(

@@ -85,6 +85,11 @@ class Hist:
         return str(self.bh.kind)
 
     @property
+    def note(self) -> str:
+        """What of the events is blind, as in "burn sample, 10 %"; empty if nothing is."""
+        return str(getattr(self.bh, "metadata", None) or "")
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return int(self.bh.ndim)
@@ -311,9 +316,10 @@ class Hist:
         axes = ", ".join(_describe(a) for a in self.axes)
         inside = self.sum()
         outside = self.sum(flow=True) - inside
+        note = f"; {self.note}" if self.note else ""
         return (
             f"Hist({axes}; sum {inside:.6g}, outside {outside:.6g}, "
-            f"nan {self.nan.sumw:.6g}, missing {self.missing.sumw:.6g})"
+            f"nan {self.nan.sumw:.6g}, missing {self.missing.sumw:.6g}{note})"
         )
 
     def _to_boost_histogram_(self) -> Any:

@@ -129,6 +129,7 @@ def hist1d(
         ax.legend(frameon=False)
     if note:
         _note(ax, h)
+    _say_blind(ax, h)
     return ax
 
 
@@ -200,6 +201,7 @@ def hist2d(
     set_axis(ax, "y", h.axes[1])
     if note:
         _note(ax, h)
+    _say_blind(ax, h)
     return ax
 
 
@@ -229,6 +231,24 @@ def content_label(h: Hist, *, density: bool) -> str:
         return "probability density"
     counted = np.array_equal(h.values(flow=True), h.variances(flow=True))
     return "entries per bin" if counted else "sum of weights per bin"
+
+
+def _say_blind(ax: Axes, h: Hist) -> None:
+    """Say above the upper left corner what of the events is blind, once for all histograms that share it."""
+    said = [text.get_text() for text in ax.texts if text.get_gid() == "blind"]
+    if not h.note or h.note in said:
+        return
+    ax.annotate(
+        h.note,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 4 + 10 * len(said)),
+        textcoords="offset points",
+        va="bottom",
+        fontsize="x-small",
+        color="C3",
+        gid="blind",
+    )
 
 
 def _note(ax: Axes, h: Hist) -> None:

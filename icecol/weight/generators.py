@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
@@ -35,10 +36,16 @@ def generation_of(ds: Dataset, nfiles: float | None, generator: str | None = Non
     columns = {*ds.schema.names, *(() if ds.simulation is None else ds.simulation.columns)}
     for _, needed, make in kinds:
         if columns.issuperset(needed):
-            return make(ds, nfiles)
+            return _seen(ds, make(ds, nfiles))
     wanted = "; ".join(" and ".join(dict.fromkeys(c.partition(".")[0] for c in k[1])) for k in kinds)
     msg = f"{ds.path} does not have the weights of a generator ({wanted}): convert these keys, too"
     raise MissingColumnError(msg)
+
+
+def _seen(ds: Dataset, made: Generation) -> Generation:
+    """Leave of the particles thrown the part that a burn sample shows."""
+    part = ds.manifest.blinding.fraction
+    return replace(made, surfaces=tuple(replace(s, n_events=s.n_events * part) for s in made.surfaces))
 
 
 def nugen(
