@@ -103,3 +103,10 @@ def test_methods_that_are_not_there_are_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "astropy.coordinates", None)
     with pytest.raises(MissingDependencyError, match=r"icecol\[coordinates\]"):
         equatorial("Fit", method="astropy")
+
+
+def test_facts_know_the_unit(tmp_path):
+    ic.sim.write(tmp_path / "a.i3", ic.sim.events(2, seed=1, noise=0))
+    ds = ic.convert.i3(tmp_path / "a.i3", tmp_path / "a", jobs=1)
+    sky = ic.with_features(ds.scan(), Sky=equatorial("MCPrimary"))
+    assert (ic.facts(sky).unit("Sky.ra"), ic.facts(sky).unit("Sky.dec")) == ("rad", "rad")
