@@ -17,6 +17,7 @@ import numpy as np
 from icecol.dataset.pulses import MEMBERS
 from icecol.detector.geometry import COLUMNS
 from icecol.jit.cache import kept
+from icecol.jit.mark import own
 from icecol.reco.kernels.append import append
 from icecol.reco.kernels.locate import arrange, locate, longest, rises
 from icecol.reco.numerics.order import order
@@ -86,7 +87,9 @@ def event_loop(
         "longest": longest,
         "rises": rises,
     }
-    source = loop_source(function, name, events, n_fields, series, lists, guarded=guarded)
+    source = loop_source(
+        function, name, events, n_fields, series, lists, guarded=guarded, trusted=own(kernel)
+    )
     exec(compile(source, function.__code__.co_filename, "exec"), made)
     loop = made[name]
     loop.__module__ = function.__module__
@@ -102,8 +105,9 @@ def loop_source(
     lists: Sequence[int] = (),
     *,
     guarded: bool = False,
+    trusted: bool = True,
 ) -> str:
-    """Write the loop over events for the arguments of a kernel.
+    """Write the loop over events for the arguments of a kernel; one that is trusted returns one value a pulse, if any.
 
     No name in it can be that of a parameter: those have an ending of their own.
     """
@@ -132,7 +136,14 @@ def loop_source(
         "at[0] = i",
     ]
     body = (body if guarded else []) + [line for part in parts for line in part.each]
-    body += _result_source(call, n_fields, lists, place=place)
+    result = _result_source(call, n_fields, lists, place=place)
+    if n_fields is None and not trusted:
+        size = f"{parts[0].given[1]}_.size"
+        result[1:1] = [
+            f"if result.size != {size}:",
+            "    raise ValueError('one value per pulse is to be returned')",
+        ]
+    body += result
     lines += [f"        {line}" for line in body]
     if lists:
         lines += [f"    return {', '.join(f'ends_{k}, flat_{k}[:used_{k}]' for k in lists)}"]

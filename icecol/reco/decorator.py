@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, overload
@@ -16,6 +17,7 @@ from icecol.reco.binding import bind
 from icecol.reco.feature import Feature
 from icecol.reco.plan import event_expr
 
+_ONE: Final = threading.Lock()
 _NUMBERS: Final = (
     *(pl.Float64, pl.Float32, pl.Boolean),
     *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
@@ -211,11 +213,11 @@ def compile_loop(function: Callable[..., Any], *, boundscheck: bool = True, **op
 
     A function that is not icecol's own is compiled again, with all that it calls, when anything that it uses changes.
     """
-    if _own(function):
-        return _compiled(function, tuple(options.items()))
     from icecol.jit.mark import mark
 
-    return _compiled(function, tuple(options.items()), mark(function), boundscheck)
+    given = (function, tuple(options.items()))
+    with _ONE:  # else the threads of a plan each make, and compile, a loop of their own
+        return _compiled(*given) if _own(function) else _compiled(*given, mark(function), boundscheck)
 
 
 @functools.lru_cache(maxsize=512)

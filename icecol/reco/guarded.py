@@ -89,6 +89,8 @@ def guarded_expr(kernel: Kernel, pulses: Pulses, parameters: Mapping[str, Any]) 
             events.append(Jagged(pulse.offsets, tuple(doubles(v) for v in pulse.values), pulse.present))
             taken += len(s.read)
         n = len(events[0])
+        if not n:
+            return pl.Series(columns[0].name, [], pl.Struct(dict(kernel.fields)))
         present = np.logical_and.reduce(
             [np.ones(n, bool), *(e.present for e in events if e.present is not None)]
         )
@@ -175,7 +177,15 @@ def _not_compiled(kernel: Kernel, given: Mapping[str, Any], error: Exception) ->
 
     plain = getattr(kernel.function, "py_func", kernel.function)
     name, file = kernel.function.__name__, plain.__code__.co_filename
-    types = {a: typeof(frozen(v) if isinstance(v, np.ndarray) else v) for a, v in given.items()}
+    types = {}
+    for a, v in given.items():
+        try:
+            types[a] = typeof(frozen(v) if isinstance(v, np.ndarray) else v)
+        except ValueError:
+            what = (
+                f"the parameter {a!r} of kernel {name!r} is a {type(v).__name__}, which numba does not know"
+            )
+            return KernelError(f"{what}: give a number, a string, a tuple of these, or an array")
     names = plain.__code__.co_varnames[: len(types)]
     said = f"kernel {name!r} cannot be compiled for {', '.join(f'{a}: {types[a]}' for a in names)}"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
 import numpy as np
@@ -228,3 +229,26 @@ def test_a_selection_of_ones_own_is_checked_and_in_double_precision():
     past = reco.Selection(lambda time: time > time[2])
     with pytest.raises(IndexError):
         FRAME.select(past(PULSES, ["time"]))
+    more = reco.Selection(lambda time: np.ones(time.size + 1, np.bool_))
+    with pytest.raises(ValueError, match="one value per pulse"):
+        FRAME.select(more(PULSES, ["time"]))
+
+
+@ENGINES
+def test_a_users_kernel_is_lazy_and_can_be_sent_elsewhere(engine, tmp_path):
+    pytest.importorskip("cloudpickle", reason="Polars serialises Python functions with cloudpickle")
+    FRAME.write_parquet(tmp_path / "e.parquet")
+    query = with_features(pl.scan_parquet(tmp_path / "e.parquet"), K=third(PULSES, k=0))
+    query = query.filter(pl.col("MC.energy") > 2e3).select("K.third")
+    assert "PROJECT 4/8 COLUMNS" in query.explain()
+    assert 'SELECTION: col("MC.energy") > 2000.0' in query.explain()
+    sent = pl.LazyFrame.deserialize(io.BytesIO(query.serialize()))
+    assert sent.collect(engine=engine)["K.third"].to_list() == [None, 9.0]
+    assert query.head(0).collect(engine=engine).schema == {"K.third": pl.Float64}
+
+
+def test_a_parameter_that_numba_does_not_know_is_named():
+    with pytest.raises(
+        KernelError, match=r"the parameter 'k' of kernel 'third' is a dict, which numba does not know"
+    ):
+        with_features(FRAME, K=third(PULSES, k={})).collect()
