@@ -124,7 +124,8 @@ def hypotest(
     Raises
     ------
     ValueError
-        If the method is unknown, or asymptotic where there is no theorem.
+        If the method is unknown, or asymptotic where there is no theorem; or if there are events in a bin where the
+        hypothesis expects none.
 
     Notes
     -----
@@ -144,6 +145,14 @@ def hypotest(
     k = model.counts(data)
     position = model.number(parameter)
     observed, null, best = statistic(model, k, model.centers, parameter, value, 1)
+    if math.isinf(observed):
+        empty = (k > 0) & (model.expectation(null)[0] <= 0)
+        where = tuple(int(i) for i in np.argwhere(empty.reshape(model.shape))[0])
+        msg = (
+            f"bin {where} has {k[empty][0]:g} events, but none is expected there at {parameter} = {value:g}, perhaps "
+            f"for lack of simulated events: merge it with another, or add simulation"
+        )
+        raise ValueError(msg)
     found: Trials | None = None
     if method == "asymptotic":
         _require_theorem(model, parameter, value)

@@ -145,6 +145,15 @@ def test_what_makes_no_sense_is_refused(options, message):
         MODEL.test([24, 11, 6], "signal", **options)
 
 
+def test_events_where_the_hypothesis_expects_none_are_an_error_and_not_infinitely_significant():
+    made = stats.Model({"signal": [1.0, 1.0], "background": [3.0, 0.0]})
+    with pytest.raises(
+        ValueError, match=r"bin \(1,\) has 2 events, but none is expected there at signal = 0"
+    ):
+        made.test([3, 2], "signal")
+    assert made.fit([3, 2]).values["signal"] == pytest.approx(2, abs=1e-3)
+
+
 @pytest.mark.slow
 def test_coverage_of_profile_limits_by_simulation_at_five_points():
     from scipy.stats import chi2
