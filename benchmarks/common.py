@@ -29,6 +29,7 @@ PACKAGES = (
     "pyarrow",
     "zstandard",
     "boost-histogram",
+    "hist",
     "awkward",
     "nt-summary-stats",
     "pandas",

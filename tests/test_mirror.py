@@ -10,7 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "icecol"
-PACKAGES = ("browse", "cli", "convert", "dataset", "detector", "i3", "study", "tray")
+PACKAGES = ("browse", "cli", "convert", "dataset", "detector", "hist", "i3", "plot", "study", "tray")
 """Packages whose modules have more than one test file among them."""
 
 

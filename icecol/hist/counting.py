@@ -42,25 +42,43 @@ class Filling:
             storage=bh.storage.Weight(),
         )
         self.nan, self.missing = Tally(), Tally()
+        even = axes[0].kind in ("regular", "log") and len(axes) == 1 and not statistics
+        # taken once: to make a view costs as much as to fill a batch
+        self.sums = np.asarray(self.bh.view(flow=True)).view(np.float64).reshape(-1, 2) if even else None
         self.entries: list[tuple[Floats, Floats]] | None = [] if statistics else None
 
-    def add(self, batch: Batch, weight: str | None) -> None:
-        """Fill the rows of one batch."""
+    def add(self, batch: Batch, weight: str | None, *, compiled: bool) -> None:
+        """Fill the rows of one batch, by compiled loops where these serve and if they are to be used."""
         found = batch.columns([*self.columns, *([weight] if weight else [])])
         mine = [found[c] for c in self.columns]
-        null, nan = any_of([c.null for c in mine]), any_of([c.nan for c in mine])
-        if nan is not None and null is not None:
-            nan = nan & ~null
         w = found[weight].floats if weight else None
-        self.missing += _tally(null, w)
-        self.nan += _tally(nan, w)
-        outside = any_of([null, nan])
-        kept = None if outside is None else ~outside
-        if w is not None and kept is not None:
-            w = w[kept]
+        if compiled and self._add_compiled(mine, w):
+            return
+        null, nan = any_of([c.null for c in mine]), any_of([c.nan for c in mine])
+        kept = None
+        if (outside := any_of([null, nan])) is not None:
+            self.missing += _tally(null, w)
+            self.nan += _tally(nan if null is None or nan is None else nan & ~null, w)
+            kept = ~outside
+            w = None if w is None else w[kept]
         self.bh.fill(*(self._numbers(i, c, kept) for i, c in enumerate(mine)), weight=w)
         if self.entries is not None:
             self.entries.append(self._finite(mine, kept, w))
+
+    def _add_compiled(self, columns: Sequence[Column], w: Floats | None) -> bool:
+        column = columns[0]
+        if self.sums is None or not column.values.dtype.is_float() or column.null is not None:
+            return False
+        from icecol.hist.loops import fill_counts, fill_weighted
+
+        start, stop = _ends(self.axes[0])
+        values = column.logs if self.axes[0].kind == "log" else column.floats
+        if w is None:
+            n = fill_counts(values, start, stop, self.sums)
+            self.nan += Tally(n, float(n), float(n))
+        else:
+            self.nan += Tally(*fill_weighted(values, w, start, stop, self.sums))
+        return True
 
     def result(self) -> Hist:
         """Return the histogram, with its categories by name."""
@@ -126,9 +144,13 @@ class Filling:
 
 def _filled_axis(axis: Axis) -> Any:
     """Return the axis to fill: a log axis is filled with numpy's logarithms, twice as fast as boost-histogram's."""
-    if axis.kind == "log":
-        return bh.axis.Regular(axis.bins, math.log(axis.start or 1), math.log(axis.stop or 1))
-    return boost_axis(axis)
+    return bh.axis.Regular(axis.bins, *_ends(axis)) if axis.kind == "log" else boost_axis(axis)
+
+
+def _ends(axis: Axis) -> tuple[float, float]:
+    """Return the range of an axis as it is filled: that of the logarithms, if it is a log axis."""
+    start, stop = axis.start or 0.0, axis.stop or 0.0
+    return (math.log(start), math.log(stop)) if axis.kind == "log" else (start, stop)
 
 
 def _tally(outside: npt.NDArray[np.bool_] | None, weights: npt.NDArray[np.float64] | None) -> Tally:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
+import numpy as np
 import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import SchemaError
 from icecol.hist.axis import Axis, of_words
-from icecol.hist.batch import Batch
+from icecol.hist.batch import Batch, Column
 from icecol.hist.bundle import Bundle
 from icecol.hist.counting import Filling, inner, is_word
 from icecol.hist.histogram import Hist
 from icecol.hist.ranges import require_size, with_ranges
-from icecol.hist.text import unit_of
+from icecol.hist.text import name_of, unit_of
 from icecol.select import require_columns
 
-_BATCH: Final = 1 << 15  # rows, whose columns stay in the cache; Polars keeps a few batches ahead
+_MANY: Final = (
+    1 << 25
+)  # entries; to fill as many more takes longer than to load numba, where it is not loaded yet
+_BATCH: Final = 1 << 16  # rows, whose columns stay in the cache; Polars keeps a few batches ahead
 
 
 def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, statistics: bool = False) -> Hist:
@@ -57,7 +62,8 @@ def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, stati
 
     Examples
     --------
-    >>> import polars as pl
+    >>> import numpy as np
+    import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"time": [[1.0, 2.0], [2.5], [], None]})
     >>> h = hist.fill(events, hist.regular("time", 4, 0, 4, label="time / ns"))
@@ -90,7 +96,8 @@ def fill_many(
 
     Examples
     --------
-    >>> import polars as pl
+    >>> import numpy as np
+    import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"x": [0.5, 1.5], "y": [1, 1]})
     >>> x, y = hist.regular("x", 2, 0, 2), hist.integer("y", 0, 3)
@@ -132,7 +139,7 @@ def fill_many(
         columns = [_column(a.expr, exprs) for a in mine]
         fillings.append(Filling(mine, columns, [schema[c] for c in columns], statistics=statistics))
     w_column = None if w is None else _column(w, exprs)
-    w_name = "" if w is None else w.meta.output_name()
+    w_name = "" if w is None else name_of(w)
     for key, axes in wanted.items():
         if w_column in lists and not any(_column(a.expr, exprs) in lists for a in axes):
             msg = f"weight {w_name!r} is a list column, but no axis of histogram {key!r} is"
@@ -143,8 +150,9 @@ def fill_many(
             _require_weights(batch[w_column], w_name, rows)
         rows += batch.height
         shared = Batch(batch)
+        compiled = "numba" in sys.modules or rows * len(fillings) > _MANY
         for filling in fillings:
-            filling.add(shared, w_column)
+            filling.add(shared, w_column, compiled=compiled)
     found = Bundle({key: filling.result() for key, filling in zip(wanted, fillings, strict=True)})
     for h in found.values():
         h.bh.metadata = blinding or None
@@ -182,7 +190,8 @@ def describe(
 
     Examples
     --------
-    >>> import polars as pl
+    >>> import numpy as np
+    import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"x": [1.0, 2.0, 6.0, None]})
     >>> hist.describe(events, hist.regular("x", 10)).select("variable", "n", "n_null", "mean", "q0.5").row(0)
@@ -271,6 +280,8 @@ def _require_weights(weights: pl.Series, name: str, rows_before: int) -> None:
     if not weights.dtype.is_numeric():
         msg = f"weight {name!r} is {weights.dtype}, not a number"
         raise SchemaError(msg)
-    if bad := int((~weights.is_finite()).fill_null(value=True).sum()):
+    finite = np.isfinite(Column(weights).floats)
+    if not finite.all():
+        bad = int((~finite).sum())
         msg = f"weight {name!r} is NaN, infinite or null in {bad} of {len(weights)} entries ({where})"
         raise ValueError(msg)

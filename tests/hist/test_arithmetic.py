@@ -1,3 +1,5 @@
+"""The modules arithmetic and points."""
+
 from __future__ import annotations
 
 import numpy as np

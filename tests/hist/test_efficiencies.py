@@ -1,3 +1,5 @@
+"""The modules efficiencies and intervals."""
+
 from __future__ import annotations
 
 import math

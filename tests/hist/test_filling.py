@@ -1,3 +1,5 @@
+"""The modules filling, counting and batch."""
+
 from __future__ import annotations
 
 import math

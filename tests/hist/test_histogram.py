@@ -1,3 +1,5 @@
+"""The module histogram; how its method plot finds the functions is in drawing."""
+
 from __future__ import annotations
 
 import json

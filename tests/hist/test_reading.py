@@ -1,3 +1,5 @@
+"""The modules reading and writing: what is saved comes back."""
+
 from __future__ import annotations
 
 import json

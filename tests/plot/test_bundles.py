@@ -1,3 +1,5 @@
+"""The modules bundles and stacking, and the module drawing of histograms, which plots them by a method."""
+
 from __future__ import annotations
 
 import numpy as np
