@@ -1,3 +1,5 @@
+"""Blindness holds wherever events are read (`dataset.blinding`)."""
+
 from __future__ import annotations
 
 import math

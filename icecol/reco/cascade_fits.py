@@ -125,7 +125,8 @@ def cascade_fit(
         Number of further fits, with `directional`, starting in directions from a Sobol sequence. The best fit is kept.
     minimizer
         "simplex", or cscd-llh's "Powell", which does not fit a direction. With the form "UPandel", min_hits=8 and a
-        seed from `clast` the latter is the CascadeLlhVertexFit of level 2.
+        seed from `clast` the latter is the CascadeLlhVertexFit of level 2; in a few events in a thousand its line
+        searches part ways after rounding and end at another position.
     tables, max_calls
         As in `spe_fit`.
     tolerance

@@ -350,7 +350,8 @@ def track_likelihood(
     -------
     pl.Expr
         Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus `n_free_parameters`). rlogl is NaN
-        without degrees of freedom; both are NaN where the track is missing.
+        without degrees of freedom; both are NaN where the track is missing. IceTray gives no logl either without
+        degrees of freedom, and -1 for ndof.
 
     Raises
     ------

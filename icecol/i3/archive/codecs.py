@@ -1,4 +1,4 @@
-"""Layouts that need code: the reader and writer of each, by the name used in the layouts."""
+"""Layouts that need code: reader and writer of each, by the name used in the layouts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Codec = tuple[Read, Write]
 
 
 def _size_field(_: Custom) -> Codec:
-    """Make the codec of a bare size."""
+    """Make the codec of a size that stands alone."""
 
     def read(r: Reader) -> int:
         n = r.size(0)
@@ -37,7 +37,7 @@ def _size_field(_: Custom) -> Codec:
 
 
 def _opaque(_: Custom) -> Codec:
-    """Make the codec of something with an unknown layout."""
+    """Make the codec of an unknown layout, which can be neither read nor written."""
 
     def read(_: Reader) -> Any:
         raise OpaqueError
@@ -50,7 +50,7 @@ def _opaque(_: Custom) -> Codec:
 
 
 def _rest(of: Custom) -> Codec:
-    """Make the codec of words up to the end of the blob."""
+    """Make the codec of words that extend to the end of the blob."""
     dtype = np.dtype(DTYPES[of.of])
 
     def read(r: Reader) -> Any:
@@ -64,7 +64,7 @@ def _rest(of: Custom) -> Codec:
 
 
 def _optional(of: Custom) -> Codec:
-    """Make the codec of a flag, and a number only if it is set."""
+    """Make the codec of a flag, followed by a number if the flag is set."""
     code = struct.Struct("<" + CODES[of.of])
 
     def write(w: Writer, value: Any) -> None:
@@ -74,7 +74,7 @@ def _optional(of: Custom) -> Codec:
 
 
 def _vector16(of: Custom) -> Codec:
-    """Make the codec of a vector whose size is 16 bits, without a header."""
+    """Make the codec of a vector with a size of 16 bits and no header."""
     code = struct.Struct("<H")
 
     def write(w: Writer, value: Any) -> None:
@@ -86,9 +86,9 @@ def _vector16(of: Custom) -> Codec:
 
 
 def _bits(_: Custom) -> Codec:
-    """Make the codec of bits: number of bytes, number of unused bits in the last, the bytes (lowest bit first).
+    """Make the codec of bits: number of bytes, number of unused bits in the last one, bytes (lowest bit first).
 
-    No bits at all are either no bytes, or one byte with 8 unused bits: both are found in files.
+    An empty mask is either no byte at all or one byte with 8 unused bits; files have both.
     """
 
     def read(r: Reader) -> npt.NDArray[np.bool_]:
@@ -109,7 +109,7 @@ def _bits(_: Custom) -> Codec:
 
 
 def _size_codec(_: Custom) -> Codec:
-    """Make the codec of a number below 247 in one byte; or 255 less the number of bytes, and these bytes."""
+    """Make the codec of a number: one byte below 247, otherwise 255 minus the number of bytes, then these bytes."""
 
     def read(r: Reader) -> int:
         tag = r.take(1)[0]
@@ -127,7 +127,7 @@ def _size_codec(_: Custom) -> Codec:
 
 
 def _compact(of: Custom) -> Codec:
-    """Make the codec of a number of words in few bytes, and the words."""
+    """Make the codec of words, preceded by their number in few bytes."""
     dtype = np.dtype(DTYPES[of.of])
 
     def read(r: Reader) -> Any:
@@ -146,7 +146,7 @@ def _compact(of: Custom) -> Codec:
 
 
 def _superdst_v0(_: Custom) -> Codec:
-    """Make the codec of a number of stamps, the stamps, and a header for each stamp with the stop bit."""
+    """Make the codec of the stamps, preceded by their number, and a header for each stamp with the stop bit."""
     code = struct.Struct("<H")
 
     def read(r: Reader) -> tuple[Any, Any]:
@@ -162,7 +162,7 @@ def _superdst_v0(_: Custom) -> Codec:
 
 
 def _superdst_triggers(_: Custom) -> Codec:
-    """Make the codec of triggers: a number, and of each index and low bits of its length, further bits, time."""
+    """Make the codec of triggers: their number; of each the index with low bits of its length, further bits, time."""
 
     def read(r: Reader) -> Any:
         number = reader_of("I3SuperDST::SizeCodec")
@@ -192,7 +192,7 @@ def _superdst_triggers(_: Custom) -> Codec:
 
 
 def _tree_counts(of: Custom) -> Codec:
-    """Make the codec of a number of roots, and in pre-order each node with its number of children."""
+    """Make the codec of a tree as the number of roots and, in pre-order, each node and its number of children."""
 
     def read(r: Reader) -> tuple[list[Any], list[int]]:
         each = reader_of(of.of)
@@ -224,9 +224,9 @@ def _tree_counts(of: Custom) -> Codec:
 
 
 def _tree_bits(of: Custom) -> Codec:
-    """Make the codec of a tree in chunks of bits, with a node for each bit set.
+    """Make the codec of a tree as chunks of bits, with a node for each bit that is set.
 
-    A node is 1 and then its children; a list of siblings ends with 0.
+    A node is a 1, followed by its children; a 0 ends a list of siblings.
     """
 
     def read(r: Reader) -> tuple[list[Any], list[int]]:

@@ -18,8 +18,8 @@ from icecol.i3.classes import CLASSES
 class Reader:
     """A position in a blob, with the class headers and objects encountered so far.
 
-    `quick` readers read some values at once, and do not remember these: an id that stands for one of them is refused.
-    They may refuse what is in order, and then all is read anew without.
+    A `quick` reader reads many values at once and does not remember them: an id that refers to one of them is refused.
+    It may refuse a valid blob, which is then read again by a reader that is not quick.
     """
 
     __slots__ = ("at", "data", "end", "headers", "objects", "quick", "shapes", "types")
@@ -111,14 +111,14 @@ Read: TypeAlias = Callable[[Reader], Any]
 
 
 def begin(r: Reader, slot: int) -> None:
-    """Read header and, if due, object id of a container."""
+    """Read the header and, if tracked, the object id of a container."""
     if (r.headers.get(slot) or r.enter(slot))[0] and r.track() is not None:
         msg = "a container refers to an earlier one"
         raise FormatError(msg)
 
 
 def enter_base(r: Reader, name: str) -> int:
-    """Read header and, if due, object id of a base class; return its version."""
+    """Read the header and, if tracked, the object id of a base class; return its version."""
     tracked, version = r.enter(slot_of(name))
     if version > CLASSES[name].version:
         raise OpaqueError

@@ -70,7 +70,7 @@ def read_steps(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
 
 @per_class
 def reader_of(of: Type) -> Read:
-    """Make the function that reads a value of a type."""
+    """Return the function that reads a value of a type."""
     if isinstance(of, str):
         if of in CODES:
             return _number_reader(CODES[of])
@@ -100,7 +100,7 @@ def reader_of(of: Type) -> Read:
             return _variant_reader(of)
         case Custom():
             return CODECS[of.codec](of)[0]
-    msg = f"{of!r} is no type"
+    msg = f"{of!r} is not a type"
     raise TypeError(msg)
 
 

@@ -32,7 +32,7 @@ from icecol.i3.classes.own import per_class
 
 
 class Writer:
-    """Bytes of a blob so far, with the class headers and objects written."""
+    """The bytes of a blob so far, and the class headers and objects written."""
 
     __slots__ = ("headers", "n_objects", "parts", "pointed", "types", "versions")
 
@@ -59,7 +59,7 @@ class Writer:
         self.parts.append(data)
 
     def enter(self, slot: int) -> tuple[int, int]:
-        """Append the class header if it is due."""
+        """Append the class header, before the first instance of a type."""
         header = self.headers.get(slot)
         if header is None:
             self.types.setdefault(slot, len(self.types))
@@ -80,14 +80,14 @@ Write = Callable[[Writer, Any], None]
 
 
 def _open(w: Writer, slot: int) -> None:
-    """Write header and, if due, object id of a container."""
+    """Write the header and, if tracked, the object id of a container."""
     if (w.headers.get(slot) or w.enter(slot))[0]:
         w.track()
 
 
 @per_class
 def writer_of(of: Type) -> Write:
-    """Make the function that writes a value of a type."""
+    """Return the function that writes a value of a type."""
     if isinstance(of, str):
         if of in CODES:
             code = struct.Struct("<" + CODES[of])
@@ -112,7 +112,7 @@ def writer_of(of: Type) -> Write:
             return _variant_writer(of)
         case Custom():
             return CODECS[of.codec](of)[1]
-    msg = f"{of!r} is no type"
+    msg = f"{of!r} is not a type"
     raise TypeError(msg)
 
 
