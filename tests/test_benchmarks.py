@@ -257,6 +257,16 @@ def test_readme_names_every_script_and_has_the_markers(load):
     assert text.count(load("report").BEGIN) == text.count(load("report").END) == 1
 
 
+def test_weights_agree_with_simweights_and_numpy(load, monkeypatch, capsys):
+    module = load("weights")
+    small = ["--events", "2000", "--repeat", "1"]
+    assert module.main(small) == 0
+    assert "6 answers agree, 0 do not" in capsys.readouterr().out
+    right = module.in_plan
+    monkeypatch.setattr(module, "in_plan", lambda ds: tuple(x * (1 + 1e-8) for x in right(ds)))
+    assert module.main(small) == 1
+
+
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # in pyhf
 def test_pseudo_experiments_agree_with_numpy_and_pyhf(load, capsys):
     small = ["--trials", "3000", "--sample", "2", "--repeat", "1"]
