@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 from common import Goal, Report, parser, race
 
