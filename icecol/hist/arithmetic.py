@@ -158,4 +158,5 @@ def _in_digits(h: Hist, other: Hist) -> Any:
         return h.bh
     out = bh.Histogram(*axes, storage=bh.storage.Weight())
     out.view(flow=True)[...] = h.bh.view(flow=True)
+    out.metadata = h.note or None
     return out

@@ -184,6 +184,7 @@ class Bundle(Mapping[str, Any]):
         out = bh.Histogram(axis, *members[0].axes, storage=bh.storage.Weight())
         for i, member in enumerate(members):
             out.view(flow=True)[i] = member.bh.view(flow=True)
+        out.metadata = "; ".join(dict.fromkeys(m.note for m in members if m.note)) or None
         return Hist(out, sum((m.nan for m in members), Tally()), sum((m.missing for m in members), Tally()))
 
     def transpose(self) -> Bundle:

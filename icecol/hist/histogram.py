@@ -87,7 +87,7 @@ class Hist:
     @property
     def note(self) -> str:
         """What of the events is blind, as in "burn sample, 10 %"; empty if nothing is."""
-        return str(getattr(self.bh, "metadata", None) or "")
+        return str(vars(self.bh).get("metadata") or "")
 
     @property
     def ndim(self) -> int:

@@ -60,6 +60,18 @@ def test_stack_and_unstack_are_inverse():
         hist.unstack(A)
 
 
+def test_what_is_blind_is_said_by_the_stack_too():
+    blind = hist.fill(pl.DataFrame({"x": [0.5]}), X)
+    blind.bh.metadata = "burn sample, 10 %"
+    joined = hist.Bundle(a=blind, b=A, c=blind).stack()
+    assert joined.note == hist.unstack(joined)["a"].note == "burn sample, 10 %"
+    assert AB.stack().note == ""
+    big = hist.fill(pl.DataFrame({"n": [2**40]}), hist.category("n"))
+    small = hist.fill(pl.DataFrame({"n": [1]}), hist.category("n"))
+    small.bh.metadata = "burn sample, 10 %"
+    assert (small + big).note == "burn sample, 10 %"
+
+
 def test_transposed_levels():
     by_sample = hist.Bundle(data={"x": A, "y": B}, mc={"x": C})
     by_variable = by_sample.transpose()
