@@ -467,7 +467,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         compare(report, feature, timings, len(sample), n_pulses)
     skipped = [name for name in ("awkward", "pandas") if not find_spec(name)]
     if skipped:
-        note = f"not installed: {', '.join(skipped)} (pip install icecol[bench])"
+        note = f"not installed: {', '.join(skipped)} (pip install -e '.[bench]')"
         report.tables.append(Table("Left out", [""], [[note]]))
     return report.finish(args)
 

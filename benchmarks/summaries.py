@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ratio = timings[LAZY].best / timings[EVENTS].best
         report.goals.append(Goal("summary of sensors", ratio, 1.0, "x nt_summary_stats"))
     else:
-        note = "not installed: nt_summary_stats (pip install icecol[bench])"
+        note = "not installed: nt_summary_stats (pip install -e '.[bench]')"
         report.tables.append(Table("Left out", [""], [[note]]))
     return report.finish(args)
 

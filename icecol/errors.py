@@ -117,7 +117,7 @@ def naming(path: object) -> Iterator[None]:
 
 
 def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
-    """Return the end of a message about an unknown name: similar names or, failing that, the known ones.
+    """Return the end of a message about an unknown name: similar names or, failing that, the known ones if few.
 
     Parameters
     ----------
@@ -128,14 +128,14 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
     what
         What the names stand for, in the plural, such as `columns`.
     n
-        Maximum number of names to list if none is similar.
+        If none is similar, they are listed if there are at most so many.
 
     Examples
     --------
     >>> did_you_mean("LineFit.zenit", ["LineFit.zenith", "Q.total"], "columns")
     "did you mean 'LineFit.zenith'?"
-    >>> did_you_mean("SRT", ["a", "b", "c"], "columns", n=2)
-    "columns: 'a', 'b' and 1 more"
+    >>> did_you_mean("SRT", ["a", "b"], "columns"), did_you_mean("SRT", map(str, range(1917)), "columns")
+    ("columns: 'a', 'b'", 'none of the 1,917 columns is similar')
     >>> did_you_mean("SRT", [], "columns")
     'there are no columns'
     """
@@ -143,10 +143,13 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
     of_keys = [other for other in pool if other.endswith(f".{name}")]  # the member alone was given
     if close := difflib.get_close_matches(name, pool, n=3, cutoff=0.7) or of_keys[:3]:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    more = f" and {len(pool) - n} more" if len(pool) > n else ""
-    return f"{what}: {', '.join(map(repr, pool[:n]))}{more}" if pool else f"there are no {what}"
+    if len(pool) > n:
+        return f"none of the {len(pool):,} {what} is similar"
+    return f"{what}: {', '.join(map(repr, pool))}" if pool else f"there are no {what}"
 
 
 def needs(library: str, extra: str, what: str) -> MissingDependencyError:
     """Make the error for a missing optional library, saying what needs it and how to install it."""
-    return MissingDependencyError(f"{what} needs {library}: pip install 'icecol[{extra}]'")
+    return MissingDependencyError(
+        f"{what} needs {library}: pip install {library}, or icecol with its extra [{extra}]"
+    )

@@ -497,7 +497,10 @@ def _table(
     found = lazy.select(**sums).collect(engine="streaming").row(0, named=True)
     for what in ("weight", "size"):
         if found[what]:
-            msg = f"the {what} is NaN, infinite or null in {found[what]} of {found['n']} events"
+            msg = (
+                f"the {what} is NaN, infinite or null in {found[what]} of {found['n']} events; give such events "
+                "one, as with .fill_nan(None).fill_null(0), or filter them out first"
+            )
             raise ValueError(msg)
     total = found[f"out {len(rows) - 1}"]
     return pl.DataFrame(

@@ -20,7 +20,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-import numpy as np
 import polars as pl
 
 _Node: TypeAlias = Any
@@ -48,13 +47,6 @@ def bears_floats(dtype: Any) -> bool:
     if isinstance(dtype, pl.List | pl.Array):
         return bears_floats(dtype.inner)
     return bool(dtype.is_float())
-
-
-def nan_to_null(values: pl.Series) -> pl.Series:
-    """Return a column of numbers with null for NaN; without a copy where there is none."""
-    if not values.dtype.is_float() or not np.isnan(values.to_numpy()).any():
-        return values
-    return values.fill_nan(None)
 
 
 def without_nan(expr: pl.Expr, dtype: Any) -> pl.Expr:
@@ -145,8 +137,13 @@ class _Rewriting:
         }:
             return node
         if kind == "BinaryExpr":
-            read = self.clean if body["op"] in _COMPARISONS else self.raw
-            return {kind: {**body, "left": read(body["left"]), "right": read(body["right"])}}
+            left, op, right = body["left"], body["op"], body["right"]
+            read = self.clean if op in _COMPARISONS else self.raw
+            if (
+                _is_number(left) and op in _FLIPPED
+            ):  # Polars gives one value for many nulls if the number is first
+                left, op, right = right, _FLIPPED[op], left
+            return {kind: {**body, "left": read(left), "op": op, "right": read(right)}}
         if kind == "Function":
             name = _function(body)
             keeps = not _AS_NAN.isdisjoint(name) or name == ("ListExpr", "Length")

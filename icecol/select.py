@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -179,6 +180,20 @@ class Cuts(Mapping[str, pl.Expr]):
                 raise MissingColumnError(msg)
 
 
+class _Table(pl.DataFrame):
+    """A table that shows all of its columns."""
+
+    def __str__(self) -> str:
+        with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=10_000):
+            return super().__str__()
+
+    __repr__ = __str__
+
+    def _repr_html_(self, **options: Any) -> str:
+        with pl.Config(tbl_cols=-1, tbl_rows=-1):
+            return super()._repr_html_(**options)
+
+
 def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     r"""Count the events that pass each cut alone and all cuts up to it, in one pass over the data.
 
@@ -252,7 +267,7 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     columns["n_nan"] = [0, *(int(table[f"_nan{i}"].sum()) for i in range(len(cuts)))]
     columns |= _efficiency("eff", sumw, sumw[before], sumw2[before])
     columns |= _efficiency("eff_all", sumw, sumw[[0] * len(sumw)], sumw2[[0] * len(sumw)])
-    return pl.DataFrame(columns)
+    return _Table(columns)
 
 
 def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
@@ -292,7 +307,7 @@ def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None)
     if weight is not None:
         columns |= {"sumw": sumw, "sumw_error": np.sqrt(sumw2)}
     columns |= _efficiency("eff", sumw[[0] * len(sumw)], sumw, sumw2)
-    return pl.DataFrame(columns)
+    return _Table(columns)
 
 
 def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Expr:
@@ -395,7 +410,8 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
     )
     if bad := int(table["bad"].sum()):
         msg = (
-            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {bad} of {table['n'].sum()} events"
+            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {bad} of {table['n'].sum()} events; "
+            "give such events a weight, as with .fill_nan(None).fill_null(0), or filter them out first"
         )
         raise ValueError(msg)
     return table

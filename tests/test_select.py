@@ -146,7 +146,9 @@ def test_equal_weights_leave_efficiencies_and_their_errors_as_they_are():
 @pytest.mark.parametrize("bad", [math.nan, math.inf, None])
 def test_a_weight_that_is_no_number_is_an_error_that_counts_them(bad):
     df = pl.DataFrame({"x": [True, False, True], "w": [1.0, bad, bad]})
-    with pytest.raises(ValueError, match="weight 'w' is NaN, infinite or null in 2 of 3"):
+    with pytest.raises(
+        ValueError, match=r"weight 'w' is NaN, infinite or null in 2 of 3 events; .*fill_null\(0\)"
+    ):
         cutflow(df, Cuts(x=pl.col("x")), "w")
 
 
@@ -214,6 +216,15 @@ def test_a_filter_passes_with_condition_and_prescale_and_never_when_absent():
     assert df.select(either).to_series().to_list() == [True, True, False, True]
     with pytest.raises(ValueError, match="at least one"):
         filter_passed([])
+
+
+def test_a_printed_table_shows_all_of_its_columns():
+    df = pl.DataFrame({"x": [True, False], "w": [1.0, 2.0]})
+    table = cutflow(df, Cuts({f"cut {i}": pl.col("x") for i in range(20)}), "w")
+    for text in (str(table), repr(table)):
+        assert all(name in text for name in (*table.columns, *table["cut"]))
+        assert "…" not in text
+    assert all(f">{name}<" in table._repr_html_() for name in table.columns)
 
 
 def test_errors_of_no_cut_at_all_are_zero_and_of_no_events_nan():

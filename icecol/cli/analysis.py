@@ -22,6 +22,7 @@ from icecol.cli.program import stdout
 from icecol.terminal import frame, table
 
 if TYPE_CHECKING:
+    from icecol.detector.geometry import Geometry
     from icecol.hist import Hist
 
 
@@ -54,8 +55,7 @@ def info(
         stdout.print(f"  {source.path}: {source.status}", style="yellow", soft_wrap=True)
         for line in source.describe():
             stdout.print(f"    {line}", soft_wrap=True)
-    sensors = ds.geometry
-    stdout.print(f"geometry: {'none' if sensors is None else f'{len(sensors):,} sensors'}")
+    stdout.print(f"geometry: {_sensors(ds.geometry)}")
     stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True)
     stdout.print(f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True)
     shown = table("column", "type", "unit", "meaning")
@@ -63,6 +63,13 @@ def info(
         if matches(schemas.key_of(column), (key,)):
             shown.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
     stdout.print(shown)
+
+
+def _sensors(geometry: Geometry | None) -> str:
+    if geometry is None:
+        return "none"
+    nominal = "nominal, " if geometry.table().equals(type(geometry).nominal().table()) else ""
+    return f"{nominal}{len(geometry):,} sensors"
 
 
 def features(

@@ -39,6 +39,8 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
     ------
     MissingColumnError
         A column that a feature reads is not in the frame, or features depend on each other in a circle.
+    TypeError
+        Something is neither an expression nor a feature, such as a function that is not called.
     GeometryError
         A feature given by name needs a geometry, and `events` has none.
 
@@ -79,10 +81,25 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
 
 def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[str, pl.Expr]:
     """Return features as expressions, those by name bound to the geometry of a dataset."""
+    for name, feature in features.items():
+        if not isinstance(feature, Feature | pl.Expr):
+            raise TypeError(_no_feature(name, feature))
     geometry = None
     if any(isinstance(feature, Feature) for feature in features.values()):
         geometry = getattr(events, "geometry", None)
     return {n: f.bind(geometry) if isinstance(f, Feature) else f for n, f in features.items()}
+
+
+def _no_feature(name: str, given: Any) -> str:
+    if callable(given):
+        function = getattr(given, "function", given)
+        called = f"{getattr(function, '__name__', 'feature')}('SRTInIcePulses')"
+        return f"feature {name!r} is a function that is not called: give it a pulse series, as in {name}={called}"
+    column = f"pl.col({given!r})" if isinstance(given, str) else f"pl.lit({given!r}) for a constant"
+    return (
+        f"feature {name!r} is {given!r}, neither an expression nor a feature of a pulse series such as "
+        f"ic.reco.charge('SRTInIcePulses'); give {column}"
+    )
 
 
 def _circle(waiting: Mapping[str, pl.Expr]) -> list[str]:

@@ -346,3 +346,18 @@ def test_a_track_may_be_an_expression():
     )
     assert_frame_equal(named, given)
     assert named["n_dir_doms"].sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        (reco.charge, r"'A' is a function that is not called.*A=charge\('SRTInIcePulses'\)"),
+        (extent, r"'A' is a function that is not called.*A=extent\('SRTInIcePulses'\)"),
+        (1.0, r"'A' is 1.0, neither.*pl.lit\(1.0\)"),
+        ("P.time", r"'A' is 'P.time', neither.*pl.col\('P.time'\)"),
+    ],
+    ids=["function", "kernel", "number", "name"],
+)
+def test_what_is_no_feature_is_refused_with_what_to_give(feature, message):
+    with pytest.raises(TypeError, match=message):
+        with_features(pl.DataFrame({"P.time": [[1.0]]}), A=feature)
