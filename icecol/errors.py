@@ -12,6 +12,7 @@ IcecolError
 ├── MissingFactError (LookupError)       a unit, meaning or livetime that is not known
 ├── KernelError (RuntimeError)           a user's kernel cannot be compiled, or failed: which one, on which event
 ├── TrayError (RuntimeError)             a module of a tray failed: which one, on which frame of which file
+├── WorkerError (RuntimeError)            a worker process was killed
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
 
@@ -35,6 +36,7 @@ __all__ = [
     "TrayError",
     "UnknownStreamError",
     "UnsupportedError",
+    "WorkerError",
 ]
 
 
@@ -92,6 +94,10 @@ class KernelError(IcecolError, RuntimeError):
 
 class TrayError(IcecolError, RuntimeError):
     """A module of a tray failed: the message names it, the frame and the file; the cause is `__cause__`."""
+
+
+class WorkerError(IcecolError, RuntimeError):
+    """A worker process was killed, for example as memory ran out."""
 
 
 class MissingDependencyError(IcecolError, ImportError):

@@ -242,7 +242,8 @@ def i3(
     stop : str
         Frames that are rows: `P` (physics, a sub-event) or `Q` (DAQ, a readout).
     jobs : int, optional
-        Processes; by default one per core, at most one per file.
+        Processes; by default one per CPU that may be used, at most one per file. A daemonic process, as of a
+        `multiprocessing.Pool` or of Dask, converts alone.
     overwrite : bool
         Replace a finished dataset. It stays as it is until the new one is complete.
     skip_damaged : bool

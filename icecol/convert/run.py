@@ -7,13 +7,14 @@ process into parts of its own and then recorded, so that a run that was killed g
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,14 +22,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from icecol.convert.processes import Context
+from icecol.convert.processes import Context, begin, usable
 from icecol.convert.source import Detector, Found, Reader
 from icecol.dataset import writer as writers
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.detector.geometry import Geometry
 from icecol.detector.sensors import surface_numbers
-from icecol.errors import DamagedFileError, GeometryError, naming
+from icecol.errors import DamagedFileError, GeometryError, WorkerError, naming
 from icecol.files import Facts, Input, distinct
 from icecol.i3.frames.files import files_of
 
@@ -80,7 +81,8 @@ def from_source(
     geometry : Geometry, optional
         The sensors; by default those of the first file that has some, or else the nominal detector.
     jobs : int, optional
-        Processes; by default one per core, at most one per file.
+        Processes; by default one per CPU that may be used, at most one per file. A daemonic process, as of a
+        `multiprocessing.Pool` or of Dask, converts alone.
     overwrite : bool
         Replace a finished dataset. It stays as it is until the new one is complete.
     skip_damaged : bool
@@ -109,6 +111,8 @@ def from_source(
         A file is of another format, or beyond a limit of what can be read.
     ValueError
         No files are given.
+    WorkerError
+        A worker process was killed. What is done is kept for the next run.
     OSError
         A file changed while it was being read.
     """
@@ -340,28 +344,38 @@ def _convert_all(
         yield Outcome(source)
     done = {source.path for group in records for source in group.sources}
     todo = [path for path in files if str(path.absolute()) not in done]
-    n = min(jobs or os.cpu_count() or 1, len(todo))
+    n = 1 if current_process().daemon else min(jobs or usable(), len(todo))
     groups = list(_grouped(todo, len(todo) // (4 * max(n, 1))))
     if n <= 1 or type(reader).__module__ == "__main__":
         for group in groups:
             yield from convert_files(reader, group, folder, progress)
         return
     context = Context()
-    queue = context.Manager().Queue() if progress is not None else None
-    with ProcessPoolExecutor(n, mp_context=context, initializer=_return_memory) as pool:
-        left: set[Future[list[Outcome]]] = {
-            pool.submit(_in_process, reader, g, folder, queue) for g in groups
-        }
-        try:
-            while left:
-                finished, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
-                while queue is not None and progress is not None and not queue.empty():
-                    progress(*queue.get())
-                for future in finished:
-                    yield from future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    queue = context.queue() if progress is not None else None
+
+    def tell() -> None:
+        while queue is not None and progress is not None and not queue.empty():
+            progress(*queue.get())
+
+    try:
+        with ProcessPoolExecutor(n, mp_context=context, initializer=_begin) as pool:
+            left: set[Future[list[Outcome]]] = {
+                pool.submit(_in_process, reader, g, folder, queue) for g in groups
+            }
+            try:
+                while left:
+                    finished, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
+                    tell()
+                    for future in finished:
+                        yield from future.result()
+            except BaseException:
+                context.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                tell()
+                raise
+    except BrokenProcessPool as err:
+        msg = f"{context.why_broken()}; what is done is kept: run again in the same way to go on"
+        raise WorkerError(msg) from err
 
 
 def _grouped(paths: Iterable[Path], most: int) -> Iterator[list[Path]]:
@@ -436,12 +450,13 @@ def _convert_file(
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 
-def _return_memory() -> None:
-    """Let a worker process give back the memory that it frees.
+def _begin() -> None:
+    """Let a worker process end with this one, and give back the memory that it frees.
 
     Arrow then allocates from the system, as its own pool keeps tens of megabytes; and the thread that writes shares the
     memory of the one that decodes, as otherwise both keep what they freed.
     """
+    begin()
     pa.set_memory_pool(pa.system_memory_pool())
     _c_library("mallopt", _ARENA_MAX, 1)
 

@@ -85,6 +85,15 @@ class Lock:
             )
             raise DatasetError(msg)
 
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Tell whether a living process holds the lock of a folder."""
+        try:
+            age = time.time() - (folder / NAME).stat().st_mtime
+        except OSError:
+            return False
+        return not _is_stale(age, _holder(folder / NAME))
+
     def _create(self) -> bool:
         content = {
             "host": socket.gethostname(),
@@ -111,8 +120,7 @@ class Lock:
         who = (
             f"process {holder.get('pid', '?')} on {holder.get('host', '?')}, since {holder.get('since', '?')}"
         )
-        here = holder.get("host") == socket.gethostname()
-        if age < STALE and not (here and not _is_running(int(holder.get("pid", 0)))):
+        if not _is_stale(age, holder):
             msg = (
                 f"{self._what} is being written by another process ({who}): wait until it has finished, or choose "
                 f"another folder; if that process is not running any more, remove {self.path}"
@@ -149,6 +157,11 @@ def _holder(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_stale(age: float, holder: dict[str, Any]) -> bool:
+    here = holder.get("host") == socket.gethostname()
+    return age >= STALE or (here and not _is_running(int(holder.get("pid", 0))))
 
 
 def _is_running(pid: int) -> bool:

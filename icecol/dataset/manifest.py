@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
@@ -194,10 +194,10 @@ def read(path: str | Path) -> Manifest:
         If it is not a manifest, or one of a newer layout than this version of icecol knows.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    content = path.read_bytes()
     try:
-        found = json.loads(text)
-        version = int(found["schema_version"])
+        found = json.loads(content)
+        version = _version(found)
     except (ValueError, KeyError, TypeError) as err:
         msg = f"{path} is not the manifest of a dataset ({err!r}): restore it, or convert again into a new folder"
         raise DatasetError(msg) from err
@@ -210,11 +210,11 @@ def read(path: str | Path) -> Manifest:
     try:
         return Manifest(
             schema=schemas.from_text(found["schema"]),
-            parts=tuple(part_from_json(part) for part in found["parts"]),
+            parts=_once(part_from_json(part) for part in found["parts"]),
             sources=tuple(source_from_json(source) for source in found["sources"]),
-            settings=found["settings"],
+            settings=_typed(found, "settings", dict),
             blinding=blindings.from_json(found.get("blinding")),
-            icecol_version=found["icecol_version"],
+            icecol_version=_typed(found, "icecol_version", str),
             schema_version=version,
         )
     except (ValueError, KeyError, TypeError, pa.ArrowException) as err:
@@ -247,20 +247,62 @@ def write(manifest: Manifest, path: str | Path) -> None:
 def part_from_json(found: Mapping[str, Any]) -> Part:
     """Make a `Part` from its JSON object."""
     runs = found["run_range"]
+    path = _typed(found, "path", str)
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        msg = f"part {path!r} is outside the dataset's folder"
+        raise ValueError(msg)
+    rows, size = (_typed(found, name, int) for name in ("rows", "bytes"))
+    if rows < 0 or size < 0:
+        msg = f"part {path!r} has {rows} rows and {size} bytes"
+        raise ValueError(msg)
     return Part(
-        path=found["path"],
-        rows=found["rows"],
-        bytes=found["bytes"],
-        checksum=found.get("checksum", ""),
+        path=path,
+        rows=rows,
+        bytes=size,
+        checksum=_typed(found, "checksum", str) if "checksum" in found else "",
         run_range=None if runs is None else (runs[0], runs[1]),
         sources=tuple(found["sources"]),
     )
+
+
+def _typed(found: Mapping[str, Any], name: str, kind: type[_T]) -> _T:
+    """Return an entry of a JSON object that is of the type that it must have."""
+    value = found[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        msg = f"{name} is {value!r:.60}, not of type {kind.__name__}"
+        raise TypeError(msg)
+    return value
+
+
+_T = TypeVar("_T")
+
+
+def _version(found: Mapping[str, Any]) -> int:
+    version = _typed(found, "schema_version", int)
+    if version < 1:
+        msg = f"there is no schema version {version}"
+        raise ValueError(msg)
+    return version
+
+
+def _once(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Return the parts of a manifest, none of which is there twice."""
+    found = {}
+    for part in parts:
+        if part.path in found:
+            msg = f"part {part.path!r} is listed twice"
+            raise ValueError(msg)
+        found[part.path] = part
+    return tuple(found.values())
 
 
 def source_from_json(found: Mapping[str, Any]) -> Source:
     """Make a `Source` from its JSON object, of this version or version 1."""
     if "messages" in found:
         return _from_version_1(found)
+    _typed(found, "path", str)
+    for name in ("size", "modified", "events", "frames_read", "frames_skipped", "orphans"):
+        _typed(found, name, int)
     return Source(
         **{
             **found,

@@ -40,14 +40,28 @@ def exchange(new: Path, dataset: Path, own: Collection[str]) -> None:
     _clear(old, dataset, own)
 
 
-def settle(dataset: Path) -> None:
-    """Complete an exchange that was interrupted between its two steps."""
+def settle(dataset: Path, own: Collection[str], progress: str) -> None:
+    """Complete an exchange that was interrupted: one of two steps, or before the old dataset was removed.
+
+    Parameters
+    ----------
+    own
+        As for `exchange`.
+    progress
+        Name of the folder that a new dataset has until the exchange is complete.
+    """
     old, new = _before(dataset), beside(dataset)
-    if not old.is_dir():
-        return
-    if not dataset.exists():
-        (new if (new / manifests.NAME).exists() else old).rename(dataset)
-    shutil.rmtree(old, ignore_errors=True)
+    if old.is_dir():
+        if not dataset.exists():
+            (new if (new / manifests.NAME).exists() else old).rename(dataset)
+        if old.is_dir():
+            _clear(old, dataset, own)
+    if (
+        (new / manifests.NAME).exists()
+        and not (new / progress).exists()
+        and (dataset / manifests.NAME).exists()
+    ):
+        _clear(new, dataset, own)  # exchanged at once: it is the old one
 
 
 def empty(folder: Path, keep: str) -> None:
@@ -63,7 +77,7 @@ def empty(folder: Path, keep: str) -> None:
 
 def _clear(old: Path, dataset: Path, own: Collection[str]) -> None:
     for path in old.iterdir():
-        if path.name not in own and not (dataset / path.name).exists():
+        if path.name not in own and not os.path.lexists(dataset / path.name):
             path.rename(dataset / path.name)
     shutil.rmtree(old, ignore_errors=True)
 

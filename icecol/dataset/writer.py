@@ -90,7 +90,8 @@ def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         There is a finished dataset, or a folder that is not a dataset and not empty, or another process is writing it.
     """
     target = Path(dataset)
-    swap.settle(target)
+    if not any(Lock.is_held(folder / PROGRESS) for folder in (target, swap.beside(target))):
+        swap.settle(target, _own(), PROGRESS)
     _refuse(target, overwrite=overwrite)
     folder = swap.beside(target) if (target / manifests.NAME).exists() else target
     new = not folder.exists()
@@ -105,19 +106,19 @@ def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             (folder / EVENTS).mkdir(exist_ok=True)
             yield folder
             lock.check()
-            if (folder / manifests.NAME).exists():
-                if folder != target:
-                    swap.exchange(folder, target, _own())
-                shutil.rmtree(target / PROGRESS, ignore_errors=True)
         except BaseException as err:
             if new and (isinstance(err, UnknownStreamError) or not _has_events(folder)):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+        if (folder / manifests.NAME).exists():
+            if folder != target:
+                swap.exchange(folder, target, _own())
+            shutil.rmtree(target / PROGRESS, ignore_errors=True)
 
 
 def _has_events(folder: Path) -> bool:
     """Tell whether a group of files with events is recorded."""
-    return any(json.loads(path.read_bytes())["parts"] for path in (folder / PROGRESS).glob("*.json"))
+    return any(content["parts"] for content in _contents(folder))
 
 
 def _refuse(target: Path, *, overwrite: bool) -> None:
@@ -219,8 +220,7 @@ def done(
     """
     wanted = None if sources is None else {source_key(source, settings) for source in sources}
     found = []
-    for path in sorted((Path(dataset) / PROGRESS).glob("*.json")):
-        content = json.loads(path.read_bytes())
+    for content in _contents(dataset):
         keys = set(content["keys"])
         if wanted is not None:
             if not keys <= wanted:
@@ -236,8 +236,18 @@ def done(
 
 def n_done(dataset: str | Path) -> int:
     """Count the source files of an unfinished conversion whose groups are recorded."""
-    records = (Path(dataset) / PROGRESS).glob("*.json")
-    return sum(len(json.loads(path.read_bytes())["keys"]) for path in records)
+    return sum(len(content["keys"]) for content in _contents(dataset))
+
+
+def _contents(dataset: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield what is stored of each record; one that is cut or of another version does not count."""
+    for path in sorted((Path(dataset) / PROGRESS).glob("*.json")):
+        try:
+            content = json.loads(path.read_bytes())
+        except ValueError:
+            continue
+        if isinstance(content, dict) and {"keys", "parts", "sources", "schema"} <= content.keys():
+            yield content
 
 
 def finish(

@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
 counts = st.integers(0, 2**60)
 parts = st.builds(
     Part,
-    path=st.text(),
+    path=st.from_regex(r"events/\w{1,9}\.parquet", fullmatch=True),
     rows=counts,
     bytes=counts,
     checksum=st.text(),
@@ -50,7 +50,11 @@ settings = st.dictionaries(
 )
 
 
-@given(st.lists(parts, max_size=3).map(tuple), st.lists(sources, max_size=3).map(tuple), settings)
+@given(
+    st.lists(parts, max_size=3, unique_by=lambda part: part.path).map(tuple),
+    st.lists(sources, max_size=3).map(tuple),
+    settings,
+)
 def test_a_manifest_reads_back_as_it_was_written(tmp_path_factory, parts, sources, settings):
     path = tmp_path_factory.getbasetemp() / "manifest.json"
     before = Manifest(SCHEMA, parts, sources, settings)
@@ -137,3 +141,50 @@ def test_a_manifest_of_version_1_is_read(tmp_path):
     assert (a.status, b.status) == ("damaged", "damaged")
     assert found.parts == (Part("events/part-0-0.parquet", 3, 99, "", (1, 2), ("/a.i3",)),)
     assert (found.rows, found.settings, found.schema_version) == (3, {"keys": None, "nfiles": 2}, 1)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("schema_version",), 0),
+        (("schema_version",), -1),
+        (("schema_version",), "2"),
+        (("schema_version",), True),
+        (("settings",), [1]),
+        (("parts", 0, "rows"), "12"),
+        (("parts", 0, "rows"), -1),
+        (("parts", 0, "bytes"), 1.5),
+        (("parts", 0, "path"), "/etc/passwd"),
+        (("parts", 0, "path"), "../other/part.parquet"),
+        (("parts", 0, "path"), "events/../../other.parquet"),
+        (("parts", 0, "path"), None),
+        (("parts", 1, "path"), "events/a.parquet"),
+        (("parts", 0, "run_range"), 5),
+        (("sources", 0, "events"), "3"),
+        (("sources", 0, "size"), None),
+        (("sources",), 7),
+        (("parts",), None),
+        (("schema",), "AAAA"),
+    ],
+)
+def test_an_entry_that_cannot_be_is_an_error_that_names_the_manifest(tmp_path, where, value):
+    path = tmp_path / "manifest.json"
+    both = tuple(Part(f"events/{name}.parquet", 3, 100, "crc32c:00000000") for name in "ab")
+    manifests.write(Manifest(SCHEMA, both, (Source("/a.i3", 10),)), path)
+    found = json.loads(path.read_text())
+    *inside, last = where
+    target = found
+    for step in inside:
+        target = target[step]
+    target[last] = value
+    path.write_text(json.dumps(found))
+    with pytest.raises(DatasetError, match=r"manifest\.json .*(restore it|convert again)"):
+        manifests.read(path)
+
+
+def test_a_manifest_that_is_no_text_is_a_damaged_one(tmp_path):
+    path = tmp_path / "manifest.json"
+    manifests.write(Manifest(SCHEMA), path)
+    path.write_bytes(path.read_bytes().replace(b"unit", b"\xff\xfe\x80t", 1))
+    with pytest.raises(DatasetError, match="restore it"):
+        manifests.read(path)

@@ -1,0 +1,131 @@
+"""Workers: how many, what becomes of them when they or their parent are killed, and what is said."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import icecol as ic
+from icecol.convert import processes
+from icecol.errors import WorkerError
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("processes")
+    for k in range(4):
+        ic.sim.write(folder / f"{k}.i3", ic.sim.events(20, seed=k))
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({}, None),
+        ({"own": "0::/job\n", "job/cpu.max": "max 100000"}, None),
+        ({"own": "0::/job\n", "job/cpu.max": "250000 100000"}, 3),
+        ({"own": "0::/a/b\n", "a/b/cpu.max": "max 100000", "a/cpu.max": "100000 100000"}, 1),
+        ({"own": "0::/a/b\n", "cpu.max": "50000 100000"}, 1),
+        ({"own": "4:memory:/x\n3:cpu,cpuacct:/job\n", "cpu,cpuacct/job/cpu.cfs_quota_us": "200000",
+          "cpu,cpuacct/job/cpu.cfs_period_us": "100000"}, 2),
+        ({"own": "3:cpu,cpuacct:/job\n", "cpu,cpuacct/job/cpu.cfs_quota_us": "-1",
+          "cpu,cpuacct/job/cpu.cfs_period_us": "100000"}, None),
+    ],
+)  # fmt: skip
+def test_the_quota_of_control_groups_is_kept(tmp_path, files, quota):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = processes._quota(tmp_path, tmp_path / "own")
+    assert found == quota if quota else found > 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+def test_no_more_processes_than_cpus_that_may_be_used():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert processes.usable() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert 1 <= processes.usable() <= len(before)
+
+
+def converted(paths: list[Path], out: Path) -> None:
+    sys.exit(ic.convert.i3(paths, out, jobs=2).rows)
+
+
+def test_a_daemonic_process_converts(paths, tmp_path):
+    worker = multiprocessing.get_context("spawn").Process(
+        target=converted, args=(paths, tmp_path / "d"), daemon=True
+    )
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 80
+
+
+def kill(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_in_one_line_and_the_run_resumes(paths, tmp_path, monkeypatch):
+    monkeypatch.setattr("icecol.convert.run._in_process", kill)
+    with pytest.raises(WorkerError, match=r"was killed by signal 9, probably as memory ran out: .*run again"):
+        ic.convert.i3(paths, tmp_path / "d", jobs=2)
+    monkeypatch.undo()
+    assert ic.convert.i3(paths, tmp_path / "d", jobs=1).rows == 80
+
+
+SCRIPT = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from icecol.convert.processes import Context, begin
+context = Context()
+queue = context.queue()
+pool = ProcessPoolExecutor(2, mp_context=context, initializer=begin)
+for _ in range(2):
+    pool.submit(time.sleep, 100)
+time.sleep(1)
+print(*(w.pid for w in context.workers), queue._manager._process.pid, flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_started_them(number):
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as parent:
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 3
+        parent.send_signal(number)
+        parent.wait()
+    end = time.monotonic() + 20
+    while any(_runs(pid) for pid in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in workers)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_stopping_ends_workers_at_once_whatever_they_do():
+    context = processes.Context()
+    begun = time.monotonic()
+    with ProcessPoolExecutor(1, mp_context=context, initializer=processes.begin) as pool:
+        pool.submit(abs, 1).result()
+        task = pool.submit(time.sleep, 100)
+        context.stop()
+        assert task.exception() is not None
+    assert time.monotonic() - begun < 90
