@@ -225,7 +225,7 @@ def test_a_kill_during_the_exchange_leaves_a_whole_dataset(tmp_path, sources, mo
     if step == "between":
         with pytest.raises(DatasetError, match="interrupted: convert again"):
             open_dataset(tmp_path / "d")
-        swap.settle(tmp_path / "d")
+        swap.settle(tmp_path / "d", {"events", "manifest.json"}, writers.PROGRESS)
     assert open_dataset(tmp_path / "d").rows == rows
     overwrite(tmp_path / "d", sources)
     assert open_dataset(tmp_path / "d").rows == 51
@@ -292,3 +292,15 @@ def test_further_settings_are_in_the_manifest_and_decide_nothing(tmp_path, sourc
         convert(folder, sources, {"keys": None}, list(sources)[2], 1, {})
         writers.finish(folder, {"keys": None}, list(sources)[:2], more={"nfiles": 2})
     assert open_dataset(tmp_path / "d").manifest.settings == {"keys": None, "nfiles": 2}
+
+
+@pytest.mark.parametrize("name", ["cut", "empty", "list"])
+def test_a_record_that_is_not_whole_is_made_again(tmp_path, sources, name):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "d", sources, 2)
+    (record, *_) = sorted((tmp_path / "d" / writers.PROGRESS).glob("*.json"))
+    text = record.read_text()
+    record.write_text({"cut": text[: len(text) // 2], "empty": "", "list": "[1]"}[name])
+    assert writers.n_done(tmp_path / "d") < 3
+    make(tmp_path / "d", sources)
+    assert open_dataset(tmp_path / "d").rows == 51
