@@ -111,9 +111,11 @@ def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         if (folder / manifests.NAME).exists():
-            if folder != target:
-                swap.exchange(folder, target, _own())
-            shutil.rmtree(target / PROGRESS, ignore_errors=True)
+            try:
+                if folder != target:
+                    swap.exchange(folder, target, _own())
+            finally:  # the lock is in it
+                shutil.rmtree(target / PROGRESS, ignore_errors=True)
 
 
 def _has_events(folder: Path) -> bool:
