@@ -1,13 +1,13 @@
 """The rule for missing answers: what does not exist is null, and a missing value passes no cut.
 
-A feature that has no answer for an event, such as a fit that failed, is null, as is the column of a key that the event
-lacks; sums and counts of nothing are 0. Polars then does what is right: null passes no filter and spoils no mean.
-(Sorting puts null first, which `nulls_last=True` changes.)
+What an event lacks is null, and Polars then does what is right: null passes no filter and spoils no mean. (Sorting puts
+null first, which `nulls_last=True` changes.)
 
-NaN remains only where a file has it, and Polars takes NaN to be greater than any number. Within a cut, every float is
-therefore read as if NaN were null: columns, what is computed from them, and the values within lists. The rest is the
-three-valued logic of Polars: `(x > 2) | (y > 5)` passes on `y` alone, and `~(x < 5)` does not pass if `x` is missing. A
-cut that asks for NaN itself, with `is_nan`, `is_not_nan` or `fill_nan`, sees what it asks about as it is.
+NaN is what a file has, or what a kernel returns for "no answer", and Polars takes NaN to be greater than any number.
+Within a cut, every float is therefore read as if NaN were null: columns, what is computed from them, and the values
+within lists. The rest is the three-valued logic of Polars: `(x > 2) | (y > 5)` passes on `y` alone, and `~(x < 5)` does
+not pass if `x` is missing. A cut that asks for NaN itself, with `is_nan`, `is_not_nan` or `fill_nan`, sees what it asks
+about as it is.
 
 Polars has no interface to rewrite an expression, but it can be taken apart as it is sent to another process: as a
 MessagePack tree, which keeps every number exactly (its JSON does not). What Polars adds to that tree one day is walked
