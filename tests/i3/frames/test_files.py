@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from icecol.errors import DamagedFileError, MissingColumnError
+from icecol.errors import DamagedFileError, MissingColumnError, UnsupportedError
 from icecol.i3.container.compression import open_stream
 from icecol.i3.frames.files import files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
@@ -128,7 +128,7 @@ def test_a_cut_tar_archive_gives_all_frames_before_the_cut(tmp_path):
 def test_a_tar_archive_without_frames_is_told(tmp_path):
     path = tmp_path / "events.tar"
     path.write_bytes(tar([("readme.txt", b"text")]))
-    with pytest.raises(DamagedFileError, match=r"readme\.txt"):
+    with pytest.raises(UnsupportedError, match=r"readme\.txt"):
         list(open_i3(path))
 
 
