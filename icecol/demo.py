@@ -192,7 +192,7 @@ def cuts() -> Any:
     return ic.Cuts(
         triggered=ic.select.filter_passed("SMT8"),
         bright=pl.col("Q.n_hit_doms") >= 15,
-        tracklike=pl.col("Improved.speed").fill_nan(None) > 0.2,
+        tracklike=pl.col("Improved.speed") > 0.2,
     )
 
 
@@ -205,7 +205,7 @@ events = ic.with_features(ds.scan(), LineFit=ic.reco.linefit(pulses), Improved=i
                           ToI=ic.reco.tensor_of_inertia(pulses), Q=ic.reco.charge(pulses))
 cuts = ic.Cuts(triggered=ic.select.filter_passed("SMT8"),
                bright=pl.col("Q.n_hit_doms") >= 15,
-               tracklike=pl.col("Improved.speed").fill_nan(None) > 0.2)
+               tracklike=pl.col("Improved.speed") > 0.2)
 print(ic.cutflow(events, cuts))""",
     ):
         events = ic.with_features(dataset.scan(), **features(dataset.pulses(PULSES)))
@@ -264,7 +264,7 @@ angles.median()""",
 
 
 def _median(angles: pl.Series) -> float:
-    median = angles.drop_nans().median()
+    median = angles.median()
     return float(median) if isinstance(median, float) else math.nan
 
 

@@ -1,13 +1,13 @@
 """The rule for missing answers: what does not exist is null, and a missing value passes no cut.
 
-What an event lacks is null, and Polars then does what is right: null passes no filter and spoils no mean. (Sorting puts
-null first, which `nulls_last=True` changes.)
+A feature that has no answer for an event, such as a fit that failed, is null, as is the column of a key that the event
+lacks; sums and counts of nothing are 0. Polars then does what is right: null passes no filter and spoils no mean.
+(Sorting puts null first, which `nulls_last=True` changes.)
 
-NaN is what a file has, or what a kernel returns for "no answer", and Polars takes NaN to be greater than any number.
-Within a cut, every float is therefore read as if NaN were null: columns, what is computed from them, and the values
-within lists. The rest is the three-valued logic of Polars: `(x > 2) | (y > 5)` passes on `y` alone, and `~(x < 5)` does
-not pass if `x` is missing. A cut that asks for NaN itself, with `is_nan`, `is_not_nan` or `fill_nan`, sees what it asks
-about as it is.
+NaN remains only where a file has it, and Polars takes NaN to be greater than any number. Within a cut, every float is
+therefore read as if NaN were null: columns, what is computed from them, and the values within lists. The rest is the
+three-valued logic of Polars: `(x > 2) | (y > 5)` passes on `y` alone, and `~(x < 5)` does not pass if `x` is missing. A
+cut that asks for NaN itself, with `is_nan`, `is_not_nan` or `fill_nan`, sees what it asks about as it is.
 
 Polars has no interface to rewrite an expression, but it can be taken apart as it is sent to another process: as a
 MessagePack tree, which keeps every number exactly (its JSON does not). What Polars adds to that tree one day is walked
@@ -90,6 +90,22 @@ def cut(expr: pl.Expr, schema: Mapping[str, pl.DataType] | None = None) -> pl.Ex
     >>> events.filter(cut(pl.col("x").is_nan() | (pl.col("x") > 2), events.schema))["x"].to_list()
     [nan, 3.0]
     """
+    return _rewritten(expr, schema, _Rewriting.passing)
+
+
+def logic(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Return a Boolean expression that reads NaN as null, and is null itself where three-valued logic leaves it open.
+
+    >>> events = pl.DataFrame({"x": [1.0, math.nan, 3.0]})
+    >>> events.select(logic(pl.col("x") > 2, events.schema)).to_series().to_list()
+    [False, None, True]
+    """
+    return _rewritten(expr, schema, _Rewriting.raw)
+
+
+def _rewritten(
+    expr: pl.Expr, schema: Mapping[str, Any] | None, rewrite: Callable[[_Rewriting, _Node], _Node]
+) -> pl.Expr:
     try:
         node = _node(expr)
     except pl.exceptions.ComputeError as err:
@@ -101,7 +117,7 @@ def cut(expr: pl.Expr, schema: Mapping[str, pl.DataType] | None = None) -> pl.Ex
     if schema is not None and not expr.meta.has_multiple_outputs():  # else any column may be meant
         roots = expr.meta.root_names()
         schema = {name: schema[name] for name in roots if name in schema}
-    return _expr(_Rewriting(schema, _tested(node)).passing(node))
+    return _expr(rewrite(_Rewriting(schema, _tested(node)), node))
 
 
 class _Rewriting:

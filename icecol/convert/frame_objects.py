@@ -9,8 +9,9 @@ The names and types of the fields decide, so that a key has one class in all fra
 - other numbers are an I3MapStringDouble, other lists of numbers an I3MapStringVectorDouble;
 - a single number, text or list is an I3Double, I3Int, I3UInt64, I3Bool, I3String or the I3Vector of such.
 
-A null leaves its object, or its entry of a map, out; in an object with members it is NaN. (A whole number has no NaN:
-the object is then left out if nothing else in it is known, and is a map if something is.) A failed fit is stored as
+A null leaves its object, or its entry of a map, out; in an object with members it is NaN, as IceTray has it, and so is
+the sum of the charges of no pulses. (A whole number has no NaN: the object is then left out if nothing else in it is
+known, and is a map if something is.) A failed fit is stored as
 IceTray does: an I3Particle with its fit_status, speed c and shape Null (a likelihood fit that did not converge, and a
 finite track, keep their shape), other members NaN, and no parameters where all of them are null.
 """
@@ -74,6 +75,9 @@ _FITS: Final = {
     "I3FiniteCuts": _Fit("Cuts", CONTAINED_TRACK, lambda _status: True),
 }
 """By the class of the parameters."""
+
+_OF_NOTHING: Final = {"I3HitStatisticsValues": {"q_tot_pulses": 0.0}}
+"""Sums over no pulses, which IceTray has as NaN: by class, all that is known then."""
 
 
 def object_maker(key: str, types: Types) -> Make:
@@ -147,7 +151,7 @@ def _fit(key: str, types: Types) -> Make:
 
     def particle(values: Mapping[str, Any]) -> Any:
         given = {m: v for m in PARTICLE if (v := _plain(values.get(m))) is not None}
-        if not given.keys() & {*PLACE, "time"}:
+        if not given.keys() & {*PLACE, "time", "fit_status"}:
             return None
         place = {m: float(given.pop(m, math.nan)) for m in PLACE}
         time = given.get("time", math.nan) if "time" in types else 0.0
@@ -162,9 +166,9 @@ def _fit(key: str, types: Types) -> Make:
         made = {}
         for axis in "23":
             if values[f"zenith{axis}"] is not None:
-                place = {m: float(values[m]) for m in "xyz"}
-                place |= {m: float(values[f"{m}{axis}"]) for m in ("zenith", "azimuth")}
-                given = {"time": float(values["time"]), "speed": units.c, "shape": shape, "fit_status": OK}
+                place = {m: _float(values[m]) for m in "xyz"}
+                place |= {m: _float(values[f"{m}{axis}"]) for m in ("zenith", "azimuth")}
+                given = {"time": _float(values["time"]), "speed": units.c, "shape": shape, "fit_status": OK}
                 made[f"{key}Eval{axis}"] = _particle(place, given)
         return made
 
@@ -259,6 +263,8 @@ def _several(key: str, types: Types, name: str | None = None) -> _MakeOne:
         given = {member: v for member in types if (v := _plain(values[member])) is not None}
         if not given:
             return None
+        if given == _OF_NOTHING.get(name or ""):
+            given = dict.fromkeys(given, math.nan)
         if name is not None and given.keys() | floats >= types.keys():
             return _record(name, columns, {column: given.get(column, math.nan) for column in columns})
         if name is not None and all(map(math.isnan, given.values())):
@@ -346,6 +352,10 @@ def _vector(key: str, name: str, series: pl.Series | None) -> Any:
         msg = f"a list of {key!r} has a null in it, which an {name} cannot hold: drop it or fill it"
         raise SchemaError(msg)
     return new(name, value=series.to_list())
+
+
+def _float(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _plain(value: Any) -> Any:

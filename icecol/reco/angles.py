@@ -16,8 +16,7 @@ def opening_angle(a: str, b: str) -> pl.Expr:
     Returns
     -------
     polars.Expr
-        Angle in rad; NaN where a direction is NaN, null where one is null. The haversine form is exact for small
-        angles too.
+        Angle in rad; null where a direction is null or NaN. The haversine form is exact for small angles too.
 
     Examples
     --------
@@ -32,4 +31,4 @@ def opening_angle(a: str, b: str) -> pl.Expr:
     haversine = ((zenith_a - zenith_b) / 2).sin().pow(2) + zenith_a.sin() * zenith_b.sin() * (
         (azimuth_a - azimuth_b) / 2
     ).sin().pow(2)
-    return (2 * haversine.clip(0, 1).sqrt().arcsin()).alias(f"{a} to {b}")
+    return (2 * haversine.clip(0, 1).sqrt().arcsin()).fill_nan(None).alias(f"{a} to {b}")

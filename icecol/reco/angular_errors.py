@@ -123,8 +123,8 @@ def paraboloid(
         minimum); pbfZenOff, pbfAziOff (rad, offset from the track, in coordinates with the track on the equator);
         pbfCurv11, pbfCurv12, pbfCurv22 (1/rad^2), pbfDetCurvM (1/rad^4); pbfChi2; pbfSigmaZen, pbfSigmaAzi (rad),
         pbfCovar (rad^2); pbfTrOffZen, pbfTrOffAzi, pbfTrZen, pbfTrAzi (rad, of `truth`); pbfStatus (0 success; -100 no
-        track, -80 failed fits, -50 too few DOMs, -20, 20, 21, 22, 30 no minimum). What was not reached is NaN, with
-        ndof and nmini -1.
+        track, -80 failed fits, -50 too few DOMs, -20, 20, 21, 22, 30 no minimum). What was not reached is null,
+        with ndof and nmini -1.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def cramer_rao(
         Fields cramer_rao_theta, cramer_rao_phi (rad, errors of zenith and azimuth); variance_theta, variance_phi
         (rad^2), variance_x, variance_y (m^2); covariance_theta_phi (rad^2), covariance_theta_x, _theta_y, _phi_x,
         _phi_y (m rad), covariance_x_y (m^2); status (0 OK; 10 no track, 20 singular matrix, 30 at most five DOMs, 40
-        one string only). The bounds are NaN if the status is not 0; all fields are null where the series is null.
+        one string only). The bounds are null if the status is not 0; all fields are null where the series is null.
 
     References
     ----------

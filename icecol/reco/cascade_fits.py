@@ -139,7 +139,7 @@ def cascade_fit(
         Fields x, y, z (m), time (ns), zenith, azimuth (rad), energy (GeV; these three are the seed's unless fitted);
         fit_status (0 OK; 20 fewer hit DOMs than `min_hits`; 30 no more hit DOMs than parameters, or no convergence; 40
         no seed); logl (-ln L), rlogl (logl / ndof), ndof (number of hit DOMs minus 4 or 7), nmini (likelihood
-        evaluations). Where a fit fails, logl and rlogl are NaN, ndof and nmini -1, and the particle is the seed with
+        evaluations). Where a fit fails, logl and rlogl are null, ndof and nmini -1, and the particle is the seed with
         its time shifted. All fields are null where the series is null.
 
     Raises
@@ -217,8 +217,8 @@ def cascade_likelihood(
     Returns
     -------
     pl.Expr
-        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus 4). rlogl is NaN without degrees of
-        freedom; both are NaN where the vertex is missing.
+        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus 4). rlogl is null without degrees of
+        freedom; both are null where the vertex is missing.
 
     Raises
     ------

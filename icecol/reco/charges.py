@@ -10,7 +10,7 @@ from icecol.errors import GeometryError
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.kernels import charge as kernels
-from icecol.reco.reference import Reference, member
+from icecol.reco.reference import Reference, member, present
 
 _CHARGE = Kernel(
     kernels.charge,
@@ -43,7 +43,7 @@ def charge(pulses: Pulses) -> pl.Expr:
     pl.Expr
         Fields total (PE, of all pulses), n_pulses, n_hit_doms, n_hit_strings, n_hit_doms_one_pulse, q_max_doms (PE, of
         the brightest DOM), min_pulse_time and max_pulse_time (ns, of the pulses of finite charge). Without pulses the
-        numbers are 0 and the other fields NaN; all fields are null where the series is null.
+        total and the numbers are 0 and the other fields null; all fields are null where the series is null.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def causal_qtot(pulses: Pulses, *, vertex: Reference, time_window: float = 5000.
         Pulse series, with a geometry that has relative efficiencies.
     vertex
         The vertex, such as that of `hese_veto`; only `.time` (ns) is read. As in IceTray all pulses count where it is
-        null (the event has no vertex), and the value is 0 where it is NaN.
+        null (the event has no vertex), and the value is 0 where it is NaN, or a fit that failed.
     time_window
         Length of the window in ns: pulses with time <= t < time + time_window count.
 
@@ -123,7 +123,9 @@ def causal_qtot(pulses: Pulses, *, vertex: Reference, time_window: float = 5000.
     """
     _check_efficiencies(pulses)
     time = member(vertex, "time")
-    return _CAUSAL(pulses, vertex_time=time, no_vertex=time.is_null(), time_window=float(time_window))
+    return _CAUSAL(
+        pulses, vertex_time=time, no_vertex=~present(vertex, "time"), time_window=float(time_window)
+    )
 
 
 def _check_efficiencies(pulses: Pulses) -> None:

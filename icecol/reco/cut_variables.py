@@ -50,7 +50,7 @@ def i3cuts(
         Fields Nchan, Nhit, N_1hit, Nstring: hit DOMs, pulses, DOMs with exactly one pulse, strings; Nearly, Ndir,
         Nlate: pulses before, in and after the window; Ldir (m, along the track from the first to the last direct pulse,
         0 for one pulse); Sdir and Sall: smoothness of the direct pulses and of all pulses along the track (-1 to 1, 0
-        for evenly spaced pulses). These three are NaN for fewer than one, three and three pulses. cog_x, cog_y, cog_z
+        for evenly spaced pulses). These three are null for fewer than one, three and three pulses. cog_x, cog_y, cog_z
         (m): centre of gravity of the charge, 0 without charge. All fields are null where the series or the track is
         null.
 

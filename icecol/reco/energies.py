@@ -98,7 +98,7 @@ def truncated_energy(
     pl.Expr
         Fields ORIG_dEdX, BINS_dEdX, AllBINS_dEdX, DOMS_dEdX, AllDOMS_dEdX (GeV/m), the same with _energy (GeV), n_bins
         (bins with light), n_doms (hit DOMs in the cylinder), fit_status (0 OK; 20 fewer than 3 bins and fewer than 8
-        DOMs; 40 the track is at NaN). A method is NaN with fewer than 3 bins (BINS, AllBINS), fewer than 8 hit DOMs
+        DOMs; 40 the track is at NaN). A method is null with fewer than 3 bins (BINS, AllBINS), fewer than 8 hit DOMs
         (DOMS, AllDOMS) or without any light (ORIG). All fields are null where the series or the track is null.
 
     Raises
@@ -190,7 +190,7 @@ def muon_energy(
         Fields energy (GeV), light (in units of a bare track) and light_error (its standard deviation from the curvature
         of the likelihood), logl (-ln L, without terms that do not depend on the light), n_doms (hit DOMs) and n_sensors
         (all DOMs in range), fit_status (0 OK; 20 fewer than min_doms; 40 the track is at NaN). If the status is not 0
-        the first four are NaN. All fields are null where the series or the track is null.
+        the first four are null. All fields are null where the series or the track is null.
 
     Raises
     ------

@@ -76,8 +76,8 @@ def fill_ratio(
         Fields of I3FillRatioInfo: mean_distance, rms_distance, nch_distance, energy_distance (m); the radii (m)
         fill_radius_from_rms, fill_radius_from_mean, fill_radius_from_energy, fillradius_from_nch,
         fill_radius_from_mean_plus_rms; the ratios fill_ratio_from_rms, fill_ratio_from_mean,
-        fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy; hit_count (number of hit DOMs). NaN
-        (or null) where IceTray stores -1: for a sphere without DOMs, and everywhere if there is no charge, no vertex,
+        fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy; hit_count (number of hit DOMs). Null
+        where IceTray stores -1: for a sphere without DOMs, and everywhere if there is no charge, no vertex,
         or its fit_status is not 0. All fields are null where the series is null.
 
     Raises
@@ -140,7 +140,7 @@ def fill_ratio_lite(
     -------
     pl.Expr
         Field value: the fraction of the DOMs in the sphere (surface included) that are hit. Strings whose topmost DOM
-        is farther than the radius from the vertex, horizontally, are skipped. NaN if no DOM is left. Null where the
+        is farther than the radius from the vertex, horizontally, are skipped. Null if no DOM is left, and where the
         series or the vertex is null, or its fit_status is not 0: IceTray stores nothing then.
 
     Raises

@@ -55,13 +55,13 @@ def finite_reco(
     -------
     pl.Expr
         Fields x, y, z (m), time (ns): the start (or stop) point; zenith, azimuth (rad), unchanged; length (m): of the
-        contained part, otherwise that of the track, NaN if it has none; fit_status (0 OK, that of the track if it is
+        contained part, otherwise that of the track, null if it has none; fit_status (0 OK, that of the track if it is
         not 0, 40 the track is NaN, 20 no hit DOM near the track). Of I3FiniteCuts: Length (m, of the part),
-        startFraction and endFraction (part of the detector before and behind it), Sdet (smoothness of the hits, NaN for
-        fewer than three), finiteCut (mean position of the hits in the detector, from -1 where the track enters it to 1
-        where it leaves; 0 without hits near the track, NaN without pulses), DetectorLength (m, along the track between
-        the outermost of IceCube's DOMs near it). With status 20 only zenith, azimuth, length, finiteCut and
-        DetectorLength have values, with any other status but 0 none; the others are NaN. All fields are null where the
+        startFraction and endFraction (part of the detector before and behind it), Sdet (smoothness of the hits, null
+        for fewer than three), finiteCut (mean position of the hits in the detector, from -1 where the track enters it
+        to 1 where it leaves; 0 without hits near the track, null without pulses), DetectorLength (m, along the track
+        between the outermost of IceCube's DOMs near it). With status 20 only zenith, azimuth, length, finiteCut and
+        DetectorLength have values, with any other status but 0 none; the others are null. All fields are null where the
         series or the track is null.
 
     Raises

@@ -79,8 +79,8 @@ def clast(
     pl.Expr
         Fields x, y, z (m, centre of charge), time (ns, of the vertex), zenith, azimuth (rad, as in
         `tensor_of_inertia`), energy (GeV), fit_status (0 OK, 20 too few DOMs), and of I3CLastFitParams mineval,
-        evalratio, eval2, eval3 (eigenvalues in m^2). If the status is not 0 the first seven are NaN and the params
-        null, since IceTray does not store them then. All fields are null where the series is null.
+        evalratio, eval2, eval3 (eigenvalues in m^2). If the status is not 0 the first seven and the params are
+        null, as IceTray stores none then. All fields are null where the series is null.
 
     Raises
     ------
@@ -136,9 +136,9 @@ def dipole_fit(
     pl.Expr
         Fields x, y, z (m) and time (ns): the mean of the pairs; zenith, azimuth (rad, where the particle came from);
         fit_status (0 OK, 20 too few DOMs, 30 no direction); of I3DipoleFitParams: Magnet (from 0, no order in time, to
-        1, a line), MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. If the status is not 0 the first six are
-        NaN and the params null, since IceTray does not store them then. With amp_weight_power, a charge of NaN leaves
-        the status at 0 and all fields but the last three NaN. All fields are null where the series is null.
+        1, a line), MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. If the status is not 0 the first six and
+        the params are null, as IceTray stores none then. With amp_weight_power, a charge of NaN leaves
+        the status at 0 and all fields but the last three null. All fields are null where the series is null.
     """
     return _DIPOLE(
         pulses,

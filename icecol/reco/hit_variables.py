@@ -179,9 +179,9 @@ def hit_statistics(pulses: Pulses) -> pl.Expr:
     pl.Expr
         Fields cog_x, cog_y, cog_z (m, centre of gravity of the charge), cog_z_sigma (m, spread of the charge in z);
         min_pulse_time, max_pulse_time (ns); q_max_doms, q_tot_pulses (PE); z_min, z_max, z_mean, z_sigma (m, of the hit
-        DOMs, regardless of charge); z_travel (m, mean z of all hit DOMs minus that of the first quarter of them). NaN
-        if there are too few pulses: none, one for a spread, or fewer than four DOMs for z_travel. All fields are null
-        where the series is null.
+        DOMs, regardless of charge); z_travel (m, mean z of all hit DOMs minus that of the first quarter of them).
+        Without pulses q_tot_pulses is 0; the others are null if there are too few: none, one for a spread, or fewer
+        than four DOMs for z_travel. All fields are null where the series is null.
     """
     return _STATISTICS(pulses)
 
@@ -229,8 +229,8 @@ def direct_hits(
     -------
     pl.Expr
         Fields n_dir_strings, n_dir_doms, n_dir_pulses, q_dir_pulses (PE), and the same with early and late in place of
-        dir; dir_track_length (m, along the track from the first to the last DOM with direct pulses; NaN for fewer than
-        two); dir_track_hit_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs; NaN for fewer than three). A
+        dir; dir_track_length (m, along the track from the first to the last DOM with direct pulses; null for fewer than
+        two); dir_track_hit_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs; null for fewer than three). A
         track at NaN has no pulses of any kind. All fields are null where the series or the track is null.
 
     Raises
@@ -295,7 +295,7 @@ def track_characteristics(
         Fields avg_dom_dist_q_tot_dom (m, charge-weighted mean distance from the track), empty_hits_track_length (m,
         longest section of the track without a hit DOM), track_hits_separation_length (m, along the track from the
         centre of charge of the first quarter of the DOMs in time to that of the last quarter) and
-        track_hits_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs). NaN for fewer than 1, 2, 4 and 3 DOMs.
+        track_hits_distribution_smoothness (-1 to 1, 0 for evenly spaced DOMs). Null for fewer than 1, 2, 4 and 3 DOMs.
         All fields are null where the series or the track is null.
 
     Raises

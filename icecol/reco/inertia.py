@@ -41,13 +41,13 @@ def tensor_of_inertia(
     Returns
     -------
     pl.Expr
-        Fields x, y, z (m) and time (ns): the charge-weighted means, the time NaN if a charge is not finite or all are
+        Fields x, y, z (m) and time (ns): the charge-weighted means, the time null if a charge is not finite or all are
         0; zenith, azimuth (rad): where a particle along the longest axis came from, oriented towards later pulses;
         fit_status (0 OK, 20 too few DOMs); mineval <= eval2 <= eval3 (m^2) and evalratio = mineval / sum, from 0 (a
         line) to 1/3 (a sphere). The axis is ill-defined if mineval is close to eval2. With `axes` also zenith2,
         azimuth2 and zenith3, azimuth3 (rad): the axes of eval2 and eval3, whose orientation is arbitrary, here and in
-        IceTray. If the status is not 0 the first six are NaN, and the eigenvalues and other axes null, since IceTray
-        does not store them then. All fields are null where the series is null.
+        IceTray. If the status is not 0 the first six, the eigenvalues and the other axes are null, as IceTray stores
+        none then. All fields are null where the series is null.
 
     Examples
     --------

@@ -199,7 +199,7 @@ def spe_fit(
         Fields x, y, z (m), time (ns), zenith, azimuth (rad); fit_status (0 OK; 30 at most five hit DOMs, or no
         convergence; 40 no seed, or, with iterations, at most five hit DOMs, as in IceTray); logl (-ln L), rlogl (logl /
         ndof), ndof (number of hit DOMs minus 5) and nmini (likelihood evaluations of the best fit). Where a fit fails,
-        logl and rlogl are NaN, ndof and nmini -1, and the particle is the shifted seed, or NaN with iterations.
+        logl and rlogl are null, ndof and nmini -1, and the particle is the shifted seed, or null with iterations.
 
     Raises
     ------
@@ -259,11 +259,11 @@ def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
     def choose(series: Sequence[pl.Series]) -> pl.Series:
         best = series[0].struct.unnest()
         for other in (s.struct.unnest() for s in series[1:]):
-            found, better = best["logl"].is_not_nan(), other["logl"] < best["logl"]
+            found, better = best["logl"].is_not_null(), other["logl"] < best["logl"]
             first_good = (best["fit_status"] == kernels.MISSING_SEED) & (
                 other["fit_status"] != kernels.MISSING_SEED
             )
-            keep = ~((found & better) | (~found & (other["logl"].is_not_nan() | first_good)))
+            keep = ~((found & better) | (~found & (other["logl"].is_not_null() | first_good)))
             keep = keep.fill_null(value=True)
             best = best.select(best[name].zip_with(keep, other[name]) for name in best.columns)
         return best.to_struct(series[0].name)
@@ -349,8 +349,8 @@ def track_likelihood(
     Returns
     -------
     pl.Expr
-        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus `n_free_parameters`). rlogl is NaN
-        without degrees of freedom; both are NaN where the track is missing. IceTray gives no logl either without
+        Fields logl (-ln L), rlogl (logl / ndof) and ndof (number of hit DOMs minus `n_free_parameters`). rlogl is null
+        without degrees of freedom; both are null where the track is missing. IceTray gives no logl either without
         degrees of freedom, and -1 for ndof.
 
     Raises

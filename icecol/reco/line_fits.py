@@ -47,7 +47,7 @@ def linefit(
         Fields x, y, z (m) and time (ns): the mean of the pulses, a point near the track; zenith, azimuth (rad, where
         the particle came from); speed (m/ns); fit_status (0 OK, 10 no velocity, 20 too few pulses, 30 all pulses at one
         time); of I3LineFitParams: LFVel, LFVelX, LFVelY, LFVelZ (m/ns), NHits. If the status is not 0 the first seven
-        are NaN and the params null, since IceTray does not store them then. All fields are null where the series is
+        and the params are null, as IceTray stores none then. All fields are null where the series is
         null.
 
     Raises

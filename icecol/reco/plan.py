@@ -33,7 +33,7 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
     Returns
     -------
     pl.LazyFrame
-        The columns of `events`, followed by those of the features.
+        The columns of `events`, followed by those of the features. They are null where a feature has no answer.
 
     Raises
     ------
@@ -127,7 +127,11 @@ def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.Laz
         if isinstance(dtype, pl.Struct):
             fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
         else:
-            fields.append(pl.col(column).alias(name))
+            value = pl.col(column)
+            computed = (
+                dtype.is_float() and not features[name].meta.is_column()
+            )  # a column of a file stays as it is
+            fields.append((value.fill_nan(None) if computed else value).alias(name))
     return lazy.with_columns(fields).drop(list(structs.values()))
 
 
@@ -161,7 +165,7 @@ def event_expr(
     Returns
     -------
     pl.Expr
-        A struct. Where a list is null every field is null; an undefined number is NaN.
+        A struct. Where a list is null every field is null; NaN from the loop, a number that does not exist, is null.
     """
 
     def run(series: Sequence[pl.Series]) -> pl.Series:
@@ -178,8 +182,3 @@ def event_expr(
         return_dtype=pl.Struct(dict(fields)),
         is_elementwise=True,
     )
-
-
-def null_for_nan(feature: pl.Expr, *fields: str) -> pl.Expr:
-    """Return a struct with null for NaN in some fields: those of an answer that an event need not have."""
-    return feature.struct.with_fields(pl.field(f).fill_nan(None) for f in fields)

@@ -19,6 +19,13 @@ def member(reference: Reference, name: str) -> pl.Expr:
     return pl.col(f"{reference}.{name}") if isinstance(reference, str) else reference.struct.field(name)
 
 
+def present(reference: Reference, name: str) -> pl.Expr:
+    """Tell where a particle or fit exists that should have a member: also a fit that failed, which has a fit_status."""
+    return (
+        member(reference, name).is_not_null() | optional_member(reference, "fit_status", None).is_not_null()
+    )
+
+
 def optional_member(reference: Reference, name: str, default: float | None) -> pl.Expr:
     """Return one member of a reference, and `default` where it is null or the reference has no such member."""
     if isinstance(reference, str):

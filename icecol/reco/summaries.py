@@ -49,7 +49,7 @@ def dom_summary(pulses: Pulses) -> pl.Expr:
         Fields of lists: omkey and n_pulses (both i32); total_charge, charge_100ns, charge_500ns (PE; in the first 100
         or 500 ns from the first pulse, ends included); first_pulse_time, last_pulse_time; charge_20_percent_time,
         charge_50_percent_time (time of the first pulse with which more than 20 or 50 % of the charge has been seen);
-        charge_weighted_mean_time, charge_weighted_std_time (all times in ns). The last four are NaN for a DOM without
+        charge_weighted_mean_time, charge_weighted_std_time (all times in ns). The last four are null for a DOM without
         positive charge, where nt_summary_stats has 0 or the time of a pulse. Lists are empty without pulses and null
         where the series is null.
 

@@ -16,7 +16,7 @@ from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen, jagged, struct_of_lists
 from icecol.reco.positions import geometry_of
-from icecol.reco.reference import Reference, member
+from icecol.reco.reference import Reference, member, present
 
 SHAPES: Final[Mapping[str, int]] = {
     "Cascade": 30,
@@ -71,7 +71,7 @@ def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack")
         Fields of lists, parallel to those of the pulses: time_residual (ns, positive for late pulses),
         closest_approach_distance and distance_along_track of the DOM (m), cherenkov_time (ns, from the time of the
         track to the arrival of direct light), cherenkov_distance (m, path length of the light), cherenkov_x, _y and _z
-        (m, the emission point). NaN where the track is NaN, for a DOM that is not in the geometry, and, except for the
+        (m, the emission point). Null where the track is NaN, for a DOM that is not in the geometry, and, except for the
         two distances, where the emission point is before the start or behind the end of the track. All fields are null
         where the series or the track is null.
 
@@ -130,7 +130,7 @@ def _numbers(track: Reference, shape: str) -> dict[str, pl.Expr]:
 
 
 def _where(track: Reference, found: pl.Expr) -> pl.Expr:
-    return pl.when(member(track, "zenith").is_not_null()).then(found)
+    return pl.when(present(track, "zenith")).then(found)
 
 
 @functools.cache

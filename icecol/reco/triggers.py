@@ -14,7 +14,6 @@ from icecol.reco.feature import feature
 from icecol.reco.kernels import smt as majority
 from icecol.reco.kernels import string_trigger as cluster
 from icecol.reco.kernels import volume_trigger as cylinder
-from icecol.reco.plan import null_for_nan
 
 CONFIG_ID: Final = {"InIceSMT": 1006, "InIceString": 1007, "DeepCoreSMT": 1011, "Volume": 21001}
 """Configuration IDs of the triggers of the full detector, IC86."""
@@ -79,14 +78,13 @@ def smt(
     >>> frame.select(smt(Pulses("P"), threshold=3).struct.unnest()).row(0)
     (1, 0.0, 950.0)
     """
-    found = _SMT(
+    return _SMT(
         pulses,
         threshold=_positive("threshold", threshold),
         time_window=float(time_window),
         dead_time=float(dead_time),
         doms=dom_table(doms),
     )
-    return null_for_nan(found, "time", "length")
 
 
 @feature
@@ -136,7 +134,7 @@ def string_trigger(
     >>> frame.select(string_trigger(Pulses("P")).struct.unnest()).row(0)
     (1, 0.0, 450.0)
     """
-    found = _STRING(
+    return _STRING(
         pulses,
         threshold=_positive("threshold", threshold),
         time_window=float(time_window),
@@ -144,7 +142,6 @@ def string_trigger(
         dead_time=float(dead_time),
         doms=dom_table(doms),
     )
-    return null_for_nan(found, "time", "length")
 
 
 @feature
@@ -203,7 +200,7 @@ def volume_trigger(
     >>> frame.select(volume_trigger(Pulses("P", Geometry.nominal())).struct.unnest()).row(0)
     (1, 10.0, 30.0)
     """
-    found = _VOLUME(
+    return _VOLUME(
         pulses,
         multiplicity=_positive("multiplicity", multiplicity),
         simple_multiplicity=_positive("simple_multiplicity", simple_multiplicity),
@@ -213,7 +210,6 @@ def volume_trigger(
         dead_time=float(dead_time),
         doms=dom_table(doms),
     )
-    return null_for_nan(found, "time", "length")
 
 
 def fired(config_id: int, triggers: str = "I3TriggerHierarchy") -> pl.Expr:

@@ -20,7 +20,6 @@ from icecol.reco.kernels import deepcore_veto as deepcore
 from icecol.reco.kernels import hese_veto as hese
 from icecol.reco.kernels import i3_veto as tagging
 from icecol.reco.kernels import layer_veto as layered
-from icecol.reco.plan import null_for_nan
 from icecol.reco.positions import geometry_of
 from icecol.reco.volumes import calibrated_doms
 
@@ -120,7 +119,7 @@ def hese_veto(
     """
     g = geometry_of(pulses, "a veto")
     top, bottom, edge = _edge(g, top_boundary_width)
-    found = _HESE(
+    return _HESE(
         pulses,
         time_window=float(time_window),
         vertex_threshold=float(vertex_threshold),
@@ -132,7 +131,6 @@ def hese_veto(
         side_width=float(top_boundary_width),
         edge=edge,
     )
-    return null_for_nan(found, "x", "y", "z", "time", "charge", "veto_charge")
 
 
 @feature
@@ -229,7 +227,7 @@ def deepcore_veto(
     -------
     pl.Expr
         Fields kept (at most min_hits_to_veto veto hits), n_veto_hits, veto_charge (PE), and x, y, z (m), time (ns):
-        centre of gravity of the fiducial hits. Without fiducial hits the event is not kept and the last four are NaN.
+        centre of gravity of the fiducial hits. Without fiducial hits the event is not kept and the last four are null.
         All fields are null where the series is null.
 
     Raises
@@ -283,8 +281,8 @@ def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
     -------
     pl.Expr
         Fields with the names of I3Veto; depthFirstHit and depthHighestHit in m. As in IceTray, nUnhitTopLayers is
-        always 0 and depthHighestHit always NaN. Without pulses nLayer and nDomsBeforeMaxDOM are 0. Other undefined
-        fields are null, where IceTray writes -32768. All fields are null where the series is null.
+        always 0 and depthHighestHit always null (there NaN). Without pulses nLayer and nDomsBeforeMaxDOM are 0. Other
+        undefined fields are null, where IceTray writes -32768. All fields are null where the series is null.
 
     Raises
     ------
@@ -313,7 +311,7 @@ def i3_veto(pulses: Pulses, *, detector_geometry: int = 86) -> pl.Expr:
     table = np.zeros((max(int(g.string.max(initial=0)), 86) + 1, int(g.om.max(initial=60)) + 1), np.uint8)
     for i, strings in enumerate(layers):
         table[list(strings)] = i + 1
-    return null_for_nan(_TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table)), "depthFirstHit")
+    return _TAGGING(pulses, n_layers=len(layers), layer_of=frozen(table))
 
 
 def _around(fiducial: str | Array) -> str | Array:

@@ -44,8 +44,8 @@ def containment(
     -------
     pl.Expr
         Fields inside, and distance (m): for a point inside, the distance to the nearest face; for a point outside,
-        minus the distance to the plane of the face that it is farthest beyond. For a point of NaN inside is null and
-        distance NaN; where the point is null both are null.
+        minus the distance to the plane of the face that it is farthest beyond. Both are null where
+        the point is null or NaN.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def containment(
         nx, ny = np.array([ay - by, bx - ax]) / np.hypot(bx - ax, by - ay)
         walls.append(x * float(nx) + y * float(ny) - float(nx * ax + ny * ay))
     distance = pl.min_horizontal(*walls, z - low, high - z) + 0 * (x + y + z)  # keeps null and NaN
-    return pl.struct(inside=distance.fill_nan(None) >= 0, distance=distance)
+    return pl.struct(inside=distance.fill_nan(None) >= 0, distance=distance.fill_nan(None))
 
 
 def containment_size(
@@ -105,9 +105,9 @@ def containment_size(
     -------
     pl.Expr
         Fields volume_size, area_size. For a track these are the factors of I3Cuts: ContainmentVolumeSize (for the
-        prism) and ContainmentAreaSize (for its outline in x and y, where the track passes z; NaN for a horizontal
-        track); for a point those of I3ScaleCalculator: ScaleInIce and ScaleIceCubeDetectorPolygon. NaN where the track
-        or point is NaN, null where it is null.
+        prism) and ContainmentAreaSize (for its outline in x and y, where the track passes z; null for a horizontal
+        track); for a point those of I3ScaleCalculator: ScaleInIce and ScaleIceCubeDetectorPolygon. Null where the
+        track or point is null or NaN.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def cylinder_size(
     Returns
     -------
     pl.Expr
-        One number; NaN where the track is NaN, null where it is null.
+        One number; null where the track is null or NaN.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def _by_event(
             there &= s.is_not_null()
         with np.errstate(all="ignore"):
             found = function(*(s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series))
-        frame = pl.DataFrame(dict(zip(fields, found, strict=True)))
+        frame = pl.DataFrame(dict(zip(fields, found, strict=True)), nan_to_null=True)
         return frame.select(pl.when(there).then(pl.col(f)).alias(f) for f in fields).to_struct(series[0].name)
 
     return pl.map_batches(

@@ -87,7 +87,7 @@ def muons(
         Likelihood=ic.reco.muon_energy(pulses, track="MPE"),
     )
     return fitted.select(
-        **{fit: ic.reco.opening_angle(fit, TRUTH).degrees().fill_nan(None) for fit in TRACK_FITS},
+        **{fit: ic.reco.opening_angle(fit, TRUTH).degrees() for fit in TRACK_FITS},
         zenith=pl.col(f"{TRUTH}.zenith").degrees(),
         energy=f"{TRUTH}.energy",
         charge="Q.total",
@@ -128,7 +128,7 @@ def cascades(
         columns[f"distance_{name}"] = good.then(pl.sum_horizontal(a**2 for a in apart[:3]).sqrt())
         columns[f"delay_{name}"] = good.then(apart[3])
     for name in CASCADE_SHAPES:
-        columns[f"angle_{name}"] = ic.reco.opening_angle(name, TRUTH).degrees().fill_nan(None)
+        columns[f"angle_{name}"] = ic.reco.opening_angle(name, TRUTH).degrees()
         columns[f"energy_{name}"] = _positive(f"{name}.energy")
     zenith = pl.col(f"{TRUTH}.zenith").degrees()
     return fitted.select(**columns, zenith=zenith, energy=f"{TRUTH}.energy", charge="Q.total").collect()
@@ -136,4 +136,4 @@ def cascades(
 
 def _positive(column: str) -> pl.Expr:
     """Return an energy, null if there is none."""
-    return pl.when(pl.col(column) > 0).then(pl.col(column)).fill_nan(None)
+    return pl.when(pl.col(column) > 0).then(pl.col(column))

@@ -7,6 +7,7 @@ can also run as the plain Python function that it is: nothing is compiled, and a
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from icecol import missing
 from icecol.convert.frame_objects import Make, object_maker
 from icecol.convert.geometry import WANTED, from_objects, read_geometry
 from icecol.convert.i3_columns import TableMaker
@@ -57,7 +59,8 @@ def feature(
 
     The result goes under the key `output` as the frame objects that `icecol.convert.frame_objects` makes of it: a fit
     as an I3Particle with its parameters beside it, cut variables as their class, one number as an I3Double, I3Int or
-    I3Bool. A null result, as where the frame has no such pulses, puts nothing.
+    I3Bool. A null result, as where the frame has no such pulses, puts nothing. An expression that is true or false is a
+    cut: NaN is read as null in it (see `icecol.missing`).
 
     Parameters
     ----------
@@ -121,6 +124,10 @@ def evaluation(
     ):
         return _plain(module, str(pulses), geometry_of, parameters)
 
+    @lru_cache(maxsize=8)
+    def boolean(columns: tuple[tuple[str, Any], ...]) -> pl.Expr:
+        return missing.logic(module, dict(columns))
+
     @lru_cache(maxsize=1)
     def expression(geometry: Geometry | None) -> pl.Expr:
         if isinstance(module, pl.Expr):
@@ -139,8 +146,10 @@ def evaluation(
         if row is None:
             return None
         (found,) = row.select(formula.alias("value")).get_columns()
+        if isinstance(module, pl.Expr) and found.dtype == pl.Boolean:  # a cut
+            (found,) = row.select(boolean(tuple(row.schema.items())).alias("value")).get_columns()
         fields = found.struct.unnest().get_columns() if found.dtype == pl.Struct else [found]
-        values = {field.name: field[0] for field in fields}
+        values = {field.name: _known(field[0]) for field in fields}
         if all(value is None for value in values.values()):
             return None
         return values, {field.name: field.dtype for field in fields}
@@ -180,13 +189,15 @@ def _plain(
         arrays |= {c: getattr(geometry, c)[rows] for c in columns}
         result = kernel.on(**arrays, **parameters)
         numbers = (result,) if len(kernel.fields) == 1 else result
-        values = {
-            name: None if dtype != pl.Float64 and number != number else number  # noqa: PLR0124
-            for (name, dtype), number in zip(kernel.fields.items(), numbers, strict=True)
-        }
+        values = {name: _known(number) for name, number in zip(kernel.fields, numbers, strict=True)}
         return values, kernel.fields
 
     return evaluate
+
+
+def _known(value: Any) -> Any:
+    """Return None for NaN, an answer that does not exist."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _wide(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

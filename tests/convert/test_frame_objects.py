@@ -215,6 +215,26 @@ PLACE = dict.fromkeys(("x", "y", "z", "time", "zenith", "azimuth"), pl.Float64)
 LIKELIHOOD = {"logl": pl.Float64, "rlogl": pl.Float64, "ndof": pl.Int32, "nmini": pl.Int32}
 
 
+def test_what_is_missing_is_nan_where_icetray_has_nan() -> None:
+    found = object_maker("Fit", {**PLACE, "fit_status": pl.Int32})({**dict.fromkeys(PLACE), "fit_status": 20})
+    assert (found["Fit"].fit_status, found["Fit"].shape) == (20, 0)
+    assert all(map(math.isnan, (found["Fit"].pos.x, found["Fit"].dir.zenith, found["Fit"].time)))
+    members = [
+        "cog_x", "cog_y", "cog_z", "cog_z_sigma", "min_pulse_time", "max_pulse_time", "q_max_doms", "q_tot_pulses",
+        "z_min", "z_max", "z_mean", "z_sigma", "z_travel",
+    ]  # fmt: skip
+    make = object_maker("H", dict.fromkeys(members, pl.Float64))
+    nothing, dark = (
+        make({**dict.fromkeys(members), "q_tot_pulses": 0.0})["H"],
+        make(dict.fromkeys(members, 0.0))["H"],
+    )
+    assert nothing.i3class == "I3HitStatisticsValues"
+    assert all(map(math.isnan, (nothing.cog.x, nothing.cog.y, nothing.cog.z)))
+    assert all(math.isnan(getattr(nothing, member)) for member in members[3:])
+    assert dark.q_tot_pulses == 0.0
+    assert make(dict.fromkeys(members)) == {}
+
+
 @pytest.mark.parametrize(
     ("status", "shape"),
     [(0, "InfiniteTrack"), (10, "Null"), (20, "Null"), (30, "InfiniteTrack"), (40, "Null")],

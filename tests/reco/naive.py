@@ -41,7 +41,7 @@ def charge(event):
     brightest = [q for q in qs if not math.isnan(q)]
     times = [t for pulses in doms.values() for t, q in pulses if math.isfinite(q) and not math.isnan(t)]
     return {
-        "total": total(q for pulses in doms.values() for _, q in pulses) if event else NAN,
+        "total": total(q for pulses in doms.values() for _, q in pulses),
         "n_pulses": len(event),
         "n_hit_doms": len(doms),
         "n_hit_strings": len({key >> 16 for key in doms}),

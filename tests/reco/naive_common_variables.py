@@ -80,7 +80,7 @@ def hit_statistics(event, sensors):
         "min_pulse_time": min(times) if times else NAN,
         "max_pulse_time": max(times) if times else NAN,
         "q_max_doms": max(in_dom) if in_dom else NAN,
-        "q_tot_pulses": total(q for _, q, _ in hits) if hits else NAN,
+        "q_tot_pulses": total(q for _, q, _ in hits),
         "z_min": min(z) if z else NAN,
         "z_max": max(z) if z else NAN,
         "z_mean": total(z) / len(z) if z else NAN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-import pytest
+from answers import near
 from test_kernels import GEOMETRY
 
 from icecol import Geometry, Pulses, reco, scan_i3
@@ -27,5 +27,5 @@ def equal(table: pl.DataFrame, ours: str, theirs: str, rel: float) -> int:
     names = [n for n in names if f"{theirs}.{n}" in table.columns]
     for n in names:
         expected = table[f"{theirs}.{n}"].to_list()
-        assert table[f"{ours}.{n}"].to_list() == pytest.approx(expected, rel=rel, abs=0, nan_ok=True), n
+        assert table[f"{ours}.{n}"].to_list() == near(expected, rel=rel, abs=0), n
     return len(names)

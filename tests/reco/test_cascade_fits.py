@@ -80,7 +80,7 @@ def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error,
         )
         assert row["ndof"] == ndof
         assert row["logl"] == pytest.approx(logl, rel=1e-9, abs=1e-9)
-        assert row["rlogl"] == pytest.approx(logl / ndof if ndof > 0 else math.nan, rel=1e-9, nan_ok=True)
+        assert row["rlogl"] == (pytest.approx(logl / ndof, rel=1e-9) if ndof > 0 else None)
 
 
 def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
@@ -121,7 +121,7 @@ def test_too_few_sensors_for_the_setting_are_no_fit(directional):
     ]
     enough, few = (frame([event]).select(fit).to_dicts()[0] for fit in fits)
     assert (enough["fit_status"], few["fit_status"], few["ndof"], few["nmini"]) == (0, 20, -1, -1)
-    assert math.isnan(few["rlogl"])
+    assert few["rlogl"] is None
     assert {m: few[m] for m in MEMBERS} == {m: CASCADE[m] for m in MEMBERS}
 
 
@@ -270,7 +270,7 @@ def test_without_a_seed_there_is_no_fit(change):
     event = [(9900.0 + 40 * i, 1.0, key) for i, key in enumerate(KEYS)]
     found = frame([event], CASCADE | change).select(FIT.struct.unnest()).to_dicts()[0]
     assert (found["fit_status"], found["ndof"], found["nmini"]) == (40, -1, -1)
-    assert all(math.isnan(found[m]) for m in (*MEMBERS, "logl", "rlogl"))
+    assert all(found[m] is None for m in (*MEMBERS, "logl", "rlogl"))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import math
 import naive_first_guesses as naive
 import polars as pl
 import pytest
+from answers import near
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_kernels import EVENTS, GEOMETRY, PULSES, SENSORS, frame
@@ -38,9 +39,7 @@ def rows(events, feature: pl.Expr) -> list[dict]:
 
 def agree(found: dict, expected: dict, rel: float = 1e-9) -> None:
     for name, value in expected.items():
-        assert found[name] == (
-            value if value is None else pytest.approx(value, rel=rel, abs=1e-7, nan_ok=True)
-        ), name
+        assert found[name] == near(value, rel=rel, abs=1e-7), name
 
 
 @settings(max_examples=60)
@@ -181,7 +180,7 @@ def test_stored_cascades_and_dipoles_are_made_again(shared_data, name):
             for theirs in [f"{k}.{column}" for k in keys if f"{k}.{column}" in table.columns]:
                 rel = 0.0 if column in exact[ours] or ours == "D" else 1e-12
                 for a, b in table.select(f"{ours}.{column}", theirs).iter_rows():
-                    assert a == (b if b is None else pytest.approx(b, rel=rel, abs=0, nan_ok=True)), theirs
+                    assert a == near(b, rel=rel, abs=0), theirs
                     n += 1
     assert n >= 5 * 20
     assert len(GEOMETRY) == 5160

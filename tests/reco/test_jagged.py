@@ -112,7 +112,7 @@ def test_fields_are_null_where_the_event_or_the_fit_is_missing():
     fields = {"fit_status": pl.Int32, "v": pl.Float64, "n": pl.Int32}
     out = np.array([[0, 20, 0], [np.nan, 1, 2], [3, 4, np.nan]])
     found = struct("F", fields, out, np.array([True, True, False]), ok=("v",)).to_list()
-    assert repr(found[0]) == "{'fit_status': 0, 'v': nan, 'n': 3}"
+    assert found[0] == {"fit_status": 0, "v": None, "n": 3}
     assert found[1:] == [{"fit_status": 20, "v": None, "n": 4}, dict.fromkeys(fields)]
 
 
@@ -130,6 +130,8 @@ def test_numbers_of_pulses_become_lists_of_events():
         np.array([1, 1, 0]) > 0,
     )
     assert found.dtype == pl.Struct({"a": pl.List(pl.Float64), "b": pl.List(pl.Float64)})
-    assert repr(found.to_list()) == (
-        "[{'a': [], 'b': []}, {'a': [1.0, 2.0], 'b': [3.0, nan]}, {'a': None, 'b': None}]"
-    )
+    assert found.to_list() == [
+        {"a": [], "b": []},
+        {"a": [1.0, 2.0], "b": [3.0, None]},
+        {"a": None, "b": None},
+    ]

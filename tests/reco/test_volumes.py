@@ -46,7 +46,7 @@ def test_containment_of_an_unknown_or_undefined_point_is_null():
     points = pl.DataFrame({"V.x": [None, math.nan, 0.0], "V.y": [0.0, 0.0, 0.0], "V.z": [0.0, 0.0, math.nan]})
     found = points.select(reco.containment(NOMINAL, vertex="V").struct.unnest())
     assert found["inside"].to_list() == [None, None, None]
-    assert repr(found["distance"].to_list()) == "[None, nan, nan]"
+    assert found["distance"].to_list() == [None, None, None]
 
 
 def least(size, place, towards):
@@ -172,7 +172,7 @@ def test_a_track_on_a_corner_string_of_each_detector_has_size_one(name):
     assert found["volume_size"].item() <= 1 + 1e-9
 
 
-def test_sizes_of_unknown_and_undefined_tracks_are_null_and_nan():
+def test_sizes_of_unknown_and_undefined_tracks_are_null():
     frame = pl.DataFrame(
         {
             "T.x": [None, math.nan, 100.0],
@@ -187,7 +187,7 @@ def test_sizes_of_unknown_and_undefined_tracks_are_null_and_nan():
         reco.cylinder_size(track="T").alias("cylinder_size"),
     )
     for column in sizes:
-        assert repr(column.to_list()) == "[None, nan, nan]"
+        assert column.to_list() == [None, None, None]
 
 
 def test_a_prism_says_what_it_lacks():

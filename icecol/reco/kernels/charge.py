@@ -13,7 +13,7 @@ def charge(time, charge, omkey):
     """Sum and count the pulses of one event, sorted by omkey.
 
     Names and rules are those of IceTray's I3HitStatisticsValues and I3HitMultiplicityValues (CommonVariables).
-    Returns total (PE, NaN without pulses), n_pulses, n_hit_doms, n_hit_strings, n_hit_doms_one_pulse, q_max_doms
+    Returns total (PE), n_pulses, n_hit_doms, n_hit_strings, n_hit_doms_one_pulse, q_max_doms
     (PE), min_pulse_time and max_pulse_time (ns, over pulses of finite charge).
     """
     total, in_dom, largest, first, last = 0.0, -math.inf, -math.inf, math.inf, -math.inf
@@ -39,7 +39,7 @@ def charge(time, charge, omkey):
     if n_timed == 0:
         first, last = nan, nan
     return (
-        nan if n == 0 else total,
+        total,
         n,
         n_doms,
         n_strings,

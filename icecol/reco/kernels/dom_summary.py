@@ -44,7 +44,7 @@ def dom_summary(time, charge, begin, end):
 def _rising(time, charge, begin, end):
     nan = math.nan
     if begin == end:
-        return nan, nan, nan, nan, nan, nan, nan, nan, nan
+        return 0.0, 0.0, 0.0, nan, nan, nan, nan, nan, nan
     first, last = time[begin], time[end - 1]
     total, near, far, moment = 0.0, 0.0, 0.0, 0.0
     for j in range(begin, end):

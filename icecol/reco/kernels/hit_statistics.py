@@ -32,7 +32,7 @@ def statistics(doms, order, charges, time, charge, x, y, z):
     nan = math.nan
     n = order.size
     if n == 0:
-        return nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan
+        return nan, nan, nan, nan, nan, nan, nan, 0.0, nan, nan, nan, nan, nan
     lowest, highest, z_sum, zz_sum, brightest = math.inf, -math.inf, 0.0, 0.0, -math.inf
     for i in range(n):
         zi = doms.z[i]
@@ -69,7 +69,7 @@ def statistics(doms, order, charges, time, charge, x, y, z):
         earliest,
         latest,
         brightest,
-        q_sum if n_charged else nan,
+        q_sum,
         lowest,
         highest,
         z_sum / n,
