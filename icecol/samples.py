@@ -193,9 +193,11 @@ class Samples(Mapping[str, Sample]):
         """Apply a function to the datasets or lazy frames of all samples and variations; the livetime stays."""
         return Samples({n: s.map(function) for n, s in self.items()}, livetime=self.livetime)
 
-    def with_features(self, **features: pl.Expr | Feature) -> Samples:
+    def with_features(
+        self, *, replace: bool | pl.Expr | Feature = False, **features: pl.Expr | Feature
+    ) -> Samples:
         """Add features to all samples, as `ic.with_features` does."""
-        return self.map(lambda events: with_features(events, **features))
+        return self.map(lambda events: with_features(events, replace=replace, **features))
 
     def select(self, cuts: Cuts) -> Samples:
         """Keep the events that pass all cuts, in all samples."""

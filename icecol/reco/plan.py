@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
-from icecol.errors import MissingColumnError, did_you_mean
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 from icecol.reco.feature import Feature
 from icecol.reco.jagged import frozen, jagged, struct
 
 
-def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame:
+def with_features(
+    events: Events, *, replace: bool | pl.Expr | Feature = False, **features: pl.Expr | Feature
+) -> pl.LazyFrame:
     """Add features to events: the fields of a struct expression `Name=...` become the columns `Name.field`.
 
     A feature may read columns of another one that is given in the same call, in any order: a fit its seed, a count of
@@ -29,6 +31,9 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
     features
         Expressions, or features of a pulse series that is given by name, `linefit("SRTInIcePulses")`: these need a
         dataset, whose geometry they use, unless they need no geometry.
+    replace
+        True to replace a key that `events` already has, with all of its columns, by the feature of that name. Otherwise
+        that is an error, as an object of the file would be half overwritten.
 
     Returns
     -------
@@ -39,6 +44,8 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
     ------
     MissingColumnError
         A column that a feature reads is not in the frame, or features depend on each other in a circle.
+    SchemaError
+        `events` already has the key of a feature, and `replace` is not set.
     TypeError
         Something is neither an expression nor a feature, such as a function that is not called.
     GeometryError
@@ -55,6 +62,11 @@ def with_features(events: Events, **features: pl.Expr | Feature) -> pl.LazyFrame
     """
     lazy = lazy_frame(events)
     waiting = _bound(events, features)
+    if not isinstance(replace, bool):  # typed so that `**features` of a dict passes type checkers
+        msg = f"`replace` is True or False, and no name of a feature; found {replace!r:.80}"
+        raise TypeError(msg)
+    if not replace:
+        _refuse_taken(lazy.collect_schema().names(), waiting)
     while waiting:
         there = lazy.collect_schema().names()
         ready = {}
@@ -90,6 +102,21 @@ def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[st
     return {n: f.bind(geometry) if isinstance(f, Feature) else f for n, f in features.items()}
 
 
+def _refuse_taken(columns: Sequence[str], features: Mapping[str, pl.Expr]) -> None:
+    for name in features:
+        if taken := [column for column in columns if _belongs(column, name)]:
+            more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+            msg = (
+                f"feature {name!r} has the name of a key that is there already (column {taken[0]!r}{more}): give it "
+                "another name, or replace the key with replace=True"
+            )
+            raise SchemaError(msg)
+
+
+def _belongs(column: str, key: str) -> bool:
+    return column == key or column.startswith(f"{key}.")
+
+
 def _no_feature(name: str, given: Any) -> str:
     if callable(given):
         function = getattr(given, "function", given)
@@ -121,6 +148,7 @@ def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.Laz
     structs = {name: hidden(name) for name in features}
     lazy = lazy.with_columns(feature.alias(structs[name]) for name, feature in features.items())
     schema = lazy.collect_schema()
+    replaced = [c for c in schema.names() if any(_belongs(c, name) for name in features)]
     fields = []
     for name, column in structs.items():
         dtype = schema[column]
@@ -132,7 +160,7 @@ def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.Laz
                 dtype.is_float() and not features[name].meta.is_column()
             )  # a column of a file stays as it is
             fields.append((value.fill_nan(None) if computed else value).alias(name))
-    return lazy.with_columns(fields).drop(list(structs.values()))
+    return lazy.drop(replaced).with_columns(fields).drop(list(structs.values()))
 
 
 def event_expr(

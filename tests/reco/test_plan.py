@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from icecol import Cuts, convert, cutflow, hist, n_minus_one, reco, sim
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
-from icecol.errors import GeometryError, KernelError, MissingColumnError
+from icecol.errors import GeometryError, KernelError, MissingColumnError, SchemaError
 from icecol.reco import event_expr, kernel, with_features
 from icecol.reco.testing import check_feature
 
@@ -130,6 +130,35 @@ def test_features_that_read_each_other_are_an_error():
 def test_a_column_that_a_given_feature_does_not_have_is_named():
     with pytest.raises(MissingColumnError, match=r"'L\.zenth'"):
         with_features(events(), L=reco.linefit(PULSES), Z=pl.col("L.zenth") * 2)
+
+
+STORED = {"F.n": 7, "F.shape": 40, "Fit.n": 1, "F2": 2.0}
+
+
+def test_a_key_of_the_file_is_not_overwritten_by_half():
+    stored = events().with_columns(pl.lit(value).alias(name) for name, value in STORED.items())
+    with pytest.raises(SchemaError, match=r"'F' has the name of a key .*'F.n' and 1 more.*replace=True"):
+        with_features(stored, F=Counter().feature)
+    with pytest.raises(SchemaError, match="'F2' has the name of a key"):
+        with_features(stored, F2=pl.col("energy"))
+    with pytest.raises(TypeError, match="no name of a feature"):
+        with_features(stored, replace=pl.col("energy"))
+
+
+@ENGINES
+def test_a_key_that_is_replaced_loses_all_of_its_columns(engine):
+    stored = events().with_columns(pl.lit(value).alias(name) for name, value in STORED.items())
+    plan = with_features(
+        stored, replace=True, F=Counter().feature, F2=pl.col("F.n") + pl.col("F2"), G=pl.col("F2") + 1
+    )
+    found = plan.collect(engine=engine)
+    assert {c for c in found.columns if not c.startswith("P.")} == {
+        "energy", "Fit.n", "F.n", "F.sum", "F2", "G",
+    }  # fmt: skip
+    sizes = stored["P.time"].list.len()
+    assert found["F.n"].to_list() == sizes.to_list()
+    assert found["F2"].to_list() == (sizes + 2.0).to_list()
+    assert found["G"].to_list() == (sizes + 3.0).to_list()
 
 
 def test_a_plan_with_features_can_be_sent_elsewhere():
