@@ -101,7 +101,7 @@ def test_methods_that_are_not_there_are_explained(monkeypatch):
     with pytest.raises(ValueError, match="'closed' or 'astropy'; found 'exact'"):
         equatorial("Fit", method="exact")
     monkeypatch.setitem(sys.modules, "astropy.coordinates", None)
-    with pytest.raises(MissingDependencyError, match=r"icecol\[coordinates\]"):
+    with pytest.raises(MissingDependencyError, match=r"its extra \[coordinates\]"):
         equatorial("Fit", method="astropy")
 
 

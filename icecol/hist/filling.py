@@ -63,7 +63,7 @@ def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, stati
     Examples
     --------
     >>> import numpy as np
-    import polars as pl
+    >>> import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"time": [[1.0, 2.0], [2.5], [], None]})
     >>> h = hist.fill(events, hist.regular("time", 4, 0, 4, label="time / ns"))
@@ -97,7 +97,7 @@ def fill_many(
     Examples
     --------
     >>> import numpy as np
-    import polars as pl
+    >>> import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"x": [0.5, 1.5], "y": [1, 1]})
     >>> x, y = hist.regular("x", 2, 0, 2), hist.integer("y", 0, 3)
@@ -191,7 +191,7 @@ def describe(
     Examples
     --------
     >>> import numpy as np
-    import polars as pl
+    >>> import polars as pl
     >>> from icecol import hist
     >>> events = pl.LazyFrame({"x": [1.0, 2.0, 6.0, None]})
     >>> hist.describe(events, hist.regular("x", 10)).select("variable", "n", "n_null", "mean", "q0.5").row(0)

@@ -32,7 +32,7 @@ def check_feature(feature: pl.Expr, frame: pl.DataFrame) -> pl.Series:
     >>> from icecol import Pulses, reco
     >>> frame = pl.DataFrame({"P.time": [[1.0], []], "P.charge": [[2.0], []], "P.omkey": [[65792], []]})
     >>> check_feature(reco.charge(Pulses("P")), frame).struct.field("total").to_list()
-    [2.0, nan]
+    [2.0, 0.0]
     """
     n = frame.height
     index = "__row"

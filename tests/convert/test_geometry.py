@@ -75,10 +75,15 @@ def test_the_first_geometry_counts_and_bad_sensors_are_marked(tmp_path: Path) ->
     assert found.bad.tolist() == [False, True]
 
 
+HERE = new("I3Position", x=0.0, y=0.0, z=0.0)
+
+
 def test_the_voltage_of_a_sensor_without_status_is_0_and_without_any_status_it_is_not_told(
     tmp_path: Path,
 ) -> None:
-    geo = encode(record("I3Geometry")(omgeo={OMKey(1, om): record("I3OMGeo")() for om in (1, 2, 3)}))
+    geo = encode(
+        record("I3Geometry")(omgeo={OMKey(1, om): new("I3OMGeo", position=HERE) for om in (1, 2, 3)})
+    )
     status = {
         OMKey(1, 1): new("I3DOMStatus", pmt_hv=1300e-9),
         OMKey(1, 3): new("I3DOMStatus", pmt_hv=math.nan),

@@ -79,7 +79,7 @@ def events(n: int, *, first: int = 0, physics: int = 1) -> list[bytes]:
                     "P",
                     I3EventHeader=header(i, sub=k),
                     Split=keep,
-                    Fit=record("I3Particle")(energy=float(i)),
+                    Fit=new("I3Particle", energy=float(i), major_id=7, minor_id=i),
                     Dict=FrameMap("I3MapStringDouble", {f"w{i % 4}": float(i), "w": 1.0}),
                     **more,
                 )
@@ -511,12 +511,13 @@ def test_a_cut_compressed_file_gives_its_rows(tmp_path: Path) -> None:
         data = (tmp_path / name).read_bytes()
         whole = rows(convert(tmp_path / name, tmp_path / f"whole{name}"))
         (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
+        if name.endswith("zst"):  # all of it is one block
+            with pytest.raises(DamagedFileError, match="no event could be read"):
+                convert(tmp_path / name, tmp_path / f"cut{name}", skip_damaged=True)
+            continue
         cut = rows(convert(tmp_path / name, tmp_path / f"cut{name}", skip_damaged=True))
-        assert 0 <= cut.height < 30
-        if name.endswith("gz"):
-            assert cut.height > 10
-        if cut.height:
-            assert cut.equals(whole.head(cut.height).select(cut.columns))
+        assert 10 < cut.height < 30
+        assert cut.equals(whole.head(cut.height).select(cut.columns))
 
 
 # -- resuming ---------------------------------------------------------------------------------------------------------

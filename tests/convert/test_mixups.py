@@ -162,7 +162,7 @@ def test_names_that_differ_in_case_only_are_told(tmp_path):
 
 def test_a_geometry_whose_numbers_do_not_fit_is_refused_or_told(tmp_path):
     geometry = new("I3Geometry")
-    geometry.omgeo = {OMKey(1, 300): new("I3OMGeo")}
+    geometry.omgeo = {OMKey(1, 300): new("I3OMGeo", position=new("I3Position", x=0.0, y=0.0, z=0.0))}
     gcd = tmp_path / "gcd.i3"
     gcd.write_bytes(encode_frame("G", [("I3Geometry", "", encode(geometry))]))
     with pytest.raises(GeometryError, match=r"gcd\.i3: OM number 300 does not fit into an omkey"):

@@ -124,5 +124,8 @@ def test_shapes_need_equal_axes_and_contents():
 
 def test_without_scipy_the_error_tells_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "scipy.special", None)
-    with pytest.raises(MissingDependencyError, match=r"ks_test needs scipy: pip install 'icecol\[stats\]'"):
+    with pytest.raises(
+        MissingDependencyError,
+        match=r"ks_test needs scipy: .*its extra \[stats\]",
+    ):
         hist.ks_test(A, B)

@@ -116,5 +116,7 @@ def test_names_that_have_no_form_are_errors(tmp_path):
 
 def test_without_h5py_the_error_tells_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'icecol\[hist\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"pip install h5py and uhi, or icecol with its extra \[hist\]"
+    ):
         H.save(tmp_path / "h.h5")

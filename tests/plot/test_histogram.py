@@ -140,5 +140,7 @@ def test_plots_load_no_pyplot_and_their_import_no_matplotlib():
 
 def test_without_matplotlib_the_error_tells_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'icecol\[plot\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"pip install matplotlib, or icecol with its extra \[plot\]"
+    ):
         plot.hist1d(HQ)
