@@ -35,7 +35,7 @@ def from_dict(content: Mapping[str, Any]) -> Hist:
     return Hist(from_uhi({**made, "metadata": metadata}), nan=tallies[0], missing=tallies[1])
 
 
-def load(path: str | os.PathLike[str], *, group: str | None = None) -> Any:
+def load(path: str | os.PathLike[str], *, group: str | None = None) -> Hist | Bundle:
     """Read a histogram or a bundle written by `hist.save`, exactly as it was.
 
     Parameters
@@ -77,7 +77,7 @@ def load(path: str | os.PathLike[str], *, group: str | None = None) -> Any:
         raise ValueError(msg) from err
 
 
-def merge(parts: Iterable[Hist | Bundle | str | os.PathLike[str]]) -> Any:
+def merge(parts: Iterable[Hist | Bundle | str | os.PathLike[str]]) -> Hist | Bundle:
     """Add partial results, such as those of the jobs of a batch system; files are read one by one.
 
     Parameters
