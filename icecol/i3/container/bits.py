@@ -48,7 +48,6 @@ def _storer(numba_type: Any, llvm_type: Any) -> Any:
 
 
 load_u16 = _loader(types.uint16, ir.IntType(16))
-load_i16 = _loader(types.int16, ir.IntType(16))
 load_u32 = _loader(types.uint32, ir.IntType(32))
 load_i32 = _loader(types.int32, ir.IntType(32))
 load_u64 = _loader(types.uint64, ir.IntType(64))
@@ -88,7 +87,7 @@ if CHECKED:
 
         return store
 
-    load_u16, load_i16 = _checked_load(np.uint16), _checked_load(np.int16)
+    load_u16 = _checked_load(np.uint16)
     load_u32, load_i32 = _checked_load(np.uint32), _checked_load(np.int32)
     load_u64, load_i64 = _checked_load(np.uint64), _checked_load(np.int64)
     load_f32, load_f64 = _checked_load(np.float32), _checked_load(np.float64)

@@ -49,4 +49,5 @@ def test_trees_are_lists_of_nodes_with_depth_and_parent():
 def test_objects_of_all_classes_can_be_dumped():
     for name, version in VERSIONS[::7]:
         if name not in {"I3StationHit", "I3StationHitMap"}:
-            json.dumps(jsonable(generate(name, version, 3)), allow_nan=False)
+            made = jsonable(generate(name, version, 3))
+            assert json.loads(json.dumps(made, allow_nan=False)) == made

@@ -15,7 +15,6 @@ from icecol.i3.container import bits
 
 LOADS = {
     "u16": "<H",
-    "i16": "<h",
     "u32": "<I",
     "i32": "<i",
     "u64": "<Q",
