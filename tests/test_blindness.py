@@ -1,4 +1,4 @@
-"""Blindness holds wherever events are read (`dataset.blinding`)."""
+"""`dataset.blinding`: blindness holds wherever events are read."""
 
 from __future__ import annotations
 

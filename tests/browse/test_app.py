@@ -1,4 +1,4 @@
-"""Tests of the application: app.py, strip.py, lines.py, grid.py and help.py, as a user sees them."""
+"""`app`, `strip`, `lines`, `grid`, `help`: the application as a user sees it."""
 
 from __future__ import annotations
 

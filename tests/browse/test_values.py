@@ -1,4 +1,4 @@
-"""Tests of values.py, views.py, cells.py and table.py: what is shown of the objects of frames."""
+"""`values`, `views`, `cells`, `table`: what is shown of the objects in frames."""
 
 from __future__ import annotations
 

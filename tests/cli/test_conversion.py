@@ -1,4 +1,4 @@
-"""Conversions on the command line, in processes of their own too (`cli`: conversion, `__main__`)."""
+"""`conversion`, `__main__`: conversions on the command line, in processes of their own too."""
 
 from __future__ import annotations
 

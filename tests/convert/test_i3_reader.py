@@ -1,4 +1,4 @@
-"""Conversion of .i3 files, the same rows however cut (`convert`: i3_reader, i3_columns, arrow, processes)."""
+"""`i3_reader`, `i3_columns`, `arrow`, `processes`: .i3 files give the same rows, however they are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From many files to a dataset, whatever their form: readers, inputs, locks, overwriting, facts (run, source)."""
+"""`run`, `source`: many files to one dataset, whatever their form: readers, inputs, locks, overwriting, facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules arithmetic and points."""
+"""`arithmetic`, `points`: sums, ratios and their errors."""
 
 from __future__ import annotations
 

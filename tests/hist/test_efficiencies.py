@@ -1,4 +1,4 @@
-"""The modules efficiencies and intervals."""
+"""`efficiencies`, `intervals`: binomial intervals and the ratios that have them."""
 
 from __future__ import annotations
 

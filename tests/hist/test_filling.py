@@ -1,4 +1,4 @@
-"""The modules filling, counting and batch."""
+"""`filling`, `counting`, `batch`: histograms filled in one bounded pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module histogram; how its method plot finds the functions is in drawing."""
+"""`histogram`, and in `drawing` how its method `plot` finds the functions that draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules reading and writing: what is saved comes back."""
+"""`reading`, `writing`: what is saved comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules bundles and stacking, and the module drawing of histograms, which plots them by a method."""
+"""`bundles` and `stacking` draw what they are given; histograms reach them by `plot`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 from answers import near
-from test_kernels import GEOMETRY
+from random_events import GEOMETRY
 
 from icecol import Geometry, Pulses, reco, scan_i3
 

@@ -1,4 +1,4 @@
-"""`icecol.reco.angles`: the angle between two directions."""
+"""`angles`: the angle between two directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tests of angular_errors: Cramer-Rao bounds as stored by IceTray, and the curvature of the likelihood itself."""
+"""`angular_errors`: Cramer-Rao bounds as IceTray stored them, and the curvature of the likelihood itself.
+
+The kernels: `cramer_rao`, `paraboloid`, and `numerics.inverse`.
+"""
 
 from __future__ import annotations
 

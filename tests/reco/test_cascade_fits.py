@@ -1,4 +1,7 @@
-"""Tests of cascade_fits: fits find the vertex of point-like light, and its likelihood is that of IceTray."""
+"""Fits find the vertex of point-like light, and its likelihood is that of IceTray.
+
+`cascade_fits` and the kernels `cascade_fit`, `directional_cascade_fit`, `cascade_likelihood`.
+"""
 
 from __future__ import annotations
 

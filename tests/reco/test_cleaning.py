@@ -1,4 +1,7 @@
-"""Tests of cleaning.py and rt_cleaning.py: the pulses kept are those that IceTray stored, and those of a naive twin."""
+"""`cleaning`, `rt_cleaning`, `selection`: the pulses kept are those IceTray stored, and those of naive twins.
+
+Their kernels are `classic_rt`, `seeded_rt`, `pulse_cuts`, `dynamic_time_window`.
+"""
 
 from __future__ import annotations
 

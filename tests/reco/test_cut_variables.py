@@ -1,12 +1,12 @@
-"""`icecol.reco.cut_variables`, `kernels.i3cuts`: the older counts of direct hits agree with a slow twin."""
+"""`cut_variables`, `kernels.i3cuts`: the older counts of direct hits agree with a slow twin."""
 
 from __future__ import annotations
 
 import naive_common_variables as naive
 import pytest
 from hypothesis import given, settings
+from random_events import EVENTS, PULSES, SENSORS
 from test_hit_variables import assert_close
-from test_kernels import EVENTS, PULSES, SENSORS
 from test_tracks import SHAPE, TRACK, around
 
 from icecol import reco

@@ -1,4 +1,4 @@
-"""`icecol.reco.energies`, `kernels.truncated_energy`, `muon_energy`, `muon_light`: energies agree with slow twins."""
+"""`energies`, `kernels.truncated_energy`, `muon_energy`, `muon_light`: energies agree with slow twins."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from answers import near
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_events import frame
 from stored import FEW, SMALL
 from test_first_guesses import CALM
-from test_kernels import frame
 
 from icecol import Geometry, Pulses, reco, sim
 from icecol.errors import GeometryError

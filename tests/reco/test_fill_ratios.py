@@ -1,4 +1,4 @@
-"""`icecol.reco.fill_ratios`, `kernels.fill_ratio*`: the ratios are those of slow twins, and those IceTray stored."""
+"""`fill_ratios`, `kernels.fill_ratio`, `fill_ratio_lite`: the ratios of slow twins, and those IceTray stored."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from answers import near
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from random_events import GEOMETRY, PULSES, SENSORS, frame
 from stored import FEW, P, equal, stored
 from test_first_guesses import CALM, agree
-from test_kernels import GEOMETRY, PULSES, SENSORS, frame
 
 from icecol import Geometry, Pulses, reco
 from icecol.errors import GeometryError

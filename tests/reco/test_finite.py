@@ -1,4 +1,4 @@
-"""`icecol.reco.finite`, `kernels.finite_reco`: the ends of tracks are those of a slow twin and of IceTray."""
+"""`finite`, `kernels.finite_reco`: the ends of tracks are those of a slow twin and of IceTray."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_events import frame
 from stored import FEW, P, equal, stored
 from test_first_guesses import CALM, agree
-from test_kernels import frame
 
 from icecol import Geometry, Pulses, reco
 from icecol.errors import GeometryError

@@ -1,4 +1,4 @@
-"""`icecol.reco.first_guesses`, `kernels.clast`, `dipole_fit`: first guesses agree with slow twins."""
+"""`first_guesses`, `kernels.clast`, `dipole_fit`: first guesses agree with slow twins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from answers import near
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_kernels import EVENTS, GEOMETRY, PULSES, SENSORS, frame
+from random_events import EVENTS, GEOMETRY, PULSES, SENSORS, frame
 
 from icecol import Geometry, Pulses, reco
 from icecol.reco.first_guesses import DEEPCORE_ENERGY

@@ -1,4 +1,4 @@
-"""`icecol.reco.guarded` and `decorator`: kernels of users, which may be wrong, and then say so."""
+"""`guarded`, `decorator`: users' kernels, which may be wrong, and then say so."""
 
 from __future__ import annotations
 

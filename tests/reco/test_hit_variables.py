@@ -1,4 +1,8 @@
-"""`icecol.reco.hit_variables`, its kernels, `common_variables`: CommonVariables agree with slow twins."""
+"""`hit_variables` with its kernels: CommonVariables agree with slow twins, alone and together.
+
+The kernels: `common_variables`, `along_track`, `direct_hits`, `hit_multiplicity`, `hit_statistics`, `sensors`,
+`time_characteristics`, `track_characteristics`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from answers import answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from test_kernels import EVENTS, PULSES, SENSORS, assert_same, frame
+from random_events import EVENTS, PULSES, SENSORS, assert_same, frame
 from test_tracks import SHAPE, TRACK, around
 
 from icecol import reco

@@ -1,4 +1,4 @@
-"""Features of simulated events are what IceTray's modules computed from the same files (`icecol.reco`)."""
+"""Features of simulated events are what IceTray's modules computed from the same files."""
 
 from __future__ import annotations
 

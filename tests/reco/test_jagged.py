@@ -1,4 +1,4 @@
-"""`icecol.reco.jagged`: between list columns and arrays, however the lists are stored."""
+"""`jagged`: between list columns and arrays, however the lists are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tests of likelihood_fits: likelihood, path of the minimizer and failures of track fits are IceTray's."""
+"""`likelihood_fits`: likelihood, path of the minimizer and failures of track fits are IceTray's.
+
+The kernels: `track_fit`, `gradient_track_fit`, `half_sphere_track_fit`, `track_likelihood`, `track_seed`,
+`track_slope`, `fit_status`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`icecol.reco.plan`, `decorator`, `codegen`: kernels in a lazy plan, each run once, and not if it is not used."""
+"""`plan`, `decorator`, `binding`, `codegen`, `feature`: kernels in a lazy plan, each run once, and only if used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of splitting: the sub-events are those of a naive twin, and each can have a row of its own."""
+"""`splitting`, `kernels.topological_split`: sub-events are those of a naive twin, and each can have its own row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of summaries: the summary of each DOM is that of a naive twin and of nt_summary_stats."""
+"""`summaries`, `kernels.dom_summary`: the summary of each DOM is that of a naive twin and of nt_summary_stats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from answers import near
 from hypothesis import given, settings
 from naive import NAN, by_dom
-from test_kernels import EVENTS, frame
+from random_events import EVENTS, frame
 from test_plan import events
 
 from icecol import Pulses, reco

@@ -1,4 +1,4 @@
-"""`icecol.reco.tracks`, `kernels.cherenkov`: Cherenkov light from tracks of every shape."""
+"""`tracks`, `kernels.cherenkov`: Cherenkov light from tracks of every shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from answers import near
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_kernels import EVENTS, PULSES, SENSORS, frame
+from random_events import EVENTS, PULSES, SENSORS, frame
 
 from icecol import reco
 from icecol.dataset.pulses import Pulses

@@ -1,4 +1,7 @@
-"""Tests of triggers: they agree with naive twins and, for launches, with the triggers that IceTray stored."""
+"""Triggers agree with naive twins and, for launches, with the triggers that IceTray stored.
+
+`triggers` and the kernels `smt`, `string_trigger`, `volume_trigger`.
+"""
 
 from __future__ import annotations
 

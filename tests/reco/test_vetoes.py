@@ -1,4 +1,7 @@
-"""Tests of vetoes: they agree with naive twins and with the decisions of IceTray's filters on real events."""
+"""Vetoes agree with naive twins and with the decisions of IceTray's filters on real events.
+
+`vetoes` and the kernels `deepcore_veto`, `hese_veto`, `i3_veto`, `layer_veto`, `rt_veto`, `dom_set`.
+"""
 
 from __future__ import annotations
 

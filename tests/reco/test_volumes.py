@@ -1,4 +1,4 @@
-"""`icecol.reco.volumes`: containment and scaled volumes."""
+"""`volumes`: containment and scaled volumes."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""`sample`, `chain`: events that are what they say, from the particle to triggered pulses."""
+
 from __future__ import annotations
 
 import inspect

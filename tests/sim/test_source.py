@@ -1,4 +1,4 @@
-"""A dataset of simulated events is that of their file, in all columns that it has."""
+"""`source`, `columns`: a dataset of simulated events is that of their file, in all columns that it has."""
 
 from __future__ import annotations
 

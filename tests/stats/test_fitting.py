@@ -1,4 +1,4 @@
-"""Fits: against scipy, between the compiled maximum and Minuit, and where the answer is known."""
+"""`fitting`, `norms`: against scipy, between the compiled maximum and Minuit, and where the answer is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests by pseudo-experiments, importance sampling and asymptotic formulas, against an enumeration of all counts."""
+"""`inference`, `trials`: pseudo-experiments, importance sampling and asymptotics, against an enumeration of counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals: the tables of Feldman and Cousins, computed independently; coverage; enumeration of two counts."""
+"""`intervals`, `belts`: the tables of Feldman and Cousins, computed independently; coverage; two counts enumerated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Likelihoods of a bin: values computed independently, and limits, sums and integrals that they must agree with."""
+"""`likelihoods`, `gamma_poisson`, `bins`: values computed independently; limits, sums and integrals that must agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models: expectations, slopes, events that are weighted anew, and what is refused."""
+"""`model`, `templates`: expectations, slopes, events that are weighted anew, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for a point source, on made skies with known answers."""
+"""`point_sources`, `sky`: the search for a point source, on made skies with known answers."""
 
 from __future__ import annotations
 

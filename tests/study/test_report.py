@@ -1,4 +1,4 @@
-"""Tests of a study: samples.py, tables.py and report.py."""
+"""`report`, `samples`, `tables`: the study of resolutions."""
 
 from __future__ import annotations
 

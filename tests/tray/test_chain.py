@@ -1,4 +1,4 @@
-"""The chain and its modules (chain.py, modules.py): what a module sees and does, errors and the summary."""
+"""`chain`, `modules`: what a module sees and does, errors and the summary."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""`datasets`, `generations`, `generators`: how events were thrown, as simweights understands it."""
+
 from __future__ import annotations
 
 import math

@@ -1,6 +1,6 @@
 """Objects from bytes and back, whatever the class.
 
-Modules of `archive`: blobs, codecs, masks, objects, old_values, reader, reading, at_once, types, writing.
+`blobs`, `codecs`, `masks`, `objects`, `old_values`, `reader`, `reading`, `at_once`, `types`, `writing`.
 """
 
 from __future__ import annotations

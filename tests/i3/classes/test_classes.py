@@ -1,6 +1,7 @@
-"""Layouts are well formed and complete (`classes`: layout, verified and every family).
+"""Layouts are well formed and complete: `layout`, `verified` and every family.
 
-The families are basic, header, particle, pulses, trigger, detector, upgrade, surface, reco and simulation.
+The families are `basic`, `header`, `particle`, `pulses`, `trigger`, `detector`, `upgrade`, `surface`, `reco` and
+`simulation`.
 """
 
 from __future__ import annotations

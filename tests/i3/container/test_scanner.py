@@ -1,4 +1,7 @@
-"""Frames in bytes: what is written is read, damage stays local (scanner, names, raw, checksums, old_versions)."""
+"""Frames in bytes: what is written is read, damage stays local.
+
+`scanner`, `names`, `raw`, `checksums`, `old_versions`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled pulse series (`pulses`: batch, maps, superdst) are those of the naive resolver, however they are stored."""
+"""`batch`, `maps`, `superdst`: compiled pulse series are those of the naive resolver, however they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The minimisers find what scipy's find, and say when they did not."""
+"""`simplex`, `bfgs`, `powell`: the minimisers find what scipy's find, and say when they did not."""
 
 from __future__ import annotations
 
