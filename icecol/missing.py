@@ -103,6 +103,29 @@ def logic(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     return _rewritten(expr, schema, _Rewriting.raw)
 
 
+def columns_read(expr: pl.Expr, schema: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the names of the columns that an expression reads; of selectors, those of a schema.
+
+    >>> columns_read(pl.col("l").list.filter(pl.element() > 0).list.len() > pl.col("n"))
+    ['l', 'n']
+    >>> columns_read(pl.any_horizontal(pl.selectors.float() > 0), {"x": pl.Float64(), "n": pl.Int64()})
+    ['x']
+    """
+    names = dict.fromkeys(name for name in expr.meta.root_names() if name)  # "" is the element of a list
+    if schema is not None and expr.meta.has_multiple_outputs():
+        frame = pl.LazyFrame(schema=dict(schema))
+        for selector in _selectors(_node(expr)):
+            names |= dict.fromkeys(frame.select(_expr(selector)).collect_schema().names())
+    return list(names)
+
+
+def _selectors(part: Any) -> list[_Node]:
+    if isinstance(part, dict) and "Selector" in part:
+        return [part]
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [found for each in inner for found in _selectors(each)]
+
+
 def _rewritten(
     expr: pl.Expr, schema: Mapping[str, Any] | None, rewrite: Callable[[_Rewriting, _Node], _Node]
 ) -> pl.Expr:

@@ -375,7 +375,7 @@ def passing(cuts: Cuts, events: pl.LazyFrame) -> dict[str, pl.Expr]:
 def require_columns(schema: Mapping[str, pl.DataType], exprs: Mapping[str, pl.Expr]) -> None:
     """Raise MissingColumnError for the first of the named expressions that reads a missing column."""
     for what, expr in exprs.items():
-        for name in expr.meta.root_names():
+        for name in missing.columns_read(expr):
             if name not in schema:
                 msg = f"{what}: no column {name!r}; {did_you_mean(name, schema, 'columns')}"
                 raise MissingColumnError(msg)
@@ -418,7 +418,7 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
 
 
 def _any_missing(expr: pl.Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    floats = [n for n in dict.fromkeys(expr.meta.root_names()) if schema[n].is_float()]
+    floats = [n for n in missing.columns_read(expr, schema) if schema[n].is_float()]
     return pl.any_horizontal(
         [pl.lit(value=False), *(pl.col(n).is_nan().fill_null(value=True) for n in floats)]
     )

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -247,3 +248,17 @@ def test_a_deep_expression_does_not_grow_beyond_its_size():
     for _ in range(40):
         expr = pl.max_horizontal(expr, Y)
     assert len(missing.cut(expr > 1, EVENTS.schema).meta.serialize()) < 10_000
+
+
+def test_an_element_of_a_list_is_no_column_that_a_cut_reads():
+    events = pl.DataFrame({"t": [[1.0, NAN], [NAN], [], None]})
+    cut = pl.col("t").list.filter(pl.element() > 0).list.len() == 1
+    assert missing.columns_read(cut) == ["t"]
+    assert Cuts(one=cut).apply(events.with_row_index()).collect()["index"].to_list() == [0]
+
+
+def test_the_columns_that_a_selector_stands_for_are_read():
+    cut = pl.any_horizontal(cs.float() > 2) | (pl.col("n") > 0)
+    schema = {"x": pl.Float64(), "s": pl.String(), "y": pl.Float32(), "n": pl.Int8()}
+    assert missing.columns_read(cut, schema) == ["n", "x", "y"]
+    assert missing.columns_read(pl.sum_horizontal(pl.col("^x|y$")), schema) == ["x", "y"]

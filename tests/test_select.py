@@ -116,6 +116,8 @@ def test_what_is_missing_passes_no_cut_and_is_counted():
         assert cutflow(df, Cuts(up=up)).select("n", "n_alone", "n_nan").rows() == [(4, 4, 0), (1, 1, 2)]
         assert Cuts(up=up).apply(df).collect()["zenith"].to_list() == [2.0]
         assert n_minus_one(df, Cuts(up=up))["n"].to_list() == [1, 4]
+    up = pl.any_horizontal(pl.selectors.float() > 1.5)
+    assert cutflow(df, Cuts(up=up)).select("n", "n_alone", "n_nan").rows() == [(4, 4, 0), (1, 1, 2)]
 
 
 def test_a_cut_that_asks_for_nan_sees_it():

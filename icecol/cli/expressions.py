@@ -88,6 +88,7 @@ def cuts_of(texts: Iterable[str], names: list[str]) -> Any:
 
 def sql(text: str, names: list[str]) -> pl.Expr:
     """Parse an SQL expression; dotted column names need no quotes."""
+    from icecol import missing
     from icecol.errors import MissingColumnError, did_you_mean
     from icecol.hist.text import parse
 
@@ -95,7 +96,7 @@ def sql(text: str, names: list[str]) -> pl.Expr:
         expr = parse(text)
     except ValueError as err:
         raise typer.BadParameter(str(err)) from err
-    for name in dict.fromkeys(expr.meta.root_names()):
+    for name in missing.columns_read(expr):
         if name not in names:
             msg = f"no column {name!r}; {did_you_mean(name, names, 'columns')}"
             raise MissingColumnError(msg)

@@ -14,6 +14,9 @@ the sum of the charges of no pulses. (A whole number has no NaN: the object is t
 known, and is a map if something is.) A failed fit is stored as
 IceTray does: an I3Particle with its fit_status, speed c and shape Null (a likelihood fit that did not converge, and a
 finite track, keep their shape), other members NaN, and no parameters where all of them are null.
+
+An object of which nothing is known is left out. Where its input is there, some of IceTray's modules store it with NaN
+in all members, as I3TrackCharacteristicsValues of no DOMs; but columns do not tell whether the input was there.
 """
 
 from __future__ import annotations

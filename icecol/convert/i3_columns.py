@@ -72,6 +72,8 @@ class TableMaker:
     names: Names = field(default_factory=Names)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     _classes: dict[int, str] = field(default_factory=dict)
+    _of_pulses: set[str] = field(default_factory=set)
+    """Keys that had pulses in this batch or an earlier one."""
     _patterns: dict[str, tuple[Pattern, list[pa.Field]] | None] = field(default_factory=dict)
     """What the maps of a key look like, and their fields; None where they differ from event to event."""
 
@@ -96,10 +98,11 @@ class TableMaker:
                 continue
             made[key] = []
             classes = {self._class(events, pair) for pair in pairs}
-            if classes & _PULSES:
+            if classes & _PULSES or key in self._of_pulses:
                 if self._chosen_pulses(key):
-                    made[key] = self._pulses(resolver, key)
-                    self._note_no_pulses(events, key, pairs)
+                    self._of_pulses.add(key)
+                    made[key] = self._pulses(resolver, key) if classes & _PULSES else []
+                    made[key] += self._beside_pulses(events, key, pairs)
             elif self._chosen_objects(key):
                 alike.setdefault(
                     classes.pop() if len(classes) == 1 else f"{key} in several classes", []
@@ -193,13 +196,29 @@ class TableMaker:
             for name, dtype, unit, doc in PULSE_FIELDS
         ]
 
-    def _note_no_pulses(self, events: Events, key: str, pairs: list[int]) -> None:
-        """Note the objects of other classes under a key that has pulses in other events."""
-        pair_of = events.batch.pair[events.objects(key)]
+    def _beside_pulses(self, events: Events, key: str, pairs: list[int]) -> list[Column]:
+        """Make the columns of objects that are no pulses, under a key that has pulses in other events.
+
+        Where a column would have the name of one of the pulses, the object is noted as left out.
+        """
+        found: dict[str, list[Column]] = {}
+        objects = events.objects(key)
+        pair_of = np.where(objects >= 0, events.batch.pair[objects], -1)
         for pair in pairs:
-            if (name := self._class(events, pair)) not in _PULSES:
-                n = int(((pair_of == pair) & (events.objects(key) >= 0)).sum())
-                self.failures[key, f"it is of class {name}, and pulses in other events"] += n
+            if (name := self._class(events, pair)) in _PULSES:
+                continue
+            pick = _pick(np.where(pair_of == pair, objects, -1).astype(np.int32))
+            at, size = events.batch.at[pick.objects], events.batch.size[pick.objects]
+            columns = self._odd(events, key, pick, decode(events.batch.buf, at, size, self.names))
+            taken = {f"{key}.{member}" for member, *_ in PULSE_FIELDS} | {
+                f.name for cs in found.values() for f, _ in cs
+            }
+            if taken.isdisjoint(f.name for f, _ in columns):
+                found[name] = columns
+            else:
+                why = f"it is of class {name}, and pulses in other events"
+                self.failures[key, why] += int((pair_of == pair).sum())
+        return [column for columns in found.values() for column in columns]
 
     def _objects(self, events: Events, keys: list[str]) -> dict[str, list[Column]]:
         """Decode keys of one class together, and give each its columns."""

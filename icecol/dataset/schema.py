@@ -169,10 +169,14 @@ class United:
                 )
                 raise SchemaError(msg)
             if first.type != column.type:
+                where = f"in {other} but {column.type} in {of}"
+                advice = "convert these files into separate datasets, or leave out the key (`keys`, `pulses`)"
+                if other == of:
+                    where = f"in some events of {of} but {column.type} in others"
+                    advice = "leave out the key (`keys`, `pulses`)"
                 msg = (
-                    f"column {column.name!r} (key {key_of(column)!r}) is {first.type} in {other} "
-                    f"but {column.type} in {of}: a column has a single type; convert these files into separate "
-                    f"datasets, or leave out the key"
+                    f"column {column.name!r} (key {key_of(column)!r}) is {first.type} {where}: a column has a single "
+                    f"type; {advice}"
                 )
                 raise SchemaError(msg)
         self._last = schema

@@ -10,6 +10,7 @@ import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
+from icecol.missing import columns_read
 from icecol.reco.feature import Feature
 from icecol.reco.jagged import frozen, jagged, struct
 
@@ -72,16 +73,15 @@ def with_features(
         ready = {}
         for name, feature in waiting.items():
             others = waiting.keys() - {name}
-            left = [c for c in feature.meta.root_names() if not {c, c.rpartition(".")[0]} & others]
-            missing = [c for c in left if c not in there]
-            if missing:
-                msg = f"feature {name!r} reads the column {missing[0]!r}, which is not in the frame; "
-                if missing[0].endswith(".fit_status"):
-                    msg += (
-                        f"for a seed that is not a fit, add with_columns(pl.lit(0).alias({missing[0]!r})); "
-                    )
-                raise MissingColumnError(msg + did_you_mean(missing[0], there, "columns"))
-            if len(left) == len(feature.meta.root_names()):
+            read = columns_read(feature)
+            left = [c for c in read if not {c, c.rpartition(".")[0]} & others]
+            absent = [c for c in left if c not in there]
+            if absent:
+                msg = f"feature {name!r} reads the column {absent[0]!r}, which is not in the frame; "
+                if absent[0].endswith(".fit_status"):
+                    msg += f"for a seed that is not a fit, add with_columns(pl.lit(0).alias({absent[0]!r})); "
+                raise MissingColumnError(msg + did_you_mean(absent[0], there, "columns"))
+            if len(left) == len(read):
                 ready[name] = feature
         if not ready:
             msg = f"circular dependency between features: {' → '.join(_circle(waiting))}"
@@ -133,7 +133,7 @@ def _circle(waiting: Mapping[str, pl.Expr]) -> list[str]:
     """Return features of which each reads the next, the last being the first again."""
     path = [next(iter(waiting))]
     while True:
-        roots = waiting[path[-1]].meta.root_names()
+        roots = columns_read(waiting[path[-1]])
         reads = {n for c in roots for n in (c, c.rpartition(".")[0])} & waiting.keys() - {path[-1]}
         name = min(reads)
         if name in path:
@@ -148,6 +148,10 @@ def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.Laz
     structs = {name: hidden(name) for name in features}
     lazy = lazy.with_columns(feature.alias(structs[name]) for name, feature in features.items())
     schema = lazy.collect_schema()
+    computed = [
+        c for name, c in structs.items() if not features[name].meta.is_column()
+    ]  # else as the file has it
+    lazy = lazy.with_columns(_answers(pl.col(c), schema[c]).alias(c) for c in computed)
     replaced = [c for c in schema.names() if any(_belongs(c, name) for name in features)]
     fields = []
     for name, column in structs.items():
@@ -155,12 +159,20 @@ def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.Laz
         if isinstance(dtype, pl.Struct):
             fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
         else:
-            value = pl.col(column)
-            computed = (
-                dtype.is_float() and not features[name].meta.is_column()
-            )  # a column of a file stays as it is
-            fields.append((value.fill_nan(None) if computed else value).alias(name))
+            fields.append(pl.col(column).alias(name))
     return lazy.drop(replaced).with_columns(fields).drop(list(structs.values()))
+
+
+def _answers(value: pl.Expr, dtype: Any) -> pl.Expr:
+    """Return what a feature computed with null for NaN, in the fields of a struct too."""
+    if isinstance(dtype, pl.Struct):
+        numbers = [f for f in dtype.fields if f.dtype.is_float() or isinstance(f.dtype, pl.Struct)]
+        return (
+            value.struct.with_fields(_answers(pl.field(f.name), f.dtype) for f in numbers)
+            if numbers
+            else value
+        )
+    return value.fill_nan(None) if dtype.is_float() else value
 
 
 def event_expr(

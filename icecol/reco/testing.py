@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 
+from icecol.missing import columns_read
+
 
 def check_feature(feature: pl.Expr, frame: pl.DataFrame) -> pl.Series:
     """Check that slicing, filtering, re-chunking, concatenating or reversing a frame changes no row's feature.
@@ -39,7 +41,7 @@ def check_feature(feature: pl.Expr, frame: pl.DataFrame) -> pl.Series:
     numbered = frame.rechunk().with_row_index(index)
     query = [pl.col(index), feature.alias("feature")]
     whole = numbered.select(query)["feature"]
-    lonely = [c for c in dict.fromkeys(feature.meta.root_names()) if c in frame.columns]
+    lonely = [c for c in columns_read(feature) if c in frame.columns]
     ways: dict[str, Callable[[], pl.DataFrame]] = {
         "slicing": lambda: numbered[n // 3 :],
         "filtering": lambda: numbered.filter(pl.col(index) % 2 == 0),

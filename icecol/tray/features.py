@@ -142,7 +142,7 @@ def evaluation(
             formula = expression(geometry_of(frame))
         except GeometryError as err:
             raise _no_geometry(str(err)) from err
-        row = _row(frame, formula.meta.root_names())
+        row = _row(frame, missing.columns_read(formula))
         if row is None:
             return None
         (found,) = row.select(formula.alias("value")).get_columns()

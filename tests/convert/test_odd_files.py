@@ -109,16 +109,55 @@ def test_events_without_any_column_are_rows(tmp_path, monkeypatch, frames, batch
 # -- odd objects ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("odd", [0, 1])
-def test_an_object_of_another_class_under_a_key_of_pulses_is_told(tmp_path, frames, odd):
+BATCHES = pytest.mark.parametrize("batch", [1, 10 << 20], ids=["small batches", "one batch"])
+
+
+def among_pulses(path, frames, monkeypatch, batch, other, is_other):
+    """Write a file with an object of another class among pulses of one key, to be read in batches of some bytes."""
+    for module, name in [
+        ("icecol.convert.i3_reader", "BATCH_BYTES"),
+        ("icecol.i3.container.scanner", "_STEP"),
+    ]:
+        monkeypatch.setattr(importlib.import_module(module), name, batch)
     pulses = next(s.blob for f in frames for s in f.objects if s.key == "InIcePulses")
-    particle = encode(new("I3Particle"))
-    path = file(tmp_path / "a.i3", encoded(frames, lambda i: [("K", particle if i % 5 == odd else pulses)]))
+    long = as_object("." * (1 << 18))  # longer than what is read at once
+    return file(
+        path, encoded(frames, lambda i: [("K", encode(other) if is_other(i) else pulses), ("Long", long)])
+    )
+
+
+@pytest.mark.parametrize(("odd", "batch"), [(0, 10 << 20), (1, 10 << 20), (1, 1)])
+def test_an_object_with_a_column_named_as_one_of_the_pulses_is_told(
+    tmp_path, monkeypatch, frames, odd, batch
+):
+    path = among_pulses(
+        tmp_path / "a.i3", frames, monkeypatch, batch, new("I3Particle"), lambda i: i % 5 == odd
+    )
     with pytest.warns(
         UserWarning, match="K: 2 objects not converted: it is of class I3Particle, and pulses in other"
     ):
         ds = ic.convert.i3(path, tmp_path / "d", jobs=1)
     assert ds.scan().select(pl.col("K.time").null_count()).collect().item() == 2
+
+
+def test_pulses_under_a_key_that_was_a_particle_in_an_earlier_batch_are_refused(
+    tmp_path, monkeypatch, frames
+):
+    path = among_pulses(tmp_path / "a.i3", frames, monkeypatch, 1, new("I3Particle"), lambda i: i < 5)
+    with pytest.raises(
+        SchemaError, match=r"double in some events of .*a\.i3 but list<.*> in others.*leave out the key"
+    ):
+        ic.convert.i3(path, tmp_path / "d", jobs=1)
+    assert ic.convert.i3(path, tmp_path / "d", jobs=1, keys="I3EventHeader", pulses="InIcePulses").rows == 10
+
+
+@BATCHES
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_number_among_pulses_of_one_key_has_a_column_of_its_own(tmp_path, monkeypatch, frames, odd, batch):
+    path = among_pulses(tmp_path / "a.i3", frames, monkeypatch, batch, as_object(2.5), lambda i: i % 5 == odd)
+    found = ic.convert.i3(path, tmp_path / "d", jobs=1).scan().select("K.value", "K.time").collect()
+    assert found["K.value"].to_list() == [2.5 if i % 5 == odd else None for i in range(10)]
+    assert found["K.time"].is_null().equals(found["K.value"].is_not_null())
 
 
 @pytest.mark.parametrize("values", [[{"a": 1.5}, 2.5], [2.5, {"a": 1.5}], [{"a": 1.5}, [1.0, 2.0]]])

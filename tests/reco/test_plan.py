@@ -103,6 +103,27 @@ def test_a_missing_pulse_series_is_null_in_every_field():
     assert set(np.ravel(found.select("^(L|Q)\\..*$").collect().rows())) == {None}
 
 
+def test_what_an_expression_could_not_compute_is_null_but_a_column_of_a_file_stays_as_it_is():
+    frame = pl.DataFrame({"x": [1.0, float("nan"), None], "n": [1, 2, 3], "t": [[float("nan")], [], None]})
+    frame = frame.with_columns(s=pl.struct("x"))
+    wanted = pl.struct(r=pl.col("x") * 2, q=pl.struct(y="x"), n="n")
+    found = with_features(frame, F=wanted, G=pl.col("x") + 1, X=pl.col("x"), S=pl.col("s")).collect()
+    assert found["F.r"].to_list() == [2.0, None, None]
+    assert found["F.q"].to_list() == [{"y": 1.0}, {"y": None}, {"y": None}]
+    assert found["F.n"].to_list() == [1, 2, 3]
+    assert found["G"].to_list() == [2.0, None, None]
+    for column in ("X", "S.x"):
+        assert found[column].is_nan().to_list() == [False, True, None]
+    assert found["F.r"].mean() == 2.0
+    assert with_features(frame, F=wanted).filter(pl.col("F.r") > 0).collect().height == 1
+
+
+def test_a_feature_may_filter_the_elements_of_a_list():
+    frame = pl.DataFrame({"t": [[1.0, 5.0], []]})
+    late = pl.col("t").list.filter(pl.element() > 2).list.len()
+    assert with_features(frame, Late=late).collect()["Late"].to_list() == [1, 0]
+
+
 def test_a_missing_column_is_named_before_anything_is_read():
     with pytest.raises(MissingColumnError, match=r"'Q' reads the column 'S.time', .*did you mean 'P.time'"):
         with_features(events().lazy(), Q=reco.charge(Pulses("S")))
