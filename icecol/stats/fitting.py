@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from icecol.stats import bins, norms
+from icecol.stats import ascent, bins
 from icecol.stats.intervals import ONE_SIGMA, Interval
 from icecol.stats.libraries import iminuit, scipy
 
@@ -62,22 +62,6 @@ def penalty(x: Floats, centers: Floats, widths: Floats) -> tuple[float, Floats]:
     return float(pull @ pull) / 2, pull / width
 
 
-def linear(model: Model, fixed: Mapping[str, float]) -> tuple[Floats, Floats] | None:
-    """Return templates and variances by norm and bin, if all that is free is norms; else None."""
-    settings = model.parameters
-    shapes = {name for p in model.parts for name in p.shapes}
-    if any(moves and name in shapes for name, moves in zip(model.names, free(model, fixed), strict=True)):
-        return None
-    values = dict(zip(model.names, model.vector(fixed).tolist(), strict=True))
-    size = int(np.prod(model.shape))
-    templates, variances = np.zeros((2, len(settings), size))
-    for p in model.parts:
-        t, v, _ = p.at(values)
-        templates[model.number(p.norm)] += t
-        variances[model.number(p.norm)] += v
-    return templates, variances
-
-
 def priors(model: Model, centers: Floats) -> Floats:
     """Return mean and deviations of each prior, as compiled code takes them."""
     return np.column_stack([centers, deviations(model)])
@@ -109,7 +93,8 @@ def maximum(
 ) -> tuple[Floats, float]:
     """Return the parameters at the maximum of ln L, and its value.
 
-    Norms alone are fitted by compiled code; else by L-BFGS-B, which may start at a bound, and Minuit if that fails.
+    It is found by compiled code or, for a model that has no tables, by L-BFGS-B, which may start at a bound, and Minuit
+    if that fails.
 
     Raises
     ------
@@ -119,12 +104,9 @@ def maximum(
     x = model.vector(fixed) if start is None else start.copy()
     for name, value in fixed.items():
         x[model.number(name)] = value
-    if (found := linear(model, fixed)) is not None:
-        terms = model.kind, k, *found
+    if model.tables is not None:
         known = priors(model, centers)
-        if not np.isfinite(norms.value(*terms, x, known)):  # no expectation where there are counts
-            x = np.where(free(model, fixed), np.maximum(x, 1.0), x)
-        log = norms.fit(*terms, x, known, bounds(model), free(model, fixed))
+        log = ascent.fit(model.kind, k, model.tables, x, known, bounds(model), free(model, fixed))
         if np.isnan(log):
             msg = f"the fit of {model.names} did not converge; the last values are {x}"
             raise RuntimeError(msg)

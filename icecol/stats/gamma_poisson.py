@@ -74,6 +74,8 @@ def digamma_step(a: float, k: float) -> float:
 def gamma_poisson(k: float, shape: float, rate: float) -> tuple[float, float, float]:
     """Return ln of a Poisson distribution averaged over a gamma distribution, and its slopes in shape and rate."""
     below = math.log1p(1.0 / rate)
+    if k == 0.0:  # most bins of a rare signal
+        return -shape * below, -below, shape / (rate * (1.0 + rate))
     log = log_rising(shape, k) + k * math.log(shape / (1.0 + rate)) - shape * below - math.lgamma(k + 1.0)
     return log, digamma_step(shape, k) - below, (shape - k * rate) / (rate * (1.0 + rate))
 

@@ -164,6 +164,8 @@ def hypotest(
             reach = max(best[position], value + 1e-3)
             drawn = tuple(strengths) if strengths else tuple(np.linspace(value, reach, 5).tolist())
         truth = dict(zip(model.names, null.tolist(), strict=True))
+        for name in fitting.without_meaning(model, {parameter: value}):
+            truth[name] = float(best[model.number(name)])  # where importance sampling draws signals
         found = pseudo_experiments(
             model,
             n,
@@ -248,7 +250,7 @@ def pseudo_experiments(
     strengths
         Values of the norm that the counts are drawn at in turn, for importance sampling; the first must be `value`.
     threads
-        Number of threads; all processors if None. Models with free shapes are fitted by Minuit, in one.
+        Number of threads; all processors if None. Models with several free indices in a component take one.
     progress
         Show a progress bar.
 
@@ -279,12 +281,12 @@ def pseudo_experiments(
         rows[:, model.number(parameter)] = strengths
     expected = np.array([model.expectation(row)[0] for row in rows])
     held = {parameter: value}
-    found = fitting.linear(model, {})
+    found = model.tables
     if found is None:
         if strengths:
-            msg = "importance sampling needs a model whose only free parameters are norms: fix the shapes"
+            msg = "importance sampling needs components with at most one free index each: fix the others"
             raise ValueError(msg)
-        return _by_minuit(model, n, parameter, value, at, SIDES[side], seed, progress=progress)
+        return _one_by_one(model, n, parameter, value, at, SIDES[side], seed, progress=progress)
 
     def task(first: int, q: Floats, log_weights: Floats) -> None:
         trials.run(
@@ -292,7 +294,7 @@ def pseudo_experiments(
             seed,
             first,
             expected,
-            *found,
+            found,
             at,
             fitting.priors(model, at),
             fitting.bounds(model),
@@ -311,7 +313,7 @@ def pseudo_experiments(
     return Trials(q, log_weights, tuple(strengths))
 
 
-def _by_minuit(
+def _one_by_one(
     model: Model, n: int, parameter: str, value: float, at: Floats, side: int, seed: int, *, progress: bool
 ) -> Trials:
     mu = model.expectation(at)[0]

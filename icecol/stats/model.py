@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from icecol.errors import MissingColumnError, did_you_mean
 from icecol.stats import fitting, inference, limits
 from icecol.stats.likelihoods import kind_number, require_counts
+from icecol.stats.tables import Tables, tables
 from icecol.stats.templates import INDEX, NORM, SHIFT, Floats, Parameter, Part, part
 
 if TYPE_CHECKING:
@@ -103,6 +105,11 @@ class Model:
     def centers(self) -> Floats:
         """Means of the priors; the start of parameters without one."""
         return np.array([p.center for p in self.parameters.values()])
+
+    @cached_property
+    def tables(self) -> Tables | None:
+        """The model as compiled code reads it; None where it has no tables."""
+        return tables(self)
 
     def number(self, name: str) -> int:
         """Return the position of a parameter.

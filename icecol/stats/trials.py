@@ -1,4 +1,4 @@
-"""Pseudo-experiments, compiled: each draws counts, fits norms twice, and keeps the test statistic."""
+"""Pseudo-experiments, compiled: each draws counts, fits them twice, and keeps the test statistic."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.jit.cache import kept
-from icecol.stats import draws, norms
+from icecol.stats import ascent, draws
 from icecol.stats.libraries import scipy
+from icecol.stats.tables import Tables
 from icecol.stats.templates import Floats
 
 Flags = npt.NDArray[np.bool_]
@@ -80,8 +81,7 @@ def run(
     seed: int,
     first: int,
     expected: Floats,
-    templates: Floats,
-    variances: Floats,
+    tables: Tables,
     truth: Floats,
     priors: Floats,
     bounds: Floats,
@@ -122,11 +122,9 @@ def run(
                 here[p, 0] = truth[p] + z * (priors[p, 1] if z > 0.0 else priors[p, 2])
         null[:] = truth
         null[tested] = value
-        at_null = norms.fit(kind, k, templates, variances, null, here, bounds, others)
+        at_null = ascent.fit(kind, k, tables, null, here, bounds, others)
         x[:] = null
-        if at_null == -math.inf:
-            x[tested] = max(value, 1.0)
-        best = norms.fit(kind, k, templates, variances, x, here, bounds, free)
+        best = ascent.fit(kind, k, tables, x, here, bounds, free)
         q[t] = max(0.0, 2.0 * (best - at_null))
         if side * (x[tested] - value) < 0.0:
             q[t] = 0.0

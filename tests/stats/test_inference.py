@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import polars as pl
 import pytest
-from made_models import full_model
+from made_models import AXES, full_model, sample
 
 from icecol import stats
+from icecol.stats import draws
+from icecol.stats.inference import statistic
 
 FIXED = stats.Parameter(fixed=True)
 MODEL = stats.Model(
@@ -123,12 +126,42 @@ def test_each_method_says_what_it_did():
 
 def test_a_free_index_has_no_asymptotic_p_value():
     made = full_model("poisson")
-    data = made.expected().round()
+    data = made.expected(astro=0.3).round()
     with pytest.raises(ValueError, match="'index' means nothing"):
         made.test(data, "astro")
-    found = made.test(data, "astro", method="pseudo-experiments", n=20)
-    assert found.p < 0.2
-    with pytest.raises(ValueError, match="fix the shapes"):
+    sampled = made.test(data, "astro", method="pseudo-experiments", n=4000)
+    weighted = made.test(data, "astro", method="importance", n=4000, seed=1)
+    spread = np.hypot(*(np.subtract(*t.p_interval[::-1]) / 2 for t in (sampled, weighted)))
+    assert 1e-4 < weighted.p < 0.2
+    assert abs(sampled.p - weighted.p) < 3.5 * spread
+
+
+def test_trials_with_a_free_index_are_those_of_single_fits_on_any_number_of_threads():
+    astro = stats.events(sample(), *AXES, weight="weight", powers={"index": pl.col("energy") / 1e5})
+    made = stats.Model({"astro": astro, "rest": np.linspace(0.2, 4, 8).reshape(4, 2)}, likelihood="poisson")
+    one, three = (made.pseudo_experiments(300, "astro", seed=3, threads=n).statistics for n in (1, 3))
+    assert (one == three).all()
+    mu = made.expectation(made.vector({"astro": 0.0}))[0]
+    for trial in range(0, 300, 30):
+        q, _, _ = statistic(made, draws.counts(3, trial, mu), made.centers, "astro", 0.0, 1)
+        assert one[trial] == pytest.approx(q, abs=1e-7)
+
+
+def test_two_free_indices_in_a_component_are_fitted_one_by_one():
+    frame = sample().with_columns(hardness=pl.col("cos") + 2)
+    made = stats.Model(
+        {
+            "astro": stats.events(
+                frame, *AXES, weight="weight", powers={"a": pl.col("energy") / 1e5, "b": pl.col("hardness")}
+            ),
+            "rest": np.full((4, 2), 2.0),
+        },
+        likelihood="poisson",
+    )
+    data = made.expected(astro=3.0).round()
+    found = made.test(data, "astro", method="pseudo-experiments", n=10)
+    assert found.p <= 0.2
+    with pytest.raises(ValueError, match="at most one free index"):
         made.test(data, "astro", method="importance", n=20)
 
 
