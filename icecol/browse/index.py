@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.browse.spill import Spill
-from icecol.errors import FormatError
+from icecol.errors import FormatError, IcecolError, UnsupportedError
 from icecol.i3.columns.interpreter import decode
 from icecol.i3.container.compression import ByteStream, open_stream
 from icecol.i3.container.names import Names, text
@@ -141,7 +141,7 @@ class Index:
                 return
             try:
                 stream, file, codec = open_stream(path)
-            except OSError as err:
+            except (IcecolError, OSError) as err:
                 self.codecs.append("")
                 self._add_damages(number, [Damage(0, 0, str(err))], self._n)
                 continue
@@ -386,7 +386,12 @@ class _Feed:
     def readinto(self, buffer: memoryview, /) -> int:
         if self._closed.is_set():
             return 0
-        n = self._stream.readinto(buffer)
+        try:
+            n = self._stream.readinto(buffer)
+        except (
+            UnsupportedError
+        ) as err:  # an archive or JSON tells late what it is not: that is shown as a place
+            raise FormatError(str(err)) from None
         if self._spill is not None:
             self._spill.write(buffer[:n])
         return n

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="An .i3 file, compressed or not.")],
+    file: Annotated[Path, typer.Argument(help="An .i3 file, compressed or not, or a realtime alert.")],
     frames: Annotated[
         int | None, typer.Option("--frames", "-n", min=1, help="Show the first N frames, key by key.")
     ] = None,

@@ -50,7 +50,7 @@ def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
     Raises
     ------
     GeometryError
-        The file has no I3Geometry.
+        The file has no I3Geometry, or only one of differences to another file.
     """
     found: dict[str, Any] = {}
     keys: set[str] = set()
@@ -63,6 +63,9 @@ def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
         for span in reversed(frame.objects):  # of a key that is there twice, the last counts
             if span.key in wanted and span.key not in found:
                 found[span.key] = archive.decode(span.blob)
+    if "I3GeometryDiff" in keys:
+        msg = f"{path} has only what differs from a baseline GCD file (I3GeometryDiff): give a GCD file"
+        raise GeometryError(msg)
     if "I3Geometry" not in keys:
         msg = f"{path} has no I3Geometry; {did_you_mean('I3Geometry', keys, 'keys of its G, C and D frames')}"
         raise GeometryError(msg)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import tarfile
 import threading
 
 import pytest
+from realtime import alert, write
 
 from icecol import sim
 from icecol.browse.index import DAMAGE, Index
@@ -205,3 +207,25 @@ def test_a_closed_index_stops_building(folder):
     index.build()
     assert not index.done
     assert len(index) == 0
+
+
+def test_an_alert_and_an_archive_are_read_from_what_they_unpack_to(built, folder, tmp_path):
+    with tarfile.open(tmp_path / "events.tar", "w") as archive:
+        archive.add(folder / "events.i3", "events.i3")
+    message = write(tmp_path / "alert.json", alert(), alert(python=2))
+    assert assert_frames_are_those_of_open_i3(built, message) == 10
+    assert assert_frames_are_those_of_open_i3(built, tmp_path / "events.tar") == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("a.json", b"{}", "no alert"), ("a.parquet", b"PAR1", "a Parquet file")],
+)
+def test_a_file_of_another_form_is_shown_as_a_place_that_says_so(
+    built, folder, tmp_path, name, content, says
+):
+    (tmp_path / name).write_bytes(content)
+    index = built(tmp_path / name, folder / "events.i3")
+    assert index.entry(0).stop == DAMAGE
+    assert says in index.entry(0).message
+    assert len(index) == 25

@@ -12,6 +12,7 @@ The files, in reading order:
 - `names`: pairs of key and type name as integers.
 - `checksums`: CRC-32C and CRC-16.
 - `compression`: which codec a file has (told by its content), as a stream of decompressed bytes.
+- `alerts`: the frames of realtime alerts, which are JSON, as such a stream, with the values of the message added.
 - `mixing`: which object each key has in each event, once older frames (G, C, D, Q, ...) have lent theirs. The same
   rule for single frames is `icecol.i3.frames.frame.Mixer`.
 - `old_versions`: frames of container versions 1 to 4, in plain Python.

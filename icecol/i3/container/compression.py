@@ -3,7 +3,8 @@
 Raw, gzip (many members), bzip2 (many streams), Zstandard (many frames) and xz are read; each is written by the
 ending of the file name. A stream that is cut or damaged gives all bytes before the damage and then one error.
 Inside may be a tar archive: the members whose names end in `.i3`, `.i3.gz` and so on are then read as one stream, in
-their order. Other formats that are known by their first bytes are refused by name: they are not damaged.
+their order. JSON is taken for messages of the realtime system (`icecol.i3.container.alerts`). Other formats that are
+known by their first bytes are refused by name: they are not damaged.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _ZSTD_WINDOW: Final = 1 << 31 if sys.maxsize > 1 << 32 else 1 << 30
 _BLOCK: Final = tarfile.BLOCKSIZE
 _PAX: Final = re.compile(rb"^\d+ (path|size)=([^\n]*)\n", re.MULTILINE)
 """A record of an extended tar header: its length, a name, a value."""
+
+_JSON: Final = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[][{\"\d\-tfn])")
+"""How an object or a list begins."""
 
 MAGIC: Final = {
     b"\x1f\x8b": "gzip",
@@ -313,6 +317,15 @@ def is_tar(head: bytes) -> bool:
     return True
 
 
+def is_json(head: bytes) -> bool:
+    """Tell whether bytes begin as JSON does: an object, or a list. The tag `[i3]` is none.
+
+    >>> is_json(b' {"value"'), is_json(b"[ {"), is_json(b"[i3]"), is_json(b"{ it")
+    (True, True, False, False)
+    """
+    return _JSON.match(head) is not None
+
+
 class Tar:
     """The members of a tar archive whose names end in `.i3`, or `.i3` and a codec, one after another.
 
@@ -449,7 +462,7 @@ def packed(name: str) -> bool:
 
 
 def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
-    """Give the decompressed bytes of an open (peekable) file, and its codec.
+    """Give the decompressed bytes of an open (peekable) file, and its codec: `raw` only if they are those of the file.
 
     Raises
     ------
@@ -463,7 +476,13 @@ def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
         if stream.head.startswith(magic) or (magic.startswith(b"<") and text.startswith(magic)):
             msg = f"{name} is no .i3 file but {what}"
             raise UnsupportedError(msg)
-    return (Tar(stream, name) if is_tar(stream.head) else stream), codec
+    if is_tar(stream.head):
+        return Tar(stream, name), "tar" if codec == "raw" else codec
+    if is_json(stream.head):
+        from icecol.i3.container.alerts import Alerts
+
+        return Alerts(stream, name), "JSON" if codec == "raw" else codec
+    return stream, codec
 
 
 def open_stream(path: str | Path, file: BinaryIO | None = None) -> tuple[ByteStream, BinaryIO, str]:

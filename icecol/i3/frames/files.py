@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -26,13 +27,16 @@ MOST_LAYOUTS: Final = 1000
 BATCH_BYTES: Final = 8 << 20
 """How much is read before frames are yielded: larger pieces cost page faults, smaller ones more calls."""
 
+_MESSAGE: Final = re.compile(r"\.json(\.\w+)?$")
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def files_of(paths: Paths) -> list[Path]:
     """Expand a path, a glob pattern such as `Level2_*.i3.zst`, or several of these into a list of files.
 
-    What exists under a name is taken for that file and not for a pattern; `**` stands for folders at any depth.
+    What exists under a name is taken for that file and not for a pattern; `**` stands for folders at any depth. A
+    folder of nothing but JSON files (`.json`, `.json.gz`, ...) stands for these.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def files_of(paths: Paths) -> list[Path]:
     FileNotFoundError
         If a file does not exist, or a pattern matches none.
     IsADirectoryError
-        If a path is a folder.
+        If a path is a folder of other files.
     """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
@@ -55,12 +59,19 @@ def files_of(paths: Paths) -> list[Path]:
         if not matches:
             msg = f"no file {name!r}" + (" matches the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)
-        folder = next((m for m in matches if Path(m).is_dir()), None)
-        if folder is not None:
-            msg = f"{folder!r} is a folder: name the files in it, such as {os.path.join(folder, '*.i3*')!r}"  # noqa: PTH118
-            raise IsADirectoryError(msg)
-        found += map(Path, matches)
+        for match in map(Path, matches):
+            found += _messages_in(match) if match.is_dir() else [match]
     return found
+
+
+def _messages_in(folder: Path) -> list[Path]:
+    """List the files of a folder of realtime alerts."""
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if not inside or not all(path.is_file() and _MESSAGE.search(path.name) for path in inside):
+        pattern = os.path.join(folder, "*.i3*")  # noqa: PTH118
+        msg = f"{str(folder)!r} is a folder: name the files in it, such as {pattern!r}"
+        raise IsADirectoryError(msg)
+    return inside
 
 
 class I3File(Iterator[Frame]):
