@@ -23,6 +23,15 @@ BLOCK = re.compile(r"^```(python|text|bash)\n(.*?)^```$", re.MULTILINE | re.DOTA
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 LEFT = {
+    "event-display.md": {
+        "events.html",
+        "event.html",
+        "bright.html",
+        "event42.html",
+        "event3.png",
+        "Level2.i3.zst",
+        "GCD.i3.gz",
+    },
     "README.md": {"level2.icecol", "charge.json", "charge.png"},
     "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
     "tray.md": {"Selected.i3.zst", "selected.icecol"},

@@ -14,9 +14,10 @@ PACKAGE = Path(icecol.__file__).parent
 
 LAYERS = (
     {"cli", "__main__"},
-    {"batch", "browse", "view", "tray", "demo", "study"},
+    {"batch", "browse", "tray", "demo", "study"},
     {"samples"},
     {"plot"},
+    {"view"},
     {"sim", "stats", "weight", "filters"},
     {"convert", "hist", "select"},
     {"reco"},

@@ -6,7 +6,7 @@ files. The index and the tables know nothing of the terminal and can be used alo
 In: .i3 files, through `index.py`, which finds and reads their frames (`spill.py` keeps what was decompressed). Out: an
 application (`app.py`) of a strip of frames (`strip.py`), lines of text (`lines.py`), tables (`grid.py`) and help
 (`help.py`). `views.py` makes tables (`table.py`) of the objects of a frame, `values.py` of any decoded value, and
-`cells.py` the text of one cell.
+`cells.py` the text of one cell. `display.py` opens the event display.
 """
 
 from __future__ import annotations

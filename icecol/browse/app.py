@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from rich.style import Style
@@ -16,6 +18,7 @@ from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
+from icecol.browse.display import show as show_event
 from icecol.browse.grid import Grid
 from icecol.browse.help import Help
 from icecol.browse.index import DAMAGE, Index
@@ -104,6 +107,7 @@ class Browser(App[None]):
         Binding("g", "ask('go to')", "go to"),
         Binding("/", "ask('key')", "search", key_display="/"),
         Binding("v", "turn", "view"),
+        Binding("e", "event", "event display"),
         Binding("backspace", "close", show=False),
         Binding("escape", "cancel", show=False),
         Binding("?", "help", "help", key_display="?"),
@@ -126,6 +130,7 @@ class Browser(App[None]):
         self._wanted: tuple[Callable[[], int | None], str] | None = (lambda: self.index.goto(-1, at), at)
         self._cursors: list[int] = []
         self._request = 0
+        self._pages: Path | None = None
         self._making = threading.Lock()
         self._known: tuple[Any, ...] = ()
 
@@ -455,6 +460,21 @@ class Browser(App[None]):
     def _close_ask(self) -> None:
         self._base.query_one("#ask").remove_class("open")
         self.screen.set_focus(self._base.query_one("#keys"))
+
+    def action_event(self) -> None:
+        """Open the event display of this frame."""
+        if self.frame is not None:
+            self._make_event(self.frame)
+
+    @work(thread=True, exclusive=True, group="event")
+    def _make_event(self, frame: Frame) -> None:
+        if self._pages is None:
+            self._pages = Path(tempfile.mkdtemp(prefix="icecol-"))  # stays: the browser shows what is in it
+        try:
+            said = show_event(frame, self._pages)
+        except (IcecolError, OSError) as err:
+            said = str(err)
+        self.call_from_thread(self._say, said)
 
     def action_help(self) -> None:
         """Show what the keys do."""

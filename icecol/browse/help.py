@@ -30,6 +30,7 @@ KEYS: Final = (
     ("Enter", "open what a row holds"),
     ("Backspace", "close it again"),
     ("v", "next view of an object: pulses, members, bytes"),
+    ("e", "event display of this frame, in a browser"),
     ("q", "quit"),
 )
 

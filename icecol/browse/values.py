@@ -15,13 +15,14 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from icecol.browse.cells import bare, cell, count, enum_name, exact, particle_name
+from icecol.browse.cells import bare, cell, count, enum_name, exact
 from icecol.browse.table import Column, Inner, View
 from icecol.i3.archive import Record, Tree
 from icecol.i3.archive.objects import Table, is_base
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Field, Map, Type, Vector
 from icecol.i3.classes.own import per_class
+from icecol.i3.classes.particle import particle_name
 
 
 def look(value: Any, of: Type = "") -> View:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from icecol.cli.analysis import cutflow, features, hist, info
 from icecol.cli.conversion import convert, to_i3, verify
 from icecol.cli.demos import demo, study
+from icecol.cli.display import view
 from icecol.cli.frames import browse, inspect
 from icecol.cli.program import app, main
 
-for _command in (convert, verify, inspect, browse, info, features, cutflow, hist, to_i3, demo, study):
+for _command in (convert, verify, inspect, browse, info, features, cutflow, hist, to_i3, view, demo, study):
     app.command()(_command)
 
 __all__ = ["app", "main"]

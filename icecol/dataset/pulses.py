@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +30,17 @@ SERIES: Final = (
 
 MEMBERS: Final = tuple(member.name for member in SERIES)
 """Names of the members."""
+
+
+def keys_of(lists: Collection[str]) -> tuple[str, ...]:
+    """Return the keys that are pulse series, sorted, of the names of columns of lists.
+
+    >>> keys_of([f"SRT.{member}" for member in MEMBERS] + ["Launches.time", "Launches.omkey"])
+    ('SRT',)
+    """
+    known = set(lists)
+    keys = {name.rpartition(".")[0] for name in known}
+    return tuple(sorted(key for key in keys if known.issuperset(f"{key}.{member}" for member in MEMBERS)))
 
 
 @dataclass(frozen=True, slots=True)

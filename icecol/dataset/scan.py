@@ -155,11 +155,9 @@ class Dataset:
     @property
     def pulse_keys(self) -> tuple[str, ...]:
         """Frame keys that are pulse series, sorted."""
-        from icecol.dataset.pulses import MEMBERS
+        from icecol.dataset.pulses import keys_of
 
-        lists = {column.name for column in self.schema if pt.is_list(column.type)}
-        keys = {name.rpartition(".")[0] for name in lists}
-        return tuple(sorted(key for key in keys if lists.issuperset(f"{key}.{member}" for member in MEMBERS)))
+        return keys_of([column.name for column in self.schema if pt.is_list(column.type)])
 
     @property
     def tables(self) -> Tables:

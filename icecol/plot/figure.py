@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def new_axes(width: float = 6.4, height: float = 4.4) -> Axes:
+def new_axes(width: float = 6.4, height: float = 4.4, *, projection: str | None = None) -> Axes:
     """Make a figure with a single panel (size in inches), without pyplot.
 
     Raises
@@ -28,10 +28,11 @@ def new_axes(width: float = 6.4, height: float = 4.4) -> Axes:
     except ImportError as err:
         raise needs("matplotlib", "plot", "icecol.plot") from err  # noqa: EM101
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    ax = figure.add_subplot()
+    ax = figure.add_subplot(projection=projection)
     # notebooks display objects by this method, which nothing but pyplot gives to a figure
     ax._repr_png_ = figure._repr_png_ = lambda: _png(figure)  # type: ignore[attr-defined]
-    style(ax)
+    if projection is None:
+        style(ax)
     return ax
 
 

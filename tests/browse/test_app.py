@@ -1,10 +1,11 @@
-"""`app`, `strip`, `lines`, `grid`, `help`: the application as a user sees it."""
+"""`app`, `strip`, `lines`, `grid`, `help`, `browse.display`: the application as a user sees it."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ pytest.importorskip("textual")
 from textual.widgets import Input, Static
 
 from icecol.browse.app import Browser
+from icecol.browse.display import show
 from icecol.browse.grid import Grid
 from icecol.browse.help import KEYS, Help
 from icecol.browse.strip import Frames
@@ -329,3 +331,37 @@ def test_a_file_that_is_not_there_is_an_error_before_anything_is_drawn(tmp_path)
 def test_a_start_that_names_no_place_is_refused_before_anything_is_shown(path):
     with pytest.raises(ValueError, match="'nowhere' is not a place in the files"):
         Browser(path, at="nowhere")
+
+
+def test_the_event_display_of_a_frame_is_opened(path, monkeypatch):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+
+    async def run():
+        async with browsing(path, at="e5") as (app, pilot):
+            await press(pilot, "e")
+            assert app.frame.stop == "Q"
+            await press(pilot, "P", "e")
+            said = [n.message for n in app._notifications]
+            assert said == [f"opened {url.removeprefix('file://')}" for url in opened]
+        pages = [Path(url.removeprefix("file://")) for url in opened]
+        assert [page.name for page in pages] == ["run7-event5-Q.html", "run7-event5-P.html"]
+        for page in pages:
+            assert "run 7, event 5" in page.read_text(encoding="utf-8")
+            page.unlink()
+        pages[0].parent.rmdir()
+
+    asyncio.run(run())
+
+
+def test_without_a_desktop_the_display_is_named_and_other_frames_have_none(path, monkeypatch, tmp_path):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail(f"{url} was opened"))
+    frame = next(f for f in open_i3(path) if f.stop == "P")
+    page = tmp_path / "run7-event0-P.html"
+    assert show(frame, tmp_path) == f"open {page} in a browser"
+    assert page.exists()
+    assert show(Frame("G"), tmp_path) == "a G frame is no event: go to a P or Q frame"

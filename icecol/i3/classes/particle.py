@@ -81,6 +81,30 @@ class LocationType(IntEnum):
     InActiveVolume = 30
 
 
+_PARTICLES: Final = {
+    0: "unknown", 11: "EMinus", -11: "EPlus", 12: "NuE", -12: "NuEBar", 13: "MuMinus", -13: "MuPlus", 14: "NuMu",
+    -14: "NuMuBar", 15: "TauMinus", -15: "TauPlus", 16: "NuTau", -16: "NuTauBar", 22: "Gamma", 111: "Pi0",
+    211: "PiPlus", -211: "PiMinus", 130: "K0_Long", 310: "K0_Short", 321: "KPlus", -321: "KMinus", 221: "Eta",
+    411: "DPlus", -411: "DMinus", 421: "D0", 431: "DsPlus", 2212: "PPlus", -2212: "PMinus", 2112: "Neutron",
+    -2112: "NeutronBar", 3122: "Lambda", 3222: "SigmaPlus", 3112: "SigmaMinus", -2000001001: "Brems",
+    -2000001002: "DeltaE", -2000001003: "PairProd", -2000001004: "NuclInt", -2000001005: "MuPair",
+    -2000001006: "Hadrons", -2000001111: "ContinuousEnergyLoss",
+}  # fmt: skip
+
+
+def particle_name(code: int) -> str:
+    """Name a particle by its PDG code, in IceTray's words.
+
+    Examples
+    --------
+    >>> particle_name(-13), particle_name(1000080160), particle_name(4)
+    ('MuPlus', 'nucleus Z=8 A=16', 'PDG 4')
+    """
+    if 1000000000 < code < 1100000000:
+        return f"nucleus Z={code // 10000 % 1000} A={code // 10 % 1000}"
+    return _PARTICLES.get(code, f"PDG {code}")
+
+
 def _named(of: type[IntEnum]) -> Enum:
     return Enum(f"I3Particle::{of.__name__}", tuple((member.name, int(member)) for member in of))
 
