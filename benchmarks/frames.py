@@ -29,8 +29,8 @@ from conversion import (
 import icecol as ic
 from icecol.convert.i3_reader import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
-from icecol.i3.container.compression import open_stream
 from icecol.i3.container.raw import encode_frame, raw_frames
+from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.frame import Frame, Mixer
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "i3" / "pulses"))

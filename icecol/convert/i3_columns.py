@@ -31,8 +31,10 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.pulses import SERIES
 from icecol.errors import FormatError, SchemaError
 from icecol.i3.classes import CLASSES
+from icecol.i3.columns.batch import decode
 from icecol.i3.columns.fixed_names import Pattern, has_names, pattern
-from icecol.i3.columns.interpreter import Columns, class_of, decode
+from icecol.i3.columns.heads import class_of
+from icecol.i3.columns.interpreter import Columns
 from icecol.i3.columns.old_values import modern
 from icecol.i3.columns.waveforms import launches
 from icecol.i3.container.mixing import Events
@@ -281,7 +283,7 @@ class TableMaker:
     def _odd(self, events: Events, key: str, pick: _Pick, results: list[Columns]) -> list[Column]:
         """Give one key its columns where its objects are of several classes or versions, or fail."""
         if self._named(key) and not any(columns.good.size for columns in results):
-            return [_blobs(key, events, events.objects(key))]  # asked for, and it has no form as columns
+            return [_blobs(key, events, events.objects(key))]  # asked for, and it cannot become columns
         if results and results[-1].failed:
             for _, why in results[-1].failed:
                 self.failures[key, why] += 1

@@ -184,7 +184,7 @@ def test_pulses_and_hits_whose_sensors_do_not_fit_are_refused(tmp_path):
     path = muons(tmp_path / "a.i3", Pulses=pulses, Hits=hits)
     for name in ("Pulses", "Hits"):
         for frame in (frame for frame in ic.open_i3(path) if frame.stop == "P"):
-            with pytest.raises(FormatError, match=r"out of the range of string << 16 \| om << 8 \| pmt"):
+            with pytest.raises(FormatError, match=r"does not fit into string << 16 \| om << 8 \| pmt"):
                 frame.pulses(name)
     with pytest.warns(UserWarning, match="Hits: 5 objects not converted: an OMKey is out of the range"):
         ds = ic.convert.i3(path, tmp_path / "d", jobs=1)

@@ -272,7 +272,7 @@ def test_another_format_is_named_and_not_skipped_as_damage(tmp_path, frames, ski
     }
     for what, content in wrong.items():
         path = file(tmp_path / "wrong.i3", content)
-        with pytest.raises(UnsupportedError, match=rf"wrong\.i3 is no \.i3 file but {what}"):
+        with pytest.raises(UnsupportedError, match=rf"wrong\.i3 is not an \.i3 file but {what}"):
             ic.convert.i3([good, path], tmp_path / "d", jobs=1, skip_damaged=skip_damaged)
         for use in (ic.scan_i3, lambda p: next(ic.open_i3(p, skip_damaged=skip_damaged))):
             with pytest.raises(UnsupportedError, match=what):

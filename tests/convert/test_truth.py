@@ -315,8 +315,8 @@ def test_start_times_are_what_their_year_and_tenths_of_nanoseconds_say(datasets)
 
 
 def test_files_written_by_icetray_convert_without_a_failure(shared_data: Path, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="I3Matrix version 0 has no form as columns"):
+    with pytest.warns(UserWarning, match="I3Matrix version 0 cannot become columns"):
         dataset = ic.convert.i3(shared_data / "i3" / "icetray_written.i3.zst", tmp_path / "d", jobs=1)
     left_out = dataset.manifest.sources[0].left_out
-    assert [left for left in left_out if "no form as columns" not in left.reason] == []
+    assert [left for left in left_out if "cannot become columns" not in left.reason] == []
     assert dataset.rows > 3

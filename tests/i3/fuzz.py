@@ -31,13 +31,13 @@ from icecol import convert
 from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaError
 from icecol.i3.archive import FrameMap, OMKey, Record, Tree, blobs, decode, encode, new, record
 from icecol.i3.classes import type_name
-from icecol.i3.columns import interpreter as columns
+from icecol.i3.columns import batch as columns
 from icecol.i3.container.checksums import checksum, checksum16
-from icecol.i3.container.compression import open_stream
 from icecol.i3.container.names import Names
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.raw import encode_frame, raw_frames
 from icecol.i3.container.scanner import Damage, Scanner
+from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.files import open_i3
 from icecol.i3.frames.frame import Frame
 from icecol.i3.frames.survey import survey

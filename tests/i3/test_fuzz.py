@@ -15,7 +15,7 @@ from test_batch import compare, events_of
 
 from icecol.errors import FormatError, UnsupportedError
 from icecol.i3.archive import OMKey, encode, new
-from icecol.i3.columns import interpreter as columns
+from icecol.i3.columns import batch as columns
 from icecol.i3.container.names import Names
 from icecol.i3.container.raw import encode_frame, raw_frames
 from icecol.i3.frames.frame import Frame

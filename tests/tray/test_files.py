@@ -6,7 +6,7 @@ import pytest
 
 import icecol as ic
 from icecol.errors import TrayError
-from icecol.i3.container.compression import open_stream
+from icecol.i3.container.streams import open_stream
 
 
 def content(path):

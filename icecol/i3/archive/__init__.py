@@ -13,8 +13,8 @@ The files, in reading order:
 
 - `objects`: start here. What objects are in Python: `Record`, `FrameMap`, `Tree`, `UnknownObject`, keys and
   enumerations; their defaults; `new`.
-- `blobs`: `decode` and `encode` of whole blobs, and how objects are read quickly that begin as an earlier one did.
-- `reader`: a position in a blob, with the headers and objects met before it.
+- `blobs`: `decode` and `encode` of whole blobs, and the quick way to read objects that begin as an earlier one did.
+- `reader`: a position in a blob, with the headers and objects before it.
 - `reading` and `writing`: a function for each type, made once from its layout; `at_once` and `masks` read many values
   in one go.
 - `codecs`: the types whose layout needs code (bit masks, compact vectors, trees), reader and writer side by side.

@@ -1,7 +1,7 @@
 """Many values at once: structs of numbers as an array, values of one size by one `struct`, maps of arrays as one array.
 
-What is read here is what `icecol.i3.archive.reading` reads value by value. Where the bytes are not as usual these
-functions return None, leave it to the reader given to them, or raise a FormatError, and all is read anew without them.
+They read what `icecol.i3.archive.reading` reads value by value. Where the bytes are unusual these functions return
+None, leave it to the given reader, or raise a FormatError, and everything is read again without them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def read_keys(r: Reader, name: str, n: int, each: Read) -> list[Any]:
 
 
 def read_block(r: Reader, name: str, n: int) -> Any:
-    """Read n structs of numbers at once; None if they are not such, or not in the usual order."""
+    """Read n structs of numbers at once; None if they are something else, or not in the usual order."""
     slot = slot_of(name)
     header = r.headers.get(slot)
     if n == 0:
@@ -147,7 +147,7 @@ def read_shapes_by_name(r: Reader, name: str, made: Shape, n: int, out: dict[str
 
 
 def wrapped(of: Type) -> Vector | None:
-    """Return the vector that a type is, bare or as a class that is nothing else."""
+    """Return the vector that a type is, bare or as the only member of a class."""
     if isinstance(of, str) and of in CLASSES and kind(of) == "record" and len(CLASSES[of].fields) == 2:
         base, only = CLASSES[of].fields
         if base.type == "I3FrameObject" and is_base(base) and only.name == "value":
@@ -181,7 +181,7 @@ def read_map_of_arrays(r: Reader, of: Map, name: str, n: int, key: Read) -> dict
     stored = dtype = np.dtype(DTYPES.get(name, "u1"))
     ids = count = of_value = 0
     first_key: Any = None
-    while n:  # until all headers are behind
+    while n:  # until all headers have been read
         begin(r, pair_slot(of))
         first_key = key(r)
         if whole_class:

@@ -37,7 +37,7 @@ def class_name(blob: bytes) -> str:
     Raises
     ------
     FormatError
-        If the blob does not begin like an object.
+        The blob does not begin as an object does.
 
     Examples
     --------
@@ -122,14 +122,14 @@ MOST_SHAPES: Final = 4
 
 
 class _Opening:
-    """How blobs go on that begin with the same class, version and base.
+    """How blobs that begin with the same class, version and base continue.
 
     Attributes
     ----------
     at : int
         Where the members begin.
     headers, types
-        What is known there.
+        What is known at that point.
     """
 
     __slots__ = ("at", "headers", "read_rest", "shapes", "types")

@@ -24,7 +24,7 @@ Codec = tuple[Read, Write]
 
 
 def _size_field(_: Custom) -> Codec:
-    """Make the codec of a size that stands alone."""
+    """Make the codec of a single size."""
 
     def read(r: Reader) -> int:
         n = r.size(0)
@@ -233,7 +233,7 @@ def _tree_bits(of: Custom) -> Codec:
         each = reader_of(of.of)
         nodes: list[Any] = []
         depth: list[int] = []
-        level = 0  # depth of the list of siblings that is open
+        level = 0  # depth of the open list of siblings
         done = False
         n = CHUNK
         first = True

@@ -1,8 +1,8 @@
-"""Values of fixed size, read in one go: a record whose members are numbers or such records, each in its place.
+"""Values of fixed size, read in one go: records whose members are numbers, or again such records.
 
 Where all class headers are known, the bytes of such a value follow from its layout: object ids and numbers, and in a
-value that is the first of its kind in a blob the headers themselves. One `struct` reads them all; what is not a number
-must be what it has to be, and else the value is read member by member as everything else.
+value that is the first of its kind in a blob the headers themselves. One `struct` reads them all; if anything but
+the numbers is not as expected, the value is read member by member like everything else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BYTES: Final = "bytes"
 
 @per_class
 def fixed(of: Type) -> bool:
-    """Tell whether values of a type can have one size, in some version at least."""
+    """Return whether values of a type have a fixed size, at least in some version."""
     if isinstance(of, Enum):
         return True
     if not isinstance(of, str):
@@ -43,7 +43,7 @@ def fixed(of: Type) -> bool:
 
 @per_class
 def inside(name: str) -> tuple[str, ...]:
-    """List a fixed class and all classes that it can have inside."""
+    """List a fixed class and all classes that may be inside it."""
     found = {name: None}
     for member in CLASSES[name].fields:
         if isinstance(member.type, str) and member.type in CLASSES and fixed(member.type):
@@ -53,7 +53,7 @@ def inside(name: str) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Walk:
-    """What a value is made of, in file order, and which headers were met."""
+    """The parts of a value in file order, and the headers found so far."""
 
     headers: Mapping[str, Header]
     entered: set[str]
@@ -79,12 +79,12 @@ class _Walk:
 
 
 class _NotFixedError(Exception):
-    """A version has members without a fixed size, or such that mean something else today."""
+    """A version has members without a fixed size, or whose meaning has changed."""
 
 
 @dataclass(slots=True)
 class _Members:
-    """Which numbers are members, as they are or by the names of an enumeration, and members made of several."""
+    """The numbers that are members, as they are or as names of an enumeration, and members made of several."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     named: dict[str, tuple[int, dict[int, Any]]] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class _Members:
     def put(self, name: str, value: int | tuple[int, dict[int, Any]] | Build) -> None:
         for kept in (self.numbers, self.named, self.nested):
             if name in kept:
-                raise _NotFixedError  # twice in one version: no layout is so
+                raise _NotFixedError  # twice in one version, which no layout has
         if isinstance(value, int):
             self.numbers[name] = value
         elif isinstance(value, tuple):
@@ -185,7 +185,7 @@ class Shape:
     known : function of the parts
         The headers and, in a whole blob, the ids.
     expected : tuple of bytes
-        What these have to be.
+        What these must be.
     numbering : function of the parts
         The ids.
     numbers : function of the parts
@@ -203,7 +203,7 @@ class Shape:
     build: Build
 
     def read(self, blob: bytes) -> Any:
-        """Decode a value from bytes; None if they are not such a value."""
+        """Decode a value from bytes; None if they are something else."""
         if self.code.size != len(blob):
             return None
         parts = self.code.unpack(blob)
@@ -228,11 +228,11 @@ def shape(
     ----------
     name : str
     headers : mapping
-        Tracking flag and version of the class and of all inside.
+        Tracking flag and version of the class and all classes inside.
     entered : set of str
         Classes whose headers stand before the value.
     opening : bytes
-        What stands before the members, to be part of the shape; the class itself and its first base are entered.
+        Bytes before the members that are part of the shape; they enter the class itself and its first base.
     first : int
         Number of the first object id, where it is known.
     """

@@ -1,4 +1,4 @@
-"""Bit masks, one or many in a row."""
+"""Bit masks, one or several in a row."""
 
 from __future__ import annotations
 

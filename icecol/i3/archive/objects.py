@@ -46,7 +46,7 @@ Versions = dict[Type, tuple[int, int]]
 """Tracking flag and version of types whose headers are not those of the newest version."""
 
 TRIGGERS: Final = np.dtype([("index", "u1"), ("length", "<u8"), ("time", "<u8")])
-"""A trigger of an I3SuperDSTTriggerSeries: place of its configuration in the detector status, length [ns] and time
+"""A trigger of an I3SuperDSTTriggerSeries: index of its configuration in the detector status, length [ns] and time
 since the previous trigger [ns]."""
 
 # -- keys -----------------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ class Tree(list[Any]):
     depth : list of int
         0 for a root.
     parent : list of int
-        Place of the parent in the list, -1 for a root.
+        Index of the parent in the list, -1 for a root.
     """
 
     __slots__ = ("depth", "i3class", "parent", "versions")
@@ -350,7 +350,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def is_base(field: Field) -> bool:
-    """Tell whether a field is a base class."""
+    """Return whether a field is a base class."""
     return not field.name and isinstance(field.type, str) and field.type in CLASSES
 
 
@@ -368,7 +368,7 @@ def member_names(name: str) -> tuple[str, ...]:
 
 @per_class
 def kind(name: str) -> str:
-    """Tell what a class becomes in Python: a key, a map, a tree, a plain value or a record."""
+    """Return what a class becomes in Python: a key, a map, a tree, a plain value or a record."""
     if name in KEYS:
         return "key"
     own = [f for f in CLASSES[name].fields if not is_base(f)]
@@ -402,7 +402,7 @@ def record(name: str) -> type[Record]:
     (100.0, 1.5)
     """
     if name not in CLASSES:
-        msg = f"no layout is known for class {name!r}; {did_you_mean(name, CLASSES, 'classes')}"
+        msg = f"unknown class {name!r}; {did_you_mean(name, CLASSES, 'classes')}"
         raise FormatError(msg)
     if kind(name) != "record":
         msg = f"{name} is a {kind(name)}, not a record"
@@ -412,7 +412,7 @@ def record(name: str) -> type[Record]:
 
 @cache
 def _record(layout: Class, names: tuple[str, ...]) -> type[Record]:
-    """Make the Python class of a layout, the same one as long as the layout stays."""
+    """Make the Python class of a layout, the same one as long as the layout is unchanged."""
     body = {"__slots__": names, "i3class": layout.name, "names": names, "__doc__": layout.doc}
     return type(layout.name, (Record,), body)
 
@@ -439,7 +439,7 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     Raises
     ------
     FormatError
-        No layout has this name, or it is only the base of other classes.
+        No layout has this name, or it is only a base of other classes.
 
     Examples
     --------
@@ -450,7 +450,7 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     """
     if name in CLASSES and CLASSES[name].abstract:
         derived = [c for c in CLASSES if any(is_base(f) and f.type == name for f in CLASSES[c].fields)]
-        msg = f"{name} is only the base of other classes" + (f": {', '.join(derived)}" if derived else "")
+        msg = f"{name} is only a base of other classes" + (f": {', '.join(derived)}" if derived else "")
         raise FormatError(msg)
     if name in CLASSES and kind(name) == "map":
         return FrameMap(name, *args, **values)
@@ -463,7 +463,7 @@ def new(name: str, *args: Any, **values: Any) -> Any:
 
 @per_class
 def is_frame_object(name: str) -> bool:
-    """Tell whether objects of a class can be in a frame: they have the base I3FrameObject and are not abstract."""
+    """Return whether objects of a class can be in a frame: they have the base I3FrameObject and are not abstract."""
     layout = CLASSES[name]
     return layout.tracked and not layout.abstract and _has_base(name)
 
@@ -479,9 +479,9 @@ def checked(obj: FrameObject) -> FrameObject:
     Raises
     ------
     TypeError
-        Its class stands only inside others.
+        Its class only occurs inside others.
     ValueError
-        It is an I3MCTree with two particles of one identity.
+        It is an I3MCTree in which two particles share an identity.
     """
     name = obj.i3class
     if name not in CLASSES or isinstance(obj, UnknownObject):
@@ -571,7 +571,7 @@ def _given(field: Field) -> Callable[[], Any]:
 
 @per_class
 def plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
-    """Return the dtype of a class of numbers alone and how many empty bases it has; None for another."""
+    """Return the dtype of a class that consists of numbers, and the number of its empty bases; None for others."""
     if kind(name) != "record" or change_of(name, version) is not None:
         return None
     members: list[tuple[str, str]] = []

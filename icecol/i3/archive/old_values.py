@@ -13,7 +13,7 @@ from icecol.i3.classes.old_values import Values, change_of
 
 
 def to_today(name: str, version: int, obj: Any) -> None:
-    """Bring the members of an object that was read in an old version to today's meaning, and note what was stored."""
+    """Convert the members of an object that was read in an old version to today's meaning, and keep what was stored."""
     change = change_of(name, version)
     assert change is not None
     stored = {m: getattr(obj, m) for m in change.members if getattr(obj, m) is not None}

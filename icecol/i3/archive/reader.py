@@ -1,4 +1,4 @@
-"""A position in a blob, and what was met before it: class headers, types and objects."""
+"""A position in a blob, and what came before it: class headers, types and objects."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Reader:
         return self.data[begin:stop].decode("utf-8", "surrogateescape")
 
     def array(self, dtype: str | np.dtype[Any], n: int) -> npt.NDArray[Any]:
-        """Return n values as an array of its own; the caller has checked that they are there."""
+        """Return n values as a new array; the caller has checked that they are there."""
         values = np.frombuffer(self.data, dtype, n, self.at).copy()
         self.at += values.nbytes
         return values
@@ -107,7 +107,7 @@ class Reader:
 
 
 Read: TypeAlias = Callable[[Reader], Any]
-"""Reads a value where the reader stands."""
+"""Reads a value at the position of the reader."""
 
 
 def begin(r: Reader, slot: int) -> None:

@@ -55,7 +55,7 @@ from icecol.i3.classes.own import per_class
 
 @per_class
 def read_steps(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
-    """Return the steps of a class version with readers in the place of types.
+    """Return the steps of a class version, with readers in place of types.
 
     A last step (None, "", function) brings the object up to date where members mean something else today.
     """
@@ -118,7 +118,7 @@ def _number_reader(code: str) -> Read:
 
 def _class_reader(name: str) -> Read:
     if name not in CLASSES:
-        msg = f"no layout is known for class {name!r}"
+        msg = f"unknown class {name!r}"
         raise KeyError(msg)
     slot = slot_of(name)
     finish = {
@@ -267,7 +267,7 @@ def _numbers_reader(dtype: np.dtype[Any]) -> Read:
 
     def read(r: Reader) -> Any:
         n = r.size(width)
-        if n == 0:  # as most are
+        if n == 0:  # which is the usual case
             return np.empty(0, dtype)
         values = np.frombuffer(r.data, dtype, n, r.at).copy()
         r.at += n * width

@@ -51,12 +51,12 @@ ROOT_SLOT: Final = slot_of(ROOT)
 
 
 class OpaqueError(Exception):
-    """Part of an object has no known layout."""
+    """The layout of a part of an object is unknown."""
 
 
 @per_class
 def steps_of(name: str, version: int) -> tuple[tuple[Any, ...], ...]:
-    """Cut the members of a class version into steps.
+    """Divide the members of a class version into steps.
 
     A step is (struct, names, enumerations) for a run of numbers, or (None, name, type), with the name None for a
     base.

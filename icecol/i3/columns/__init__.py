@@ -8,15 +8,17 @@ The files, in reading order:
 
 - `compiler`: start here. A class layout becomes a `Program`: instructions such as "copy 8 bytes to leaf 3" and the
   leaves (columns) that they fill.
+- `batch`: groups the objects by class and version, and runs the program of each.
 - `interpreter`: runs a program over all objects, first to check and count, then to write into arrays of exactly the
-  right size. `decode` groups the objects by class and version first. Objects that are all laid out alike are gathered
-  without interpreting anything.
+  right size.
+- `alike`: objects that are all laid out alike are gathered without interpreting anything.
+- `heads`: how objects and lists begin.
 - `fixed_names`: maps from names to numbers that have the same names in all events (weights, mostly).
 - `old_values`: numbers of old class versions in today's meaning.
 - `waveforms`: the delta code of the waveforms of DOM launches.
 
 The idea: memory is never allocated on the word of a size in an object, and no Python object is made per event. A
-damaged object becomes a null with a reason, and its neighbors are unaffected.
+damaged object becomes a null with a reason, and its neighbours are unaffected.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From a class layout to the program that turns its blobs into columns.
 
-Where the generic decoder builds objects, columns need none: the layout of one class (with the versions found in
-a file) becomes a flat list of instructions, which `icecol.i3.columns.interpreter` runs over all blobs of a batch in one
-compiled pass. Every member that is a number ends in one *leaf*; members inside vectors and maps are leaves
-of a *group*, which is one level of list nesting.
+Columns need no objects: the layout of one class (with the versions found in a file) becomes a flat list of
+instructions, which `icecol.i3.columns.interpreter` runs over all blobs of a batch in one compiled pass. Every numeric
+member ends up in one *leaf*; members inside vectors and maps are leaves of a *group*, which is one level of list
+nesting.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ COPY: Final = 3  # leaf, bytes
 SKIP: Final = 4  # bytes
 BULK: Final = 5  # leaf, bytes, group: a vector of numbers
 STR: Final = 6  # leaf, 0, group: a string
-LOOP: Final = 7  # end, group or -1: a size, then the body so many times
+LOOP: Final = 7  # end, group or -1: a size, then the body that many times
 NEXT: Final = 8  # body, group or -1
 MARK: Final = 9  # group: its list in the present row of the parent group ends here
 OMKEY: Final = 10  # register, has pmt: read a key
 EMIT: Final = 11  # leaf, register
-NAME: Final = 12  # leaf: a string as a number in the table of names
+NAME: Final = 12  # leaf: a string, as its number in the table of names
 TREE_BITS: Final = 14  # end, group, depth leaf, parent leaf
 TREE_COUNTS: Final = 15  # end, group, depth leaf, parent leaf
 CHILDREN: Final = 16  # the number of children of the node just read
 JUMP: Final = 17  # to, group, whether an element of that group is done
 WHICH: Final = 18  # leaf, leaf of numbers: the alternative of a variant
-CASE: Final = 19  # value, where to go if it is another
+CASE: Final = 19  # value, where to go if it is another one
 WIDEN: Final = 20  # leaf, kind: to f64
 BULK_WIDEN: Final = 21  # leaf, kind, group
 OPTIONAL: Final = 22  # leaf, leaf of validity: a flag, and an i32 only if it is set
-TRIGGERS: Final = 23  # end, group: a size in few bytes, then the body so many times
+TRIGGERS: Final = 23  # end, group: a size in few bytes, then the body that many times
 TRIGGER: Final = 24  # leaf of index, leaf of length, leaf of time
-OPEN: Final = 25  # own slot: the opening was checked; the class's own header was in it
+OPEN: Final = 25  # own slot: the opening was checked, which has the class's own header
 
 NP_TYPES: Final[dict[str, type[np.generic]]] = {
     "bool": np.uint8, "u8": np.uint8, "i8": np.int8, "u16": np.uint16, "i16": np.int16, "u32": np.uint32,
@@ -69,7 +69,7 @@ WIDENABLE: Final = {"i32": 0, "bool": 1, "f32": 2, "f64": 3}
 
 
 class Owner(NamedTuple):
-    """Whose members some leaves are: a class in a version, at one place (the prefix of their names)."""
+    """The class that leaves are members of: its name and version, and the prefix of their names."""
 
     name: str
     version: int
@@ -78,7 +78,7 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One column to be: name, kind (an arithmetic type, `str` or `name`), group, what it means, whose member it is."""
+    """A future column: name, kind (an arithmetic type, `str` or `name`), group, meaning, and owner."""
 
     name: str
     kind: str
@@ -92,9 +92,9 @@ class Leaf:
 
 @dataclass(slots=True)
 class Program:
-    """Instructions for one class with certain versions of the classes inside, and the leaves they fill.
+    """Instructions for one class, given the versions of the classes inside, and the leaves that they fill.
 
-    `parents[g]` is the group in which a list of group g is one value; group 0 is the rows.
+    `parents[g]` is the group in which a list of group g is one value; group 0 has the rows.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Program:
     template: Template | None = None
 
     def finish(self, code: list[list[int]]) -> Program:
-        """Set the instructions, and note what every run of them needs."""
+        """Set the instructions, and derive what every run of them needs."""
         self.code = np.array(code, np.int64)
         self.dtypes = [np.dtype(NP_TYPES[leaf.kind]) for leaf in self.leaves]
         self.leaf_group = np.array([leaf.group for leaf in self.leaves], np.int64)
@@ -128,10 +128,10 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What all blobs of a class without strings, lists and keys have in common: everything but the values.
+    """What all blobs of a class without strings, lists and keys share: everything but the values.
 
     `fixed` and `mask` cover the bytes after the opening: where the mask is 0xff the blob must have the fixed byte.
-    `offset[i]` is where the value of leaf i is.
+    `offset[i]` is the position of the value of leaf i.
     """
 
     fixed: npt.NDArray[np.uint8]
@@ -140,7 +140,7 @@ class Template:
 
 
 def _template(program: Program) -> Template | None:
-    """Lay out the blobs of a program if they all have the same form."""
+    """Return the template of the blobs of a program, if they all have the same form."""
     fixed, mask = bytearray(), bytearray()
     offset = np.zeros(len(program.leaves), np.int64)
     seen = set()
@@ -173,11 +173,11 @@ TAIL_EMIT: Final = 3  # register, leaf
 
 
 def _tails(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Find the loops whose elements, from the second on, are all laid out in the same way, and lay them out.
+    """Find the loops whose elements are all laid out alike from the second on, and describe that layout as a tail.
 
-    Such a loop runs its tail without interpreting instructions. The row where a tail begins is noted in the
-    last place of its NEXT instruction (0: none). A tail is a head (number of steps, bytes of an element or of
-    what follows its name, whether a name comes first, leaf of the name), then its steps.
+    The tail of such a loop runs without interpreting instructions. The last column of its NEXT instruction has the row
+    where the tail begins (0: none). A tail is a head (number of steps, bytes of an element or of what follows its name,
+    whether a name comes first, leaf of the name), followed by its steps.
     """
     rows: list[list[int]] = [[0, 0, 0, 0]]
     for end in np.flatnonzero(code[:, 0] == NEXT).tolist():
@@ -214,7 +214,7 @@ def _tails(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def flattens(name: str) -> bool:
-    """Tell whether a class can become columns by a program."""
+    """Return whether a program can turn a class into columns."""
     try:
         compile_class(name, CLASSES[name].version if name in CLASSES else 0, {})
     except FormatError:
@@ -241,7 +241,7 @@ def compile_class(name: str, version: int, versions: dict[str, int]) -> Program:
     Raises
     ------
     FormatError
-        If the class is not known or cannot become columns.
+        If the class is unknown or cannot become columns.
     """
     key = (name, version, tuple(sorted(versions.items())))
     if key not in _CACHE:
@@ -252,11 +252,11 @@ def compile_class(name: str, version: int, versions: dict[str, int]) -> Program:
 class _Compiler:
     def __init__(self, name: str, version: int, versions: dict[str, int]) -> None:
         if name not in CLASSES:
-            msg = f"class {name!r} is not known"
+            msg = f"unknown class {name!r}"
             raise FormatError(msg)
         layout = CLASSES[name]
         if version > layout.version:
-            msg = f"{name} version {version} is newer than the newest known, {layout.version}"
+            msg = f"{name} version {version} is newer than the newest known version, {layout.version}"
             raise FormatError(msg)
         self.layout = layout
         self.program = Program(name, version, versions)
@@ -293,7 +293,7 @@ class _Compiler:
         return len(self.program.leaves) - 1
 
     def refuse(self) -> FormatError:
-        return FormatError(f"{self.layout.name} version {self.program.version} has no form as columns")
+        return FormatError(f"{self.layout.name} version {self.program.version} cannot become columns")
 
     # -- classes ------------------------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class _Compiler:
         own = layout.name == self.layout.name  # a class inside itself: one header, so one version
         version = self.program.version if own else self.program.versions.get(layout.name, layout.version)
         if version > layout.version:
-            msg = f"{layout.name} version {version} is newer than the newest known, {layout.version}"
+            msg = f"{layout.name} version {version} is newer than the newest known version, {layout.version}"
             raise FormatError(msg)
         self.header(layout.name, tracking=int(layout.tracked), version=version)
         if layout.tracked:
@@ -313,7 +313,7 @@ class _Compiler:
 
     def fields(self, layout: Class, version: int, prefix: str, group: int) -> None:
         self.depth += 1
-        if self.depth > 20:  # a class inside itself has no end
+        if self.depth > 20:  # a class inside itself would never end
             raise self.refuse()
         outer, self.owner = self.owner, Owner(layout.name, version, prefix)
         for member in layout.at(version):
@@ -463,7 +463,7 @@ class _Compiler:
             self.code[loop][1] = self.emit(NEXT, loop + 1, inner) + 1
             self.emit(MARK, inner)
             return
-        # A series of structures by key: one list over all keys, the key repeated beside each element.
+        # Structures by key: one list over all keys, with the key repeated beside each element.
         enter, vector = series
         inner = self.group(group)
         outer = self.emit(LOOP, 0, -1)
@@ -483,7 +483,7 @@ class _Compiler:
 
     @staticmethod
     def series(of: Type) -> tuple[Class | None, Vector] | None:
-        """Tell whether a map's value is a vector of structures, bare or as a class that is nothing else."""
+        """Return the vector of structures in a map, bare or as the only member of a class; None for other values."""
         if isinstance(of, Vector) and not (isinstance(of.of, str) and of.of in ARITHMETIC):
             return None, of
         if isinstance(of, str) and of in CLASSES:

@@ -1,8 +1,8 @@
-"""String maps that name the same things in every event: their values are gathered at fixed places.
+"""String maps with the same names in every event: their values are gathered from fixed places.
 
-A map such as the weights of an event is serialised name by name, and in all events of a file mostly under the same
-names. What one of them looks like is the pattern for the rest: a blob that differs from it in nothing but values needs
-neither its names looked up nor its values sorted by name.
+A map such as the weights of an event is serialised name by name, and mostly has the same names in all events of a
+file. The first serves as a pattern for the rest: in a blob that differs from it only in values, no names need to be
+looked up and no values sorted by name.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.own import per_class
 from icecol.i3.columns import compiler as op
+from icecol.i3.columns.alike import gather
 from icecol.i3.columns.compiler import Leaf, Program, compile_class
-from icecol.i3.columns.interpreter import Bytes, Ints, _gather, opening
+from icecol.i3.columns.heads import Bytes, Ints, opening
 
 _LAID_OUT: Final = frozenset(
     (op.OPEN, op.HDR, op.ID, op.COPY, op.SKIP, op.LOOP, op.NEXT, op.NAME, op.MARK, op.END)
@@ -29,8 +30,8 @@ _LAID_OUT: Final = frozenset(
 class Pattern:
     """The form of one blob: `fixed` must be where `mask` is 0xff, the rest are values.
 
-    `offset`, `size` and `leaf` tell of each value where it is, its bytes, and which leaf of the program it belongs to:
-    the values of one leaf lie together, in the order of `names`.
+    `offset` and `size` are the position and the bytes of each value, `leaves` the leaves of the program that they
+    belong to: the values of one leaf lie together, in the order of `names`.
     """
 
     program: Program
@@ -47,7 +48,7 @@ class Pattern:
         np.cumsum(self.size * at.size, out=base[1:])
         out = np.empty(int(base[-1]), np.uint8)
         head = opening(self.program.name, self.program.version)
-        if not _gather(buf, at, size, 1, head, self.fixed, self.mask, self.offset, self.size, base, out):
+        if not gather(buf, at, size, 1, head, self.fixed, self.mask, self.offset, self.size, base, out):
             return None
         found = []
         n = len(self.names)
@@ -59,7 +60,7 @@ class Pattern:
 
 @per_class
 def has_names(class_name: str) -> bool:
-    """Tell whether the objects of a class are maps whose keys are names and whose values have one size."""
+    """Return whether the objects of a class are maps from names to values of one size."""
     try:
         program = compile_class(class_name, CLASSES[class_name].version, {})
     except (FormatError, KeyError):
@@ -69,7 +70,7 @@ def has_names(class_name: str) -> bool:
 
 
 def pattern(program: Program, blob: bytes) -> Pattern | None:
-    """Return the pattern of a blob that `program` reads without a fault; None where there are no names, or one twice.
+    """Return the pattern of a blob that `program` can read; None if it has no names, or one twice.
 
     Examples
     --------

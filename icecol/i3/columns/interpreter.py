@@ -1,44 +1,36 @@
 """Blobs of one class to columns: one compiled pass over all blobs of a batch.
 
 The pass runs a program of `icecol.i3.columns.compiler` twice: first to check every blob and to count, then, with all
-buffers made in their final size, to write. Nothing is allocated by what a blob claims: a size beyond the bytes
+buffers allocated in their final size, to write. Nothing is allocated on the word of a blob: a size beyond the bytes
 that are left is an error of that blob, which is left out and reported.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from icecol.errors import FormatError
-from icecol.i3.classes.own import on_change
 from icecol.i3.columns import compiler as op
-from icecol.i3.columns.compiler import Program, compile_class
+from icecol.i3.columns.alike import copy_number, gathered
+from icecol.i3.columns.compiler import Program
+from icecol.i3.columns.heads import Bytes, Ints, opening, read_short_size, read_size
 from icecol.i3.container.bits import (
     copy,
     load_f32,
     load_f64,
     load_i32,
-    load_i64,
-    load_u16,
     load_u32,
     load_u64,
     same,
     store_f64,
     store_i32,
-    store_u16,
-    store_u32,
     store_u64,
 )
-from icecol.i3.container.names import Names, intern, text
+from icecol.i3.container.names import Names, intern
 from icecol.jit.cache import kept
-
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
 OK: Final = 0
 CUT: Final = 1
@@ -57,9 +49,9 @@ REASONS: Final = {
     ALIAS: "an object refers back to an earlier one",
     REST: "extra bytes after the last member",
     OPENING: "the object is of another class than its neighbours",
-    KEY: "a sensor's numbers do not fit string << 16 | om << 8 | pmt",
+    KEY: "an OMKey does not fit into string << 16 | om << 8 | pmt",
     ALTERNATIVE: "a variant has an unknown alternative",
-    TREE: "the tree is not well formed",
+    TREE: "the tree is malformed",
 }
 
 
@@ -72,13 +64,13 @@ class Columns:
     program : Program
         With the leaves, in the order of `values`.
     good : array of i64
-        Which of the blobs given are in the columns, in order; the others failed.
+        Indices of the blobs that are in the columns, in order; the others failed.
     values : list of arrays
-        One array a leaf, of the leaf's numpy type; characters for strings.
+        One array per leaf, of its numpy type; characters for strings.
     offsets : list of arrays of i32
         Per group: list i of the parent group is elements offsets[i] to offsets[i + 1] (empty for group 0).
     names : Names
-        The strings that leaves of kind `name` count.
+        The strings that leaves of kind `name` refer to by number.
     failed : list of (blob, reason)
     """
 
@@ -88,79 +80,6 @@ class Columns:
     offsets: list[npt.NDArray[np.int32]]
     names: Names
     failed: list[tuple[int, str]]
-
-
-@lru_cache(maxsize=1024)
-def opening(name: str, version: int) -> Bytes:
-    """Return the bytes that every blob of a frame object's class begins with."""
-    raw = name.encode()
-    head = b"\x00\x01\x02\x00" + len(raw).to_bytes(4, "little") + raw + b"\x01" + bytes([version]) + bytes(4)
-    return np.frombuffer(head, np.uint8)
-
-
-def class_of(buf: Bytes, at: int, size: int) -> tuple[str, int]:
-    """Return export name and class version of one blob.
-
-    Raises
-    ------
-    FormatError
-        If the blob does not begin like a frame object.
-    """
-    head = buf[at : at + min(size, 300)].tobytes()
-    n = int.from_bytes(head[4:8], "little")
-    if len(head) < 10 or head[:4] != b"\x00\x01\x02\x00" or n > 256 or len(head) < n + 14 or head[8 + n] != 1:
-        msg = f"object of {size} bytes does not begin like a frame object: {head[:12].hex(' ')}"
-        raise FormatError(msg)
-    return text(head[8 : 8 + n]), head[9 + n]
-
-
-@kept
-def _size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
-    """Read a length; (-1, pos) if it is cut or beyond what is left."""
-    if pos + 4 > end:
-        return -1, pos
-    n = np.int64(load_u32(buf, pos))
-    pos += 4
-    if n == 0xFFFFFFFF:
-        if pos + 8 > end:
-            return -1, pos
-        n = load_i64(buf, pos)
-        pos += 8
-    if n < 0 or n > end - pos:
-        return -1, pos
-    return n, pos
-
-
-@kept
-def _short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
-    """Read a number in few bytes: itself below 247, else 255 - tag bytes follow; (-1, pos) if it is cut."""
-    if pos >= end:
-        return -1, pos
-    tag = np.int64(buf[pos])
-    pos += 1
-    if tag < 247:
-        return tag, pos
-    n = 255 - tag
-    if pos + n > end:
-        return -1, pos
-    value = np.int64(0)
-    for k in range(n):
-        value |= np.int64(buf[pos + k]) << np.int64(8 * k)
-    if value < 0:
-        return -1, pos
-    return value, pos + n
-
-
-@kept
-def _copy_number(out: Bytes, to: int, buf: Bytes, pos: int, n: int) -> None:
-    if n == 8:
-        store_u64(out, to, load_u64(buf, pos))
-    elif n == 4:
-        store_u32(out, to, load_u32(buf, pos))
-    elif n == 1:
-        out[to] = buf[pos]
-    else:
-        store_u16(out, to, load_u16(buf, pos))
 
 
 @kept(error_model="numpy")
@@ -187,19 +106,19 @@ def _run_tail(
     leaf_size: Ints, leaf_base: Ints, out: Bytes, k: int, last_name: int, arena: Bytes, start: Ints, length: Ints,
     follow: Ints, table: Ints, state: Ints,
 ) -> tuple[int, int, int, int]:  # fmt: skip
-    """Read n more elements of a loop that are all laid out alike; see `program._tails`."""
+    """Read n more elements of a loop that are all laid out alike; see `compiler._tails`."""
     n_step, stride, named = tail[row, 0], tail[row, 1], tail[row, 2]
     if not named and n > (end - pos) // stride:
         return CUT, pos, next_id, last_name
     if not write and not named:
-        # Ids and keys are looked at when writing.
+        # Ids and keys are checked when writing.
         for j in range(row + 1, row + 1 + n_step):
             if tail[j, 0] == op.TAIL_ID:
                 next_id += n
         return OK, pos + n * stride, next_id, last_name
     for i in range(k, k + n):
         if named:
-            size, pos = _size(buf, pos, end)
+            size, pos = read_size(buf, pos, end)
             if size < 0 or stride > end - pos - size:
                 return CUT, pos, next_id, last_name
             if write:
@@ -221,7 +140,7 @@ def _run_tail(
             at = pos + tail[j, 1]
             if kind == op.TAIL_COPY:
                 if write:
-                    _copy_number(out, leaf_base[leaf] + i * leaf_size[leaf], buf, at, tail[j, 3])
+                    copy_number(out, leaf_base[leaf] + i * leaf_size[leaf], buf, at, tail[j, 3])
             elif kind == op.TAIL_ID:
                 if np.int64(load_u32(buf, at)) != next_id:
                     return ALIAS, pos, next_id, last_name
@@ -237,37 +156,6 @@ def _run_tail(
                 store_i32(out, leaf_base[leaf] + i * 4, np.int32(register[tail[j, 1]]))
         pos += stride
     return OK, pos, next_id, last_name
-
-
-@kept
-def _gather(
-    buf: Bytes, at: Ints, size: Ints, runs: int, head: Bytes, fixed: Bytes, mask: Bytes, offset: Ints,
-    leaf_size: Ints, leaf_base: Ints, out: Bytes,
-) -> bool:  # fmt: skip
-    """Copy the members of blobs that all have one form; False if one has another.
-
-    The blobs are `runs` series of equal length, side by side in memory: they are read in that order.
-    """
-    whole = head.size + fixed.size
-    words = fixed.size // 8
-    length = at.size // runs
-    for turn in range(at.size):
-        i = turn % runs * length + turn // runs
-        pos = at[i]
-        if size[i] != whole or not same(buf, pos, head, 0, head.size):
-            return False
-        pos += head.size
-        wrong = np.uint64(0)
-        for k in range(words):
-            wrong |= (load_u64(buf, pos + 8 * k) ^ load_u64(fixed, 8 * k)) & load_u64(mask, 8 * k)
-        for k in range(8 * words, fixed.size):
-            wrong |= np.uint64((buf[pos + k] ^ fixed[k]) & mask[k])
-        if wrong:
-            return False
-        for leaf in range(offset.size):
-            n = leaf_size[leaf]
-            _copy_number(out, leaf_base[leaf] + i * n, buf, pos + offset[leaf], n)
-    return True
 
 
 @kept
@@ -299,7 +187,7 @@ def _run(
     table: Ints,
     state: Ints,
 ) -> int:
-    """Run a program over blobs: count (`write` false) or write; return where to go on if the names are full."""
+    """Run a program over blobs, to count (`write` false) or to write; return 1 if the table of names is full."""
     seen = np.full(max(n_slots, 1), -1, np.int64)
     remaining = np.zeros(32, np.int64)
     register = np.zeros(4, np.int64)
@@ -337,7 +225,7 @@ def _run(
                     bad = CUT
                     break
                 if write:
-                    _copy_number(out, leaf_base[a] + cur[leaf_group[a]] * leaf_size[a], buf, pos, b)
+                    copy_number(out, leaf_base[a] + cur[leaf_group[a]] * leaf_size[a], buf, pos, b)
                 pos += b
             elif what == op.ID:
                 if pos + 4 > end:
@@ -360,7 +248,7 @@ def _run(
                     seen[a] = i
                     pos += 2
             elif what == op.LOOP or what == op.TRIGGERS:
-                n, pos = _size(buf, pos, end) if what == op.LOOP else _short_size(buf, pos, end)
+                n, pos = read_size(buf, pos, end) if what == op.LOOP else read_short_size(buf, pos, end)
                 if n < 0 or n > end - pos or sp >= remaining.size:
                     bad = CUT
                     break
@@ -423,7 +311,7 @@ def _run(
                 register[a] = string << 16 | om << 8 | pmt
                 pos += n
             elif what == op.NAME:
-                n, pos = _size(buf, pos, end)
+                n, pos = read_size(buf, pos, end)
                 if n < 0:
                     bad = CUT
                     break
@@ -442,7 +330,7 @@ def _run(
                     store_i32(out, leaf_base[a] + cur[leaf_group[a]] * 4, np.int32(found))
                 pos += n
             elif what == op.BULK:
-                n, pos = _size(buf, pos, end)
+                n, pos = read_size(buf, pos, end)
                 if n < 0 or n > (end - pos) // b:
                     bad = CUT
                     break
@@ -451,7 +339,7 @@ def _run(
                 cur[g] += n
                 pos += n * b
             elif what == op.STR:
-                n, pos = _size(buf, pos, end)
+                n, pos = read_size(buf, pos, end)
                 if n < 0:
                     bad = CUT
                     break
@@ -492,7 +380,7 @@ def _run(
                         if bits == 0:
                             done = True
                             break
-                        n, pos = _size(buf, pos, end)
+                        n, pos = read_size(buf, pos, end)
                         if n < 0 or n > (end - pos) // 8 or n * 64 < bits:
                             bad = CUT
                             break
@@ -541,7 +429,7 @@ def _run(
                         break
                     roots = np.int64(load_u32(buf, pos))
                     pos += 4
-                # node_parent holds of each node its parent and how many children are still to come
+                # node_parent holds, for each node, its parent and the number of children still to come
                 while tree_node >= 0 and node_parent[2 * tree_node + 1] == 0:
                     tree_node = np.int64(node_parent[2 * tree_node])
                 if tree_node < 0 and roots == 0:
@@ -603,7 +491,7 @@ def _run(
                 pos += n
             elif what == op.BULK_WIDEN:
                 w = _width(b)
-                n, pos = _size(buf, pos, end)
+                n, pos = read_size(buf, pos, end)
                 if n < 0 or n > (end - pos) // w:
                     bad = CUT
                     break
@@ -633,8 +521,8 @@ def _run(
                     bad = CUT
                     break
                 tag = np.int64(buf[pos])
-                span, pos = _short_size(buf, pos + 1, end)
-                step, pos = (np.int64(-1), pos) if span < 0 else _short_size(buf, pos, end)
+                span, pos = read_short_size(buf, pos + 1, end)
+                step, pos = (np.int64(-1), pos) if span < 0 else read_short_size(buf, pos, end)
                 if span < 0 or step < 0:
                     bad = CUT
                     break
@@ -667,22 +555,20 @@ def _names_of(names: Names) -> tuple[Bytes, Ints, Ints, Ints, Ints, Ints]:
 def run(
     program: Program, buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1
 ) -> tuple[Columns, Ints, Ints]:
-    """Run one program over blobs; those that do not fit are left out.
+    """Run one program over blobs; those that it does not fit are left out.
 
     Returns
     -------
     columns, status, detail
-        `status` and `detail` say of every blob why it is left out.
+        For every blob, why it is left out (`OK` if it is not).
     """
     n = at.size
     leaves = program.leaves
     leaf_group, leaf_size, parents = program.leaf_group, program.leaf_size, program.group_parent
     n_groups = parents.size
     head = opening(program.name, program.version)
-    if (
-        program.template is not None
-        and (made := _gathered(program, head, buf, at, size, names, runs)) is not None
-    ):
+    if (found := gathered(program, head, buf, at, size, runs)) is not None:
+        made = Columns(program, np.arange(n), found, [np.zeros(0, np.int32)], names, [])
         return made, np.zeros(n, np.int64), np.zeros(n, np.int64)
     room = int(size.max()) // 4 + 8 if program.has_tree and n else 1
     nodes, depths = np.zeros(room, np.int32), np.zeros(room, np.int32)
@@ -715,7 +601,7 @@ def run(
         if not full:
             break
         names.grow()
-    # Some faults show only when writing: what counts is what was written.
+    # Some faults only show when writing: what counts is what was written.
     used = (cur[leaf_group] * leaf_size).tolist()
     lists = np.where(parents >= 0, cur[np.maximum(parents, 0)] + 1, 0)
     values: list[npt.NDArray[np.generic]] = [
@@ -731,146 +617,3 @@ def run(
         [],
     )
     return columns, status, detail
-
-
-def _gathered(
-    program: Program, head: Bytes, buf: Bytes, at: Ints, size: Ints, names: Names, runs: int
-) -> Columns | None:
-    """Make the columns of blobs that all have the form of the program's template, else None."""
-    template = program.template
-    if template is None:
-        return None
-    n = at.size
-    leaf_base = np.zeros(len(program.leaves) + 1, np.int64)
-    np.cumsum((n * program.leaf_size + 7) // 8 * 8, out=leaf_base[1:])
-    arena = np.empty(int(leaf_base[-1]) + 8, np.uint8)
-    if not _gather(
-        buf,
-        at,
-        size,
-        runs,
-        head,
-        template.fixed,
-        template.mask,
-        template.offset,
-        program.leaf_size,
-        leaf_base,
-        arena,
-    ):
-        return None
-    values: list[npt.NDArray[np.generic]] = [
-        arena[base : base + n * dtype.itemsize].view(dtype)
-        for base, dtype in zip(leaf_base.tolist(), program.dtypes, strict=False)
-    ]
-    return Columns(program, np.arange(n), values, [np.zeros(0, np.int32)], names, [])
-
-
-def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> list[Columns]:
-    """Turn blobs into columns, one result for each class and set of versions met (mostly just one).
-
-    Parameters
-    ----------
-    buf : array of u8
-        The bytes.
-    at, size : arrays of i64
-        Place of each blob.
-    names : Names
-        Where strings that become column names are counted.
-    runs : int
-        The blobs are that many series of equal length, each in the order of the bytes, as of several keys of the same
-        frames; knowing that makes it quicker.
-
-    Returns
-    -------
-    list of Columns
-        Each blob is in one of them, or among the failed of the last, with the reason. Blobs of classes that have
-        no form as columns are failed.
-    """
-    results: list[Columns] = []
-    failed: list[tuple[int, str]] = []
-    left = np.arange(at.size)
-    probed: set[int] = set()
-    while left.size:
-        first = int(left[0])
-        try:
-            name, version = class_of(buf, int(at[first]), int(size[first]))
-            compile_class(name, version, {})
-        except FormatError as err:
-            alike = _opens_alike(buf, at[left], size[left])
-            failed += [(int(j), str(err)) for j in left[alike]]
-            left = left[~alike]
-            continue
-        try:
-            known = _VERSIONS.get((name, version))
-            if known is None or first in probed:
-                known = _versions(name, version, buf, at, size, first, names)
-            program = compile_class(name, version, known)
-        except FormatError as err:  # of a class inside, which the others may have in another version
-            failed.append((first, str(err)))
-            left = left[1:]
-            continue
-        side_by_side = runs if left.size == at.size else 1
-        columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
-        again = (status == OPENING) | (status == VERSION)
-        if columns.good.size == 0 and again[0] and first not in probed:
-            probed.add(first)  # perhaps its classes inside have other versions than those met before
-            continue
-        if columns.good.size == 0 and again[0]:
-            failed.append((first, f"{name} version {version}: {REASONS[int(status[0])]}"))
-            left = left[1:]
-            continue
-        failed += [
-            (int(left[j]), f"{name} version {version}: {REASONS[int(status[j])]}")
-            for j in np.flatnonzero((status != OK) & ~again)
-        ]
-        if columns.good.size:
-            results.append(
-                Columns(program, left[columns.good], columns.values, columns.offsets, columns.names, failed)
-            )
-        left = left[again]
-    if failed and not results:
-        empty = Program("", 0, {})
-        results.append(Columns(empty, np.zeros(0, np.int64), [], [], names, failed))
-    return results
-
-
-def _opens_alike(buf: Bytes, at: Ints, size: Ints) -> npt.NDArray[np.bool_]:
-    """Tell which blobs are refused by their opening for the same reason as the first: of its class, or as short."""
-    head = buf[at[0] : at[0] + min(int(size[0]), 300)].tobytes()
-    n = int.from_bytes(head[4:8], "little")
-    if len(head) >= 10 and head[:4] != b"\x00\x01\x02\x00":
-        least, shown = 10, head[:4]
-    elif len(head) >= 10 and n > 256:
-        least, shown = 10, head[:8]
-    elif len(head) >= n + 14:
-        least, shown = n + 14, head[: n + 10]
-    else:  # cut; whole ones begin in the same way
-        return (size == size[0]) & np.array([buf[i : i + len(head)].tobytes() == head for i in at])
-    return (size >= least) & np.array([buf[i : i + len(shown)].tobytes() == shown for i in at])
-
-
-_VERSIONS: Final[dict[tuple[str, int], dict[str, int]]] = {}
-on_change(_VERSIONS.clear)
-
-
-def _versions(
-    name: str, version: int, buf: Bytes, at: Ints, size: Ints, which: int, names: Names
-) -> dict[str, int]:
-    """Find the versions of the classes inside one blob; those found last for its class are tried first."""
-    tried = _VERSIONS.get((name, version), {})
-    for _ in range(20):
-        program = compile_class(name, version, tried)
-        one = slice(which, which + 1)
-        _, status, detail = run(program, buf, at[one], size[one], names)
-        if status[0] != VERSION:
-            break
-        slot, tracking, found = int(detail[0]) >> 16, int(detail[0]) >> 8 & 255, int(detail[0]) & 255
-        inner = program.slots[slot]
-        if not isinstance(inner, str) or tracking > 1 or tried.get(inner) == found:
-            break
-        tried = {**tried, inner: found}
-    else:
-        return tried
-    if status[0] != VERSION:
-        _VERSIONS[name, version] = tried
-    return tried

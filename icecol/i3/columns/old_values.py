@@ -1,4 +1,4 @@
-"""Columns of old class versions, brought to today's meaning by the table in `icecol.i3.classes.old_values`."""
+"""Columns of old class versions, converted to today's meaning by the table in `icecol.i3.classes.old_values`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from icecol.i3.columns.interpreter import Columns
 
 
 def modern(columns: Columns) -> Columns:
-    """Bring the columns of old class versions to today's meaning: particle codes, units of time, settings."""
+    """Convert the columns of old class versions to today's meaning: particle codes, units of time, settings."""
     owners: dict[Owner, dict[str, int]] = {}
     for i, leaf in enumerate(columns.program.leaves):
         if leaf.owner is not None and change_of(leaf.owner.name, leaf.owner.version) is not None:

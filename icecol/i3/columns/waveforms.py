@@ -1,6 +1,6 @@
 """Delta-compressed waveforms of DOM launches, decoded over all launches of a batch at once.
 
-Differences of neighbouring samples lie in a bit stream of 32-bit words, least significant bit first, in fields of
+The differences between neighbouring samples are a bit stream of 32-bit words, least significant bit first, in fields of
 1, 2, 3, 6, 11, 20 or 31 bits. The most negative number of a field says that the next wider field follows.
 """
 
@@ -24,7 +24,7 @@ _WIDTHS = np.array([1, 2, 3, 6, 11, 20, 31], np.int64)
 @kept
 def _expand(words: npt.NDArray[np.uint32], begin: I32, samples: npt.NDArray[np.int64], widths: npt.NDArray[np.int64],
             out: I32, offsets: I32) -> int:  # fmt: skip
-    """Decode every waveform; return the first whose words end too early, -1 if none does."""
+    """Decode every waveform; return the first that has too few words, -1 if none has."""
     k = 0
     for w in range(samples.size):
         offsets[w] = k
@@ -73,14 +73,14 @@ def expand(words: npt.NDArray[np.uint32], offsets: I32, samples: npt.NDArray[np.
     Returns
     -------
     values, offsets : arrays of i32
-        The samples in the same way.
+        The samples, likewise.
 
     Raises
     ------
     FormatError
-        Words end before the samples do.
+        A waveform has too few words for its samples.
     """
-    # A sample takes at least one bit: no count beyond that asks for memory.
+    # A sample takes at least one bit: no larger count is trusted with memory.
     most = np.diff(offsets).astype(np.int64) * 32
     bad = np.flatnonzero(samples > most)
     out = np.empty(0 if bad.size else int(samples.sum()), np.int32)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from icecol.errors import DamagedFileError, FormatError
 from icecol.i3.container.checksums import checksum
-from icecol.i3.container.compression import open_stream
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.scanner import Batch, Damage, Scanner
+from icecol.i3.container.streams import open_stream
 
 
 class Span(NamedTuple):

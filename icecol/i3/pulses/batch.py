@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from icecol.detector.geometry import omkey
 from icecol.errors import FormatError, GeometryError
-from icecol.i3.columns.interpreter import class_of, opening
+from icecol.i3.columns.heads import class_of, opening
 from icecol.i3.container.bits import same
 from icecol.i3.container.names import text
 from icecol.i3.pulses.maps import (

@@ -1,4 +1,4 @@
-"""Pulse series of a batch of events, read class by class in compiled passes: maps, masks, unions, modules, charges."""
+"""Pulse series of a batch of events, in one compiled pass per class: maps, masks, unions, modules, charges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from icecol.i3.columns.interpreter import _size, opening
+from icecol.i3.columns.heads import opening, read_size
 from icecol.i3.container.bits import load_f32, load_f64, load_i32, load_u16, load_u32, same
 from icecol.i3.pulses.std_sort import std_sort
 from icecol.jit.cache import kept
@@ -38,13 +38,13 @@ REASONS: Final = {
     OPENING: "the header of the object is invalid",
     VERSION: "a class inside has an unknown version",
     ALIAS: "an object refers back to an earlier one",
-    KEY: "an OMKey is out of the range of string << 16 | om << 8 | pmt",
-    COUNT: "the mask does not have one bit for every sensor and pulse of its source",
+    KEY: "an OMKey does not fit into string << 16 | om << 8 | pmt",
+    COUNT: "the mask does not have one bit for each PMT and pulse of its source",
     PARENT: "its source series is missing or damaged",
     REST: "extra bytes after the last member",
-    CALIBRATION: "there is no calibration, or it lacks a sensor (a GCD file may provide it)",
+    CALIBRATION: "there is no calibration, or none for one of its PMTs (a GCD file may provide it)",
     MANY: "a union, or rows that share a source, list implausibly many pulses",
-    ORDER: "its sensors are not sorted by OMKey",
+    ORDER: "its pulses are not sorted by OMKey",
 }
 
 
@@ -55,13 +55,13 @@ class PulseBatch:
     Attributes
     ----------
     status : array of i64
-        Per row: 0 if resolved, -1 if the key is absent, else the reason of the failure (see `REASONS`).
+        Per row: 0 if resolved, -1 if the key is absent, else the reason for the failure (see `REASONS`).
     rows : array of i64
-        Sensors of row i are rows[i] to rows[i + 1].
+        The PMTs of row i are rows[i] to rows[i + 1].
     om : array of i32
-        Sensor: string << 16 | om << 8 | pmt.
+        PMT: string << 16 | om << 8 | pmt.
     sensors : array of i64
-        Pulses of sensor j are sensors[j] to sensors[j + 1].
+        The pulses of PMT j are sensors[j] to sensors[j + 1].
     time : array of f64, ns
     charge : array of f32, PE
     width : array of f32, ns
@@ -82,11 +82,11 @@ class PulseBatch:
         return self.sensors[self.rows].astype(np.int32)
 
     def omkey(self) -> I32:
-        """Return the sensor of each pulse."""
+        """Return the OMKey of each pulse."""
         return np.repeat(self.om, np.diff(self.sensors))
 
     def take(self, index: Ints) -> PulseBatch:
-        """Make the batch whose row i is row index[i] of this one (-1: absent)."""
+        """Return the batch whose row i is row index[i] of this one (-1: absent)."""
         if index.size == self.status.size and np.array_equal(index, np.arange(index.size)):
             return self
         status = (
@@ -97,7 +97,7 @@ class PulseBatch:
         return filled(status, *_take(index, self.rows, self.om, self.sensors, *self.leaves()))
 
     def listed(self, index: Ints) -> Ints:
-        """Return how many sensors and pulses there are in some rows."""
+        """Return the number of PMTs plus pulses in the given rows."""
         return np.diff(self.rows)[index] + np.diff(self.sensors[self.rows])[index]
 
     def leaves(self) -> tuple[F64, F32, F32, Bytes]:
@@ -106,7 +106,7 @@ class PulseBatch:
 
 
 def filled(status: Ints, rows: Ints, om: I32, sensors: Ints, t: F64, q: F32, w: F32, f: Bytes) -> PulseBatch:
-    """Make a batch of its columns."""
+    """Make a batch from its columns."""
     return PulseBatch(status, rows, om, sensors, t, q, w, f)
 
 
@@ -157,7 +157,7 @@ def _map(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
-    """Read pulse maps; return the numbers of sensors and pulses."""
+    """Read pulse maps; return the numbers of PMTs and pulses."""
     n_om = n_pulse = 0
     for i in range(at.size):
         rows[i] = n_om
@@ -175,7 +175,7 @@ def _map(
             elif buf[pos + 6] != 0 or buf[pos + 7] != 0:
                 bad = VERSION
             else:
-                n, pos = _size(buf, pos + 8, end)
+                n, pos = read_size(buf, pos + 8, end)
                 if n < 0:
                     bad = CUT
         next_id = np.int64(2)
@@ -201,7 +201,7 @@ def _map(
                 break
             next_id += 1
             pos += 4
-            if om_version < 2:  # base I3FrameObject: its header was in the opening
+            if om_version < 2:  # base I3FrameObject, whose header was in the opening
                 if np.int64(load_u32(buf, pos)) != next_id:
                     bad = ALIAS
                     break
@@ -231,7 +231,7 @@ def _map(
                     bad = VERSION
                     break
                 pos += 2
-            m, pos = _size(buf, pos, end)
+            m, pos = read_size(buf, pos, end)
             if m < 0:
                 bad = CUT
                 break
@@ -299,9 +299,9 @@ def read_twice(
     most: tuple[int, int],
     source: tuple[Any, ...] = (),
 ) -> PulseBatch:
-    """Run a reader on arrays for as many sensors and pulses as there can be at most.
+    """Run a reader on arrays large enough for all PMTs and pulses that there can be.
 
-    What it does not fill of them is no memory in use: its pages are never touched.
+    The part that it does not fill takes no memory, as its pages are never touched.
     """
     rows = np.zeros(status.size + 1, np.int64)
     om, sensors, leaves = np.empty(most[0], np.int32), np.empty(most[0] + 1, np.int64), room_for(most[1])
@@ -317,11 +317,11 @@ def read_maps(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
 
 
 _LEAST: Final = 17
-"""Bytes of the smallest sensor (object id, OMKey, size) and of the smallest pulse (object id, version 2) in a map."""
+"""Bytes of the smallest PMT (object id, OMKey, size), and of the smallest pulse (object id, version 2), in a map."""
 
 
 def room_for(n: int) -> tuple[F64, F32, F32, Bytes]:
-    """Return arrays for so many pulses: times, charges, widths, flags."""
+    """Return arrays for n pulses: times, charges, widths, flags."""
     return np.empty(n), np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.uint8)
 
 
@@ -330,13 +330,13 @@ def room_for(n: int) -> tuple[F64, F32, F32, Bytes]:
 
 @kept
 def _bits(buf: Bytes, pos: int, end: int) -> tuple[int, int, int]:
-    """Read the head of a bit mask: number of bits (-1: cut), where its bytes are, where they end."""
+    """Read the head of a bit mask: number of bits (-1: cut), begin and end of its bytes."""
     if pos + 3 > end:
         return -1, pos, pos
     n = np.int64(load_u16(buf, pos))
     padding = np.int64(buf[pos + 2])
     pos += 3
-    if pos + n > end or padding > 8 * n:  # no bits at all may be one byte, all of it padding
+    if pos + n > end or padding > 8 * n:  # an empty mask may be one byte, all of it padding
         return -1, pos, pos
     return 8 * n - padding, pos, pos + n
 
@@ -372,7 +372,7 @@ def _mask(
             elif n_key != p_rows[i + 1] - p_rows[i]:
                 bad = COUNT
             else:
-                n_element, pos = _size(buf, pos + 2, end)
+                n_element, pos = read_size(buf, pos + 2, end)
                 if n_element < 0:
                     bad = CUT
         used = np.int64(0)
@@ -421,7 +421,7 @@ def _mask(
 def named_sources(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, where: Ints, length: Ints
 ) -> None:
-    """Find the string that follows the opening and the base of each blob."""
+    """Find the string after the opening and the base of each blob."""
     for i in range(at.size):
         pos, end = at[i], at[i] + size[i]
         if size[i] < head.size + 10 or not same(buf, pos, head, 0, head.size):
@@ -431,7 +431,7 @@ def named_sources(
         if buf[pos] != 1 or buf[pos + 1] != 0 or load_u32(buf, pos + 2) != 1:
             status[i] = ALIAS
             continue
-        n, pos = _size(buf, pos + 6, end)
+        n, pos = read_size(buf, pos + 6, end)
         if n < 0:
             status[i] = CUT
             continue
@@ -445,12 +445,12 @@ def apply_masks(buf: Bytes, at: Ints, size: Ints, skip: Ints, status: Ints, sour
     return read_twice(_mask, (buf, at, size, skip), status, most, parent)
 
 
-# -- sensors in order -------------------------------------------------------------------------------------------------
+# -- order of pulses --------------------------------------------------------------------------------------------------
 
 
 @kept
 def sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes) -> None:
-    """Sort the pulses of each sensor by time, in place."""
+    """Sort the pulses of each PMT by time, in place."""
     most = 1
     for s in range(sensors.size - 1):
         most = max(most, sensors[s + 1] - sensors[s])
@@ -477,7 +477,7 @@ def sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes
         for k in range(n):
             idx[k] = k
             t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
-        if nan:  # where std::sort promises nothing: stable, NaN last
+        if nan:  # where std::sort guarantees nothing: stable, NaN last
             for k, j in enumerate(np.argsort(t[:n], kind="mergesort")):
                 idx[k] = j
         else:
@@ -495,7 +495,7 @@ def _merge(
     a_rows: Ints, a_om: I32, a_sensors: Ints, at: F64, aq: F32, aw: F32, af: Bytes,
     b_rows: Ints, b_om: I32, b_sensors: Ints, bt: F64, bq: F32, bw: F32, bf: Bytes,
 ) -> tuple[Ints, I32, Ints, F64, F32, F32, Bytes]:  # fmt: skip
-    """Put the pulses of b behind those of a, sensor by sensor, sensors in key order."""
+    """Put the pulses of b after those of a, PMT by PMT in key order."""
     n_rows = a_rows.size - 1
     n = at.size + bt.size
     rows = np.zeros(n_rows + 1, np.int64)
@@ -527,7 +527,7 @@ def _merge(
 
 
 def unite(parts: list[PulseBatch]) -> PulseBatch:
-    """Merge several series row by row and sort each sensor's pulses by time."""
+    """Merge several series row by row, and sort each PMT's pulses by time."""
     status = np.zeros(parts[0].status.size, np.int64)
     for part in parts:
         status = np.where((status == OK) & (part.status != OK), PARENT, status)
@@ -593,7 +593,7 @@ def correct_charges(
     atwd: F64,
     fadc: F64,
 ) -> None:
-    """Divide the charges of the sensors by their mean charge, that of the digitiser of each pulse."""
+    """Divide the charges by the mean SPE charge of each PMT, for the digitiser of the pulse."""
     for r in range(status.size):
         for s in range(rows[r], rows[r + 1]):
             k = np.searchsorted(known, om[s])

@@ -1,6 +1,6 @@
 """The order in which libstdc++'s std::sort leaves equal keys, compiled.
 
-IceTray sorts pulses with it, and which of two pulses at one time comes first decides which of them a mask selects.
+IceTray sorts pulses with it, and the order of two pulses at the same time decides which of them a mask selects.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def std_sort(idx: Ints, t: F64, lo: int, hi: int) -> None:
 
 @kept
 def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
-    """Bring idx[lo:hi] to where only numbers fewer than 17 places apart are out of order: std_sort's first part.
+    """Sort idx[lo:hi] up to numbers fewer than 17 places apart: the first part of std_sort.
 
-    Its second part leaves equal numbers in the order in which they are now.
+    The second part leaves equal numbers in the order that they then have.
     """
     n = hi - lo
     if n < 17:
@@ -100,8 +100,8 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
     while n >> (depth + 1):
         depth += 1
     left, right = np.empty(n, np.int64), np.empty(n, np.int64)
-    stack = np.empty((2 * depth, 3), np.int64)  # a part of limit k puts k parts there at most
-    # one number at a time: numba takes seconds to compile the assignment of a row
+    stack = np.empty((2 * depth, 3), np.int64)  # a part with limit k puts at most k parts there
+    # one number at a time, as numba takes seconds to compile the assignment of a row
     stack[0, 0], stack[0, 1], stack[0, 2] = lo, hi, 2 * depth
     sp = 1
     while sp > 0:
@@ -120,7 +120,7 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
                 m = a if ta < tc else (c if tb < tc else b)
             idx[first], idx[m] = idx[m], idx[first]
             cut = _swap(idx, t, first, last, left, right)
-            # The order in which the two parts are sorted does not matter: they do not touch each other.
+            # The two parts are independent, so the order in which they are sorted does not matter.
             stack[sp, 0], stack[sp, 1], stack[sp, 2] = cut, last, limit
             sp += 1
             last = cut
@@ -128,11 +128,11 @@ def partition(idx: Ints, t: Keys, lo: int, hi: int) -> None:
 
 @kept
 def _swap(idx: Ints, t: Keys, first: int, last: int, left: Ints, right: Ints) -> int:
-    """Do Hoare's partition of idx[first + 1:last] by the number of idx[first], and return where it cuts.
+    """Partition idx[first + 1:last] by the number of idx[first] as Hoare does, and return the boundary.
 
     From the left it stops at numbers that are not smaller, from the right at those that are not larger, swaps the two,
-    and goes on until it comes to where it was from the other side. The places where it stops are found first, without
-    a branch: whether the next number is smaller is a coin toss.
+    and continues until both sides meet. The stops are found first, without a branch, as whether the next number is
+    smaller is a coin toss.
     """
     pivot, n, m = t[idx[first]], 0, 1
     right[0] = first
@@ -146,6 +146,6 @@ def _swap(idx: Ints, t: Keys, first: int, last: int, left: Ints, right: Ints) ->
     while i < j:
         idx[i], idx[j] = idx[j], idx[i]
         k += 1
-        # what was swapped to the other side stops, too
+        # a number that was swapped to the other side is a stop, too
         i, j = min(left[k], j), max(right[m - 1 - k], i)
     return i

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from icecol.i3.columns.interpreter import _short_size, opening
+from icecol.i3.columns.heads import opening, read_short_size
 from icecol.i3.container.bits import load_u16, load_u32, same
 from icecol.i3.pulses.maps import (
     ALIAS,
@@ -28,13 +28,13 @@ from icecol.jit.cache import kept
 def _compact(
     buf: Bytes, pos: int, end: int, has_header: bool, size_header: bool, width: int
 ) -> tuple[int, int, int]:
-    """Read the head of a compact vector: number of elements (-1: bad), where they are, where they end."""
+    """Read the head of a compact vector: number of elements (-1: bad), and where they begin and end."""
     for needed in (has_header, size_header):
         if needed:
             if pos + 2 > end or buf[pos] != 0 or buf[pos + 1] != 0:
                 return -1, pos, pos
             pos += 2
-    n, pos = _short_size(buf, pos, end)
+    n, pos = read_short_size(buf, pos, end)
     if n < 0 or n > (end - pos) // width:
         return -1, pos, pos
     return n, pos, pos + n * width
@@ -42,7 +42,7 @@ def _compact(
 
 @kept
 def _next_width(buf: Bytes, stream: Ints) -> int:
-    """Return the next code of a run-length stream (place, end, code, run left); -1 at its end."""
+    """Return the next code of a run-length stream (position, end, code, rest of the run); -1 at its end."""
     if stream[3] == 0:
         if stream[0] >= stream[1]:
             return -1
@@ -64,7 +64,7 @@ def _next_width(buf: Bytes, stream: Ints) -> int:
 
 @kept
 def _overflow(buf: Bytes, word: int, n_words: int, base: int) -> tuple[int, int]:
-    """Add up the raw words that follow a full code; (-1, word) if they are cut."""
+    """Sum the raw words that follow a saturated code; (-1, word) if they are cut."""
     total = np.int64(0)
     while True:
         if word >= n_words:
@@ -81,9 +81,9 @@ def _superdst(
     buf: Bytes, at: Ints, size: Ints, head: Bytes, status: Ints, rows: Ints, om: I32, sensors: Ints,
     time: F64, charge: F32, width: F32, flags: Bytes,
 ) -> tuple[int, int]:  # fmt: skip
-    """Unpack I3SuperDST blobs; return the numbers of sensors and pulses."""
+    """Unpack I3SuperDST blobs; return the numbers of DOMs and pulses."""
     n_om = n_pulse = 0
-    part = np.zeros((7, 2), np.int64)  # number of elements and place of each compact vector
+    part = np.zeros((7, 2), np.int64)  # number of elements and position of each compact vector
     stream = np.zeros((4, 4), np.int64)
     for i in range(at.size):
         rows[i] = n_om
@@ -114,7 +114,7 @@ def _superdst(
         for k in range(4):
             stream[k, 0], stream[k, 1], stream[k, 3] = part[2 + k, 1], part[2 + k, 1] + part[2 + k, 0], 0
         extra, extra_end = part[6, 1], part[6, 1] + part[6, 0]
-        # Every pulse takes at least one word. The readouts come in order of time: note where each begins.
+        # Every pulse takes at least one word. The readouts are in order of time: note where each begins.
         t, q = np.empty(n_words), np.empty(n_words, np.float32)
         w, f = np.empty(n_words, np.float32), np.empty(n_words, np.uint8)
         order = np.empty(n_head, np.int64)
@@ -221,7 +221,7 @@ def _share(time: F64, width: F32, previous: int, i: int) -> None:
 
 @kept
 def _separate(sensors: Ints, time: F64, width: F32) -> None:
-    """Cut each pulse's width at the next pulse, and share the width of pulses that began together."""
+    """End each pulse where the next begins, and divide the width among pulses that begin together."""
     for s in range(sensors.size - 1):
         a, b = sensors[s], sensors[s + 1]
         previous = np.int64(-1)
@@ -242,9 +242,9 @@ def _separate(sensors: Ints, time: F64, width: F32) -> None:
 
 
 def read_superdst(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
-    """Unpack I3SuperDST blobs, one a row: sensors in key order, pulses in time order, overlaps removed."""
+    """Unpack I3SuperDST blobs, one a row: DOMs in key order, pulses in time order, overlaps removed."""
     head = opening("I3SuperDST", 1)
-    most = int(size.sum()) // 2  # each sensor and each pulse is a word of two bytes
+    most = int(size.sum()) // 2  # each DOM and each pulse is a word of two bytes
     batch = read_twice(_superdst, (buf, at, size, head), np.zeros(at.size, np.int64), (most, most))
     sort_sensors(batch.sensors, *batch.leaves())
     _separate(batch.sensors, batch.time, batch.width)

@@ -1,4 +1,4 @@
-"""How the hit sensors follow each other along a track, in the arithmetic of IceTray's CommonVariables."""
+"""How the hit DOMs follow each other along a track, in the arithmetic of IceTray's CommonVariables."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from icecol.reco.kernels.cherenkov import (
 
 @njit(nogil=True, error_model="numpy")
 def seen_from(track, doms):
-    """Return how far along the track (m), and how far from it (m), each sensor is, and when its light arrives (ns).
+    """Return the positions of the DOMs along the track (m), their distances (m), and the arrival times of light (ns).
 
-    Without a branch for a track without ends, so that several sensors are done at once.
+    Without a branch for an infinite track, so that several DOMs are computed at once.
     """
     n = doms.time.size
     seen = np.empty((3, n))
@@ -41,7 +41,7 @@ def seen_from(track, doms):
 
 @njit(nogil=True, error_model="numpy")
 def longest_gap(places):
-    """Return the largest difference of neighbours among places that rise; NaN for fewer than two."""
+    """Return the largest gap between sorted positions; NaN for fewer than two."""
     if places.size < 2:
         return math.nan
     gap = places[1] - places[0]
@@ -55,8 +55,8 @@ def longest_gap(places):
 def smoothness(places):
     """Return the largest |s_i|, with its sign, of s_i = i / n - (l_i - l_0) / (l_n - l_0) for 0 < i < n = size - 1.
 
-    The places l along the track rise. 0 is perfectly even, positive values crowd at the begin of the track, negative
-    ones at its end; NaN for fewer than three.
+    The positions l along the track are sorted. 0 is perfectly even; positive values mean hits crowded at the start of
+    the track, negative ones at its end; NaN for fewer than three.
     """
     n = places.size - 1
     if n < 2:
@@ -78,7 +78,7 @@ def smoothness(places):
 
 @njit(nogil=True, error_model="numpy")
 def spread(places):
-    """Return length and smoothness of places along a track, which rise; NaN for fewer than two and three."""
+    """Return length and smoothness of sorted positions along a track; NaN for fewer than two and three of them."""
     if places.size < 2:
         return math.nan, math.nan
     return places[-1] - places[0], smoothness(places)

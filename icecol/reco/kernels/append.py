@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(nogil=True, error_model="numpy")
 def append(flat, used, values):
-    """Put values behind the first `used` ones; returns how many there are, and the array or a larger one."""
+    """Put values after the first `used` ones; return how many there are then, and the array or a larger one."""
     end = used + values.size
     if end > flat.size:
         grown = np.empty(max(end, 2 * flat.size))

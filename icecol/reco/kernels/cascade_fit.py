@@ -1,4 +1,4 @@
-"""Cascade fits: the vertex and time of largest likelihood, as IceTray's Gulliver."""
+"""Cascade fits: the maximum-likelihood vertex and time, minimised as in IceTray's Gulliver."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fitter(minimise, name):
 
     It fits vertex and time of a cascade to the pulses of one event, sorted by omkey. Returns x, y, z (m), time (ns),
     zenith, azimuth (rad), energy (GeV): those of the seed; fit_status, logl, rlogl, ndof, nmini: -ln L at the minimum,
-    the same by ndof, hit sensors less 4, and how often the likelihood was computed.
+    logl / ndof, number of hit DOMs minus 4, and number of likelihood evaluations.
     """
 
     def fit(
@@ -81,7 +81,7 @@ def by_simplex(data, start, tolerance, max_calls):
     """Minimise -ln L over time, x, y and z: the result, its value, number of calls, and convergence."""
     high = np.array([0.0, LIMIT, LIMIT, LIMIT])
     p, y, calls, converged = _simplex(data, start, np.array(_STEPS), -high, high, tolerance, max_calls)
-    return p, y, calls + 1, converged  # IceTray asks for the value at the end once more
+    return p, y, calls + 1, converged  # IceTray evaluates the likelihood once more at the end
 
 
 cascade_fit = fitter(by_simplex, "cascade_fit")

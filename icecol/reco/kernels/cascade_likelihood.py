@@ -1,10 +1,10 @@
-"""Likelihood of a cascade: light from one point, that comes earliest by the straight way and is scattered on it.
+"""Likelihood of a cascade: light from one point, which arrives at the earliest unscattered.
 
-The time of light at a sensor r m from the vertex is Pandel's with xi = r / 47 m, decay time 450 ns and absorption
-length 98 m: IceTray's ipdf (PointCascade), and cscd-llh (UPandel), whose speed of light is not rounded.
+The arrival times at a DOM r m from the vertex follow Pandel's distribution with xi = r / 47 m, decay time 450 ns and
+absorption length 98 m: IceTray's ipdf (PointCascade), and cscd-llh (UPandel), whose speed of light is not rounded.
 
-How much light there is comes from the AMANDA parametrisation that ipdf keeps (Taboada's, of DirectionalCascade): at the
-angle of cosine c to the axis the mean number of photo-electrons is
+The amount of light is the AMANDA parametrisation in ipdf (Taboada's, of DirectionalCascade): at an angle of cosine c to
+the axis the mean number of photoelectrons is
 
     mu = 0.45 m/GeV E exp(-d / 28.08 m) / d (c^2 + 3.364 c + 2.566),  d = r + 0.1 m.
 
@@ -46,8 +46,8 @@ _POINT_YIELD, _POINT_ATTENUATION, _NEAREST = 1.4, 29.0, 0.1
 def cascade_likelihood(hits, form, vertex, time, energy, response, noise, table):
     """Return -ln L of the arrival times of light from a point.
 
-    `hits` as from `track_likelihood.hits`; vertex (m), time (ns), energy (GeV, for PSA); `response` is jitter and error
-    of the sensor's clock (ns), noise (1/ns) is added to the likelihood of each sensor, but for UPandel.
+    `hits` as from `track_likelihood.hits`; vertex (m), time (ns), energy (GeV, for PSA); `response` is the jitter and
+    clock error of a DOM (ns); noise (1/ns) is added to the likelihood of each DOM, except for UPandel.
     """
     place, offsets, times, weights = hits
     blur = timing(RHO, response[0])
@@ -73,8 +73,8 @@ def cascade_likelihood(hits, form, vertex, time, energy, response, noise, table)
 def patched(t, r, sigma):
     """Return the patched Pandel density of cscd-llh (1/ns) at t ns after direct light, r m from the cascade.
 
-    A half Gaussian before direct light, Pandel from sqrt(2 pi) sigma on, and a cubic between them that joins both
-    smoothly and keeps the integral 1; never less than 1e-10, and that beyond 500 m.
+    A half Gaussian before direct light, Pandel's density from sqrt(2 pi) sigma on, and between them a cubic that joins
+    both smoothly and keeps the integral at 1; at least 1e-10, which it also is beyond 500 m.
     """
     if not 0.0 < r <= _FARTHEST:
         return _LEAST
@@ -97,14 +97,14 @@ def patched(t, r, sigma):
 
 @njit(nogil=True, error_model="numpy")
 def point_photons(r, energy):
-    """Return the mean number of photo-electrons r m from a cascade, over all angles (Kowalski's, of PointCascade)."""
+    """Return the mean number of photoelectrons r m from a cascade, over all angles (Kowalski's, of PointCascade)."""
     d = r + _NEAREST
     return energy * _POINT_YIELD / d * math.exp(-d / _POINT_ATTENUATION)
 
 
 @njit(nogil=True, error_model="numpy")
 def photons(rx, ry, rz, e, energy, light):
-    """Return the mean number of photo-electrons at (rx, ry, rz) from a cascade that flies along e.
+    """Return the mean number of photoelectrons at (rx, ry, rz) from a cascade that flies along e.
 
     `light` is the yield (m/GeV), the attenuation length (m), and the profile: coefficients of a parabola in the cosine
     of the angle to the axis, rising.
@@ -117,12 +117,12 @@ def photons(rx, ry, rz, e, energy, light):
 
 @njit(nogil=True, error_model="numpy")
 def light_likelihood(place, charges, sensors, vertex, zenith, azimuth, energy, light, by_charge):
-    """Return -ln L of how much light each sensor has seen.
+    """Return -ln L of the amount of light in each DOM.
 
-    `place` has the hit sensors, `sensors` all of them (3, n); `light` as for `photons`, then the chance that a sensor
-    sees noise, and that it is dead. By charge it is Poisson's, of photo-electrons of the
-    cascade and noise, with Gamma(q + 1) for the factorial; else only whether a sensor was hit counts (cscd-llh's
-    hit/no-hit). A hit sensor whose charge is NaN is not one of all.
+    `place` has the hit DOMs, `sensors` all of them (3, n); `light` as for `photons`, followed by the probabilities of
+    a noise hit and of a dead DOM. `by_charge`: Poisson probability of the photoelectrons of cascade and noise, with
+    Gamma(q + 1) for the factorial; otherwise only whether a DOM was hit (cscd-llh's hit/no-hit). Hit DOMs with a
+    charge of NaN are not among `sensors`.
     """
     e = towards(zenith, azimuth)
     noise, dead = light[5], light[6]
@@ -148,6 +148,6 @@ def light_likelihood(place, charges, sensors, vertex, zenith, azimuth, energy, l
 
 @njit(nogil=True, error_model="numpy")
 def missed(mu, noise, dead):
-    """Return the chance that a sensor is not hit: dark and without noise, or dead."""
+    """Return the probability that a DOM is not hit: neither light nor noise, or dead."""
     dark = math.exp(-mu)
     return max((1.0 - noise) * dark + dead * (1.0 - dark), 1e-40)

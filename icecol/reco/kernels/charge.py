@@ -1,4 +1,4 @@
-"""Charge sums, counts of pulses, sensors and strings, and the charge that is the same for all sensors."""
+"""Charge sums, numbers of pulses, DOMs and strings, and the homogenised charge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def charge(time, charge, omkey):
     n_doms, n_strings, n_single, n_timed = 0, 0, 0, 0
     n = time.size
     before = ~omkey[0] if n else 0
-    for j in range(n):  # selections, not branches: a branch on "next sensor" is a coin toss
+    for j in range(n):  # selections, not branches: a branch on "next DOM" is a coin toss
         dom, q, t = omkey[j], float(charge[j]), time[j]
         begins = dom != before
         ends = j + 1 == n or omkey[j + 1] != dom
@@ -52,11 +52,11 @@ def charge(time, charge, omkey):
 
 @njit(nogil=True, error_model="numpy")
 def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
-    """Sum the charge of the standard sensors of one event, in PE, without those that have half of it or more.
+    """Return the total charge (PE) of the standard DOMs of one event, without those that have half of it or more.
 
-    A sensor counts if it has a calibration, a relative efficiency of at most 1.1, is not on string 79 or 80, and has a
-    charge that is neither NaN nor infinite. The sum is then taken again over those sensors whose charge is less than
-    half of the first sum (IceTray's HomogenizedQTot; used by the search of Aartsen et al., Science 342 (2013) 1242856).
+    A DOM counts if it is calibrated, has a relative efficiency of at most 1.1, is not on string 79 or 80, and has a
+    finite charge. The sum is then repeated over the DOMs that have less than half of the first sum (IceTray's
+    HomogenizedQTot; used by the search of Aartsen et al., Science 342 (2013) 1242856).
     """
     return _qtot(charge, np.ones(charge.size, np.bool_), omkey, calibrated, relative_efficiency)
 
@@ -65,7 +65,7 @@ def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
 def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_time, no_vertex, time_window):
     """Return `homogenized_qtot` of the pulses with vertex_time <= t < vertex_time + time_window (ns).
 
-    It is that of all pulses where no_vertex is not 0, and 0 where the vertex_time is NaN.
+    All pulses count if no_vertex is not 0; the result is 0 if vertex_time is NaN.
     """
     if no_vertex:
         return homogenized_qtot(charge, omkey, calibrated, relative_efficiency)

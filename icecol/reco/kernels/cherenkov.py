@@ -1,4 +1,4 @@
-"""Cherenkov geometry: where and when the light that reaches a sensor left a track, as IceTray's I3Calculator has it.
+"""Cherenkov geometry: where and when the light that reaches a DOM left a track, as IceTray's I3Calculator has it.
 
 The light leaves at the angle acos(1 / n_phase) and travels at the group velocity; the particle travels at the speed of
 light in vacuum. Products and sums run in the order of IceTray, so that results agree with stored ones to the last bit.
@@ -23,7 +23,7 @@ _TURN = 2 * math.pi
 
 
 class Track(NamedTuple):
-    """A particle with what is the same for all sensors: its unit vector, and the rotation that lays it along z."""
+    """A particle with what all DOMs share: its unit vector, and the rotation that aligns it with z."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ class Track(NamedTuple):
 
 @njit(nogil=True, error_model="numpy")
 def make_track(x, y, z, time, zenith, azimuth, shape, length):
-    """Return the Track of a particle; it came from (zenith, azimuth), in rad. A track from NaN gives NaN everywhere."""
+    """Return the Track of a particle from (zenith, azimuth), in rad. NaN gives NaN everywhere."""
     phi = math.pi + azimuth
     if phi >= _TURN:
         phi -= _TURN
@@ -58,7 +58,7 @@ def make_track(x, y, z, time, zenith, azimuth, shape, length):
 
 @njit(nogil=True, error_model="numpy")
 def distance_along_track(track, x, y, z):
-    """Return how far along the track, from its vertex, a place is (m); NaN for a cascade. Ends are not looked at."""
+    """Return the distance (m) of a point along the track from its vertex, whatever its length; NaN for a cascade."""
     if track.shape == CASCADE:
         return math.nan
     return _along(track, x - track.x, y - track.y, z - track.z)
@@ -66,7 +66,7 @@ def distance_along_track(track, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def closest_approach_distance(track, x, y, z):
-    """Return the distance of a place to the track (m), or to its nearer end where it starts or stops before that."""
+    """Return the distance (m) of a point to the track, or to its nearer end if the closest point is beyond that."""
     s, distance = _closest(track, x, y, z)
     shape = track.shape
     if shape == CASCADE or (s < 0.0 and shape in (STARTING_TRACK, CONTAINED_TRACK)):
@@ -82,10 +82,10 @@ def closest_approach_distance(track, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def cherenkov(track, x, y, z):
-    """Return where on the track (m from its vertex) light to a sensor leaves, its path (m), and its arrival time.
+    """Return the emission point (m along the track from its vertex), path length (m) and arrival time of direct light.
 
-    The time (ns) counts from that of the vertex. All are NaN if the track has not begun, or has ended, there. The
-    light of a cascade leaves at its vertex.
+    The time (ns) is relative to that of the vertex. All are NaN if the track does not exist at the emission point. The
+    light of a cascade is emitted at its vertex.
     """
     if track.shape == CASCADE:
         distance = _magnitude(x - track.x, y - track.y, z - track.z)
@@ -104,9 +104,9 @@ def cherenkov(track, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def endless(track, x, y, z):
-    """Return the distance to a track without ends, and what `cherenkov` returns of it."""
+    """Return the distance to an infinite track, and what `cherenkov` returns for it."""
     s, closest = _closest(track, x, y, z)
-    # IceTray takes the distance of the point of closest approach once more, by rotation
+    # IceTray computes the distance to the point of closest approach a second time, by rotation
     s = _along(
         track,
         track.x + s * track.ex - track.x,
@@ -120,17 +120,17 @@ def endless(track, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def time_residual(track, time, arrival):
-    """Return how much later (ns) a pulse is than light that came straight and arrived at that time (`cherenkov`)."""
+    """Return the time residual (ns) of a pulse with respect to direct light that arrived at that time (`cherenkov`)."""
     return time - track.time - arrival
 
 
 def cherenkov_pulses(
     offsets, time, omkey, lookup, gx, gy, gz, tx, ty, tz, tt, zenith, azimuth, length, shape, out
 ):
-    """Fill in, for each pulse of each event, one row each of the results of this file.
+    """Fill in the results for each pulse of each event, one row per quantity.
 
-    Rows: time residual, closest approach, distance along the track, arrival time, path of the light, and x, y, z of
-    where it leaves; NaN for a sensor that is not in the geometry. (`icecol.reco.tracks` compiles it.)
+    Rows: time residual, closest approach, distance along the track, arrival time, path length of the light, and x, y,
+    z of its emission point; NaN for a DOM that is not in the geometry. (`icecol.reco.tracks` compiles it.)
     """
     for i in range(offsets.size - 1):
         track = make_track(tx[i], ty[i], tz[i], tt[i], zenith[i], azimuth[i], shape, length[i])
@@ -158,7 +158,7 @@ def _along(track, dx, dy, dz):
 
 @njit(nogil=True, error_model="numpy")
 def _closest(track, x, y, z):
-    """Return the distance along the infinite track of the point that is closest, and its distance."""
+    """Return the position along the infinite track of its closest point, and its distance."""
     s = track.ex * (x - track.x) + track.ey * (y - track.y) + track.ez * (z - track.z)
     px, py, pz = track.x + s * track.ex, track.y + s * track.ey, track.z + s * track.ez
     return s, _magnitude(x - px, y - py, z - pz)

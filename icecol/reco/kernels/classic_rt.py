@@ -8,9 +8,9 @@ from numba import njit
 
 @njit(nogil=True, error_model="numpy")
 def classic_rt(time, width, x, y, z, radius, window, multiplicity, use_width):
-    """Tell which pulses have more than `multiplicity` pulses within `radius` m and `window` ns, themselves included.
+    """Return which pulses have more than `multiplicity` pulses within `radius` m and `window` ns, themselves included.
 
-    Pulses last for use_width ns, or for their own width if that is negative. They are near in time if they overlap,
+    Pulses last for use_width ns, or for their own width if that is negative. Two are near in time if they overlap,
     ends included, or if one begins less than `window` after the other ends.
     """
     n = time.size

@@ -47,12 +47,12 @@ def clast(
 
 @njit(nogil=True, error_model="numpy")
 def first_light(time, omkey, x, y, z, cx, cy, cz, radius, window, threshold):
-    """Return when light must have left the centre (ns) for the first pulses of the sensors around it.
+    """Return the time (ns) at which light left the centre, from the first pulses of the DOMs around it.
 
-    The first pulse of each sensor within `radius` is a trial; sensors whose first pulse is then at most `window` late
-    count for it. The earliest trial with at least `threshold` of them wins, else the first of those with most, else
-    (no sensor is within `radius`) the earliest of all. As in IceTray the count goes on from one sensor to the next, in
-    the order of omkey, and so depends on that order.
+    The first pulse of each DOM within `radius` gives a trial time; DOMs whose first pulse is then at most `window` late
+    count for it. The earliest trial with at least `threshold` of them wins, failing that the first of those with most,
+    and without a DOM within `radius` the earliest of all. As in IceTray the count carries on from one DOM to the next,
+    in order of omkey, and thus depends on that order.
     """
     n = time.size
     distance, trial = np.empty(n), np.empty(n)

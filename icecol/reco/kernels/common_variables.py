@@ -1,4 +1,4 @@
-"""All of IceTray's CommonVariables of one event together: one look-up, one sort in time, one along the track."""
+"""All of IceTray's CommonVariables of one event at once: one look-up, one sort in time, one sort along the track."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from icecol.reco.kernels.track_characteristics import close, separate
 from icecol.reco.numerics.ascending import ascending, rising, rising_of
 
 N_PULSES, N_DIRECT, N_ALONG = 4 + 13 + 4, 14, 4
-"""How many numbers there are of the pulses alone, of each window of direct hits, and of the hits along the track."""
+"""Number of values for the pulses alone, for each window of direct hits, and for the hits along the track."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -56,7 +56,7 @@ def common_variables(
             at += N_DIRECT
     mean = close(distance, charges, cylinder_radius, hit)
     early = rising_of(doms.time, order, hit, 0, space)
-    if not rises(early):  # with NaN, what is left of an order need not be the order of what is left
+    if not rises(early):  # with NaN, the order of a subset need not be that of the whole
         early = rising(doms.time, hit)
     separation = separate(track, doms, hit, charges, early)
     place = rising_of(place, along, hit, 0, space)

@@ -1,7 +1,7 @@
-"""Cramer-Rao bound of a track: how well its hit sensors can tell its direction and place, with no fit.
+"""Cramér-Rao bound of a track: the best resolution of direction and position that its hit DOMs allow, without a fit.
 
 IceTray's cramer-rao. The information of one photon at distance d from the track is T(d), the mean curvature of
--ln p of Pandel's arrival time in d; the inverse of the sum over all sensors of T(d) times the slopes of d in the
+-ln p of Pandel's arrival time in d; the inverse of the sum over all DOMs of T(d) times the slopes of d in the
 track's parameters bounds their covariance from below. (Lünemann, thesis, Mainz 2013, ch. 4.4.)
 """
 
@@ -42,7 +42,7 @@ _MIDDLE, _HALF, _EDGE = 0.8829696376157378, 0.5485994851275268, 4.2
 
 @njit(nogil=True, error_model="numpy")
 def information(d, scattering):
-    """Return T in 1/m^2 at d m, scattering in 1/m: up to 40 m blurred by the jitter of the sensor.
+    """Return T in 1/m^2 at d m, scattering in 1/m: up to 40 m blurred by the jitter of the DOM.
 
     With x = d scattering it is scattering^2 trigamma(x) share(x) + 0.948 scattering / d. This form was found in the
     table of IceTray's module, and the share of the information that the jitter leaves was fitted to it, as a Chebyshev
@@ -62,7 +62,7 @@ def information(d, scattering):
 
 @njit(nogil=True, error_model="numpy")
 def tabled(i, z, by_depth):
-    """Return T at (i + 1) / 2 m for a sensor at height z: blurred and by depth, or for plain Pandel."""
+    """Return T at (i + 1) / 2 m for a DOM at height z: blurred and by depth, or for plain Pandel."""
     d = 0.5 * (i + 1)
     if not by_depth:
         return _MEAN * _MEAN * trigamma(d * _MEAN)

@@ -1,4 +1,4 @@
-"""DeepCore veto: hits outside from which light, or a muon, would reach the hits in DeepCore.
+"""DeepCore veto: hits outside of DeepCore that are causally connected with those inside.
 
 Abbasi et al. (IceCube), Astropart. Phys. 35 (2012) 615; IceTray's I3DeepCoreVeto.
 """
@@ -21,11 +21,11 @@ SLOWEST, FASTEST = 0.25, 0.40
 def deepcore_veto(
     time, charge, omkey, x, y, z, min_hits_to_veto, fiducial, veto, first_hit_only, charge_weight_cog
 ):
-    """Return the verdict on one event, its pulses sorted by omkey: of each sensor its first one, or all of them.
+    """Return the verdict on one event, its pulses sorted by omkey: the first of each DOM, or all of them.
 
-    Hits in the fiducial sensors that are farther from their mean time than its standard deviation are dropped; the
-    rest has a centre, and a mean time |t - d / c_ice| there. Returns whether the event is kept (at most
-    min_hits_to_veto hits in the veto sensors with 0.25 <= distance / (centre's time - t) <= 0.40 m/ns), the number
+    Hits in the fiducial DOMs farther than one standard deviation from their mean time are dropped; the rest has a
+    centre, and a mean time |t - d / c_ice| there. Returns whether the event is kept (at most
+    min_hits_to_veto hits in the veto DOMs with 0.25 <= distance / (centre's time - t) <= 0.40 m/ns), the number
     and charge of those hits, and x, y, z, time of the centre, NaN if no hit is left: then the event is not kept.
     """
     hits = np.empty(time.size, np.int64)
@@ -44,7 +44,7 @@ def deepcore_veto(
     spread = math.sqrt(squares / (n_timed - 1)) if n_timed > 1 else 0.0
     left, weight, cx, cy, cz = 0, 0.0, 0.0, 0.0, 0.0
     for j in hits[:n]:
-        if member(omkey[j], fiducial) and not abs(time[j] - mean) > spread:  # a time of NaN stays
+        if member(omkey[j], fiducial) and not abs(time[j] - mean) > spread:  # a hit at NaN stays
             w = charge[j] if charge_weight_cog else 1.0
             left += 1
             weight += w

@@ -1,4 +1,4 @@
-"""Dipole fit: the mean direction from early to late sensors, in pairs that are half of the event apart.
+"""Dipole fit: the mean direction from early to late DOMs, paired half an event apart.
 
 As IceTray's dipolefit has it.
 """
@@ -17,12 +17,12 @@ from icecol.reco.numerics.direction import direction
 
 @njit(nogil=True, error_model="numpy")
 def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_power):
-    """Fit the first pulses of the sensors of one event, sorted by omkey.
+    """Fit the first pulses of the DOMs of one event, sorted by omkey.
 
     With the pulses in order of time, each makes a pair with the one `dipole_step` later (0: half of all); V is the sum
     of the unit vectors of the pairs, R that of their middles, both with weights w. Returns x, y, z (m, R / W), time
     (ns), zenith, azimuth (rad, of V), fit_status, Magnet = |V| / W, MagnetX, MagnetY, MagnetZ, AmpSum = W, NHits,
-    NPairs, MaxAmp (largest weight, of pairs of one place too). Status 20: too few sensors; 30: no pair of two places.
+    NPairs, MaxAmp (largest weight, of pairs of one place too). Status 20: too few DOMs; 30: no pair at two positions.
     All but the status is then NaN.
     """
     first = np.empty(time.size, np.int64)
@@ -43,7 +43,7 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
         if amp_weight_power > 0.0:
             w = ((np.float64(charge[a]) + np.float64(charge[b])) / 2) ** amp_weight_power
         largest = max(largest, w)
-        t += w * (time[a] + time[b]) / 2  # also of pairs that are left out below, as IceTray does
+        t += w * (time[a] + time[b]) / 2  # also for pairs that are left out below, as in IceTray
         dx, dy, dz = x[b] - x[a], y[b] - y[a], z[b] - z[a]
         size = math.sqrt(dx * dx + dy * dy + dz * dz)
         if size == 0.0:
@@ -57,7 +57,7 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
         weights += w
         pairs += 1
     v = math.sqrt(vx * vx + vy * vy + vz * vz)
-    if v <= 0.0 or weights <= 0.0:  # not for NaN: that is an answer of IceTray
+    if v <= 0.0 or weights <= 0.0:  # not for NaN, which IceTray gives as a result
         return _failed(FAILED_TO_CONVERGE)
     zenith, _ = direction(vx, vy, vz)
     azimuth = -math.atan2(vy, -vx)

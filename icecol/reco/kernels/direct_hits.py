@@ -1,4 +1,4 @@
-"""Pulses of light that came straight from a track, and those before and after it."""
+"""Pulses of direct light from a track, and those before and after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from icecol.reco.kernels.sensors import exact, sensors
 from icecol.reco.numerics.ascending import rising
 
 AT_ONCE, _BLOCK = 7, 255
-"""Windows that `count` can take: a byte of an integer each; and how many pulses a byte can count."""
+"""Number of windows that `count` can take, one byte of an integer each, and of pulses that a byte can count."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -25,8 +25,8 @@ def direct_hits(
     """Count the pulses of one event, sorted by omkey, with begin <= time residual <= end, before, and after.
 
     As IceTray's CommonVariables. Returns n_strings, n_doms, n_pulses and charge (PE) of the direct, then of the early,
-    then of the late pulses; dir_track_length (m) and dir_track_hit_distribution_smoothness, of the places along the
-    track of the sensors with direct pulses (NaN for fewer than two and three).
+    then of the late pulses; dir_track_length (m) and dir_track_hit_distribution_smoothness, of the
+    positions along the track of the DOMs with direct pulses (NaN for fewer than two and three, respectively).
     """
     track = make_track(
         track_x, track_y, track_z, track_time, track_zenith, track_azimuth, shape, track_length
@@ -44,7 +44,7 @@ def direct_hits(
 
 @njit(nogil=True, error_model="numpy")
 def residuals(track, arrival, time, omkey):
-    """Return the time residual (ns) of every pulse; straight light arrives at the sensors at `arrival`."""
+    """Return the time residual (ns) of every pulse; direct light reaches the DOMs at `arrival`."""
     residual = np.empty(time.size)
     dom, before = -1, ~omkey[0] if omkey.size else 0
     for j in range(time.size):
@@ -58,9 +58,9 @@ def residuals(track, arrival, time, omkey):
 def count(omkey, charge, residual, begins, ends, hit, out):
     """Count the direct, early and late pulses of up to `AT_ONCE` windows: 12 numbers in each row of `out`.
 
-    Bit 8 w of `hit` tells of each sensor whether it has direct pulses of window w. The windows are counted together, a
+    Bit 8 w of `hit` tells of each DOM whether it has direct pulses of window w. The windows are counted together, a
     byte each of one integer, and with selections, not branches: whether the next pulse is direct, or of the same
-    sensor, is a coin toss.
+    DOM, is a coin toss.
     """
     n = residual.size
     aside = np.zeros((2, n), np.int64)

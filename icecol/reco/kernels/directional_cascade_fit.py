@@ -1,4 +1,4 @@
-"""Cascade fits with direction and energy: from the times of the light, and from where how much of it came."""
+"""Cascade fits with direction and energy: from the arrival times and the amount of light in each DOM."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GAIN = 0.01
 
 @njit(nogil=True, error_model="numpy")
 def charges_of(time, charge, omkey, bad, form):
-    """Return the charge of each hit sensor, NaN for one that is known to be bad."""
+    """Return the charge of each hit DOM, NaN for one that is known to be bad."""
     good = usable(time, charge, form)
     charge, omkey, bad = charge[good], omkey[good], bad[good]
     first = first_pulses(omkey)
@@ -54,7 +54,7 @@ _simplex = minimiser(_objective)
 
 @njit(nogil=True, error_model="numpy")
 def _minimum(data, start, tolerance, max_calls):
-    """Minimise by the simplex, anew from where it ended for as long as that helps: in seven dimensions it stops early.
+    """Minimise by the simplex, restarted where it stopped as long as that helps: in seven dimensions it stops early.
 
     Returns the parameters, the minimum, the number of calls, and whether the last simplex converged.
     """
@@ -82,8 +82,8 @@ def directional_cascade_fit(
 ):  # fmt: skip
     """Fit vertex, time, direction and energy of a cascade to the pulses of one event, sorted by omkey.
 
-    It begins with the direction of the seed and `iterations` others; the best is kept. Returns what
-    `cascade_fit.cascade_fit` returns, with ndof the hit sensors less 7.
+    It starts from the direction of the seed and `iterations` others; the best is kept. Returns what
+    `cascade_fit.cascade_fit` returns, with ndof the number of hit DOMs minus 7.
     """
     nan = math.nan
     if (

@@ -1,4 +1,4 @@
-"""Whether a sensor belongs to a chosen set."""
+"""Whether a DOM belongs to a given set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numba import njit
 
 @njit(nogil=True, error_model="numpy")
 def member(omkey, table):
-    """Return the entry `table[string, om]` of a sensor, 0 for one outside the table."""
+    """Return the entry `table[string, om]` of a DOM, 0 for one outside the table."""
     string, om = omkey >> 16, (omkey >> 8) & 0xFF
     if string < 0 or string >= table.shape[0] or om >= table.shape[1]:
         return 0

@@ -1,4 +1,4 @@
-"""When and how much light one sensor saw, in ten numbers: what networks and fast cuts are often given for it."""
+"""The light in one DOM in ten numbers, as often given to networks and fast cuts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from icecol.reco.kernels.locate import rises
 from icecol.reco.numerics.order import order
 
 NEAR, FAR = 100.0, 500.0
-"""Charge is summed up to so many ns after the first pulse, ends included."""
+"""The charge is summed up to this long (ns) after the first pulse, ends included."""
 EARLY, HALF = 0.2, 0.5
-"""Shares of the charge whose times are given."""
+"""Fractions of the charge whose times are given."""
 
 
 @njit(nogil=True, error_model="numpy")
 def dom_summary(time, charge, begin, end):
-    """Summarise the pulses of one sensor, begin <= j < end; those whose time or charge is not finite are left out.
+    """Summarise the pulses of one DOM, begin <= j < end; those whose time or charge is not finite are left out.
 
     With the pulses in order of time, their charges q_i and the sums c_i up to each of them, returns the charge Q, that
     up to 100 and up to 500 ns after the first pulse (PE), the first and the last time, the times of the first pulses
-    with c_i > 0.2 Q and c_i > 0.5 Q, the mean of the times by charge and its spread, sqrt(sum q (t - mean)^2 / Q) (ns).
-    Without a pulse all is NaN, and without a positive charge the last four.
+    with c_i > 0.2 Q and c_i > 0.5 Q, the charge-weighted mean of the times and its spread, sqrt(sum q (t - mean)^2 / Q)
+    (ns). All are NaN without a pulse, the last four without a positive charge.
     """
     fine = True
     for j in range(begin, end):
@@ -69,12 +69,12 @@ def _rising(time, charge, begin, end):
 
 @njit(nogil=True, error_model="numpy")
 def by_sensor(omkey):
-    """Return the order of the pulses of an event by sensor."""
+    """Return the order of the pulses of an event by DOM."""
     return order(omkey.astype(np.float64))  # exact, stable, and far quicker to compile than numpy's
 
 
 def count_sensors(offsets, omkey, sensors):
-    """Fill in the offsets of the hit sensors of each event; `icecol.reco.summaries` compiles it."""
+    """Fill in the offsets of the hit DOMs of each event; `icecol.reco.summaries` compiles it."""
     n = 0
     sensors[0] = 0
     for i in range(offsets.size - 1):
@@ -87,9 +87,9 @@ def count_sensors(offsets, omkey, sensors):
 
 
 def dom_summaries(offsets, time, charge, omkey, sensors, keys, counts, out):
-    """Fill in the omkey, the number of pulses and the summary of each hit sensor of each event, in order of omkey.
+    """Fill in the omkey, the number of pulses and the summary of each hit DOM of each event, in order of omkey.
 
-    `sensors` has the offsets of the sensors of each event. (`icecol.reco.summaries` compiles it.)
+    `sensors` has the offsets of the DOMs of each event. (`icecol.reco.summaries` compiles it.)
     """
     for i in range(offsets.size - 1):
         a, b, n = offsets[i], offsets[i + 1], sensors[i]

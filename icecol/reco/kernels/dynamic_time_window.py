@@ -1,4 +1,4 @@
-"""The time window in which most of the light is."""
+"""The time window with the most light."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from icecol.reco.numerics.order import order
 
 @njit(nogil=True, error_model="numpy")
 def dynamic_time_window(time, charge, window, use_charge):
-    """Tell which pulses are in the first window of `window` ns with the most pulses, or with the most charge.
+    """Return which pulses are in the first window of `window` ns with the most pulses, or with the most charge.
 
-    A window ends at a pulse and begins with the first pulse that is at most `window` earlier. The first window to be
-    looked at is that which begins with the first pulse. Pulses of infinite or NaN time are in none, and no pulse is
+    A window ends at a pulse and begins with the first pulse that is at most `window` earlier. The first window
+    considered begins with the first pulse. Pulses at infinity or NaN are in none, and no pulse is
     kept if no window has a positive charge.
     """
     keep = np.zeros(time.size, np.bool_)

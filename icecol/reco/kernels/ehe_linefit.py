@@ -1,4 +1,4 @@
-"""Improved LineFit as extremely bright events get it: what is far in time from the brightest sensor is removed too.
+"""Improved LineFit for extremely bright events: pulses far in time from the brightest DOM are removed too.
 
 IceTray's DelayCleaningEHE, before the steps of the improved LineFit.
 """
@@ -28,12 +28,12 @@ def ehe_linefit(
 
 @njit(nogil=True, error_model="numpy")
 def interval_cleaning(time, charge, omkey, x, y, z, distance, time_window, time_interval, min_doms):
-    """Tell which pulses `delay_cleaning` keeps, but for sensors that a quiet time parts from the brightest one.
+    """Return which pulses `delay_cleaning` keeps, except in DOMs that a quiet time separates from the brightest one.
 
-    The first pulses that are kept of the sensors count: brightest is that with most charge (the earliest of several).
-    From early to late, where more than time_interval passes without such a pulse before one at t, sensors from t on are
-    left out if the brightest is before t, and that is all; those before t if it is after t; none if it is at t, as in
-    IceTray. All pulses are kept if fewer than min_doms sensors would have any.
+    Only the first pulse that each DOM keeps counts; the brightest DOM is that with the most charge (the earliest of
+    several). From early to late, wherever more than time_interval passes without such a pulse before one at t: DOMs
+    from t on are left out if the brightest is before t, and the search ends; those before t are if it is after t; none
+    if it is at t, as in IceTray. All pulses are kept if fewer than min_doms DOMs would have any.
     """
     keep = delay_cleaning(time, omkey, x, y, z, distance, time_window, 0)
     first = first_pulses(omkey)

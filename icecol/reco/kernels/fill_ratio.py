@@ -1,4 +1,4 @@
-"""Fill ratio: how many of the sensors around a vertex were hit.
+"""Fill ratio: the fraction of the DOMs around a vertex that were hit.
 
 IceTray's I3FillRatioModule. A cascade fills its sphere, a track does not.
 """
@@ -20,14 +20,14 @@ def fill_ratio(
 ):  # fmt: skip
     """Return distances, radii and ratios of one event, pulses sorted by omkey.
 
-    Mean and rms (m) of the distances of hit sensors to the vertex, those with charge 0 left out, the others with weight
-    charge^power; the radius (m) that light from nch sensors, or from the vertex's energy, comes to; each times its
-    scale makes a sphere, and the part of `sensor_x`, `_y`, `_z` in it that was hit its ratio. As in IceTray the radius
-    that is told of the sphere of the energy has the scale of nch. Returns, by IceTray's names, mean_distance,
-    rms_distance, nch_distance, energy_distance, fill_radius_from_rms, fill_radius_from_mean, fill_radius_from_energy,
-    fillradius_from_nch, fill_radius_from_mean_plus_rms, fill_ratio_from_rms, fill_ratio_from_mean,
-    fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy (NaN for a sphere without sensors) and
-    hit_count; all NaN without a vertex or charge.
+    Mean and rms (m) of the distances of the hit DOMs from the vertex, weighted with charge^power and without those of
+    charge 0; the radius (m) that light reaches, estimated from the number of hit DOMs (nch) or the energy of the
+    vertex. Each, times its scale, is the radius of a sphere; its ratio is the fraction of the DOMs (`sensor_x`, `_y`,
+    `_z`) inside that were hit. As in IceTray, fill_radius_from_energy has the scale of nch. Returns, by IceTray's
+    names, mean_distance, rms_distance, nch_distance, energy_distance, fill_radius_from_rms, fill_radius_from_mean,
+    fill_radius_from_energy, fillradius_from_nch, fill_radius_from_mean_plus_rms, fill_ratio_from_rms,
+    fill_ratio_from_mean, fill_ratio_from_mean_plus_rms, fillratio_from_nch, fill_ratio_from_energy (NaN for a sphere
+    without DOMs) and hit_count; all NaN without a vertex or charge.
     """
     first = first_pulses(omkey)
     n = first.size - 1
@@ -99,5 +99,5 @@ def fill_ratio(
 
 @njit(nogil=True, error_model="numpy")
 def _reach(log_energy):
-    """Return how far (m) a cascade of 10^log_energy GeV gives single photo-electrons, at least 40 m."""
+    """Return the distance (m), at least 40, up to which a cascade of 10^log_energy GeV gives single photoelectrons."""
     return max(-0.6441 + 36.9 * log_energy, 40.0)

@@ -1,4 +1,4 @@
-"""Fill ratio of one sphere: how many of the sensors within the mean distance of the hit ones from a vertex were hit.
+"""Fill ratio of one sphere, whose radius is the mean distance of the hit DOMs from a vertex.
 
 IceTray's I3FillRatioLite.
 """
@@ -17,11 +17,11 @@ def fill_ratio_lite(
     charge, omkey, x, y, z, bad, vertex_x, vertex_y, vertex_z, scale, amplitude_weighting_power,
     strings, sensor_omkey, sensor_x, sensor_y, sensor_z,
 ):  # fmt: skip
-    """Return the part of the sensors within the radius that was hit, pulses sorted by omkey.
+    """Return the fraction of the DOMs within the radius that were hit; the pulses are sorted by omkey.
 
-    The radius (m) is `scale` times the mean distance of the hit sensors that are not bad and have a charge above 0,
-    with weight charge^power. String k has the sensors `strings[k]` to `strings[k + 1]` of `sensor_omkey`, `_x`, `_y`,
-    `_z`, which rise; it is left out if the first of them is horizontally farther away. NaN if no sensor is within.
+    The radius (m) is `scale` times the mean distance of the hit DOMs that are not bad and have a charge above 0,
+    weighted with charge^power. String k has the DOMs `strings[k]` to `strings[k + 1]` of `sensor_omkey`, `_x`, `_y`,
+    `_z`, sorted by omkey; it is left out if its first DOM is horizontally farther away. NaN if no DOM is within.
     """
     first = first_pulses(omkey)
     n = first.size - 1

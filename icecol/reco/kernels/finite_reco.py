@@ -1,4 +1,4 @@
-"""Where a track starts and stops in the detector, by the first and last hit sensor along it.
+"""Where a track starts and stops in the detector, from the first and last hit DOM along it.
 
 IceTray's I3StartStopPoint with I3FiniteCuts (finiteReco).
 """
@@ -27,15 +27,15 @@ def finite_reco(
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, track_status, own_length,
     shape, expected_shape, cylinder_radius, sensor_x, sensor_y, sensor_z,
 ):  # fmt: skip
-    """Cut the track to what lies between the outermost hit sensors within cylinder_radius (m) of it.
+    """Cut the track to the part between the outermost hit DOMs within cylinder_radius (m) of it.
 
-    With the places l of those sensors along the track, and of all of `sensor_x`, `_y`, `_z` within the cylinder from a
-    to b. Returns x, y, z (m), time (ns) of the first of them, for an expected_shape of 60 of the last; zenith, azimuth
-    (rad), length (m; that of the part for a shape of 70, else own_length), fit_status, Length (m, of the part),
-    endFraction = (b - max l) / (b - a), startFraction = (min l - a) / (b - a), Sdet = the largest |j / n - (l_j - a) /
-    (b - a)|, with its sign, finiteCut = the sum of (l - middle) / half of the detector over the number of all hit
-    sensors, DetectorLength = b - a (m). A track_status that is not 0 is the status, as is 40 where the track is NaN;
-    all else is then NaN. Status 20: no hit sensor is in the cylinder.
+    Let l be the positions of those DOMs along the track, and a to b the range of all DOMs (`sensor_x`, `_y`, `_z`)
+    within the cylinder. Returns x, y, z (m), time (ns) of the first of them, for an expected_shape of 60 of the last;
+    zenith, azimuth (rad), length (m; that of the part for a shape of 70, else own_length), fit_status, Length (m, of
+    the part), endFraction = (b - max l) / (b - a), startFraction = (min l - a) / (b - a), Sdet = the largest |j / n -
+    (l_j - a) / (b - a)|, with its sign, finiteCut = the sum of (l - middle) / half of the detector over the number of
+    all hit DOMs, DetectorLength = b - a (m). A track_status that is not 0 is the status, as is 40 where the track is
+    NaN; all else is then NaN. Status 20: no hit DOM is in the cylinder.
     """
     nan = math.nan
     status = track_status

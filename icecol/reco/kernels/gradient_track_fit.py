@@ -34,14 +34,14 @@ _FEW = 16
 def by_gradient(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence.
 
-    The likelihood has several minima, and the gradient leads to the nearest. So it is followed from the place of a
-    search along the axes, first to last, and from the minimum with 16 times the jitter, by which lesser minima are
-    smeared out; where these differ, from the place of a search from last to first as well. Few sensors leave more
-    minima, and cost little: there it is always followed from all of these, and from the place of a search with steps
-    three times as wide. The best is kept, and followed to its end.
+    -ln L has several minima, and the gradient leads to the nearest. It is therefore followed from the result of a
+    search along the axes, first to last, and from the minimum at 16 times the jitter, which smears out minor minima;
+    where these differ, also from the result of a search from last to first. Few DOMs leave more minima, and cost
+    little: then it is always followed from all of these, and from the result of a search with steps three times as
+    wide. The best is kept, and followed to its end.
 
-    Where a track goes through a sensor the likelihood has a tip, over which a gradient leads nowhere: so the tips are
-    blunt (3 cm) at first, and sharp (10 um) at the end.
+    Where a track passes through a DOM the likelihood has a cusp, at which a gradient is of no use: so the cusps are
+    blunted, by 3 cm at first and by 10 um at the end.
     """
     event, form, time, response, noise, ice, table = data
     blocks = blocks_of(event)
@@ -72,7 +72,7 @@ def by_gradient(data, start, tolerance, max_calls):
 
 @njit(nogil=True, error_model="numpy")
 def along_axes(data, start, steps, backwards):
-    """Walk along each axis in turn while it goes down, in growing steps, as Minuit begins; return place and calls."""
+    """Step along each axis in turn, in growing steps, while it descends, as Minuit starts; return place and calls."""
     x, gradient = start.copy(), np.empty(start.size)
     lowest, calls = objective_slope(x, data, gradient), 1
     for j in range(x.size):

@@ -1,7 +1,7 @@
-"""Track fits whose direction stays within a right angle of the seed's: `track_fit` in a plane beside the sphere.
+"""Track fits whose direction stays within 90 degrees of the seed's: `track_fit` in the plane tangent to the sphere.
 
-IceTray's I3HalfSphereParametrization: the direction is that of the seed, plus two lengths along directions across it.
-Near the zenith two angles are no good coordinates; these are.
+IceTray's I3HalfSphereParametrization: the direction is that of the seed plus two components perpendicular to it.
+Unlike two angles, these are good coordinates near the zenith, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Self-veto of high-energy starting events: where and when the event's light begins, and what the edge saw before.
+"""Self-veto of high-energy starting events: the event's first significant light, and what the edge saw before it.
 
 Aartsen et al. (IceCube), Science 342 (2013) 1242856; IceTray's VHESelfVeto.
 """
@@ -37,9 +37,9 @@ def hese_veto(
     """Return the veto of one event, its pulses sorted by omkey.
 
     The vertex is the first moment at which the last time_window ns hold more charge than vertex_threshold, without
-    sensors that have more than 0.9 of all charge; its place is the mean of that charge. Pulses from the start of that
-    window until 50 ns after the vertex, and closer to it than c * time_window, count against the event where their
-    sensor is in the dust, not between z_bottom and z_top, or nearer than side_width to a string of the edge.
+    DOMs that have more than 0.9 of all charge; its position is the centre of that charge. Pulses from the start of that
+    window until 50 ns after the vertex, and closer to it than c * time_window, count against the event if their DOM is
+    in the dust layer, not between z_bottom and z_top, or nearer than side_width to a string of the edge.
     Returns vetoed, the vertex (x, y, z, time), charge in the window, and charge and number of the counted pulses; all
     NaN without a vertex.
     """
@@ -57,7 +57,7 @@ def hese_veto(
             i += 1
         if running <= vertex_threshold * (
             1 - 1e-6
-        ):  # the running sum is not exact: it says where to look only
+        ):  # the running sum is not exact: it only says where to look
             continue
         q, vx, vy, vz = 0.0, 0.0, 0.0, 0.0
         for k in in_time[i : j + 1]:
@@ -86,7 +86,7 @@ def hese_veto(
 
 @njit(nogil=True, error_model="numpy")
 def inside(x, y, z, z_bottom, z_top, side_width, edge):
-    """Tell whether a point is between the planes and no nearer than side_width to a string of the edge."""
+    """Return whether a point is between the planes and no nearer than side_width to a string of the edge."""
     nearest = math.inf
     for k in range(edge.shape[0]):
         nearest = min(nearest, math.hypot(edge[k, 0] - x, edge[k, 1] - y))
@@ -95,7 +95,7 @@ def inside(x, y, z, z_bottom, z_top, side_width, edge):
 
 @njit(nogil=True, error_model="numpy")
 def not_balloons(charge, omkey):
-    """Tell which pulses are of sensors that have at most 0.9 of all charge."""
+    """Return which pulses are in DOMs that have at most 0.9 of all charge."""
     total = 0.0
     for q in charge:
         total += q

@@ -1,4 +1,4 @@
-"""How many strings, sensors and pulses there are."""
+"""Numbers of hit strings, hit DOMs and pulses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the light is, how much there is, and how its depth moves with time.
+"""Position and amount of the light, and how its depth changes with time.
 
 The sums run in the order of IceTray's CommonVariables, so that results agree with stored ones to the last bit; its
 variances are differences of large numbers, and their last digits are noise.
@@ -20,7 +20,7 @@ def hit_statistics(time, charge, omkey, x, y, z):
     """Return the statistics of the pulses of one event, sorted by omkey.
 
     Returns cog x, y, z (m), cog_z_sigma (m), min_pulse_time, max_pulse_time (ns), q_max_doms, q_tot_pulses (PE),
-    z_min, z_max, z_mean, z_sigma, z_travel (m). Pulses whose charge is not finite count for the sensors' z only.
+    z_min, z_max, z_mean, z_sigma, z_travel (m). Pulses whose charge is not finite count only for the z of the DOMs.
     """
     doms = sensors(time, omkey, x, y, z)
     return statistics(doms, ascending(doms.time), charges_of(doms, omkey, charge), time, charge, x, y, z)
@@ -28,7 +28,7 @@ def hit_statistics(time, charge, omkey, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def statistics(doms, order, charges, time, charge, x, y, z):
-    """Return the numbers of `hit_statistics`; `charges` of the sensors, whose first pulses rise in that order."""
+    """Return the numbers of `hit_statistics`; `charges` of the DOMs, whose first pulses rise in that order."""
     nan = math.nan
     n = order.size
     if n == 0:
@@ -44,7 +44,7 @@ def statistics(doms, order, charges, time, charge, x, y, z):
     n_charged, n_timed, q_sum, qq, cx, cy, cz, czz = 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     earliest, latest = math.inf, -math.inf
     for j in range(time.size):  # selections, not branches
-        told, t = np.float64(charge[j]), time[j]  # numba's float() keeps a float32
+        told, t = np.float64(charge[j]), time[j]  # numba's float() of a float32 is a float32
         finite = math.isfinite(told)
         timed = finite and not math.isnan(t)
         n_charged += finite
@@ -88,7 +88,7 @@ def _sigma(n, w, ww, wz, wzz):
 
 @njit(nogil=True, error_model="numpy")
 def _z_travel(doms, order):
-    """Return the mean z of all sensors above that of the quarter that was hit first; NaN for fewer than four."""
+    """Return the mean z of all hit DOMs minus that of the quarter hit first; NaN for fewer than four."""
     n = order.size
     if n < 4:
         return math.nan

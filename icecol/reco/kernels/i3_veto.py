@@ -83,7 +83,7 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
 
 @njit(nogil=True, error_model="numpy")
 def layer_z(om, n_layers):
-    """Return the vertical layer: five sensors thick from the top, one from the bottom; -1 for none."""
+    """Return the vertical layer: five DOMs thick from the top, one from the bottom; -1 for none."""
     for i in range(n_layers):
         if 5 * (n_layers - 1 - i) <= om <= 60 - n_layers + i + 1:
             return i

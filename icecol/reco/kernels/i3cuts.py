@@ -20,9 +20,9 @@ def i3cuts(
 ):  # fmt: skip
     """Count the pulses of one event, sorted by omkey, with begin < time residual < end, and those before and after.
 
-    As IceTray's I3Cuts: every pulse has a place of its own along the track. Returns Nchan, Nhit, N_1hit, Nstring,
-    Nearly, Ndir, Nlate, Ldir (m), Sdir and Sall: see `smoothness`, and cog_x, cog_y, cog_z (m), the mean place weighted
-    with the finite charge, 0 without any.
+    As IceTray's I3Cuts: every pulse has its own position along the track. Returns Nchan, Nhit, N_1hit, Nstring, Nearly,
+    Ndir, Nlate, Ldir (m), Sdir and Sall: see `smoothness`, and cog_x, cog_y, cog_z (m), the mean position weighted with
+    the finite charges, 0 without any.
     """
     track = make_track(
         track_x, track_y, track_z, track_time, track_zenith, track_azimuth, shape, track_length

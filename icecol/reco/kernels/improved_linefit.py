@@ -17,8 +17,8 @@ from icecol.reco.numerics.direction import direction
 _LANES = 8
 _X, _Y, _Z, _DT, _NEAR_X, _NEAR_Y, _NEAR_Z, _DUAL_X, _DUAL_Y, _DUAL_Z = range(0, 10 * _LANES, _LANES)
 _BLOCK = 10 * _LANES
-"""A block holds that many points, and where the numbers of each kind begin in it: one loop over a block then needs no
-check that its arrays are apart, and becomes vector instructions as a whole."""
+"""Number of points in a block, and where the values of each kind begin in it: a loop over one block needs no check that
+arrays overlap, and the compiler turns all of it into vector instructions."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -42,7 +42,7 @@ def improved_linefit(
 
 @njit(nogil=True, error_model="numpy")
 def cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms):
-    """Fit a line to the pulses that a first cleaning keeps, and that are not far from their robust fit."""
+    """Fit a line to the pulses that a first cleaning keeps and that are not far from their robust fit."""
     time, omkey, x, y, z = (
         kept(time, keep),
         kept(omkey, keep),
@@ -57,7 +57,7 @@ def cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias
 
 @njit(nogil=True, error_model="numpy")
 def kept(values, keep):
-    """Return the values that are kept: without a branch for each, as indexing with a mask has."""
+    """Return the values that are kept, without a branch for each, as indexing with a mask would have."""
     found = np.empty(keep.size, values.dtype)
     n = 0
     for j in range(keep.size):
@@ -68,7 +68,7 @@ def kept(values, keep):
 
 @njit(nogil=True, error_model="numpy")
 def count_doms(omkey, keep):
-    """Count the sensors with a pulse that is kept."""
+    """Count the DOMs with a pulse that is kept."""
     n = 0
     last = -1
     for j in range(omkey.size):
@@ -81,10 +81,10 @@ def count_doms(omkey, keep):
 
 @njit(nogil=True, error_model="numpy")
 def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
-    """Tell which pulses come within time_window of the first light within `distance` of their sensor.
+    """Return which pulses come within time_window of the first light within `distance` of their DOM.
 
-    The first light is the earliest of the first pulses of the sensors closer than `distance`. All pulses are kept
-    if fewer than min_doms sensors would have any.
+    The first light is the earliest of the first pulses of the DOMs closer than `distance`. All pulses are kept if
+    fewer than min_doms DOMs would have any.
     """
     first = first_pulses(omkey)
     n = first.size - 1
@@ -115,7 +115,7 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
     The penalty is p^2 up to p = `distance` and distance (2 p - distance) beyond; it is minimised by an over-relaxed
     alternating direction method of multipliers (Boyd et al., Found. Trends Mach. Learn. 3 (2011) 1) until no pulse
     moves by more than 0.1 m, or for 300 rounds. Returns x, y, z, time of the earliest pulse, zenith, azimuth, speed
-    (m/ns) and whether there were min_doms sensors.
+    (m/ns) and whether there were min_doms DOMs.
     """
     n = time.size
     if count_doms(omkey, np.ones(n, np.bool_)) < min_doms:
@@ -169,7 +169,7 @@ def _blocks(time, x, y, z, t0):
 
 @njit(nogil=True, error_model="numpy")
 def _sums(blocks, n):
-    """Return the sums of where the n points are thought to be, and of that times dt, in their order."""
+    """Return the sums of the fitted positions of the n points, and of these times dt, in their order."""
     sx, sy, sz, qx, qy, qz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(blocks.shape[0]):
         block = blocks[i]
@@ -189,7 +189,7 @@ def _sums(blocks, n):
 
 @njit(nogil=True, error_model="numpy")
 def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
-    """Move the points of a block; tell whether the square of how far one then is from the line is above the limit."""
+    """Move the points of a block; return whether the squared distance of one from the line is then above the limit."""
     far = 0
     for j in range(_LANES):
         t = block[_DT + j]
@@ -211,7 +211,7 @@ def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
 
 @njit(nogil=True, error_model="numpy")
 def below(distance, closed):
-    """Return the largest square whose root is below a distance (or, closed, not above): it spares many roots."""
+    """Return the largest square whose root is below a distance (or, closed, not above it): it saves many roots."""
     if not distance > 0.0:
         return -1.0
     square = distance * distance
@@ -224,9 +224,9 @@ def below(distance, closed):
 
 @njit(nogil=True, error_model="numpy")
 def debiasing(time, omkey, x, y, z, seed, distance, min_doms):
-    """Tell which pulses are within `distance` of where the seed is at their time.
+    """Return which pulses are within `distance` of the position of the seed at their time.
 
-    All pulses are kept if the seed failed, or if fewer than min_doms sensors would have any.
+    All pulses are kept if the seed failed, or if fewer than min_doms DOMs would have any.
     """
     sx, sy, sz, t0, zenith, azimuth, speed, ok = seed
     keep = np.ones(time.size, np.bool_)

@@ -1,4 +1,4 @@
-"""Layer veto: charge in layers of sensors before the event has shown a part of its charge.
+"""Layer veto: charge in the outer layers before the event has reached a given fraction of its charge.
 
 IceTray's LayerVeto, of the search of Aartsen et al. (IceCube), Phys. Rev. D 91 (2015) 022001.
 """
@@ -21,10 +21,10 @@ _BALLOON = 0.9
 def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window, layers):
     """Return layer0, layer1, qtot (PE) and vertex_time (ns) of one event, its pulses sorted by omkey.
 
-    A window of at most time_window ns slides over the pulses until it holds min(q_max, max(q_min, qtot / q_scale));
-    the pulses in it that are closer than c * time_window to their centre of charge add to the layers of their sensor
-    (bit 1 and bit 2 of `layers[string, om]`). Sensors with more than 0.9 of the charge of those that are not brighter
-    are left out. All 0 without pulses.
+    A window of at most time_window ns slides over the pulses until it holds min(q_max, max(q_min, qtot / q_scale)); the
+    pulses in it that are closer than c * time_window to their centre of charge add to the layers of their DOM (bit 1
+    and bit 2 of `layers[string, om]`). DOMs with more than 0.9 of the charge of all that are not brighter (balloon
+    DOMs) are left out. All are 0 without pulses.
     """
     order, total = _stream(time, charge, omkey)
     n = order.size
@@ -57,7 +57,7 @@ def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window,
             start += 1
         stop += 1
     vx, vy, vz = vx / q, vy / q, vz / q
-    # summed sensor by sensor, as the map of IceTray's veto pulses is
+    # summed DOM by DOM, as IceTray sums its map of veto pulses
     window = np.sort(order[start:stop])
     outer, inner = 0.0, 0.0
     for k in window:
@@ -73,10 +73,10 @@ def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window,
 
 @njit(nogil=True, error_model="numpy")
 def _stream(time, charge, omkey):
-    """Return the pulses in order of time without those of balloons, and the charge that is left.
+    """Return the pulses in order of time without those of balloon DOMs, and the charge that is left.
 
-    Balloons are looked for from the brightest sensor on, each against the charge that is left; at equal times the
-    pulse of the brighter sensor comes first.
+    Balloon DOMs are sought from the brightest DOM on, each compared with the charge that is left; at equal times the
+    pulse of the brighter DOM comes first.
     """
     first, n = np.empty(omkey.size + 1, np.int64), 0
     for j in range(omkey.size):

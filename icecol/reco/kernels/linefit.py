@@ -1,4 +1,4 @@
-"""LineFit: the straight line at constant speed that is closest to the pulses, in closed form.
+"""LineFit: the straight line at constant speed closest to the pulses, in closed form.
 
 Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169. The sums are taken as IceTray takes them, one pulse
 after the other and with times as they are, so that results agree with stored fits to the last bit.
@@ -39,9 +39,9 @@ def linefit(time, x, y, z, min_hits):
 
 @njit(nogil=True, error_model="numpy")
 def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, first_only):
-    """Fit a line to the pulses of one event, sorted by omkey, or only the first of each sensor; see `solve`.
+    """Fit a line to the pulses of one event, sorted by omkey, or to the first of each DOM; see `solve`.
 
-    A pulse weighs the charge of the *first* pulse of its sensor, to the power amp_weight_power.
+    The weight of a pulse is the charge of the *first* pulse of its DOM, to the power amp_weight_power.
     """
     n = 0
     weights, w = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""From the omkeys of one event to the rows of its sensors in the geometry."""
+"""From the omkeys of one event to the rows of its DOMs in the geometry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from icecol.reco.numerics.order import order
 
 @njit(nogil=True, error_model="numpy")
 def row_of(omkey, lookup):
-    """Return the row of an omkey in the geometry, -1 for a sensor that is not there."""
-    # unsigned, or the compiler provides for places that count from the end
+    """Return the row of an omkey in the geometry, -1 if it is not there."""
+    # unsigned, or the compiler allows for indices that count from the end
     s = np.uint64((omkey >> 16) - lookup.base)
     if s >= np.uint64(lookup.first.size):
         return np.int32(-1)
@@ -37,7 +37,7 @@ def locate(omkey, lookup, rows):
 
 @njit(nogil=True, error_model="numpy")
 def rises(omkey):
-    """Tell whether the pulses are sorted by omkey."""
+    """Return whether the pulses are sorted by omkey."""
     fine = True
     for j in range(1, omkey.size):
         fine = fine and omkey[j] >= omkey[j - 1]

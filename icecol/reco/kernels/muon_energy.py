@@ -1,7 +1,7 @@
-"""Energy of a muon of which the light along its track, hit and dark sensors alike, is most likely.
+"""Maximum-likelihood energy of a muon, from the light along its track in hit and unhit DOMs.
 
-The skewed form is that of IceTray's muex: the mean charge of a sensor may be well above what is expected, as near a
-large loss, but hardly below.
+The skewed form is that of IceTray's muex: the mean charge of a DOM may be well above the expectation, as near a large
+stochastic loss, but hardly below it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from icecol.reco.kernels.muon_light import seen_and_expected
 POISSON, SKEWED = 0, 1
 
 LOWEST, HIGHEST = -12.0, 25.0
-"""Logarithms of the light, in bare tracks, between which it is sought."""
+"""Range of the logarithm of the light, in bare tracks, that is searched."""
 
 BELOW, ABOVE, STEPS = 6.0, 2.0, 10
-"""How far below and above the logarithm of the Poisson result the skewed one is sought first, and in how many steps."""
+"""Range around the logarithm of the Poisson result that is first searched for the skewed one, and its steps."""
 
 SKEW = 10.0
 TURN = 0.1 * 2.8608901790849585
-"""Where y^2 + exp(-SKEW y) is least: SKEW y exp(SKEW y) = SKEW^2 / 2."""
+"""The minimum of y^2 + exp(-SKEW y): SKEW y exp(SKEW y) = SKEW^2 / 2."""
 LEAST = TURN * TURN + math.exp(-SKEW * TURN)
 DIM = 1e-3
-"""A dark sensor that expects less light than this could change its mean, and -ln L, by less than 1e-8 of it."""
+"""An unhit DOM that expects less light than this could change its mean, and -ln L, by less than 1e-8 of it."""
 WORST = 10.0
-"""A sensor counts with its -ln L up to about this, and with not more than twice of it."""
+"""The -ln L of one DOM counts in full up to about this, and at most with twice this."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -39,12 +39,12 @@ def muon_energy(
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
     sensors, light, form, radius, noise, min_doms, calibration,
 ):  # fmt: skip
-    """Fit how many bare tracks N shine as the muon of one event, its pulses sorted by omkey, does.
+    """Fit the light of the muon of one event, in units N of a bare track; its pulses are sorted by omkey.
 
-    Sensors within `radius` (m) of the track expect mu = k N + noise photo-electrons, see `muon_light`. Returns energy
+    DOMs within `radius` (m) of the track expect mu = k N + noise photoelectrons, see `muon_light`. Returns energy
     (GeV, of N by `calibrated`), light (N), light_error (of the curvature at the maximum, in the same unit), logl
-    (-ln L of `unlikely`, summed), n_doms (hit sensors in reach), n_sensors and fit_status: 40, the track is NaN; 20,
-    fewer hit sensors than min_doms, or no more light than noise.
+    (-ln L of `unlikely`, summed), n_doms (hit DOMs in reach), n_sensors (all in reach) and fit_status: 40, the track is
+    NaN; 20, fewer hit DOMs than min_doms, or no more light than noise.
     """
     nan = math.nan
     if not math.isfinite(track_x + track_y + track_z + track_zenith + track_azimuth):
@@ -80,7 +80,7 @@ def unlikeliness(x, seen, bare, noise, form):
 
 @njit(nogil=True, error_model="numpy")
 def unlikely(q, mu, form):
-    """Return -ln L of the charge q of a sensor that expects mu, less what it is at best, and so at least 0.
+    """Return -ln L of the charge q of a DOM that expects mu, minus its minimum, and thus at least 0.
 
     Poisson: mu - q + q ln(q / mu). Skewed: the least over y, x = mu exp(y - y0), of
 
@@ -121,7 +121,7 @@ def unlikely(q, mu, form):
 
 @njit(nogil=True, error_model="numpy")
 def poisson(q, mu):
-    """Return -ln of the Poisson probability of q, less what it is at mu = q."""
+    """Return -ln of the Poisson probability of q, minus its value at mu = q."""
     return mu - q + (q * math.log(q / mu) if q > 0.0 else 0.0)
 
 
@@ -138,7 +138,7 @@ def slope(x, seen, bare, noise):
 
 @njit(nogil=True, error_model="numpy")
 def climb(low, high, seen, bare, noise):
-    """Return where the slope, positive at `low`, is zero: halving ln N until nothing is between."""
+    """Return where the slope, positive at `low`, is zero: by bisection of ln N to the last bit."""
     for _ in range(60):
         x = (low + high) / 2
         if slope(x, seen, bare, noise) > 0.0:
@@ -150,7 +150,7 @@ def climb(low, high, seen, bare, noise):
 
 @njit(nogil=True, error_model="numpy")
 def descend(start, seen, bare, noise):
-    """Return where -ln L of the skewed form is least: on a grid around `start`, then by golden sections to 1e-3."""
+    """Return the minimum of -ln L of the skewed form: on a grid around `start`, then by golden sections to 1e-3."""
     step = (BELOW + ABOVE) / STEPS
     best, least = start, math.inf
     for i in range(STEPS + 1):
@@ -178,8 +178,8 @@ def descend(start, seen, bare, noise):
 def calibrated(value, coefficients):
     """Return the energy (GeV) of an energy loss or an amount of light: ((value - a) / b)^g from v0 on.
 
-    `coefficients` are a, b, g, v0 and p: below v0 the energy falls as (value / v0)^p, as what bare tracks give hides
-    it. 0 and NaN stay as they are.
+    `coefficients` are a, b, g, v0 and p: below v0, where the light of the bare track hides it, the energy falls as
+    (value / v0)^p. 0 and NaN stay as they are.
     """
     a, b, g, v0, p = coefficients
     if not value > 0.0:

@@ -1,13 +1,13 @@
-"""How much light of a muon reaches sensors around its track: yield, transport through bulk ice, and acceptance.
+"""The light of a muon at DOMs around its track: yield, transport through bulk ice, and acceptance.
 
-A muon of energy E gives the light of 1.22 + 1.36e-3 E/GeV bare tracks, the second term from what it loses on its way,
-smeared along the track. In ice of effective scattering length l_e and absorption length l_a, with the propagation
-length l_p = sqrt(l_a l_e / 3) and the crossover l_m = (l_e e^(l_e/l_a) / (3 sin theta_c))^2 2 / (pi l_p), a sensor of
-the photon counting area A at the distance d sees on average
+A muon of energy E gives the light of 1.22 + 1.36e-3 E/GeV bare tracks, the second term from its losses, smeared out
+along the track. In ice of effective scattering length l_e and absorption length l_a, with the propagation
+length l_p = sqrt(l_a l_e / 3) and the crossover l_m = (l_e e^(l_e/l_a) / (3 sin theta_c))^2 2 / (pi l_p), a DOM with
+photon counting area A at distance d sees on average
 
     N photons/m A / (2 pi sin theta_c) e^(-d/l_p) / (sqrt(l_m d) tanh sqrt(d/l_m))
 
-photo-electrons, N of them bare tracks: the 1/d of a Cherenkov cone close by, diffusion further out.
+photoelectrons from N bare tracks: the 1/d of a Cherenkov cone close by, diffusion further out.
 
 References
 ----------
@@ -38,14 +38,14 @@ muon_slope: Final = 1.36e-3
 """Light of a muon in units of a bare track: 1.22 + 1.36e-3 E/GeV."""
 
 track_per_gev: Final = 4.9
-"""Metres of bare track per GeV with the light of an electromagnetic cascade in ice."""
+"""Length of bare track (m) per GeV that gives the light of an electromagnetic cascade in ice."""
 
 nearest: Final = 1.0
-"""The distance of a sensor is bounded below by so many metres."""
+"""Lower bound of the distance of a DOM, in m."""
 
 
 class Light(NamedTuple):
-    """Light of one bare track in some ice: photo-electrons times metre close by, and lengths in m."""
+    """Light of one bare track in some ice: photoelectrons times metres close by, and lengths in m."""
 
     near: float
     propagation: float
@@ -54,7 +54,7 @@ class Light(NamedTuple):
 
 
 def bare_track(area: float, scattering: float, absorption: float) -> Light:
-    """Return the light of a bare track; `area` is the photon counting area of a standard sensor in m^2."""
+    """Return the light of a bare track; `area` is the photon counting area of a standard DOM in m^2."""
     propagation = math.sqrt(absorption * scattering / 3)
     mean_free = scattering / 3 * math.exp(scattering / absorption)
     crossover = (mean_free / sin_cherenkov) ** 2 * 2 / (math.pi * propagation)
@@ -63,7 +63,7 @@ def bare_track(area: float, scattering: float, absorption: float) -> Light:
 
 @kept(error_model="numpy")
 def at_distance(near: float, propagation: float, crossover: float, d: float) -> float:
-    """Return the mean photo-electrons at `d` m from a track with near / d of them close by."""
+    """Return the mean number of photoelectrons `d` m from a track; close by it is near / d."""
     d = max(d, nearest)
     root = math.sqrt(crossover * d)
     return near * math.exp(-d / propagation) / (root * math.tanh(math.sqrt(d / crossover)))
@@ -71,7 +71,7 @@ def at_distance(near: float, propagation: float, crossover: float, d: float) -> 
 
 @kept(error_model="numpy")
 def acceptance(upward: float, path: float, scattering: float) -> float:
-    """Return the sensitivity to light that flies with z component `upward` towards a photomultiplier that looks down.
+    """Return the sensitivity of a PMT that faces down to light whose direction has the z component `upward`.
 
     Relative to the average over directions: 1 + 0.7 cos for light that has not scattered on its path (m), flat for the
     rest.
@@ -81,11 +81,11 @@ def acceptance(upward: float, path: float, scattering: float) -> float:
 
 @njit(nogil=True, error_model="numpy")
 def seen_and_expected(charge, omkey, track, sensors, light, reach):
-    """Return for each sensor within `reach` m of the track what it saw, and what a bare track would give it.
+    """Return what each DOM within `reach` m of the track saw, and what it would see of a bare track.
 
-    The pulses of the event are sorted by omkey, as are the sensors: omkey, x, y, z (m), facing (minus the z component
-    of where the photomultiplier looks), efficiency (relative). Returns the charge (PE; pulses of no or negative charge
-    left out), the expected photo-electrons of a bare track, the distance to the track and the place along it (m).
+    The pulses of the event are sorted by omkey, as are the DOMs: omkey, x, y, z (m), facing (minus the z component of
+    the direction that the PMT faces), efficiency (relative). Returns the charge (PE; pulses without a positive charge
+    left out), the photoelectrons expected from a bare track, the distance to the track and the position along it (m).
     """
     key, x, y, z, facing, efficiency = sensors
     seen, expected, distance, place = np.empty((4, key.size))

@@ -1,11 +1,11 @@
-"""Pandel's distribution of photon arrival times in ice: as it is, folded with a Gaussian, and its integrals.
+"""Pandel's distribution of photon arrival times in ice: plain, convoluted with a Gaussian, and its integrals.
 
-With t the time after a photon that was not scattered (ns), xi the effective distance over the scattering length and
-rho the rate of absorption (1/ns), the arrival time of a photon is Gamma distributed: shape xi, rate rho. The jitter
-of the sensor is a Gaussian of width sigma (ns) around it.
+With t the time residual (ns) with respect to an unscattered photon, xi the effective distance over the scattering
+length and rho the rate of absorption (1/ns), t follows a Gamma distribution of shape xi and rate rho. The time jitter
+of the DOM is a Gaussian of width sigma (ns).
 
 Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169; van Eijndhoven, Fadiran and Japaridze, Astropart.
-Phys. 28 (2007) 456: the regions, in each of which another form of the convolution is used, are theirs.
+Phys. 28 (2007) 456: the regions in which different forms of the convolution are used are theirs.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ ICE_MODELS = {
     "H3": _ice(542.2, 31.72, 0.8106, 2.683, -3.090, 4.436),
     "H4": _ice(526.3, 29.94, 0.7790, 2.139, -0.9614, 4.020),
 }
-"""IceTray's models of the ice in the holes, for light of tracks: rho (1/ns, from the decay time and the absorption
-length), scattering length (m), P1, P0[0], P0[1], P0[2] of the effective distance of a sensor, decay time (ns)."""
+"""IceTray's hole ice models, for light from tracks: rho (1/ns, from the decay time and the absorption
+length), scattering length (m), P1, P0[0], P0[1], P0[2] of the effective distance of a DOM, decay time (ns)."""
 H2 = ICE_MODELS["H2"]
 SMALLEST = 1.1754943508222875e-38
-"""The least value of the convoluted density (FLT_MIN), so that its logarithm exists."""
+"""Lower bound of the convoluted density (FLT_MIN), so that its logarithm exists."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -72,7 +72,7 @@ def convoluted(t, xi, timing, table):
         p = math.exp(_log_close(t, xi, timing))
     else:
         p = math.exp(_log_far(t, xi, timing))
-    return max(SMALLEST, p)  # nan, too, becomes the smallest
+    return max(SMALLEST, p)  # NaN, too, becomes the smallest
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
@@ -125,7 +125,7 @@ def _late(t, xi, timing):
 
 @njit(nogil=True, error_model="numpy")
 def covers(xi, table):
-    """Tell whether there is a table, and it has that xi; times and jitters in use are all in it."""
+    """Return whether there is a table and it covers xi; it covers all times and jitters in use."""
     return table.shape[0] > 0 and xi >= LEAST_XI
 
 
@@ -199,7 +199,7 @@ def _log_far(t, xi, timing):
 
 @njit(nogil=True, error_model="numpy")
 def integral(t, xi, rho):
-    """Return the chance of an arrival before t, without jitter."""
+    """Return the probability of an arrival before t, without jitter."""
     if xi <= 0.0:
         return 1.0 if t >= 0.0 else 0.0
     return gamma_p(xi, rho * t)
@@ -207,10 +207,10 @@ def integral(t, xi, rho):
 
 @njit(nogil=True, error_model="numpy")
 def fast_integral(t, xi, rho, sigma):
-    """Return the chance of an arrival before t with a jitter that is even up to 2.5 sqrt(2) sigma on either side.
+    """Return the probability of an arrival before t, with a jitter uniform within 2.5 sqrt(2) sigma on either side.
 
     What IceTray calls the fast approximation: the incomplete gamma function at both ends, and between them the
-    integral of density times error function by the midpoint rule with four steps, which are even in t^xi.
+    integral of density times error function by the midpoint rule with four steps, equal in t^xi.
     """
     if xi <= 0.0:
         return 0.5 * (1.0 + math.erf(t / sigma))

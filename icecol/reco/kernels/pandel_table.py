@@ -1,7 +1,7 @@
 """The convolution of Gamma density and Gaussian from a table: polynomials of degree 3 in xi^(1/4) and eta.
 
-What is kept is log of the integral of y^(xi - 1) exp(-eta y - y^2 / 2) over y, by Gamma(xi), which is the parabolic
-cylinder function D_-xi(eta) exp(eta^2 / 4) and knows neither rate nor jitter. It is good to 3e-7.
+Tabulated is the logarithm of the integral of y^(xi - 1) exp(-eta y - y^2 / 2) over y, divided by Gamma(xi): the
+parabolic cylinder function D_-xi(eta) exp(eta^2 / 4), which depends on neither rate nor jitter. It is good to 3e-7.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _ROOT, _ROOT_STEP, _N_ROOT = 0.494, 0.0278, 72
 _ETA, _ETA_STEP, _N_ETA = -30.0, 0.125, 320
 _N = 4
 EXACT = np.empty((0, 0, _N, _N))
-"""In place of a table: every value is computed."""
+"""Instead of a table: every value is computed."""
 
 
 @functools.cache
 def pandel_table() -> Any:
-    """Return coefficients: (cell in xi^(1/4), in eta, power of the one, of the other), places from -1 to 1."""
+    """Return coefficients: (cell in xi^(1/4), cell in eta, power of each), with positions in a cell from -1 to 1."""
     places = np.cos((np.arange(_N) + 0.5) * np.pi / _N)
     xi = (_ROOT + _ROOT_STEP * (np.arange(_N_ROOT)[:, None] + 0.5 * (1 + places)).ravel()) ** 4
     eta = _ETA + _ETA_STEP * (np.arange(_N_ETA)[:, None] + 0.5 * (1 + places)).ravel()

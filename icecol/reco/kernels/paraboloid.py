@@ -1,10 +1,10 @@
 """Paraboloid: the error of a track's direction from the likelihood around it, as IceTray's paraboloid has it.
 
 The likelihood is computed for directions on ellipses around that of the track, each with its own best vertex, and a
-paraboloid is fitted to it. Its curvature is the inverse of the covariance.
+paraboloid is fitted to the result. Its curvature is the inverse of the covariance.
 
-Neunhöffer, Astropart. Phys. 25 (2006) 220. Near the poles the angles are no coordinates: the grid lies around the
-x axis and is turned to the track.
+Neunhöffer, Astropart. Phys. 25 (2006) 220. Angles fail as coordinates near the poles: the grid lies around the x
+axis and is rotated to the track.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def offset(true_zenith, true_azimuth, zenith, azimuth):
 def parabola(zen, azi, y):
     """Fit y = alpha + beta x + x gamma x / 2 to points that lie symmetrically around 0, x = (zen, azi).
 
-    Returns alpha, beta (2), gamma (11, 12, 22), the sum of the squares of what is left, and whether there is a fit.
+    Returns alpha, beta (2), gamma (11, 12, 22), the sum of the squared residuals, and whether the fit succeeded.
     """
     s_zz, s_aa, s_zzzz, s_zzaa, s_aaaa = 0.0, 0.0, 0.0, 0.0, 0.0
     y0, y_z, y_a, y_zz, y_za, y_aa = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -129,7 +129,7 @@ def signed_root(value):
 def ellipse(c11, c12, c22):
     """Return both eigenvalues of a covariance, the larger first, and the angle of the axis of the first, in [0, pi].
 
-    Of a diagonal one IceTray takes the eigenvalues as they come, and 0 for the angle.
+    For a diagonal one IceTray takes the eigenvalues as they come, and an angle of 0.
     """
     if c12 == 0.0:
         return c11, c22, 0.0
@@ -187,7 +187,7 @@ def paraboloid(
             start, t_start = tweak(pulses, cog, middle, t, zenith, azimuth, moves)
         data = (event, form, t_start, zenith, azimuth, response, noise, ice, table)
         _, llh[i + 1], _, good = best_vertex(data, start, vertex_step, tolerance, max_calls)
-        if not good:  # the better of the two that it began with
+        if not good:  # the better of the two starting points
             missing += 1
             data_before = (event, form, t, zenith, azimuth, response, noise, ice, table)
             _, before, _, _ = best_vertex(data_before, middle, 0.0, tolerance, max_calls)
@@ -221,7 +221,7 @@ def paraboloid(
     zenith, azimuth, start, t_start = out[11], out[12], vertex, t
     if correct:
         start, t_start = tweak(pulses, cog, vertex, t, zenith, azimuth, moves)
-    if not vertex_step > 0.0:  # nothing is fitted, and the particle stays
+    if not vertex_step > 0.0:  # nothing is fitted, and the particle stays as it is
         data = (event, form, t, seed_zenith, seed_azimuth, response, noise, ice, table)
         _, out[7], _, _ = best_vertex(data, vertex, 0.0, tolerance, max_calls)
         out[8], out[9], out[10] = out[7] / (n - 5.0), n - 5.0, 0.0
@@ -248,7 +248,7 @@ def place(out, vertex, time, zenith, azimuth):
 
 @njit(nogil=True, error_model="numpy")
 def verdict(err1, err2):
-    """Return what IceTray says of the two errors."""
+    """Return the status that IceTray gives for the two errors."""
     if err1 <= 0.0 and err2 <= 0.0:
         return NON_POSITIVE_ERRS
     if err1 <= 0.0:

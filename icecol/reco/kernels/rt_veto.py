@@ -12,13 +12,15 @@ from icecol.reco.numerics.ascending import ascending
 
 @njit(nogil=True, error_model="numpy")
 def rt_veto(time, omkey, x, y, z, allow_self_coincidence, parts, links, dust):
-    """Tell which pulses of one event, sorted by omkey, are in its largest cluster; of equal ones in the first.
+    """Return which pulses of one event, sorted by omkey, are in its largest cluster (the first of equal ones).
 
-    A cluster is all that is linked to a pulse by any number of steps; it comes as early as its first pulse. `parts`,
+    A cluster is all that is linked to a pulse by any number of steps; its time is that of its first pulse. `parts`,
     `links` and `dust` are those of `seeded_rt`. Times of NaN are never selected.
     """
     timed = np.flatnonzero(~np.isnan(time))
-    rank = timed[ascending(time[timed])]  # of pulses at one time that which std::sort puts first is the first
+    rank = timed[
+        ascending(time[timed])
+    ]  # of pulses at the same time, the first is the one that std::sort puts first
     n = rank.size
     part = np.empty(time.size, np.int64)
     for i in range(time.size):

@@ -1,7 +1,8 @@
-"""Seeded radius-time cleaning: from seeds to all that is linked to them in space and time, generation by generation.
+"""Seeded radius-time cleaning: from seeds to all pulses linked to them in space and time, step by step.
 
-The pulses of an event are sorted by omkey. What a link is depends on which part of the detector each end is in: `links`
-has the radius (m), the time (ns) and, for a cylinder, the height (m, NaN for a sphere) of each pair of parts.
+The pulses of an event are sorted by omkey. What counts as a link depends on the part of the detector that each end is
+in: `links` has the radius (m), the time (ns) and, for a cylinder, the height (m, NaN for a sphere) of each pair of
+parts.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def seeded_rt(
     dust,
     sensors,
 ):
-    """Tell which pulses are linked to a seed by at most max_n_iterations steps (-1: by any number).
+    """Return which pulses are linked to a seed by at most max_n_iterations steps (-1: by any number).
 
     `parts` says how to tell the parts of the detector (see `part_of`), `dust` has the upper and lower end of the dust
-    layer, whose thickness between two sensors is added to the radius and, as light travels, to the time of a link
+    layer, whose thickness between two DOMs is added to the radius and, at the speed of light, to the time of a link
     (upper end below lower end: none). `sensors` are omkey, x, y and z of the whole detector. Times of NaN are never
     selected.
     """
@@ -77,7 +78,7 @@ def seeded_rt(
             found = at < seed_omkeys.size and seed_omkeys[at] == omkey[i]
             keep[i] = found and (first or seed_procedure == OMKEYS)
 
-    # breadth first: a pulse looks once for those that it selects, in the step after the one that selected it
+    # breadth first: each pulse selects others once, in the step after it was selected
     queue = np.empty(n, np.int64)
     tail = 0
     for k in range(n):
@@ -105,7 +106,7 @@ def seeded_rt(
 
 @njit(nogil=True, error_model="numpy")
 def part_of(omkey, parts):
-    """Tell which part of the detector a sensor is in: `parts` are (string 36 has DeepCore sensors, PINGU strings)."""
+    """Return which part of the detector a DOM is in: `parts` are (string 36 has DeepCore DOMs, PINGU strings)."""
     string, om = omkey >> 16, omkey >> 8 & 0xFF
     string_36, first, last = parts
     if first <= string <= last:
@@ -121,7 +122,7 @@ def part_of(omkey, parts):
 
 @njit(nogil=True, error_model="numpy")
 def linked(i, j, pulse, allow_self_coincidence, links, dust):
-    """Tell whether two pulses are linked."""
+    """Return whether two pulses are linked."""
     time, omkey, x, y, z, part = pulse
     if not allow_self_coincidence and omkey[i] >> 8 == omkey[j] >> 8:
         return False
@@ -131,7 +132,7 @@ def linked(i, j, pulse, allow_self_coincidence, links, dust):
 
 @njit(nogil=True, error_model="numpy")
 def close(apart, z1, z2, dt, link, dust):
-    """Tell whether two points and times are close enough for a link."""
+    """Return whether two points and times are close enough for a link."""
     upper, lower = max(z1, z2), min(z1, z2)
     length = 0.0
     if dust[0] >= dust[1] and lower <= dust[0] and upper >= dust[1]:
@@ -147,7 +148,7 @@ def close(apart, z1, z2, dt, link, dust):
 
 @njit(nogil=True, error_model="numpy")
 def cores(chosen, threshold, rank, pulse, allow_self_coincidence, links, dust, reach):
-    """Tell which chosen pulses are linked to chosen pulses of at least `threshold` sensors."""
+    """Return which chosen pulses are linked to chosen pulses of at least `threshold` DOMs."""
     time, omkey = pulse[0], pulse[1]
     core = np.zeros(chosen.size, np.bool_)
     partners = np.empty(max(threshold, 1), np.int64)
@@ -172,9 +173,9 @@ def cores(chosen, threshold, rank, pulse, allow_self_coincidence, links, dust, r
 
 @njit(nogil=True, error_model="numpy")
 def around_cog(rank, flags, pulse, parts, links, dust, sensors):
-    """Tell which pulses are linked to the mean place and time of the HLC pulses.
+    """Return which pulses are linked to the mean place and time of the HLC pulses.
 
-    The kind of link is that to the sensor closest to the mean place.
+    The kind of link is that to the DOM closest to the mean place.
     """
     time, _, x, y, z, part = pulse
     keep = np.zeros(time.size, np.bool_)

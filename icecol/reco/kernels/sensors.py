@@ -1,6 +1,6 @@
-"""The hit sensors of one event: what of their pulses, sorted by omkey, several kernels need.
+"""The hit DOMs of one event: what several kernels need of their pulses, sorted by omkey.
 
-Written with selections, not branches: whether the next pulse is of the same sensor is a coin toss.
+Written with selections, not branches: whether the next pulse is of the same DOM is a coin toss.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from icecol.reco.kernels.first_pulses import first_pulses
 
 
 class Sensors(NamedTuple):
-    """Index of the first pulse of each sensor (and the number of pulses at the end), its time, and the place."""
+    """Index of the first pulse of each DOM (and the number of pulses at the end), its time, and the position."""
 
     first: Any
     time: Any
@@ -26,7 +26,7 @@ class Sensors(NamedTuple):
 
 @njit(nogil=True, error_model="numpy")
 def sensors(time, omkey, x, y, z):
-    """Return the Sensors of the pulses of one event, sorted by omkey."""
+    """Return the DOMs of the pulses of one event, sorted by omkey."""
     first = first_pulses(omkey)
     n = first.size - 1
     columns = np.empty((4, n))
@@ -39,7 +39,7 @@ def sensors(time, omkey, x, y, z):
 
 @njit(nogil=True, error_model="numpy")
 def charges_of(doms, omkey, charge):
-    """Return the charge (PE) of each sensor, without that of pulses for which it is not finite."""
+    """Return the charge (PE) of each DOM, without pulses whose charge is not finite."""
     charges = np.empty(doms.time.size)
     dom, total, before = -1, 0.0, ~omkey[0] if omkey.size else 0
     for j in range(omkey.size):
@@ -47,7 +47,7 @@ def charges_of(doms, omkey, charge):
         dom += begins
         total = (0.0 if begins else total) + (q if math.isfinite(q) else 0.0)
         charges[np.uint64(dom)] = (
-            total  # unsigned, or the compiler provides for places that count from the end
+            total  # unsigned, or the compiler allows for indices that count from the end
         )
         before = omkey[j]
     return charges
@@ -55,7 +55,7 @@ def charges_of(doms, omkey, charge):
 
 @njit(nogil=True, error_model="numpy")
 def exact(charge):
-    """Tell whether no sum of these charges is rounded: float32 numbers of like size, added as float64.
+    """Return whether all sums of these charges are exact: float32 numbers of similar size, summed as float64.
 
     Their bits reach from the last of the smallest to the carry of the largest: 24, the difference of the exponents,
     and those of their number.

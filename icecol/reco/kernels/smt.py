@@ -10,16 +10,16 @@ from numba import njit
 from icecol.reco.kernels.dom_set import member
 
 HLC = 1
-"""Bit of the flags of a pulse with a hit in a neighbouring sensor."""
+"""Flag bit of a pulse in local coincidence with a neighbouring DOM."""
 
 
 @njit(nogil=True, error_model="numpy")
 def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
-    """Find the triggers among the HLC hits of one event, sorted by omkey; hits of sensors that are 0 in `doms` aside.
+    """Find the triggers among the HLC hits of one event, sorted by omkey; DOMs that are 0 in `doms` do not count.
 
     A trigger begins with the first hit that has threshold hits, itself included, in the time_window that starts with
     it, and goes on until the next hit is more than time_window late. A trigger of one hit (threshold 1) is noticed when
-    the next hit comes: of the last hit there is none. Returns their number, and the first one's start and length (ns),
+    the next hit comes: the last hit makes none. Returns their number, and the first one's start and length (ns),
     NaN if there is none. (IceTray's trigger-sim.)
     """
     hits, _ = launches(time, flags, omkey, dead_time, doms)
@@ -55,9 +55,9 @@ def majority(hits, threshold, time_window):
 
 @njit(nogil=True, error_model="numpy")
 def launches(time, flags, omkey, dead_time, doms):
-    """Return the times of HLC hits, sensor by sensor, and the first pulse of the sensor of each.
+    """Return the times of HLC hits, DOM by DOM, and the index of the first pulse of each one's DOM.
 
-    A hit within dead_time (ns) after a hit of the same sensor belongs to that.
+    A hit within dead_time (ns) after a hit of the same DOM is part of that.
     """
     hits, of = np.empty(time.size), np.empty(time.size, np.int64)
     n, a = 0, 0

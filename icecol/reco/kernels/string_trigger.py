@@ -17,8 +17,8 @@ _OM_PER_STRING = 60
 def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_time, doms):
     """Find the triggers among the HLC hits of one event, sorted by omkey.
 
-    A window slides over the hits of all strings. When the next hit does not fit in, the window triggers if some sensor
-    has threshold hits among the `coherence` sensors around it; the hits near such sensors, of whichever string, make up
+    A window slides over the hits of all strings. When the next hit does not fit in, the window triggers if some DOM
+    has threshold hits among the `coherence` DOMs around it; the hits near such DOMs, of whichever string, make up
     the trigger, and the window begins anew. Returns the number of triggers, and the start and length (ns) of the
     first, NaN if there is none. (The cluster trigger of IceTray's trigger-sim.)
     """
@@ -32,7 +32,7 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
     hits, om, row = hits[in_time], om[in_time], row[in_time]
     up, down = (coherence - 1) // 2, coherence // 2
 
-    # hits of the window around each sensor of a hit string, and how many sensors have threshold of them or more
+    # hits of the window around each DOM of a hit string, and how many DOMs have threshold of them or more
     around = np.zeros((rows, _OM_PER_STRING + 1), np.int64)
     enough = 0
     triggers, start, length = 0, math.nan, math.nan
@@ -59,7 +59,7 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
 
 @njit(nogil=True, error_model="numpy")
 def _near(om, row, around, threshold, up, down):
-    """Return the first and the last of the hits near a sensor that has threshold hits around it."""
+    """Return the first and the last of the hits near a DOM that has threshold hits around it."""
     begin, end = -1, -1
     for k in range(om.size):
         for site in range(max(om[k] - down, 1), min(om[k] + up, _OM_PER_STRING) + 1):

@@ -1,6 +1,6 @@
-"""Tensor of inertia: the shape of the cloud of light, its longest axis, and the sense in which it lit up.
+"""Tensor of inertia: the shape of the light, its longest axis, and the direction along it in which time increases.
 
-As IceTray's tensor-of-inertia takes it, with charges for masses.
+As in IceTray's tensor-of-inertia, with charges as masses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     I_kl = sum_i q_i^w (delta_kl |r_i|^2 - r_ik r_il) / sum_i q_i, with r from the centre of charge. Returns x, y, z (m,
     the centre), time (ns, mean weighted with charge, NaN if a charge is not finite or there is none in all), zenith,
     azimuth (rad, where it came from, of the axis of the smallest eigenvalue, towards later times), fit_status, mineval,
-    evalratio = mineval / sum, eval2, eval3 (m^2). Status 20: fewer than min_hits sensors; all but the status is then
+    evalratio = mineval / sum, eval2, eval3 (m^2). Status 20: fewer than min_hits DOMs; all but the status is then
     NaN.
     """
     return inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False)[0]
@@ -110,7 +110,7 @@ def _moments(q, x, y, z, t):
     return q_sum, cx, cy, cz, ct
 
 
-# sums that may be taken in any order, several at a time; those above are IceTray's to the last bit
+# these sums may be in any order, several at a time; those above are IceTray's to the last bit
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 def _products(w, x, y, z, cx, cy, cz):
     xx, yy, zz, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -130,7 +130,7 @@ def _products(w, x, y, z, cx, cy, cz):
 def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
     """Return the slope of time along the axis, weighted with the squares of the masses.
 
-    A charge that is not finite has no mass here either, where IceTray lets it leave the sense of the axis open.
+    A charge that is not finite has no mass here either, where IceTray leaves the sense of the axis undetermined.
     """
     u_sum, up, upp, ut, utp = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(w.size):
@@ -150,7 +150,7 @@ def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
 @njit(nogil=True, error_model="numpy")
 def eigen(xx, yy, zz, xy, xz, yz):
     """Return (value, vector x, y, z) of each axis of a symmetric matrix, by Jacobi rotations."""
-    # written out: arrays of three by three take longer to allocate than to turn
+    # written out: a three by three array takes longer to allocate than to rotate
     a0, a1, a2, b0, b1, b2, c0, c1, c2 = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
     for _ in range(30):
         if not abs(xy) + abs(xz) + abs(yz) > 1e-18 * (abs(xx) + abs(yy) + abs(zz)):
@@ -178,7 +178,7 @@ def eigen(xx, yy, zz, xy, xz, yz):
 
 @njit(nogil=True, error_model="numpy")
 def _turn(kk, mm, km):
-    """Return tangent, cosine and sine of the angle that makes an element off the diagonal 0."""
+    """Return tangent, cosine and sine of the angle that makes an off-diagonal element 0."""
     if km == 0.0:
         return 0.0, 1.0, 0.0
     apart = mm - kk

@@ -1,4 +1,4 @@
-"""How the first pulses of the sensors follow each other in time, and whether upwards or downwards."""
+"""How the first pulses of the DOMs follow each other in time, and whether upwards or downwards."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def time_characteristics(time, omkey, z):
     """Return the characteristics of the first pulses of one event, sorted by omkey, as IceTray's CommonVariables.
 
     Returns timelength_fwhm (ns, of a normal distribution with their standard deviation), timelength_last_first and
-    timelength_maxgap (whole ns) and zpattern: how often the next sensor in time is higher, less how often it is lower.
-    The first sensor is compared with z = 0. Sensors hit at the same time are in the order that std::sort leaves.
-    Without sensors: -1, -1, -1, 0.
+    timelength_maxgap (whole ns) and zpattern: how often the next DOM in time is higher, minus how often it is lower.
+    The first DOM is compared with z = 0. DOMs hit at the same time are in the order that std::sort leaves. Without
+    DOMs:
+    -1, -1, -1, 0.
     """
     doms = sensors(time, omkey, z, z, z)
     return follow(doms, ascending(doms.time))
@@ -27,7 +28,7 @@ def time_characteristics(time, omkey, z):
 
 @njit(nogil=True, error_model="numpy")
 def follow(doms, order):
-    """Return the numbers of `time_characteristics`; the first pulses of the sensors rise in that order."""
+    """Return the numbers of `time_characteristics`; the first pulses of the DOMs rise in that order."""
     times, n = doms.time, doms.time.size
     if n == 0:
         return -1.0, -1.0, -1.0, 0.0
@@ -48,5 +49,5 @@ def follow(doms, order):
 
 @njit(nogil=True, error_model="numpy")
 def _whole(t):
-    """Return what C++ makes of a double assigned to an int: no fraction, and -2^31 for what does not fit or is NaN."""
+    """Return a double as C++ assigns it to an int: without its fraction, and -2^31 for NaN or what does not fit."""
     return math.trunc(t) * 1.0 if -2147483649.0 < t < 2147483648.0 else -2147483648.0

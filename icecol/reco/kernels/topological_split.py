@@ -1,8 +1,9 @@
-"""Topological splitting: what several particles left in one event, told apart by what light could connect.
+"""Topological splitting: coincident particles in one event, separated by which pulses light could connect.
 
-Pulses are taken in order of time into clusters, in which each is connected to enough sensors; what of a cluster reached
-the multiplicity within a time window is a sub-event, and sub-events that share pulses are one. The order of the steps,
-on which clusters depend, is that of IceTray's I3TopologicalSplitter, as are times and places in single precision.
+Pulses are added in order of time to clusters in which each is connected to enough DOMs; the part of a cluster that
+reached the multiplicity within a time window is a sub-event, and sub-events that share pulses are one. The order of the
+steps, on which clusters depend, is that of IceTray's I3TopologicalSplitter, as are times and places in single
+precision.
 
 Inside, a pulse is its rank in time. A cluster is a row of a table: its pulses that are within the time window of now, a
 mask of those that already left it for a sub-event, and the last pulse with which it had the multiplicity (-1: none).
@@ -19,7 +20,7 @@ from icecol.detector.sensors import ICECUBE
 from icecol.reco.numerics.order import order
 from icecol.units import c
 
-"""I3OMGeo.OMType of the sensors of IceCube in the ice."""
+"""I3OMGeo.OMType of the DOMs of IceCube in the ice."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -28,7 +29,7 @@ def topological_split(
 ):
     """Return for every pulse the number of its sub-event, in order of time, and -1 for those in none.
 
-    A sub-event has `multiplicity` sensors within time_window ns. For what connects two pulses see `connected`. Pulses
+    A sub-event has `multiplicity` DOMs within time_window ns. For what connects two pulses see `connected`. Pulses
     at NaN or infinity are in no sub-event. Of sub-events that begin at the same time only the one that is complete
     first is kept.
     """
@@ -136,10 +137,10 @@ def empty_list():
 
 @njit(nogil=True, error_model="numpy")
 def connected(i, j, pulse, cut):
-    """Tell whether two pulses are connected.
+    """Return whether two pulses are connected.
 
-    Their sensors are no more than xy_dist m apart horizontally, nor z_dom_dist sensors on one string, and their times
-    differ by what light needs in vacuum, to within time_cone ns. All pulses of sensors that are not IceCube's in the
+    Their DOMs are no more than xy_dist m apart horizontally, nor z_dom_dist DOMs on one string, and their times
+    differ by what light needs in vacuum, to within time_cone ns. All pulses of DOMs that are not IceCube's in the
     ice are connected, and none of them to a pulse of those.
     """
     t, string, om, (x, y, z), other = pulse
@@ -158,9 +159,9 @@ def connected(i, j, pulse, cut):
 
 @njit(nogil=True, error_model="numpy")
 def count_connected(hits, h, pulse, dom, cut, multiplicity):
-    """Count the sensors of a cluster that a pulse is connected to, latest first, until there are enough.
+    """Count the DOMs of a cluster that a pulse is connected to, latest first, until there are enough.
 
-    Tells too whether it is connected to every pulse that was looked at.
+    Returns too whether it is connected to every pulse that was looked at.
     """
     found = np.empty(multiplicity, np.int64)
     n, every = 0, True
@@ -193,7 +194,7 @@ def insert(k, h, table, dom, multiplicity):
 
 @njit(nogil=True, error_model="numpy")
 def within(value, values):
-    """Tell whether an array has a value."""
+    """Return whether an array has a value."""
     found = False
     for v in values:
         found = found or v == value
@@ -308,7 +309,7 @@ def adopt(new, h, hits, left, size, clusters, free):
 
 @njit(nogil=True, error_model="numpy")
 def subset(a, b):
-    """Tell whether all of `a` is in `b`; both rise."""
+    """Return whether all of `a` is in `b`; both are sorted."""
     k = 0
     for v in a:
         while k < b.size and b[k] < v:

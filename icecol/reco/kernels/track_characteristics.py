@@ -1,4 +1,4 @@
-"""How the hit sensors lie around and along a track.
+"""How the hit DOMs are distributed around and along a track.
 
 The sums run in the order of IceTray's CommonVariables, so that results agree with stored ones to the last bit.
 """
@@ -22,10 +22,10 @@ def track_characteristics(
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
     cylinder_radius,
 ):  # fmt: skip
-    """Describe the sensors of one event, pulses sorted by omkey, that are within cylinder_radius (m) of the track.
+    """Describe the DOMs of one event, pulses sorted by omkey, that are within cylinder_radius (m) of the track.
 
-    Returns avg_dom_dist_q_tot_dom (m): their mean distance to the track, by charge; empty_hits_track_length (m): the
-    longest part of the track between two of them; track_hits_separation_length (m): see `separate`; and
+    Returns avg_dom_dist_q_tot_dom (m): their charge-weighted mean distance to the track; empty_hits_track_length (m):
+    the longest part of the track between two of them; track_hits_separation_length (m): see `separate`; and
     track_hits_distribution_smoothness: see `smoothness`.
     """
     track = make_track(
@@ -42,7 +42,7 @@ def track_characteristics(
 
 @njit(nogil=True, error_model="numpy")
 def close(distance, charges, cylinder_radius, hit):
-    """Return the mean distance, by charge, of the sensors close to a track, and tell which they are."""
+    """Return the charge-weighted mean distance of the DOMs close to a track, and which they are."""
     dq_sum, q_sum = 0.0, 0.0
     for i in range(distance.size):
         near = distance[i] <= cylinder_radius
@@ -54,11 +54,11 @@ def close(distance, charges, cylinder_radius, hit):
 
 @njit(nogil=True, error_model="numpy")
 def separate(track, doms, hit, charges, rising):
-    """Return how far along the track the charge moved from the first to the last quarter of sensors hit.
+    """Return how far along the track the charge moves from the first to the last quarter of the hit DOMs.
 
-    The first quarter has times below that of sensor n // 4 in time, the last those from that of sensor n - n // 4 on;
-    NaN for fewer than four sensors, or if equal times leave the first without any. `rising` are the times of the
-    sensors that are hit, sorted.
+    The first quarter has times below that of DOM n // 4 in time, the last those from that of DOM n - n // 4 on;
+    NaN for fewer than four DOMs, or if equal times leave the first without any. `rising` are the times of the
+    hit DOMs, sorted.
     """
     n = rising.size
     if n < 4:
@@ -80,7 +80,7 @@ def separate(track, doms, hit, charges, rising):
 
 @njit(nogil=True, error_model="numpy")
 def _centre(doms, charges, chosen):
-    """Return the centre of charge of the chosen sensors; NaN without any."""
+    """Return the centre of charge of the chosen DOMs; NaN without any."""
     q, x, y, z = 0.0, 0.0, 0.0, 0.0
     for i in chosen:
         w = charges[i]

@@ -1,6 +1,6 @@
-"""Track fits: the direction and vertex of largest likelihood, once or from several directions, as IceTray's Gulliver.
+"""Maximum-likelihood track fits from one or several directions, minimised as in IceTray's Gulliver.
 
-The time of the vertex is that of the seed: moving along the track changes both and the light not at all.
+The time of the vertex stays that of the seed: moving a vertex along its track does not change the light.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def fitter(minimise, name):
 
     It fits a track to the pulses of one event, sorted by omkey, from a seed, the seed turned to `alternatives`, and
     `iterations` other directions each, and returns x, y, z (m), time (ns), zenith, azimuth (rad), fit_status, logl,
-    rlogl, ndof, nmini: -ln L at the minimum, the same by ndof, hit sensors less 5, and how often the likelihood of the
-    best fit was computed.
+    rlogl, ndof, nmini: -ln L at the minimum, logl / ndof, number of hit DOMs minus 5, and number of likelihood
+    evaluations of the best fit.
     Each minimiser has a kernel of its own, so that only the one in use is compiled.
     """
 
@@ -48,7 +48,7 @@ def fitter(minimise, name):
         if ndof <= 0.0 and iterations:
             return nan, nan, nan, nan, nan, nan, float(MISSING_SEED), nan, nan, -1.0, -1.0
         cog = centre(charge, x, y, z)
-        later = (T_FIRST, moves[1], moves[2])  # of seeds that are turned
+        later = (T_FIRST, moves[1], moves[2])  # of the turned seeds
         firsts = seen(time, charge, omkey, x, y, z, T_FIRST)
         pulses = seen(time, charge, omkey, x, y, z, moves[0]) if moves[0] == T_CHARGE_FRACTION else firsts
         seed, seed_t = tweak(
@@ -63,7 +63,7 @@ def fitter(minimise, name):
             first, first_t = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth]), t
             origin = (zenith, azimuth)
             for j in range(iterations + 1):
-                if j > 0:  # the first result, turned
+                if j > 0:  # the first result, reversed
                     a, b = sobol(j - 1)
                     vertex, zenith, azimuth = (first[0], first[1], first[2]), first[3], first[4]
                     vertex, t = tweak(firsts, cog, vertex, first_t, zenith, azimuth, later)
@@ -74,7 +74,7 @@ def fitter(minimise, name):
                 start = np.array([vertex[0], vertex[1], vertex[2], zenith, azimuth])
                 data = (event, form, t, response, noise, ice, table)
                 p, y, calls, converged = minimise(data, start, tolerance, max_calls)
-                if j == 0:  # where it goes on from; a failure, too, has turned IceTray's seed
+                if j == 0:  # where it continues; a failure has turned IceTray's seed, too
                     origin = folded(p[3], p[4])
                     if converged:
                         first = p
@@ -150,7 +150,7 @@ def by_simplex(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence."""
     high = np.array([LIMIT, LIMIT, LIMIT, 0.0, 0.0])
     p, y, calls, converged = _simplex(data, start, np.array(STEPS), -high, high, tolerance, max_calls)
-    return p, y, calls + 1, converged  # IceTray asks for the value at the end once more
+    return p, y, calls + 1, converged  # IceTray evaluates the likelihood once more at the end
 
 
 track_fit = fitter(by_simplex, "track_fit")

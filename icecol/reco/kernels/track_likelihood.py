@@ -1,4 +1,4 @@
-"""Likelihood of a track: how well the arrival times at the hit sensors fit light from a particle at speed c.
+"""Likelihood of a track: the arrival times at the hit DOMs, for light from a particle at the speed of light.
 
 Ahrens et al. (AMANDA), Nucl. Instrum. Meth. A 524 (2004) 169. The numbers of this module are those of IceTray's
 ipdf, whose speed of light and Cherenkov angle are rounded.
@@ -16,9 +16,9 @@ from icecol.reco.kernels.pandel import ABSORPTION, convoluted, fast_integral, in
 from icecol.reco.numerics.direction import towards
 
 SPE_1ST, SPE_ALL, SPEQ_ALL, MPE, MPE_PLAIN, MPE_ALL, PSA, U_PANDEL = range(8)
-"""Forms: first pulse; every pulse; every pulse, charge times; first of n photons (fast or plain integral); every pulse
-as the first of its n; first of as many photons as a muon makes; and, for cascades, the patched Pandel function of the
-first pulse."""
+"""Forms: first pulse; every pulse; every pulse, weighted with its charge; first of n photons (fast or plain integral);
+every pulse as the first of its n; first of the photons that a muon gives; and, for cascades, the patched Pandel
+function of the first pulse."""
 
 C, N_PHASE, N_GROUP, SIN = 0.2997924, 1.3195, 1.35634, 0.65241392973
 SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
@@ -28,11 +28,11 @@ _MOST_PHOTONS = 40.0
 
 @njit(nogil=True, error_model="numpy")
 def hits(time, charge, omkey, x, y, z, form):
-    """Return what the likelihood needs of the pulses of one event, sorted by omkey, by sensor.
+    """Return what the likelihood needs of the pulses of one event, sorted by omkey, grouped by DOM.
 
-    Returns x, y, z of each hit sensor, offsets of its pulses, their times and weights. Only the first pulse
-    of a sensor counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
-    sensor (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
+    Returns x, y, z of each hit DOM, offsets of its pulses, their times and weights. Only the first pulse
+    of a DOM counts, unless the form takes every pulse. A weight is the number of photons: the charge of the
+    DOM (MPE) or the pulse (MPEAll), to the nearest integer and at least 1, the charge of the pulse (SPEqAll), or 1.
     As in IceTray, pulses at a time that is not finite, or (but for UPandel) without a charge above 0, are left out.
     """
     good = usable(time, charge, form)
@@ -65,23 +65,23 @@ def hits(time, charge, omkey, x, y, z, form):
 
 @njit(nogil=True, error_model="numpy")
 def usable(time, charge, form):
-    """Tell which pulses a likelihood takes."""
+    """Return which pulses a likelihood takes."""
     return np.isfinite(time) & ((charge > 0.0) | (form == U_PANDEL))
 
 
 @njit(nogil=True, error_model="numpy")
 def photons(charge):
-    """Return how many photons a charge is: the nearest whole number, at least 1."""
+    """Return the number of photons of a charge: the nearest integer, at least 1."""
     return math.floor(charge + 0.5) if charge >= 1.5 else 1.0
 
 
 @njit(nogil=True, error_model="numpy")
 def light(place, i, vertex, e):
-    """Return where a sensor is: along the track, closest to it, and the cosine of the light at the sensor.
+    """Return the position of a DOM along the track, its distance, and the cosine of the light's angle at the DOM.
 
-    The last is of the angle between the light and a sensor that looks down, as every sensor does in the detector
-    description of the IceTray fits that this is held against, those of the Upgrade too. (ipdf multiplies it with the z
-    of where a sensor looks to. Where the track meets the sensor it is 0.)
+    The angle is that between the light and a PMT that faces down, as all do in the detector description of the IceTray
+    fits that this is compared with, the Upgrade's too. (ipdf multiplies it with the z component of the direction the
+    PMT faces. Where the track meets the DOM it is 0.)
     """
     rx, ry, rz = place[0, i] - vertex[0], place[1, i] - vertex[1], place[2, i] - vertex[2]
     along = rx * e[0] + ry * e[1] + rz * e[2]
@@ -97,8 +97,8 @@ def light(place, i, vertex, e):
 def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table):
     """Return -ln L of an infinite track at speed c.
 
-    `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); `response` is jitter (ns), error of the
-    sensor's clock (ns, MPE) and energy of the muon (GeV, PSA); noise (1/ns) is added to the likelihood of each sensor.
+    `hits` as from `hits`; vertex (m), time (ns), zenith and azimuth (rad); `response` is jitter (ns), clock
+    error (ns, MPE) and energy of the muon (GeV, PSA); noise (1/ns) is added to the likelihood of each DOM.
     `ice` as in `ICE_MODELS`; the effective distance is P1 d + P0[0] + P0[1] cos + P0[2] cos^2.
     """
     place, offsets, times, weights = hits
@@ -123,7 +123,7 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise,
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
-    """Return the likelihood of the pulses of one sensor, the light that is not scattered arriving at t0."""
+    """Return the likelihood of the pulses of one DOM; unscattered light arrives at t0."""
     product = 1.0
     for j in range(begin, end):
         t, n = times[j] - t0, weights[j]
@@ -140,7 +140,7 @@ def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
 
 @njit(nogil=True, error_model="numpy")
 def arrived(form, t, xi, blur):
-    """Return the chance that a photon has come by t, for the form at hand."""
+    """Return the probability that a photon has arrived by t, for the given form."""
     plain = form == MPE_PLAIN or blur[1] == 0.0
     f = integral(t, xi, blur[0]) if plain else fast_integral(t, xi, blur[0], blur[1])
     return min(max(f, 0.0), 1.0)
@@ -148,7 +148,7 @@ def arrived(form, t, xi, blur):
 
 @njit(nogil=True, error_model="numpy")
 def of_earlier(n, t, xi, blur):
-    """Return by what the density of one photon is multiplied for that of the first of n, the chance at least 1e-4."""
+    """Return the ratio of the density of the first of n photons to that of one, with a probability of at least 1e-4."""
     if n < 2.0:
         return 1.0
     return n * (1.0 - min(arrived(MPE_ALL, t, xi, blur), 0.9999)) ** (n - 1.0)
@@ -156,7 +156,7 @@ def of_earlier(n, t, xi, blur):
 
 @njit(nogil=True, error_model="numpy")
 def of_clock(form, t, n, xi, blur, error):
-    """Return the likelihood of the first of n photons if the clock of the sensor may be off by up to `error` ns."""
+    """Return the likelihood of the first of n photons if the clock of the DOM may be off by up to `error` ns."""
     before = (1.0 - arrived(form, t - error, xi, blur)) ** n
     after = (1.0 - arrived(form, t + error, xi, blur)) ** n
     return max(before - after, 0.0) / (2.0 * error)
@@ -174,7 +174,7 @@ def of_poisson(mean, t, xi, blur, table):
 
 @njit(nogil=True, error_model="numpy")
 def muon_photons(closest, cos, energy, scattering, decay):
-    """Return the mean number of photo-electrons of a muon, at most 40: the light yield of IceTray's ipdf (AMANDA's).
+    """Return the mean number of photoelectrons from a muon, at most 40: the light yield of IceTray's ipdf (AMANDA's).
 
     `closest` is the distance to the track (m), `cos` as from `light`, energy in GeV, scattering length and decay time
     (ns) those of the ice.

@@ -1,4 +1,4 @@
-"""Seeds of fits: a particle moved to where and when its light fits the pulses, as IceTray's seed service does."""
+"""Seeds of fits: a particle moved in space and time to match the pulses, as IceTray's seed service does."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.numerics.direction import across, direction, rotated, towards
 
 T_NONE, T_MEAN, T_FIRST, T_CHARGE_FRACTION, T_DIRECT_CHARGE_FRACTION = range(5)
-"""How the time of a seed is set: not at all, no mean residual, no negative residual, a share of the charge late."""
+"""How the time of a seed is set: not at all, mean residual 0, no negative residual, a fraction of the charge late."""
 
 NO_ALTERNATIVES, REVERSE, TETRAHEDRON, CUBE = range(4)
-"""What other directions a seed is turned to."""
+"""Further directions to which a seed is turned."""
 
 _C, _N_PHASE, _N_GROUP = 0.299792458, 1.3195, 1.35634
 
 
 @njit(nogil=True, error_model="numpy")
 def seen(time, charge, omkey, x, y, z, shift):
-    """Return place (3, n), time and charge of the pulses that set the time: the first of each sensor, or all.
+    """Return position (3, n), time and charge of the pulses that set the time: the first of each DOM, or all.
 
     The pulses of one event are sorted by omkey; those at a time that is not finite are left out.
     """
@@ -54,10 +54,10 @@ def tweak(pulses, cog, vertex, time, zenith, azimuth, moves):
 
 @njit(nogil=True, error_model="numpy")
 def time_shift(late, charges, moves):
-    """Return by how much (ns) a seed is moved in time, from the residuals (ns) and charges of pulses.
+    """Return the time shift (ns) of a seed, from the residuals (ns) and charges of the pulses.
 
-    `moves` is the kind, by how many ns a residual may be below the mean to be the first (NaN: any number), and the
-    share of the charge that is to be late.
+    `moves` is the kind, how far (ns) below the mean a residual may be to count as the first (NaN: any), and the
+    fraction of the charge that is to be late.
     """
     kind, max_mean_residual, charge_fraction = moves
     if kind == T_NONE or late.size == 0:
@@ -78,7 +78,7 @@ def time_shift(late, charges, moves):
 
 @njit(nogil=True, error_model="numpy")
 def _of_charge(late, charges, fraction):
-    """Return the residual of the pulse with which the share of the charge is passed that is to be early."""
+    """Return the residual of the pulse at which the fraction of the charge that is to be early is exceeded."""
     order = np.argsort(late, kind="mergesort")
     early, found = (1.0 - fraction) * charges.sum(), 0.0
     for j in order:
@@ -90,7 +90,7 @@ def _of_charge(late, charges, fraction):
 
 @njit(nogil=True, error_model="numpy")
 def track_residuals(pulses, vertex, time, zenith, azimuth):
-    """Return by how much each pulse is later than Cherenkov light that was not scattered, in ns."""
+    """Return the time residual of each pulse with respect to unscattered Cherenkov light, in ns."""
     place, times, _ = pulses
     ex, ey, ez = towards(zenith, azimuth)
     slow = (_N_PHASE * _N_GROUP - 1.0) / math.sqrt(_N_PHASE * _N_PHASE - 1.0)
@@ -105,7 +105,7 @@ def track_residuals(pulses, vertex, time, zenith, azimuth):
 
 @njit(nogil=True, error_model="numpy")
 def cascade_residuals(pulses, vertex, time):
-    """Return by how much each pulse is later than light from a point that was not scattered, in ns."""
+    """Return the time residual of each pulse with respect to unscattered light from a point, in ns."""
     place, times, _ = pulses
     late = np.empty(times.size)
     for i in range(times.size):

@@ -1,6 +1,6 @@
 """Likelihood of a track with its gradient, for the smooth density of `pandel.slopes`.
 
-The pulses are in blocks: what needs no branch is done for all of a block at once.
+The pulses are in blocks: whatever needs no branch is computed for a whole block at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LANES = 8
     _X, _Y, _Z, _TIME, _RX, _RY, _RZ, _ALONG, _CLOSEST, _COS, _T, _XI, _P, _IN_T, _IN_XI, _GX, _GY, _GZ, _HX, _HY, _HZ
 ) = range(0, 21 * _LANES, _LANES)  # fmt: skip
 _BLOCK = 21 * _LANES
-"""A block holds that many pulses, and where the numbers of each kind begin in it."""
+"""Number of pulses in a block, and where the values of each kind begin in it."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -43,8 +43,8 @@ def track_slope(
     """Return -ln L as `track_likelihood` does, but of the smooth density of `slopes`, and its gradient.
 
     `blocks` are those of the pulses of `hits`. The gradient is in x, y, z, zenith and azimuth. Not for the forms
-    MPEAll and PSA, nor with an error of the clock. Light of a track that comes closer to a sensor than some `blunt` (m)
-    does not change as much with the side on which it passes: at the sensor itself that is a jump.
+    MPEAll and PSA, nor with a clock error. Within `blunt` (m) of a DOM the light of a track depends less on the side on
+    which it passes, which at the DOM itself is a jump.
     """
     _, offsets, _, weights = hits
     e = towards(zenith, azimuth)
@@ -56,7 +56,7 @@ def track_slope(
     for i in range(offsets.size - 1):
         p = _of_sensor(form, offsets[i], offsets[i + 1], weights, blocks, blur)
         product *= noise + p
-        if not product > 1e-200:  # one logarithm for many sensors
+        if not product > 1e-200:  # one logarithm for many DOMs
             total -= math.log(product)
             product = 1.0
         share = p / (noise + p)
@@ -67,7 +67,7 @@ def track_slope(
             block[_IN_XI + at] = share * block[_IN_XI + at] if counts else 0.0
     for j in range(offsets[-1], blocks.shape[0] * _LANES):
         blocks[-1, _IN_T + j % _LANES] = blocks[-1, _IN_XI + j % _LANES] = 0.0
-    # sums of the slopes in the place of the vertex, and in the direction
+    # sums of the derivatives in the position of the vertex, and in the direction
     gx, gy, gz, hx, hy, hz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for b in range(blocks.shape[0]):
         block = blocks[b]
@@ -88,7 +88,7 @@ def track_slope(
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _look(block, vertex, time, e, ice, blunt):
-    """Put down where the sensors of a block are, as seen from the track, the time residual, and the shape xi."""
+    """Store the positions of the DOMs of a block with respect to the track, the time residuals, and the shapes xi."""
     _, scattering, p1, p00, p01, p02, _ = ice
     x0, y0, z0 = vertex
     ex, ey, ez = e
@@ -107,7 +107,7 @@ def _look(block, vertex, time, e, ice, blunt):
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _lean(block, e, ice):
-    """Put down the slopes of the sensors of a block in the place of the vertex, and in the direction."""
+    """Store the derivatives for the DOMs of a block in the position of the vertex, and in the direction."""
     _, scattering, p1, _, p01, p02, _ = ice
     ex, ey, ez = e
     per_length, per_c = 1.0 / scattering, 1.0 / C
@@ -131,7 +131,7 @@ def _lean(block, e, ice):
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _shine(block, blur, table):
-    """Put down the density of the pulses of a block, and the slopes of its logarithm in t and xi."""
+    """Store the density of the pulses of a block, and the derivatives of its logarithm in t and xi."""
     for j in range(_LANES):
         block[_P + j], block[_IN_T + j], block[_IN_XI + j] = slopes(
             block[_T + j], block[_XI + j], blur, table
@@ -140,7 +140,7 @@ def _shine(block, blur, table):
 
 @njit(nogil=True, error_model="numpy")
 def _of_sensor(form, begin, end, weights, blocks, blur):
-    """Return the likelihood of one sensor of these pulses, and have the slopes be those of its logarithm."""
+    """Return the likelihood of the pulses of one DOM, and turn the slopes into those of its logarithm."""
     p = 1.0
     for j in range(begin, end):
         block, at, w = blocks[j // _LANES], j % _LANES, weights[j]
@@ -154,7 +154,7 @@ def _of_sensor(form, begin, end, weights, blocks, blur):
             left = 1.0 - arrived(form, t, xi, blur)
             if left <= 0.0:
                 return 0.0
-            # the slope of the chance in time is the density, but for the steps of the fast integral
+            # the derivative of the probability in time is the density, but for the steps of the fast integral
             block[_IN_T + at] -= (w - 1.0) * q / left
             h = 1e-3 * xi
             block[_IN_XI + at] -= (w - 1.0) * (arrived(form, t, xi + h, blur) + left - 1.0) / (h * left)

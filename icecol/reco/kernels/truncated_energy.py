@@ -1,6 +1,6 @@
-"""Energy loss of a muon without its largest losses: truncated mean of what sensors along its track saw.
+"""Energy loss of a muon without its largest stochastic losses: a truncated mean of the light along its track.
 
-As IceTray's I3TruncatedEnergy has it, in all five ways, with an analytical expectation for photon tables.
+As IceTray's I3TruncatedEnergy has it, in all five ways, with an analytical expectation in place of photon tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from icecol.reco.kernels.muon_energy import calibrated
 from icecol.reco.kernels.muon_light import seen_and_expected, track_per_gev
 
 BIN_CUT, DOM_CUT = 0.4, 0.5
-"""Shares of bins and of sensors, the brightest, that are left out."""
+"""Fractions of bins and of DOMs, the brightest, that are left out."""
 MIN_BINS, MIN_DOMS = 3, 8
 
 
@@ -29,14 +29,14 @@ def truncated_energy(
 ):  # fmt: skip
     """Estimate the energy loss (GeV/m) and the energy (GeV) of the muon of one event, its pulses sorted by omkey.
 
-    Ratios of charge to what a loss of 1 GeV/m would give (the light of 4.9 bare tracks) are made of all sensors
-    (ORIG), of bins of bin_length (m) along the track from the first to the last hit sensor in the cylinder (BINS), and
-    of single sensors there (DOMS). Of bins, the 40 % of largest ratio are left out and the rest summed; of sensors, the
-    half of largest ratio, and the mean is taken of the rest. BINS and DOMS know hit sensors alone; AllBINS and AllDOMS
-    count what the others were expected to see, too. A cylinder is the least and the largest distance to the track (m).
+    Ratios of charge to what a loss of 1 GeV/m would give (the light of 4.9 bare tracks) are taken over all DOMs (ORIG),
+    over bins of bin_length (m) along the track from the first to the last hit DOM in the cylinder (BINS), and for
+    single DOMs there (DOMS). The 40 % of the bins with the largest ratios are left out and the rest summed; the half of
+    the DOMs with the largest ratios is left out and the rest averaged. BINS and DOMS use hit DOMs only; AllBINS and
+    AllDOMS include what the others were expected to see. A cylinder is the range of distances from the track (m).
     `calibration` has a row of coefficients for each way (see `calibrated`).
 
-    Returns the losses of ORIG, BINS, AllBINS, DOMS, AllDOMS, then their energies, the number of bins and of hit sensors
+    Returns the losses of ORIG, BINS, AllBINS, DOMS, AllDOMS, then their energies, the numbers of bins and of hit DOMs
     that were used, and fit_status: 40, the track is NaN; 20, too few for all but ORIG.
     """
     nan = math.nan
@@ -103,7 +103,7 @@ def truncated_energy(
 
 @njit(nogil=True, error_model="numpy")
 def keep(seen, expected, cut):
-    """Tell which bins have more than `cut` bins, themselves included, of the same or a larger ratio; none: 0."""
+    """Return which bins have more than `cut` bins, themselves included, of the same or a larger ratio; none: 0."""
     n = seen.size
     ratio = np.zeros(n)
     for b in range(n):

@@ -36,7 +36,7 @@ def volume_trigger(
     hits, of = launches(time, flags, omkey, dead_time, doms)
     in_time = ascending(
         hits
-    )  # of hits at one time, that which std::sort puts first has its cylinder tried first
+    )  # among hits at one time, the cylinder around the one that std::sort puts first is tried first
     hits, of = hits[in_time], of[in_time]
     triggers, start, length = 0, math.nan, math.nan
     first = 0

@@ -128,11 +128,11 @@ def test_classes_that_are_only_bases_are_not_made_and_lead_to_those_that_are():
         "I3Surfaces::SamplingSurface",
     ):
         assert not is_frame_object(name)
-        with pytest.raises(FormatError, match=f"{name} is only the base of other classes: "):
+        with pytest.raises(FormatError, match=f"{name} is only a base of other classes: "):
             new(name)
     with pytest.raises(FormatError, match="I3CutValues, I3CascadeCutValues"):
         new("I3CutValuesBase")
-    with pytest.raises(FormatError, match=r"PDF is only the base of other classes$"):
+    with pytest.raises(FormatError, match=r"PDF is only a base of other classes$"):
         new("SPEChargeDistribution::PDF")
 
 

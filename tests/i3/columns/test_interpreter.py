@@ -1,4 +1,7 @@
-"""Compiled columns hold what the generic decoder reads, for every class, version and shape; damage is told."""
+"""Compiled columns hold what the generic decoder reads, for every class, version and shape; damage is reported.
+
+`interpreter`, `batch`, `alike`, `heads`.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ from icecol.i3.archive import FrameMap, Record, Tree, decode, encode
 from icecol.i3.archive.objects import KEYS, is_base, kind, record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import ARITHMETIC, Custom, Enum, Field, Map, Pair, RawPairs, Variant, Vector
+from icecol.i3.columns.batch import decode as columns_of
 from icecol.i3.columns.compiler import NP_TYPES, flattens
-from icecol.i3.columns.interpreter import Columns, class_of
-from icecol.i3.columns.interpreter import decode as columns_of
+from icecol.i3.columns.heads import class_of
+from icecol.i3.columns.interpreter import Columns
 from icecol.i3.columns.old_values import modern
 from icecol.i3.container.names import Names, text
 from icecol.i3.container.raw import raw_frames
@@ -280,7 +284,7 @@ def test_older_versions_of_every_class_become_what_the_decoder_reads(name: str, 
     except (FormatError, KeyError, AssertionError) as err:
         pytest.skip(f"cannot be made: {err}")
     found = run(blobs)
-    if all("has no form as columns" in why for _, why in found[-1].failed) and found[-1].failed:
+    if all("cannot become columns" in why for _, why in found[-1].failed) and found[-1].failed:
         pytest.skip(found[-1].failed[0][1])
     check(blobs)
 
@@ -306,7 +310,7 @@ def test_several_versions_of_classes_inside_may_be_in_one_batch() -> None:
             skipped += 1
             continue
         found = run(old)
-        if found[-1].failed and all("no form as columns" in why for _, why in found[-1].failed):
+        if found[-1].failed and all("cannot become columns" in why for _, why in found[-1].failed):
             skipped += 1
             continue
         blobs = [old[0], new[0], new[1], old[1], old[2], new[2]]
@@ -346,7 +350,7 @@ def test_classes_without_columns_and_unknown_ones_fail_with_the_reason() -> None
     assert found[0].good.tolist() == [1, 6]
     why = dict(found[-1].failed)
     assert set(why) == {0, 2, 3, 4, 5}
-    assert "no form as columns" in why[0]
+    assert "cannot become columns" in why[0]
     assert "not known" in why[2]
     assert "newer" in why[3]
 
@@ -420,7 +424,7 @@ def test_every_object_of_old_files_becomes_what_the_decoder_reads(shared_data: P
     for folder in ("r29378", "r51782"):
         for blobs in blobs_of(sorted((shared_data / "i3" / "regression" / folder).glob("*.i3"))).values():
             results = run(blobs)
-            if results[-1].failed and all("no form as columns" in why for _, why in results[-1].failed):
+            if results[-1].failed and all("cannot become columns" in why for _, why in results[-1].failed):
                 continue
             for blob in blobs:
                 check([blob])

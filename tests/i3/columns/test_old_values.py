@@ -8,7 +8,7 @@ import pytest
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes.layout import Field, Map
 from icecol.i3.classes.own import i3_class, remove
-from icecol.i3.columns.interpreter import decode
+from icecol.i3.columns.batch import decode
 from icecol.i3.columns.old_values import modern
 from icecol.i3.container.names import Names
 

@@ -13,7 +13,7 @@ from naive_launches import delta_decode, raw_atwd, raw_fadc
 
 from icecol.errors import FormatError
 from icecol.i3.archive import class_name, decode
-from icecol.i3.columns.interpreter import decode as columns_of
+from icecol.i3.columns.batch import decode as columns_of
 from icecol.i3.columns.waveforms import expand, launches
 from icecol.i3.container.names import Names
 from icecol.i3.container.raw import raw_frames

@@ -19,7 +19,7 @@ from realtime import VALUES, alert, frames_of, packed, pickled, write
 import icecol as ic
 from icecol.errors import DamagedFileError, FormatError, UnsupportedError
 from icecol.i3.container import alerts
-from icecol.i3.container.compression import is_json
+from icecol.i3.container.streams import is_json
 from icecol.i3.frames.survey import survey
 
 

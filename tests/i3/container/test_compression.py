@@ -1,4 +1,7 @@
-"""Compressed streams: whole ones are read whole, cut ones up to the cut and then one error, whatever the codec."""
+"""Compressed streams: whole ones are read whole, cut ones up to the cut and then one error, whatever the codec.
+
+`compression`, `zstd`, `tar`, `streams`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ from hypothesis import strategies as st
 
 from icecol.errors import FormatError, UnsupportedError
 from icecol.i3.container import compression
-from icecol.i3.container.compression import SUFFIXES, codec_of, compressor, decompress, open_stream, sniff
+from icecol.i3.container.compression import SUFFIXES, codec_of, compressor, decompress, sniff
 from icecol.i3.container.scanner import Scanner
+from icecol.i3.container.streams import open_stream
 
 PACK = {
     "gzip": lambda data: gzip.compress(data, 6),

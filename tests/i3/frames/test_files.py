@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from icecol.errors import DamagedFileError, MissingColumnError, UnsupportedError
-from icecol.i3.container.compression import open_stream
+from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.files import files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
 

@@ -19,10 +19,11 @@ import zstandard
 
 from icecol.errors import IcecolError
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
-from icecol.i3.container.compression import Raw, open_stream
+from icecol.i3.container.compression import Raw
 from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.raw import encode_frame
 from icecol.i3.container.scanner import Scanner
+from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.i3.pulses.batch import PulseResolver
 from icecol.i3.pulses.maps import ABSENT, OK, REASONS
