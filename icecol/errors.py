@@ -154,6 +154,18 @@ def did_you_mean(name: str, names: Iterable[str], what: str, n: int = 8) -> str:
     return f"{what}: {', '.join(map(repr, pool))}" if pool else f"there are no {what}"
 
 
+def not_numbers(what: str, bad: int, n: int, rows: str = "events") -> str:
+    """Say that a weight, or the like, is not a number in some events, and what to do.
+
+    >>> not_numbers("the weight", 2, 3)[:67]
+    'the weight is NaN, infinite or null in 2 of 3 events: filter these '
+    """
+    return (
+        f"{what} is NaN, infinite or null in {bad:,} of {n:,} {rows}: filter these out, or give them one by "
+        "fill_null(0), fill_nan(0)"
+    )
+
+
 def needs(library: str, extra: str, what: str) -> MissingDependencyError:
     """Make the error for a missing optional library, saying what needs it and how to install it."""
     return MissingDependencyError(

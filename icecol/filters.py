@@ -14,7 +14,7 @@ import polars as pl
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
 from icecol.detector.strings import LOW_UP_EDGE
-from icecol.errors import MissingColumnError, SchemaError, did_you_mean
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean, not_numbers
 from icecol.select import Cuts, passing, require_columns
 
 __all__ = [
@@ -497,11 +497,7 @@ def _table(
     found = lazy.select(**sums).collect(engine="streaming").row(0, named=True)
     for what in ("weight", "size"):
         if found[what]:
-            msg = (
-                f"the {what} is NaN, infinite or null in {found[what]} of {found['n']} events; give such events "
-                "one, as with .fill_nan(None).fill_null(0), or filter them out first"
-            )
-            raise ValueError(msg)
+            raise ValueError(not_numbers(f"the {what}", found[what], found["n"]))
     total = found[f"out {len(rows) - 1}"]
     return pl.DataFrame(
         [

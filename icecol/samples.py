@@ -16,7 +16,7 @@ from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
 from icecol.hist import Axis, Bundle
 from icecol.reco.plan import with_features
-from icecol.select import Cuts, cutflow
+from icecol.select import Cuts, cutflow, n_minus_one
 from icecol.weight.sums import Totals, totals
 
 if TYPE_CHECKING:
@@ -212,12 +212,17 @@ class Samples(Mapping[str, Sample]):
         livetime = self.livetime
         return found if livetime is None else (found * livetime).alias("weight")
 
-    def fill(self, *axes: Axis) -> Bundle:
+    def scan_each(self) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
+        """Yield the name, the events and the scaled weight (see `weight`) of each sample."""
+        for name, sample in self.items():
+            yield name, sample.scan(), self.weight(name)
+
+    def fill(self, *axes: Axis, statistics: bool = False) -> Bundle:
         """Fill a histogram of each sample; ranges that are not given are those of all samples together.
 
         Parameters
         ----------
-        axes
+        axes, statistics
             As for `ic.hist.fill`.
 
         Returns
@@ -225,14 +230,16 @@ class Samples(Mapping[str, Sample]):
         Bundle
             By the name of the sample; simulation is scaled to the livetime.
         """
-        return Bundle({name: found[""] for name, found in self.fill_many({"": axes}).items()})
+        return hist.fill(self, *axes, statistics=statistics)
 
-    def fill_many(self, histograms: Mapping[str, Axis | Sequence[Axis]]) -> Bundle:
+    def fill_many(
+        self, histograms: Mapping[str, Axis | Sequence[Axis]], *, statistics: bool = False
+    ) -> Bundle:
         """Fill several histograms of each sample in one pass over its events.
 
         Parameters
         ----------
-        histograms
+        histograms, statistics
             As for `ic.hist.fill_many`.
 
         Returns
@@ -243,7 +250,12 @@ class Samples(Mapping[str, Sample]):
         """
         wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
         axes = {k: tuple(self._with_range(axis) for axis in several) for k, several in wanted.items()}
-        return Bundle({n: hist.fill_many(self[n].scan(), axes, weight=self.weight(n)) for n in self})
+        return Bundle(
+            {
+                name: hist.fill_many(events, axes, weight=weight, statistics=statistics)
+                for name, events, weight in self.scan_each()
+            }
+        )
 
     def cutflow(self, cuts: Cuts) -> pl.DataFrame:
         """Count the events of each sample that pass the cuts, one after the other.
@@ -255,12 +267,20 @@ class Samples(Mapping[str, Sample]):
             to the livetime) and its error, `<name>_error`. `simulation` and `simulation_error` are the sum over
             all simulation, where there are several.
         """
+        return self._counts(cutflow, cuts)
+
+    def n_minus_one(self, cuts: Cuts) -> pl.DataFrame:
+        """Count the events of each sample that pass all cuts but one, for each cut: `without`, and as in `cutflow`."""
+        return self._counts(n_minus_one, cuts)
+
+    def _counts(self, count: Callable[..., pl.DataFrame], cuts: Cuts) -> pl.DataFrame:
         table: dict[str, pl.Series] = {}
-        for name, sample in self.items():
-            found = cutflow(sample.scan(), cuts, self.weight(name))
-            if sample.is_data or "cut" not in table:
-                table["cut"] = found["cut"]
-            if sample.is_data:
+        for name, events, weight in self.scan_each():
+            found = count(events, cuts, weight)
+            rows = found.columns[0]
+            if weight is None or rows not in table:
+                table[rows] = found[rows]
+            if weight is None:
                 table[name] = found["n"]
             else:
                 table |= {name: found["sumw"], f"{name}_error": found["sumw_error"]}

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from icecol import missing
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, Several, lazy_frame, own_weights
 from icecol.dataset.facts import facts
-from icecol.errors import MissingColumnError, SchemaError, did_you_mean
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean, not_numbers
 
 __all__ = [
     "Cuts",
@@ -194,13 +194,13 @@ class _Table(pl.DataFrame):
             return super()._repr_html_(**options)
 
 
-def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
+def cutflow(events: Events | Several, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     r"""Count the events that pass each cut alone and all cuts up to it, in one pass over the data.
 
     Parameters
     ----------
     events
-        A dataset, a lazy frame or a table.
+        A dataset, a lazy frame or a table; or `ic.Samples`, of which the table is that of `ic.Samples.cutflow`.
     cuts
         At most 64 cuts, in the order in which they are applied.
     weight
@@ -248,6 +248,9 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     >>> cutflow(events, cuts).select("cut", "n", "n_alone", "n_nan", "eff").rows()
     [('all', 4, 4, 0, 1.0), ('bright', 3, 3, 0, 0.75), ('upgoing', 1, 2, 1, 0.3333333333333333)]
     """
+    if isinstance(events, Several):
+        own_weights(weight)
+        return events.cutflow(cuts)
     lf = lazy_frame(events)
     table = _pattern_table(lf, cuts, weight)
     rows = [np.ones(table.height, dtype=bool)]
@@ -270,7 +273,7 @@ def cutflow(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> 
     return _Table(columns)
 
 
-def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
+def n_minus_one(events: Events | Several, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     """Count the events that pass all cuts but one, for each cut, in one pass over the data.
 
     Parameters
@@ -298,6 +301,9 @@ def n_minus_one(events: Events, cuts: Cuts, weight: str | pl.Expr | None = None)
     >>> n_minus_one(events, cuts).select("without", "n", "eff").rows()
     [(None, 1, 1.0), ('bright', 2, 0.5), ('upgoing', 2, 0.5)]
     """
+    if isinstance(events, Several):
+        own_weights(weight)
+        return events.n_minus_one(cuts)
     table = _pattern_table(lazy_frame(events), cuts, weight)
     single = [_passes(table, i) for i in range(len(cuts))]
     failed = np.sum([~p for p in single], axis=0) if single else np.zeros(table.height, dtype=int)
@@ -409,11 +415,9 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
         .collect(engine="streaming")
     )
     if bad := int(table["bad"].sum()):
-        msg = (
-            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {bad} of {table['n'].sum()} events; "
-            "give such events a weight, as with .fill_nan(None).fill_null(0), or filter them out first"
-        )
-        raise ValueError(msg)
+        from icecol.hist.text import name_of
+
+        raise ValueError(not_numbers(f"weight {name_of(w)!r}", bad, int(table["n"].sum())))
     return table
 
 

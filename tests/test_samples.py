@@ -53,6 +53,50 @@ def test_cutflow_of_all_samples_with_errors_and_the_sum_of_simulation(samples):
     assert np.allclose(samples.select(cuts).cutflow(ic.Cuts())["simulation"], [1.2])
 
 
+def test_functions_for_a_dataset_take_samples_too(samples):
+    q, cuts = hist.regular("q", 2, 0, 10), ic.Cuts(low=pl.col("q") < 10, high=pl.col("q") > 1.5)
+    assert hist.fill(samples, q) == samples.fill(q)
+    assert hist.fill_many(samples, {"q": q, "log": hist.log("q", 3)}) == samples.fill_many(
+        {"q": q, "log": hist.log("q", 3)}
+    )
+    assert ic.cutflow(samples, cuts).equals(samples.cutflow(cuts))
+    found = hist.fill(samples, q, statistics=True)
+    assert found["mu"].data.mean() == pytest.approx((2 * 1.0 + 1 * 5.0) / 3)
+    table = hist.describe(samples, q, quantiles=[0.5])
+    assert table["sample"].to_list() == ["data", "mu", "nu"]
+    assert table["mean"].to_list() == pytest.approx([15 / 4, 7 / 3, (0.2 * 2 + 0.6 * 20) / 0.8])
+
+
+def test_n_minus_one_of_all_samples(samples):
+    cuts = ic.Cuts(low=pl.col("q") < 10, high=pl.col("q") > 1.5)
+    table = ic.n_minus_one(samples, cuts)
+    assert table["without"].to_list() == [None, "low", "high"]
+    assert table["data"].to_list() == [3, 3, 4]
+    assert np.allclose(table["nu"], [0.2, 0.8, 0.2])
+    assert np.allclose(table["simulation"], [1.2, 1.8, 3.2])
+    assert np.allclose(table["simulation_error"], np.sqrt([1.04, 1.4, 5.04]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: hist.fill(s, hist.regular("q", 2), weight="w"),
+        lambda s: hist.describe(s, hist.regular("q", 2), weight="w"),
+        lambda s: ic.cutflow(s, ic.Cuts(), "w"),
+        lambda s: ic.n_minus_one(s, ic.Cuts(), "w"),
+    ],
+    ids=["fill", "describe", "cutflow", "n_minus_one"],
+)
+def test_a_weight_beside_those_of_the_samples_is_refused(samples, call):
+    with pytest.raises(TypeError, match="samples have weights of their own"):
+        call(samples)
+
+
+def test_what_is_neither_events_nor_samples_is_named():
+    with pytest.raises(TypeError, match=r"expected a dataset, a lazy frame or a table; found \[1, 2\]"):
+        hist.fill([1, 2], hist.regular("q", 2))
+
+
 def test_totals_are_rates(samples):
     found = samples.totals()
     assert list(found) == ["mu", "nu"]

@@ -149,7 +149,7 @@ def test_equal_weights_leave_efficiencies_and_their_errors_as_they_are():
 def test_a_weight_that_is_no_number_is_an_error_that_counts_them(bad):
     df = pl.DataFrame({"x": [True, False, True], "w": [1.0, bad, bad]})
     with pytest.raises(
-        ValueError, match=r"weight 'w' is NaN, infinite or null in 2 of 3 events; .*fill_null\(0\)"
+        ValueError, match=r"weight 'w' is NaN, infinite or null in 2 of 3 events: .*fill_null\(0\)"
     ):
         cutflow(df, Cuts(x=pl.col("x")), "w")
 

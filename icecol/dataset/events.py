@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, Union
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union, runtime_checkable
 
 import polars as pl
 
@@ -13,6 +14,35 @@ Events: TypeAlias = Union[pl.LazyFrame, pl.DataFrame, "Dataset"]
 """Events, one per row."""
 
 
+@runtime_checkable
+class Several(Protocol):
+    """Several kinds of events by name, each with a weight of its own: `ic.Samples`."""
+
+    def scan_each(self) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
+        """Yield the name, events and weight (None for data) of each."""
+
+    def fill_many(self, histograms: Any, *, statistics: bool = False) -> Any:
+        """Fill histograms of each."""
+
+    def cutflow(self, cuts: Any) -> pl.DataFrame:
+        """Count the events of each that pass cuts, one after the other."""
+
+    def n_minus_one(self, cuts: Any) -> pl.DataFrame:
+        """Count the events of each that pass all cuts but one."""
+
+
 def lazy_frame(events: Events) -> pl.LazyFrame:
     """Return events as a lazy frame; for a dataset, a scan of all its parts."""
-    return events.lazy() if isinstance(events, (pl.LazyFrame, pl.DataFrame)) else events.scan()
+    if isinstance(events, (pl.LazyFrame, pl.DataFrame)):
+        return events.lazy()
+    if not hasattr(events, "scan"):
+        msg = f"expected a dataset, a lazy frame or a table; found {events!r:.80}"
+        raise TypeError(msg)
+    return events.scan()
+
+
+def own_weights(weight: str | pl.Expr | None) -> None:
+    """Raise TypeError if a weight is given for samples, which have their own."""
+    if weight is not None:
+        msg = "samples have weights of their own, ic.Sample(events, weight=...): `weight` is for a dataset or a frame"
+        raise TypeError(msg)

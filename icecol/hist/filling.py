@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final, cast, overload
 
 import numpy as np
 import polars as pl
 
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, Several, lazy_frame, own_weights
 from icecol.dataset.facts import facts
-from icecol.errors import SchemaError
+from icecol.errors import SchemaError, not_numbers
 from icecol.hist.axis import Axis, of_words
 from icecol.hist.batch import Batch, Column
 from icecol.hist.bundle import Bundle
@@ -28,14 +28,32 @@ _MANY: Final = (
 _BATCH: Final = 1 << 16  # rows, whose columns stay in the cache; Polars keeps a few batches ahead
 
 
-def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, statistics: bool = False) -> Hist:
+@overload
+def fill(
+    events: Events, *axes: Axis, weight: str | pl.Expr | None = None, statistics: bool = False
+) -> Hist: ...
+
+
+@overload
+def fill(
+    events: Several, *axes: Axis, weight: str | pl.Expr | None = None, statistics: bool = False
+) -> Bundle: ...
+
+
+def fill(
+    events: Events | Several,
+    *axes: Axis,
+    weight: str | pl.Expr | None = None,
+    statistics: bool = False,
+) -> Hist | Bundle:
     """Fill a histogram in a single pass over the data, reading only the columns it needs.
 
     Parameters
     ----------
     events
-        A dataset, lazy frame or data frame. If an axis is a list column, each element is one entry and the other
-        columns of the row are repeated; list columns of one histogram must have the same length in each row.
+        A dataset, lazy frame or data frame, or `ic.Samples`, which have their own weights. If an axis is a list
+        column, each element is one entry and the other columns of the row are repeated; list columns of one histogram
+        must have the same length in each row.
     axes
         One or more axes, made by `hist.regular`, `log`, `variable`, `integer` or `category`.
     weight
@@ -50,6 +68,7 @@ def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, stati
     Hist
         Bins with the sum of weights and the sum of squared weights. An entry that is null on any axis counts as
         `missing`; otherwise one that is NaN on any axis counts as `nan`. Infinite values are under- or overflow.
+        Of `ic.Samples`, a `Bundle` with a histogram of each.
 
     Raises
     ------
@@ -70,11 +89,14 @@ def fill(events: Events, *axes: Axis, weight: str | pl.Expr | None = None, stati
     >>> h.values(), h.missing.n
     (array([0., 1., 2., 0.]), 1)
     """
-    return cast("Hist", fill_many(events, {"": axes}, weight=weight, statistics=statistics)[""])
+    found = fill_many(events, {"": axes}, weight=weight, statistics=statistics)
+    if isinstance(events, Several):
+        return Bundle({name: of_sample[""] for name, of_sample in found.items()})
+    return cast("Hist", found[""])
 
 
 def fill_many(
-    events: Events,
+    events: Events | Several,
     histograms: Mapping[str, Axis | Sequence[Axis]],
     *,
     weight: str | pl.Expr | None = None,
@@ -92,7 +114,7 @@ def fill_many(
     Returns
     -------
     Bundle
-        The histograms, under the same names.
+        The histograms, under the same names; of `ic.Samples`, such a bundle for each sample.
 
     Examples
     --------
@@ -105,6 +127,9 @@ def fill_many(
     >>> hists["x"].values(), hists["x, y"].sum()
     (array([1., 1.]), 2.0)
     """
+    if isinstance(events, Several):
+        own_weights(weight)
+        return cast("Bundle", events.fill_many(histograms, statistics=statistics))
     lf = lazy_frame(events)
     blinding = facts(lf).blinding
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
@@ -160,7 +185,7 @@ def fill_many(
 
 
 def describe(
-    events: Events,
+    events: Events | Several,
     *variables: Axis,
     weight: str | pl.Expr | None = None,
     quantiles: Sequence[float] = (0.16, 0.5, 0.84),
@@ -181,7 +206,7 @@ def describe(
     polars.DataFrame
         A row for each variable: its label as `variable`; `n`, the finite entries, and `n_null` and `n_nan`; the sum of
         weights and the effective entries; mean and its error, standard deviation, skewness, excess kurtosis; quantiles.
-        An answer that does not exist is null.
+        An answer that does not exist is null. Of `ic.Samples`, such rows for each, after a column `sample`.
 
     Raises
     ------
@@ -197,6 +222,15 @@ def describe(
     >>> hist.describe(events, hist.regular("x", 10)).select("variable", "n", "n_null", "mean", "q0.5").row(0)
     ('x', 3, 1, 3.0, 2.0)
     """
+    if isinstance(events, Several):
+        own_weights(weight)
+        tables = [
+            describe(each, *variables, weight=w, quantiles=quantiles).select(
+                pl.lit(name).alias("sample"), pl.all()
+            )
+            for name, each, w in events.scan_each()
+        ]
+        return pl.concat(tables)
     for axis in variables:
         if axis.kind == "category":
             msg = f"axis {axis.name!r} holds categories, which have no mean, spread or quantile"
@@ -282,6 +316,5 @@ def _require_weights(weights: pl.Series, name: str, rows_before: int) -> None:
         raise SchemaError(msg)
     finite = np.isfinite(Column(weights).floats)
     if not finite.all():
-        bad = int((~finite).sum())
-        msg = f"weight {name!r} is NaN, infinite or null in {bad} of {len(weights)} entries ({where})"
-        raise ValueError(msg)
+        entries = f"entries ({where})"
+        raise ValueError(not_numbers(f"weight {name!r}", int((~finite).sum()), len(weights), entries))

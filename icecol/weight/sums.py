@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
+from icecol.errors import not_numbers
+from icecol.hist.text import name_of
 from icecol.select import require_columns
 
 YEAR: Final = 365.25 * 86400.0
@@ -108,9 +110,7 @@ def totals(events: Events, weight: str | pl.Expr) -> Totals:
         .row(0, named=True)
     )
     if row["bad"]:
-        msg = (
-            f"weight {w.meta.output_name()!r} is NaN, infinite or null in {row['bad']:,} of {row['n']:,} events: "
-            "filter events that were not generated, such as noise or data"
-        )
+        why = "noise and data, which were not generated, have no weight"
+        msg = f"{not_numbers(f'weight {name_of(w)!r}', row['bad'], row['n'])}; {why}"
         raise ValueError(msg)
     return Totals(row["n"], *(row[f"sumw{k}"] for k in range(1, 5)))

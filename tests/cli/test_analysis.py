@@ -14,6 +14,21 @@ def test_info_shows_columns_with_units(folder):
     assert run("info", folder).exit_code == 1
 
 
+def test_info_says_which_geometry_a_dataset_has(tmp_path):
+    ic.sim.write(tmp_path / "a.i3", ic.sim.events(3, seed=1))
+    ic.Geometry.from_columns(ic.Geometry.nominal().table()[:60]).write_parquet(
+        tmp_path / "one_string.parquet"
+    )
+    for gcd, line in (
+        (None, "geometry: nominal, 5,160 sensors"),
+        ("one_string.parquet", "geometry: 60 sensors"),
+    ):
+        ds = ic.convert.i3(
+            tmp_path / "a.i3", tmp_path / "d", gcd=gcd and tmp_path / gcd, jobs=1, overwrite=True
+        )
+        assert line in run("info", ds.path).output.splitlines()
+
+
 def test_features_are_those_of_the_library(folder, tmp_path):
     out = tmp_path / "f.parquet"
     done = run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -54,10 +55,53 @@ def variables(s, a):
 def cleanings(_, a):
     return {
         "SRT1": reco.seeded_rt(a),
+        "SRT2": reco.seeded_rt(a, seed_procedure="AllHLCHits", max_n_iterations=-1),
         "SRT4": reco.seeded_rt(a, seed_procedure="HLCCOGSTHits"),
         "CRT": reco.classic_rt(a),
         "CRT2": reco.classic_rt(a, 100.0, 500.0, multiplicity=2),
     }
+
+
+def likelihoods(s, _):
+    forms = {"SPEAll": 15.0, "SPEqAll": 15.0, "MPEAll": 15.0, "PSA": 15.0, "s": 15.0, "m": 4.0}
+    names = {"s": "SPE1st", "m": "MPE"}
+    return {
+        f"LL{name}": reco.track_likelihood(s, track="_iLF", form=names.get(name, name), jitter=jitter)
+        for name, jitter in forms.items()
+    }
+
+
+def vertices_and_vetoes(s, a):
+    return {
+        "FIL": reco.fill_ratio(s, vertex="_CL"),
+        "SPE_Finite": reco.finite_reco(s, track="_SPE", cylinder_radius=200.0),
+        "VHE": reco.hese_veto(a, vertex_threshold=50.0),
+        "CQ": reco.causal_qtot(a, vertex="_VHE"),
+    }
+
+
+def angular_errors(s, _):
+    return {
+        f"CR{hits}": reco.cramer_rao(s, track="_SPE", all_hits=hits == "all") for hits in ("all", "first")
+    }
+
+
+def fits(s, _):
+    return {
+        "SPE": reco.spe_fit(s, seed="_iLF"),
+        "MPE": reco.mpe_fit(s, seed="_SPE"),
+        "SPE2": reco.spe_fit(s, seed="_SPE", iterations=2),
+        "CSCD": reco.cascade_fit(s, seed="_CL", form="UPandel", minimizer="Powell", min_hits=8),
+    }
+
+
+def vertex_fits(s, _):
+    return {"PC": reco.cascade_fit(s, seed="_CL")}
+
+
+def paraboloids(s, _):
+    tolerances = {"PB": 1e-4, "PB2": 1e-3}
+    return {key: reco.paraboloid(s, track="_SPE", tolerance=t) for key, t in tolerances.items()}
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
@@ -73,21 +117,59 @@ def sample(request, shared_data):
     truth = pl.read_parquet(folder / f"{request.param}.icetray.parquet")
     assert events["I3EventHeader.event_id"].equals(truth["I3EventHeader.event_id"])
     assert events.height == SAMPLES[request.param]
-    return events, ic.convert.read_geometry(folder / "gcd.i3.gz"), truth
+    seeds = truth.select(pl.col("^(iLF|SPE|CL)\\..*$").name.prefix("_"))
+    vertex = truth.select(
+        pl.col("^VHEPos.*$").name.replace("VHEPos", "_VHE"), pl.col("VHETime.value").alias("_VHE.time")
+    )
+    # IceTray's -1 is a ratio to no DOMs; a track whose fit failed has no end, where IceTray copies it
+    failed = pl.col("SPE.fit_status") != 0
+    truth = truth.with_columns(
+        pl.col("^FIL\\.fill.*$").replace(-1.0, math.nan),
+        pl.when(~failed).then(pl.col("^SPE_Finite\\.(x|y|z|time|zenith|azimuth)$")).name.keep(),
+    )
+    return (
+        pl.concat([events, seeds, vertex], how="horizontal"),
+        ic.convert.read_geometry(folder / "gcd.i3.gz"),
+        truth,
+    )
+
+
+ELSEWHERE = {
+    "VHE.time": "VHETime.value",
+    "CQ": "CQ.value",
+    "HQ": "HQ.value",
+    "CSCD.logl": "CSCDParams.NegLlh",
+    "CSCD.rlogl": "CSCDParams.ReducedLlh",
+}
+"""Columns that IceTray has under another name."""
 
 
 def stored(column: str, truth: pl.DataFrame) -> str | None:
-    """Return the column that IceTray has a member in: of the fit, or of the object beside it."""
+    """Return the column that IceTray has a member in: of the fit, or of an object beside it."""
     key, _, member = column.partition(".")
-    return next((c for c in (column, f"{key}Params.{member}") if c in truth.columns), None)
+    beside = (f"{key}{suffix}.{member}" for suffix in ("", "Params", "FitParams", "_Cuts", "Pos"))
+    if member.startswith("pbfTr"):  # of the true track, which is not given
+        return None
+    return next((c for c in (ELSEWHERE.get(column, column), *beside) if c in truth.columns), None)
 
 
 @pytest.mark.parametrize(
-    ("features", "rel"),
-    [(first_guesses, 1e-9), (shapes, 1e-9), (variables, 1e-12), (cleanings, 0.0)],
-    ids=["first guesses", "shapes", "variables", "cleanings"],
+    ("features", "rel", "share"),
+    [
+        (first_guesses, 1e-9, 1),
+        (shapes, 1e-9, 1),
+        (variables, 1e-12, 1),
+        (cleanings, 0.0, 1),
+        (likelihoods, 1e-12, 1),
+        (vertices_and_vetoes, 1e-12, 1),
+        (angular_errors, 3e-4, 1),  # IceTray interpolates a table of six digits
+        (fits, 1e-6, 0.94),  # in the others, two simplices part ways after rounding
+        (vertex_fits, 1e-6, 0.8),  # muons have flat minima
+        pytest.param(paraboloids, 1e-4, 0.95, marks=pytest.mark.slow),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_features_are_those_of_icetray(sample, features, rel):
+def test_features_are_those_of_icetray(sample, features, rel, share):
     events, geometry, truth = sample
     wanted = features(ic.Pulses(CLEANED, geometry), ic.Pulses(SPLIT, geometry))
     found = ic.with_features(events, **wanted).collect()
@@ -100,7 +182,8 @@ def test_features_are_those_of_icetray(sample, features, rel):
         if isinstance(found[column].dtype, pl.List):
             assert found[column].to_list() == truth[theirs].to_list(), column
             continue
-        ours = found[column].cast(pl.Float64).fill_null(math.nan).to_list()
-        expected = truth[theirs].cast(pl.Float64).fill_null(math.nan).to_list()
-        assert ours == pytest.approx(expected, rel=rel, abs=rel, nan_ok=True), column
+        ours = found[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        expected = truth[theirs].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        same = np.isclose(ours, expected, rtol=rel, atol=rel * (1e-3 if rel > 1e-5 else 1), equal_nan=True)
+        assert same.mean() >= share, (column, np.flatnonzero(~same))
     assert compared == set(wanted)
