@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -36,10 +36,12 @@ FIRST = (
     "SplitInIcePulses",
     "OfflinePulses",
     "InIcePulses",
+    "SplitUncleanedInIcePulses",
     "InIceDSTPulses",
 )
 """Pulse series to begin with, the first that an event has; the others follow in the order of their names."""
 
+_NEAR: Final = 1000  # rows: so many are read at once, if they are neighbours
 _RUN, _EVENT = "I3EventHeader.run_id", "I3EventHeader.event_id"
 
 
@@ -204,9 +206,24 @@ def _of_columns(
     keys = _pulse_keys(schema)
     series = _series(keys, patterns)
     _require(series, keys, patterns, source)
-    found = [lazy.slice(row, 1).collect() for row in _rows(lazy, schema, series, wanted, n)]
-    shown = pl.concat(found) if found else pl.DataFrame()
-    return Chosen(shown, geometry, series, source, units, str(facts(lazy).blinding or ""))
+    return Chosen(
+        _gather(lazy, _rows(lazy, schema, series, wanted, n)),
+        geometry,
+        series,
+        source,
+        units,
+        str(facts(lazy).blinding or ""),
+    )
+
+
+def _gather(lazy: pl.LazyFrame, rows: list[int]) -> pl.DataFrame:
+    """Return some rows in that order; those far apart are read one by one."""
+    if not rows:
+        return pl.DataFrame()
+    first, last = min(rows), max(rows)
+    if last - first < _NEAR:
+        return lazy.slice(first, last - first + 1).collect()[[row - first for row in rows]]
+    return pl.concat([lazy.slice(row, 1).collect() for row in rows])
 
 
 def _rows(

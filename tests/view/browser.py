@@ -143,9 +143,10 @@ class Page:
         self.send("Input.dispatchKeyEvent", type="keyUp", key=key)
         self.frame()
 
-    def picture(self, path: Path) -> None:
-        """Save what the window shows."""
-        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
+    def png(self, x: float, y: float, width: float, height: float) -> bytes:
+        """Return a part of what the window shows."""
+        clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
+        return base64.b64decode(self.send("Page.captureScreenshot", format="png", clip=clip)["data"])
 
 
 @contextmanager

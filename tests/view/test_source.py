@@ -50,10 +50,21 @@ def test_every_form_gives_the_brightest_events_brightest_first(forms, charges):
 def test_every_form_gives_the_events_of_a_number_in_their_order(forms):
     for name, (events, run) in forms.items():
         assert ids(choose(events, event=[9, 4])) == [(run, 4), (run, 9)], name
+
+
+def test_a_run_is_shown_whole(forms):
+    for name in ("a file", "a folder", "simulation"):
+        events, run = forms[name]
+        assert ids(choose(events, run=run)) == [(run, i) for i in range(30)], name
         assert ids(choose(events, run=run, event=4)) == [(run, 4)], name
-        assert len(ids(choose(events, run=run))) == 30, name
         with pytest.raises(MissingColumnError, match="no events of run 8, event 4"):
             choose(events, run=8, event=4)
+
+
+def test_events_far_apart_are_read_one_by_one():
+    table = pl.DataFrame({"I3EventHeader.run_id": [1] * 3000, "I3EventHeader.event_id": range(3000)})
+    assert ids(choose(table, event=[2, 1001])) == [(1, 2), (1, 1001)]
+    assert ids(choose(table, event=[0, 999, 2999])) == [(1, 0), (1, 999), (1, 2999)]
 
 
 def test_every_form_has_the_same_columns(forms, sample):

@@ -90,7 +90,7 @@ function showValues(values, text) {
     for (const [member, value, unit] of found) {
       const row = make("tr", null, table);
       make("td", member || "value", row);
-      make("td", `${digits(value, 7)}${unit ? ` ${unit}` : ""}`, row, { title: String(value) });
+      make("td", digits(value, 7) + (/^\d/.test(unit) ? ` × ${unit}` : unit ? ` ${unit}` : ""), row, { title: String(value) });
     }
   }
   if (!n) make("p", "nothing matches", box);
