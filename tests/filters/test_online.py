@@ -1,3 +1,5 @@
+"""`online`, `prescales`, `bandwidth`: conditions, masks and rates of the online filters."""
+
 from __future__ import annotations
 
 import hashlib
