@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from icecol import hist
+from icecol import hist, notebook
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
 from icecol.hist import Axis, Bundle
+from icecol.hist.text import text
+from icecol.names import plain
 from icecol.reco.plan import with_features
 from icecol.select import Cuts, cutflow, n_minus_one
 from icecol.weight.sums import Totals, totals
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Sample", "Samples"]
 
+_LONGEST: Final = 80
+"""Characters that the name of a sample's events, or its weight, may have."""
+
 
 def __dir__() -> list[str]:
     return __all__
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sample:
     """Events of data, or of one kind of simulation with its weight.
 
@@ -70,10 +75,42 @@ class Sample:
         frames = [lazy_frame(part) for part in self.parts]
         return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
 
+    def __repr__(self) -> str:
+        kind = "data" if self.is_data else f"weight {_short(self.weight)}"
+        varied = f", variations {', '.join(self.variations)}" if self.variations else ""
+        return plain(f"Sample({' + '.join(map(_short, self.parts))}; {kind}{varied})")
+
+    def _repr_html_(self) -> str:
+        return _table({"": self})
+
     def map(self, function: Callable[[Events], Events]) -> Sample:
         """Apply a function to each part, in all variations too."""
         others = {name: sample.map(function) for name, sample in self.variations.items()}
         return replace(self, events=tuple(function(part) for part in self.parts), variations=others)
+
+
+def _short(value: object) -> str:
+    """Name events or a weight in some characters: of a lazy frame there is nothing to say."""
+    if isinstance(value, pl.LazyFrame):
+        return "LazyFrame"
+    if isinstance(value, pl.DataFrame):
+        return f"DataFrame({value.height:,} events)"
+    written = text(value) if isinstance(value, pl.Expr) else str(value)
+    return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 3]}..."
+
+
+def _table(samples: Mapping[str, Sample], note: str = "") -> str:
+    rows = [
+        (
+            name,
+            sample.label,
+            " + ".join(map(_short, sample.parts)),
+            "data" if sample.is_data else f"simulation, weight {_short(sample.weight)}",
+            ", ".join(sample.variations),
+        )
+        for name, sample in samples.items()
+    ]
+    return notebook.table(["sample", "label", "events", "kind", "variations"], rows, note=note)
 
 
 class Samples(Mapping[str, Sample]):
@@ -141,6 +178,13 @@ class Samples(Mapping[str, Sample]):
     def __repr__(self) -> str:
         kinds = (f"{name}={'data' if s.is_data else 'simulation'}" for name, s in self.items())
         return f"Samples({', '.join(kinds)})"
+
+    def _repr_html_(self) -> str:
+        time = f"livetime {self.livetime:,.6g} s" if self.livetime is not None else "no livetime: rates in Hz"
+        return _table(self, time)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     @property
     def data(self) -> tuple[str, ...]:

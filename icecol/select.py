@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from icecol import missing
+from icecol import missing, notebook
 from icecol.dataset.events import Events, Several, lazy_frame, own_weights
 from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean, not_numbers
@@ -104,6 +104,12 @@ class Cuts(Mapping[str, pl.Expr]):
     def __repr__(self) -> str:
         inner = "".join(f"\n    {name}: {expr}" for name, expr in self.items())
         return f"Cuts({inner})" if inner else "Cuts()"
+
+    def _repr_html_(self) -> str:
+        return notebook.table(["cut", "expression"], self.items(), title=f"Cuts: {len(self):,}")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def __and__(self, other: Cuts) -> Cuts:
         """Join two sets of cuts; a name in both must stand for the same expression."""

@@ -22,6 +22,9 @@ from icecol.cli.program import stdout
 from icecol.terminal import frame, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from icecol.dataset.scan import Dataset
     from icecol.detector.geometry import Geometry
     from icecol.hist import Hist
 
@@ -29,14 +32,18 @@ if TYPE_CHECKING:
 def info(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
     key: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--key", "-k", metavar="PATTERN", help="Show only columns of keys that match this pattern."
+            "--key", "-k", metavar="PATTERN", help="Show the columns of keys that match this pattern."
         ),
-    ] = "*",
+    ] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="Show all columns, with types, units and meanings.")
+    ] = False,
 ) -> None:
-    """Show the contents of a dataset: events, parts, damaged sources, and columns with types and units.
+    """Show the contents of a dataset: events, parts, damaged sources, and a line for each key, or its columns.
 
+    [dim]icecol info level2.icecol[/]
     [dim]icecol info level2.icecol --key "SRT*"[/]
     """
     import icecol as ic
@@ -58,11 +65,29 @@ def info(
     stdout.print(f"geometry: {_sensors(ds.geometry)}")
     stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True)
     stdout.print(f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True)
+    if key is None and not columns:
+        stdout.print(_by_key(ds))
+        stdout.print("columns:  --columns shows all, --key PATTERN those of some keys", style="dim")
+        return
     shown = table("column", "type", "unit", "meaning")
     for column in ds.schema:
-        if matches(schemas.key_of(column), (key,)):
+        if matches(schemas.key_of(column), (key or "*",)):
             shown.add_row(column.name, str(column.type), schemas.unit(column), schemas.doc(column))
     stdout.print(shown)
+
+
+def _by_key(ds: Dataset) -> Table:
+    """Return a table with a row for each key; `events` only where they were counted."""
+    from icecol.notebook import shortened
+
+    found = ds.contents()
+    counted = ["events"] if found["events"].count() else []
+    shown = table("key", "class", *counted, "members", "units", numbers=counted)
+    for row in found.iter_rows(named=True):
+        n = [f"{row[c]:,}" if row[c] is not None else "" for c in counted]
+        units = ", ".join(dict.fromkeys(filter(None, row["units"])))
+        shown.add_row(row["key"], row["class"] or "", *n, shortened(row["members"]), units)
+    return shown
 
 
 def _sensors(geometry: Geometry | None) -> str:

@@ -95,11 +95,13 @@ class TableMaker:
         resolver = PulseResolver(events, self._outside)
         made: dict[str, list[Column]] = {}
         alike: dict[str, list[str]] = {}
+        named: dict[str, str] = {}
         for key, pairs in self.present(events, stops).items():
             if wanted is not None and not wanted(key):
                 continue
             made[key] = []
             classes = {self._class(events, pair) for pair in pairs}
+            named[key] = " or ".join(sorted(classes))
             if classes & _PULSES or key in self._of_pulses:
                 if self._chosen_pulses(key):
                     self._of_pulses.add(key)
@@ -114,7 +116,7 @@ class TableMaker:
                 made.update({key: found for key in keys if (found := self._alike(events, key))})
             if left := [key for key in keys if not made[key]]:
                 made.update(self._objects(events, left))
-        fields = schemas.of_keys({key: [f for f, _ in columns] for key, columns in made.items()})
+        fields = schemas.of_keys({key: [f for f, _ in columns] for key, columns in made.items()}, named)
         if not fields:
             return pa.table({})
         arrays = [array for columns in made.values() for _, array in columns]

@@ -148,7 +148,7 @@ class Source:
         return [*self.describe_damage(), *(left.describe() for left in self.left_out), *self.notes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Manifest:
     """The contents and provenance of a dataset."""
 
@@ -166,6 +166,12 @@ class Manifest:
     """Version of icecol that wrote it."""
     schema_version: int = SCHEMA_VERSION
     """Version of the layout on disk."""
+
+    def __repr__(self) -> str:
+        return (
+            f"Manifest({len(self.schema):,} columns, {self.rows:,} events in {len(self.parts):,} parts, "
+            f"{len(self.sources):,} sources, made by icecol {self.icecol_version})"
+        )
 
     @property
     def rows(self) -> int:

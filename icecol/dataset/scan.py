@@ -33,6 +33,7 @@ from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.names import matches, plain
 
 if TYPE_CHECKING:
+    from icecol.dataset.columns import Columns
     from icecol.dataset.pulses import Pulses
     from icecol.dataset.tables import Tables
     from icecol.detector.geometry import Geometry
@@ -158,6 +159,53 @@ class Dataset:
         from icecol.dataset.pulses import keys_of
 
         return keys_of([column.name for column in self.schema if pt.is_list(column.type)])
+
+    @property
+    def col(self) -> Columns:
+        """Its columns, checked and completed: `ds.col.LineFit.zenith` is `pl.col("LineFit.zenith")`.
+
+        A name that is not an identifier stands in brackets: `ds.col["Fit[1]"].zenith`. One that does not exist is an
+        AttributeError, or in brackets a MissingColumnError, which names what is similar.
+
+        Examples
+        --------
+        >>> import icecol as ic, tempfile
+        >>> ds = ic.sim.to_dataset(ic.sim.events(3, seed=1), f"{tempfile.mkdtemp()}/sim.icecol")
+        >>> ds.scan().filter(ds.col.MCPrimary.energy > 0).collect().height
+        3
+        >>> ds.col.MCPrimry
+        Traceback (most recent call last):
+        AttributeError: no column 'MCPrimry'; did you mean 'MCPrimary'?
+        """
+        from icecol.dataset.columns import Columns
+
+        return Columns(self.schema.names)
+
+    def contents(self, *, count: bool | None = None) -> pl.DataFrame:
+        """List its keys, one per row: `key`, `class`, `events`, `members` and the `units` of these.
+
+        Parameters
+        ----------
+        count
+            Whether to count the events that have the key, which takes a query; `events` is null if not. None counts in
+            datasets that are small enough for it to take no time. Of a blinded dataset, those that are visible count.
+
+        Returns
+        -------
+        polars.DataFrame
+            `class` is null where it is not known: for keys that do not come from frames, or were converted by a version
+            that did not note it. A key whose columns are hidden has no number of events.
+
+        Examples
+        --------
+        >>> import icecol as ic, tempfile
+        >>> ds = ic.sim.to_dataset(ic.sim.events(3, seed=1), f"{tempfile.mkdtemp()}/sim.icecol")
+        >>> ds.contents().filter(pl.col("key") == "InIcePulses").select("events", "members").row(0)
+        (3, ['time', 'charge', 'width', 'flags', 'omkey'])
+        """
+        from icecol.dataset.contents import of_keys
+
+        return of_keys(self, count=count)
 
     @property
     def tables(self) -> Tables:
@@ -297,6 +345,19 @@ class Dataset:
             *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
         ]
         return plain("\n".join(lines))
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self.rows
+
+    def __bool__(self) -> bool:
+        """Tell that it exists: a dataset without events is true, too."""
+        return True
+
+    def _repr_html_(self) -> str:
+        from icecol.dataset.contents import to_html
+
+        return to_html(self)
 
     def __repr__(self) -> str:
         here = Path.cwd()

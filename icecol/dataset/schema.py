@@ -71,11 +71,21 @@ def key_of(column: str | pa.Field) -> str:
     return key_of(column.name) if noted is None else str(json.loads(noted))
 
 
+def class_of(column: pa.Field) -> str:
+    """Return the class of the objects that a column comes from; an empty string if it is not known."""
+    return (column.metadata or {}).get(_CLASS, b"").decode()
+
+
 _KEY: Final = b"key"
+_CLASS: Final = b"class"
 
 
-def of_keys(columns: Mapping[str, Sequence[pa.Field]]) -> list[pa.Field]:
-    """Return the columns of some frame keys, which note their key where their names do not tell it (one with a dot).
+def of_keys(
+    columns: Mapping[str, Sequence[pa.Field]], classes: Mapping[str, str] | None = None
+) -> list[pa.Field]:
+    """Return the columns of some frame keys.
+
+    They note the class of the key, if given, and their key where their names do not tell it (one with a dot).
 
     Raises
     ------
@@ -85,6 +95,7 @@ def of_keys(columns: Mapping[str, Sequence[pa.Field]]) -> list[pa.Field]:
     seen: dict[str, str] = {}
     made = []
     for key, fields in columns.items():
+        known = {_CLASS: name.encode("utf-8", "replace")} if (name := (classes or {}).get(key)) else {}
         for column in fields:
             if column.name in seen:
                 both = " and ".join(sorted({repr(seen[column.name]), repr(key)}))
@@ -94,7 +105,9 @@ def of_keys(columns: Mapping[str, Sequence[pa.Field]]) -> list[pa.Field]:
                 raise SchemaError(msg)
             seen[column.name] = key
             noted = key_of(column.name) == key
-            more = {} if noted else {_KEY: json.dumps(key)}  # as ASCII: a key may hold any bytes
+            more = (
+                known if noted else {**known, _KEY: json.dumps(key).encode()}
+            )  # as ASCII: a key may hold any bytes
             made.append(column.with_metadata({**(column.metadata or {}), **more}) if more else column)
     return made
 

@@ -210,6 +210,9 @@ class Bundle(Mapping[str, Any]):
         )
         return f"<table>{rows}</table>"
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def _same(self, other: object) -> bool:
         if not isinstance(other, Bundle):
             return False

@@ -16,9 +16,11 @@ from time import perf_counter
 from types import EllipsisType
 from typing import Any, Self
 
+from icecol import notebook
 from icecol.errors import IcecolError, TrayError, did_you_mean
 from icecol.i3.frames.files import I3File
 from icecol.i3.frames.frame import Frame, Mixer
+from icecol.names import plain
 from icecol.tray.features import feature, is_feature
 from icecol.tray.files import read
 from icecol.tray.modules import (
@@ -146,6 +148,15 @@ class Tray:
         """Run the tray and give the frames that leave its last module."""
         return self._frames([], None)
 
+    def __repr__(self) -> str:
+        lines = [f"\n    {step.name}({step.described()})" for step in self._steps]
+        return plain(f"Tray({''.join(lines)})")
+
+    def _repr_html_(self) -> str:
+        rows = ((i, step.name, step.selected(), step.described()) for i, step in enumerate(self._steps))
+        headings = ["", "module", "frames", "parameters"]
+        return notebook.table(headings, rows, title=f"Tray: {len(self._steps):,} modules")
+
     def _frames(self, meters: list[_Meter], max_frames: int | None) -> Iterator[Frame]:
         if not self._steps:
             msg = "an empty tray: add a source of frames first, such as ic.tray.read(files)"
@@ -190,6 +201,15 @@ class Summary:
                 return row
         msg = f"no module {name!r} in the tray; {did_you_mean(name, [row.name for row in self.rows], 'modules')}"
         raise KeyError(msg)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [row.name for row in self.rows]
+
+    def _repr_html_(self) -> str:
+        headings = ["module", "calls", "frames in", "frames out", "seconds"]
+        rows = ((r.name, r.calls, r.frames_in, r.frames_out, f"{r.seconds:.3f}") for r in self.rows)
+        note = f"{self.rows[0].frames_out:,} frames in {self.seconds:.3f} s"
+        return notebook.table(headings, rows, note=note, numbers=headings[1:])
 
     def __repr__(self) -> str:
         width = max(6, *(len(row.name) for row in self.rows))

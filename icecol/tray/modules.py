@@ -27,6 +27,9 @@ METHODS: Final = {
 
 Function = Callable[[Frame], Any]
 
+_LONGEST: Final = 60
+"""Characters of a parameter that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -37,6 +40,20 @@ class Step:
     stops: str | EllipsisType | None
     if_: Callable[[Frame], Any] | None
     parameters: Mapping[str, Any]
+
+    def described(self) -> str:
+        """Return the parameters in one line, each value cut to some characters."""
+        return ", ".join(f"{name}={_short(value)}" for name, value in self.parameters.items())
+
+    def selected(self) -> str:
+        """Return which frames it is called with, in words."""
+        stops = "" if self.stops is ... else "all" if self.stops is None else self.stops
+        return " ".join(filter(None, [stops, f"if {name_of(self.if_)}" if self.if_ is not None else ""]))
+
+
+def _short(value: Any) -> str:
+    lines = f"{value!r:.200}".splitlines() or [""]
+    return lines[0] if len(lines) == 1 and len(lines[0]) <= _LONGEST else f"{lines[0][: _LONGEST - 3]}..."
 
 
 def name_of(module: Any) -> str:

@@ -30,6 +30,18 @@ def test_info_says_which_geometry_a_dataset_has(tmp_path):
         assert line in run("info", ds.path).output.splitlines()
 
 
+def test_info_lists_keys_and_on_request_all_columns(folder):
+    text = run("info", folder / "both.icecol").output
+    row = next(line for line in text.splitlines() if line.startswith("SRTInIcePulses "))
+    assert row.split(maxsplit=3)[:3] == ["SRTInIcePulses", "I3RecoPulseSeriesMapMask", "60"]
+    assert "time, charge, width, flags, omkey" in row
+    assert row.rstrip().endswith("ns, PE")
+    assert "SRTInIcePulses.charge" not in text
+    assert "--columns" in text
+    columns = run("info", folder / "both.icecol", "--columns").output
+    assert all(name in columns for name in ic.open_dataset(folder / "both.icecol").schema.names)
+
+
 def test_features_are_those_of_the_library(folder, tmp_path):
     out = tmp_path / "f.parquet"
     done = run(

@@ -28,6 +28,7 @@ from icecol.i3.container.scanner import NEVER_KEPT
 from icecol.i3.pulses.of_frames import BatchPulses, series_of
 from icecol.i3.pulses.series import PulseSeries, pulse_map
 from icecol.names import plain
+from icecol.notebook import table
 
 STOPS: Final = {
     "I": "TrayInfo",
@@ -318,6 +319,15 @@ class Frame(MutableMapping[str, Any]):
             entry = self._entry(key)
             lines.append(f"  {key!r} [{_stop_name(entry.stop)}] ==> {entry.type_name} ({len(entry.blob)})")
         return plain("\n".join([*lines, "]"]))
+
+    def _repr_html_(self) -> str:
+        entries = {key: self._entry(key) for key in self}
+        rows = ((key, _stop_name(e.stop), e.type_name, len(e.blob)) for key, e in entries.items())
+        title = f"I3Frame ({_stop_name(self.stop)}): {len(self):,} keys"
+        return table(["key", "stop", "type", "bytes"], rows, title=title, numbers=["bytes"])
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def own_keys(self) -> tuple[str, ...]:
         """Return the keys of the frame's own objects, which are written with it, in file order."""
