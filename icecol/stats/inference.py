@@ -249,6 +249,7 @@ def pseudo_experiments(
         Seed; every trial has a stream of its own, and the result is the same for any number of threads.
     strengths
         Values of the norm that the counts are drawn at in turn, for importance sampling; the first must be `value`.
+        Where an index means nothing without the norm, also as many events with indices lower and higher by 1.
     threads
         Number of threads; all processors if None. Models with several free indices in a component take one.
     progress
@@ -276,10 +277,7 @@ def pseudo_experiments(
         msg = f"the first of the strengths must be the tested value {value}, to bound the weights; found {strengths}"
         raise ValueError(msg)
     at = model.vector({parameter: value} | dict(truth or {}))
-    rows = np.array([at] * max(1, len(strengths)))
-    if strengths:
-        rows[:, model.number(parameter)] = strengths
-    expected = np.array([model.expectation(row)[0] for row in rows])
+    expected = np.array([model.expectation(row)[0] for row in _drawn_at(model, at, parameter, strengths)])
     held = {parameter: value}
     found = model.tables
     if found is None:
@@ -311,6 +309,32 @@ def pseudo_experiments(
         msg = f"{failed} of {n} pseudo-experiments could not be fitted"
         raise RuntimeError(msg)
     return Trials(q, log_weights, tuple(strengths))
+
+
+def _drawn_at(model: Model, at: Floats, parameter: str, strengths: Sequence[float]) -> list[Floats]:
+    """Return the parameters that pseudo-experiments are drawn at in turn."""
+    position = model.number(parameter)
+
+    def signal(row: Floats) -> float:
+        none, one = row.copy(), row.copy()
+        none[position], one[position] = 0.0, 1.0
+        return float((model.expectation(one)[0] - model.expectation(none)[0]).sum())
+
+    rows = [at] if not strengths else []
+    for strength in strengths:
+        row = at.copy()
+        row[position] = strength
+        rows.append(row)
+        if strength == strengths[0]:
+            continue
+        for name in sorted(fitting.without_meaning(model, {parameter: 0.0})):
+            setting, i = model.parameters[name], model.number(name)
+            for other in (row[i] - 1, row[i] + 1):
+                moved = row.copy()
+                moved[i] = min(max(other, setting.lower), setting.upper)
+                moved[position] *= signal(row) / signal(moved)
+                rows.append(moved)
+    return rows
 
 
 def _one_by_one(
