@@ -74,16 +74,25 @@ def daemonflux(location: str = "generic", *, energy: tuple[float, float] = (10.0
     ------
     MissingDependencyError
         If daemonflux is not installed.
+    ConnectionError
+        If its tables cannot be downloaded.
     """
     try:
         from daemonflux import Flux as Model
     except ImportError as err:
         library, extra, what = "daemonflux", "daemonflux", "icecol.weight.daemonflux"
         raise needs(library, extra, what) from err
-    model = Model(location=location)
+    try:
+        model = Model(location=location)
+    except OSError as err:
+        msg = (
+            f"daemonflux cannot get its tables for {location!r} ({err}): use it once where there is a network, as it "
+            "keeps them; or use icecol.weight.conventional and prompt, which need no library"
+        )
+        raise ConnectionError(msg) from err
     grid = np.geomspace(*energy, round(20 * math.log10(energy[1] / energy[0])) + 1)
     grid[[0, -1]] = energy  # exactly, as a rounded end may be out of range
-    zenith = np.array(sorted(float(angle) for angle in model.zenith_angles() if angle != "average"))
+    zenith = np.array(sorted(float(angle) for angle in model.zenith_angles if angle != "average"))
     parts = [
         tabulated(
             grid,
