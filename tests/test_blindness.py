@@ -94,7 +94,8 @@ def test_weights_know_of_the_burn_sample(tmp_path):
 
 def test_histograms_cutflows_and_figures_say_what_is_blind(ds, tmp_path):
     pytest.importorskip("matplotlib")
-    assert hist.fill(ds, hist.integer(RUN, 0, 30)).note == ""
+    open_data = hist.fill(ds, hist.integer(RUN, 0, 30))
+    assert open_data.note == ""
     assert ic.cutflow(ds, ic.Cuts())["cut"][0] == "all"
     seen = ic.blind(ic.blind(ds, burn=0.1, by="event", seed=1), scramble="*.azimuth", name="right ascension")
     text = "burn sample, 10 %; blind: right ascension scrambled"
@@ -102,6 +103,15 @@ def test_histograms_cutflows_and_figures_say_what_is_blind(ds, tmp_path):
     assert h.note == text
     assert text in repr(h)
     assert (2 * h.project(0) + h.project(0)).note == text
+    for both in (h.project(0) + open_data, open_data + h.project(0), sum([open_data, 2 * h.project(0)])):
+        assert both.note == text
+    assert hist.Bundle(a=open_data, b=h.project(0)).merge().note == text
+    for p in (h.project(0) / open_data, open_data / h.project(0), h.profile(1), hist.efficiency(h, h)):
+        assert p.note == text
+        assert text in repr(p)
+    shown = ic.plot.points(open_data / h.project(0))
+    assert [t.get_text() for t in shown.texts] == [text]
+    assert not ic.plot.points(open_data / open_data).texts
     h.save(tmp_path / "h.json")
     assert hist.load(tmp_path / "h.json").note == text
     assert ic.cutflow(seen, ic.Cuts())["cut"][0] == f"all ({text})"
@@ -123,6 +133,21 @@ def test_hidden_columns_are_null_everywhere_they_can_be_read(ds):
     assert np.isnan(seen.tables["MCPrimary"]["energy"]).all()
     assert seen.scan().filter(pl.col("MCPrimary.energy") > 0).collect().height == 0
     assert hist.fill(seen, hist.regular("MCPrimary.energy", 1, 0, 1)).missing.n == 200
+
+
+def test_units_of_blind_columns_are_known_but_not_of_what_is_computed_from_them(ds):
+    seen = ic.blind(
+        ic.blind(ds, scramble="*.azimuth"), hide="*.energy", where={"MCPrimary.zenith": (1.0, 2.0)}
+    )
+    known = ic.facts(seen.scan().filter(pl.col(RUN) > 1))
+    assert [known.unit(f"MCPrimary.{member}") for member in ("azimuth", "energy", "zenith")] == [
+        "rad",
+        "GeV",
+        "rad",
+    ]
+    degrees = ic.facts(seen.scan().with_columns(pl.col("MCPrimary.azimuth").degrees()))
+    assert (degrees.knows("MCPrimary.azimuth"), degrees.knows("MCPrimary.energy")) == (False, True)
+    assert hist.fill(seen, hist.regular("MCPrimary.azimuth", 2, 0, 7)).labels == ("MCPrimary.azimuth / rad",)
 
 
 def test_scrambled_angles_are_shifted_alike_in_an_event_and_stay_angles(ds):

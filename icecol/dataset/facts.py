@@ -37,6 +37,8 @@ UNITS: Final[Mapping[str, str]] = {
 }
 """Units of the members of features, which are IceTray's: a kernel that returns a `zenith` returns it in rad."""
 
+_SHARED: Final = "__POLARS_CSER"
+"""How Polars names what several expressions share."""
 _SAME_ROWS: Final = {"Cache", "Distinct", "Filter", "SimpleProjection", "Slice", "Sort"}
 _STACKED: Final = {"MergeSorted", "Union"}
 _LEFT_FIRST: Final = {"Anti", "Cross", "Full", "Inner", "Left", "Semi"}
@@ -228,7 +230,8 @@ def _node(visitor: Any, schema: tuple[str, ...], inputs: tuple[_Node, ...]) -> _
             return _Node(name, schema, inputs, made, datasets=tuple(found), whole=whole)
         case "HStack" | "Select":
             exprs = node.exprs if name == "HStack" else node.expr
-            return _Node(name, schema, inputs, {e.output_name: _made(visitor, e) for e in exprs})
+            made = {e.output_name: _made(visitor, e) for e in exprs}
+            return _Node(name, schema, inputs, made | {c: c for c in made.keys() & _veiled(inputs)})
         case "Join":
             how, suffix = node.options[0], node.options[3]
             known = how if isinstance(how, str) else ""
@@ -241,6 +244,14 @@ def _node(visitor: Any, schema: tuple[str, ...], inputs: tuple[_Node, ...]) -> _
         case "Distinct":
             return _Node(name, schema, inputs, whole=node.options[3] is None)
     return _Node(name, schema, inputs, whole=getattr(node, "slice", None) is None)
+
+
+def _veiled(inputs: tuple[_Node, ...]) -> set[str]:
+    """Return the columns that blinding hides or scrambles: by the first expressions after the scan of a dataset."""
+    node = inputs[0]
+    while node.name == "Filter" or (node.made and all(c.startswith(_SHARED) for c in node.made)):
+        node = node.inputs[0]
+    return {column for path in node.datasets for column in _manifest(path).blinding.columns}
 
 
 def _made(visitor: Any, expr: Any) -> Any:

@@ -38,10 +38,17 @@ def add(a: Hist, b: Hist) -> Any:
         If the axes differ.
     """
     try:
-        return _in_digits(a, b) + _in_digits(b, a)
+        total = _in_digits(a, b) + _in_digits(b, a)
     except ValueError as err:
         msg = f"histograms with different axes cannot be added: {list(a.axes)} and {list(b.axes)}"
         raise ValueError(msg) from err
+    total.metadata = notes(a, b) or None
+    return total
+
+
+def notes(*histograms: Hist) -> str:
+    """Return what of the events of any of several histograms is blind; each thing is said once."""
+    return "; ".join(dict.fromkeys(part for h in histograms for part in h.note.split("; ") if part))
 
 
 def ratio(a: Hist, b: Hist) -> Points:
@@ -79,7 +86,7 @@ def ratio(a: Hist, b: Hist) -> Points:
     below = np.where(bottom == 0, np.nan, bottom)
     found = top / below
     error = np.sqrt(a.variances() + found**2 * b.variances()) / np.abs(below)
-    return Points(tuple(a.axes), found, found - error, found + error, "ratio")
+    return Points(tuple(a.axes), found, found - error, found + error, "ratio", notes(a, b))
 
 
 def cumulated(h: Hist, *, reverse: bool) -> Any:

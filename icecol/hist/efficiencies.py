@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from icecol.hist.arithmetic import require_equal_axes
+from icecol.hist.arithmetic import notes, require_equal_axes
 from icecol.hist.intervals import ONE_SIGMA, Method, binomial_interval
 from icecol.hist.points import Points
 
@@ -64,13 +64,13 @@ def efficiency(
     empty = bottom <= 0
     bottom_or_nan = np.where(empty, np.nan, bottom)
     fraction = top / bottom_or_nan
-    n = total.counts()
+    n, note = total.counts(), notes(passed, total)
     if method == "normal":
         variance = (1 - fraction) ** 2 * passed.variances() + fraction**2 * (
             total.variances() - passed.variances()
         )
         error = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(np.maximum(variance, 0)) / bottom_or_nan
-        return Points(tuple(total.axes), fraction, fraction - error, fraction + error, "efficiency")
+        return Points(tuple(total.axes), fraction, fraction - error, fraction + error, "efficiency", note)
     low, high = binomial_interval(np.where(empty, 0, fraction) * n, n, level, method=method)
     hole = np.where(empty, np.nan, 0)
-    return Points(tuple(total.axes), fraction, low + hole, high + hole, "efficiency")
+    return Points(tuple(total.axes), fraction, low + hole, high + hole, "efficiency", note)

@@ -27,6 +27,8 @@ class Points:
         Ends of the interval of each bin.
     label
         What the values are, for plots.
+    note
+        What of the events is blind; empty if nothing is.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Points:
     low: Floats
     high: Floats
     label: str = ""
+    note: str = ""
 
     @property
     def ndim(self) -> int:
@@ -78,4 +81,5 @@ class Points:
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{getattr(a, 'name', '') or 'axis'}: {len(a)} bins" for a in self.axes)
-        return f"Points({self.label}; {axes}, {int(np.isnan(self._values).sum())} without a value)"
+        note = f"; {self.note}" if self.note else ""
+        return f"Points({self.label}; {axes}, {int(np.isnan(self._values).sum())} without a value{note})"

@@ -81,7 +81,7 @@ def profile(
         raise ValueError(msg)
     found = [_point(part, edges, center, band) for part, edges in (_entries(h, i) if exact else _bins(h, i))]
     value, low, high = np.array(found, np.float64).reshape(-1, 3).T
-    return Points((h.axes[1 - i],), value, low, high, f"{center} of {h.labels[i]}")
+    return Points((h.axes[1 - i],), value, low, high, f"{center} of {h.labels[i]}", h.note)
 
 
 def _bins(h: Hist, i: int) -> list[tuple[Statistics, Floats | None]]:

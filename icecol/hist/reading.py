@@ -14,6 +14,7 @@ from boost_histogram.serialization import from_uhi
 from icecol.errors import MissingColumnError, did_you_mean
 from icecol.hist.bundle import Bundle
 from icecol.hist.histogram import Hist, Tally
+from icecol.hist.statistics import Statistics
 from icecol.hist.writing import HDF5, METADATA, hdf5
 
 _ARRAYS: Final = ("edges", "values", "variances")
@@ -31,8 +32,20 @@ def from_dict(content: Mapping[str, Any]) -> Hist:
     for part in (*made["axes"], made["storage"]):
         part |= {k: np.asarray(part[k], np.float64) for k in _ARRAYS if k in part}
     metadata = dict(made.get("metadata", {}))
-    tallies = [_tally(metadata.pop(k, (0, 0, 0))) for k in ("nan", "missing")]
-    return Hist(from_uhi({**made, "metadata": metadata}), nan=tallies[0], missing=tallies[1])
+    nan, missing = (_tally(metadata.pop(k, (0, 0, 0))) for k in ("nan", "missing"))
+    entries = metadata.pop("entries", None)
+    data = None if entries is None else _entries(entries)
+    return Hist(from_uhi({**made, "metadata": metadata}), nan, missing, data)
+
+
+def _entries(content: Mapping[str, Any]) -> Statistics:
+    names = tuple(content["names"])
+    weights = np.asarray(content["weights"], np.float64)
+    values = np.asarray(content["values"], np.float64).reshape(len(names), weights.size)
+    squares = content.get("squares")
+    return Statistics(
+        names, values, weights, weights**2 if squares is None else np.asarray(squares, np.float64)
+    )
 
 
 def load(path: str | os.PathLike[str], *, group: str | None = None) -> Hist | Bundle:
@@ -140,7 +153,14 @@ def _read_group(group: Any, form: Any) -> Any:
         return Bundle(
             {name: _read_group(group[f"member_{i}"], form) for i, name in enumerate(group.attrs["bundle"])}
         )
-    return from_dict(form.read(group))
+    content = form.read(group)
+    if "entries" in group:
+        kept = group["entries"]
+        content["metadata"]["entries"] = {
+            "names": kept.attrs["names"],
+            **{name: kept[name][...] for name in kept},
+        }
+    return from_dict(content)
 
 
 def _parquet_content(path: Path) -> Any:

@@ -26,19 +26,22 @@ HDF5: Final = (".h5", ".hdf5", ".hdf")
 def to_dict(h: Hist) -> dict[str, Any]:
     """Return a histogram in the UHI serialization schema, as plain lists and numbers.
 
-    The counts of NaN and null are stored under `metadata`.
+    The counts of NaN and null are stored under `metadata`, as are the entries that `statistics=True` keeps.
     """
     content: dict[str, Any] = _plain(to_uhi(h.bh))
     content["metadata"] = content.get("metadata", {}) | {
         key: [tally.n, tally.sumw, tally.sumw2] for key, tally in (("nan", h.nan), ("missing", h.missing))
     }
+    if h.data is not None:
+        entries = {"names": h.data.names, "values": h.data.values, "weights": h.data.weights}
+        if not np.array_equal(h.data.squares, h.data.weights**2):
+            entries["squares"] = h.data.squares
+        content["metadata"]["entries"] = _plain(entries)
     return content
 
 
 def save(h: Hist | Bundle, path: str | os.PathLike[str], *, group: str | None = None) -> None:
     """Write a histogram or a bundle to a file, for `hist.load` to read back exactly as it was.
-
-    The entries that are kept by `statistics=True` are not written.
 
     Parameters
     ----------
@@ -142,7 +145,16 @@ def _write_group(h: Hist | Bundle, group: Any, form: Any) -> None:
         for i, member in enumerate(h.values()):
             _write_group(member, group.create_group(f"member_{i}"), form)
     else:
-        form.write(group, to_dict(h))
+        content = to_dict(h)
+        entries = content["metadata"].pop("entries", None)
+        form.write(group, content)
+        if entries is not None:
+            kept = group.create_group("entries")
+            kept.attrs["names"] = entries.pop("names")
+            for name, values in entries.items():
+                kept.create_dataset(
+                    name, data=np.asarray(values, np.float64), compression="gzip", shuffle=True
+                )
 
 
 def _write_parquet(h: Hist | Bundle, path: Path) -> None:

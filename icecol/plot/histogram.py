@@ -12,7 +12,7 @@ from icecol.plot.figure import new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from icecol.hist import Hist
+    from icecol.hist import Hist, Points
 
 
 def hist1d(
@@ -129,7 +129,7 @@ def hist1d(
         ax.legend(frameon=False)
     if note:
         _note(ax, h)
-    _say_blind(ax, h)
+    say_blind(ax, h)
     return ax
 
 
@@ -201,7 +201,7 @@ def hist2d(
     set_axis(ax, "y", h.axes[1])
     if note:
         _note(ax, h)
-    _say_blind(ax, h)
+    say_blind(ax, h)
     return ax
 
 
@@ -233,7 +233,7 @@ def content_label(h: Hist, *, density: bool) -> str:
     return "entries per bin" if counted else "sum of weights per bin"
 
 
-def _say_blind(ax: Axes, h: Hist) -> None:
+def say_blind(ax: Axes, h: Hist | Points) -> None:
     """Say above the upper left corner what of the events is blind, once for all histograms that share it."""
     said = [text.get_text() for text in ax.texts if text.get_gid() == "blind"]
     if not h.note or h.note in said:

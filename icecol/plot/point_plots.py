@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from icecol.plot.figure import new_axes
-from icecol.plot.histogram import next_color, set_axis
+from icecol.plot.histogram import next_color, say_blind, set_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +97,7 @@ def points(
         ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.25, linewidth=0)
     set_axis(ax, "x", p.axes[0])
     ax.set_ylabel(p.label)
+    say_blind(ax, p)
     if label is not None:
         ax.legend(frameon=False)
     return ax

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -45,6 +46,32 @@ def test_bundles_too(tmp_path, suffix):
     assert back == BUNDLE
     assert list(back) == ["a", "é"]
     assert same(back["a"]["both"], H)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".h5", ".parquet"])
+@pytest.mark.parametrize("factor", [0, 1, 2], ids=["of nothing", "as filled", "of sums of weights"])
+def test_entries_that_are_kept_for_statistics_come_back(tmp_path, suffix, factor):
+    events = DF.drop_nulls()[: 0 if factor == 0 else 9]
+    h = hist.fill(events, X, hist.category("k"), hist.regular("w", 2, 0, 4), weight="w", statistics=True)
+    saved = h + h if factor == 2 else h
+    if factor == 2:  # several weights became one: the squares are not those of the weights
+        saved = replace(saved, data=replace(saved.data, squares=saved.data.squares * 0.5))
+    saved.save(tmp_path / f"h{suffix}")
+    back = hist.load(tmp_path / f"h{suffix}")
+    assert back == saved
+    assert back.data.names == ("x", "w")
+    for member in ("values", "weights", "squares"):
+        assert np.array_equal(getattr(back.data, member), getattr(saved.data, member))
+    ONE.save(tmp_path / "one.json")
+    assert hist.load(tmp_path / "one.json").data is None
+
+
+def test_merged_files_have_the_statistics_of_all_entries(tmp_path):
+    axis = hist.regular("w", 2, 0, 4)
+    for i, part in enumerate((DF[:2], DF[2:])):
+        hist.fill(part, axis, statistics=True).save(tmp_path / f"{i}.h5")
+    whole = hist.fill(DF, axis, statistics=True)
+    assert hist.merge(sorted(tmp_path.glob("*.h5"))).data.mean() == pytest.approx(whole.data.mean())
 
 
 def test_a_group_of_a_file_that_holds_other_data(tmp_path):
