@@ -20,16 +20,34 @@ BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 
 
 def read_geometry(path: str | Path) -> Geometry:
-    """Read the sensors from a GCD file (.i3, any compression) or a geometry Parquet file.
+    """Read the geometry of a detector from a GCD file, or from a file that `Geometry.write_parquet` wrote.
 
-    Positions, directions, areas and types come from the I3Geometry; relative efficiencies and which sensors are
-    calibrated from the I3Calibration, high voltages from the I3DetectorStatus, bad sensors from the list of bad DOMs,
-    where the file has them.
+    Positions, directions, areas and types of the PMTs come from the I3Geometry. The I3Calibration provides relative
+    efficiencies and which PMTs are calibrated, the I3DetectorStatus high voltages, and the list of bad DOMs which are
+    bad, as far as the file has them.
+
+    Parameters
+    ----------
+    path
+        A GCD file (.i3, whatever its compression), or a Parquet file with the suffix `.parquet`.
+
+    Returns
+    -------
+    Geometry
+        One row per PMT.
 
     Raises
     ------
     GeometryError
         The file has no geometry, or one with numbers that do not fit into an omkey.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "GCD.i3.gz"
+    >>> ic.sim.write_gcd(path, ic.Geometry.nominal())
+    >>> ic.convert.read_geometry(path)
+    Geometry(5160 sensors on 86 strings)
     """
     if Path(path).suffix == ".parquet":
         return Geometry.read_parquet(path)

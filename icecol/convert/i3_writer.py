@@ -197,7 +197,9 @@ class Chosen:
     def __init__(
         self, events: Dataset | pl.LazyFrame | pl.DataFrame, keys: Sequence[str], *, replace: bool
     ) -> None:
-        frame = events.lazy() if hasattr(events, "lazy") else events.scan()
+        from icecol.dataset.events import lazy_frame  # needs Polars, which a conversion does without
+
+        frame = lazy_frame(events)
         schema = frame.collect_schema()
         wanted = {key: _columns(key, schema) for key in keys}
         for name in (f"{HEADER}.{member}" for member in IDENTITY):
@@ -223,7 +225,7 @@ class Chosen:
         self.found = 0
 
     def take(self, frame: Frame) -> bool:
-        """Tell whether a frame was selected, and put its features in."""
+        """Return whether a frame was selected, and put its features in."""
         header = _header(frame)
         if header is None:
             return False
@@ -279,10 +281,7 @@ def _columns(key: str, schema: pl.Schema) -> dict[str, str]:
 
 def _made(key: str, columns: Mapping[str, str], table: pl.DataFrame) -> Callable[[int], dict[str, Any]]:
     """Return the function that makes the objects of a feature for a row, by key."""
-    from icecol.convert.frame_objects import (
-        fits_int,
-        object_maker,
-    )  # needs Polars, which a conversion does without
+    from icecol.convert.frame_objects import fits_int, object_maker
 
     members = {member: table[name] for member, name in columns.items()}
     if len(members) == 1:

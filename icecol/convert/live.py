@@ -15,6 +15,7 @@ from icecol.convert.i3_reader import I3Reader
 from icecol.convert.run import tell_unused
 from icecol.convert.source import Found
 from icecol.dataset import schema as schemas
+from icecol.detector.geometry import Geometry
 from icecol.errors import DamagedFileError, SchemaError, UnknownStreamError, naming
 from icecol.files import Input, distinct
 from icecol.i3.frames.files import files_of
@@ -31,7 +32,7 @@ def scan_i3(
     pulses: str | Iterable[str] | None = None,
     streams: str | Iterable[str] | None = None,
     stop: str = "P",
-    gcd: str | Path | None = None,
+    gcd: str | Path | Geometry | None = None,
     verify: bool = True,
 ) -> pl.LazyFrame:
     """Scan .i3 files as a lazy frame with the columns that a conversion would make.
@@ -43,7 +44,7 @@ def scan_i3(
     Parameters
     ----------
     paths, keys, pulses, streams, stop, gcd, verify
-        As for `icecol.convert.i3`.
+        As for `icecol.convert.i3`. A Geometry as `gcd` is taken, too, but no column needs it.
 
     Returns
     -------

@@ -118,11 +118,6 @@ class Source:
     """Sentences from a manifest of version 1."""
 
     @property
-    def frames_damaged(self) -> int:
-        """Number of damaged places."""
-        return len(self.damage)
-
-    @property
     def status(self) -> str:
         """`ok` or `damaged`; whatever could be read is kept either way."""
         return "damaged" if self.damage else "ok"

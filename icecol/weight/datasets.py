@@ -123,7 +123,25 @@ def genie(
     *,
     nfiles: float | Sequence[float] | None = None,
 ) -> pl.Expr:
-    """Weight events of GENIE in Hz; `nfiles` only for the older genie-icetray. Else as `nugen`."""
+    """Return the weights, in Hz, of GENIE events, from genie-icetray and genie-reader.
+
+    Parameters
+    ----------
+    datasets, flux
+        As for `nugen`.
+    nfiles
+        Number of files of each dataset; only for genie-icetray, as S frames know it otherwise.
+
+    Returns
+    -------
+    pl.Expr
+        One weight per event.
+
+    Raises
+    ------
+    MissingFactError
+        The number of files is needed and not given.
+    """
     return generation(datasets, nfiles, generator="genie").weight(flux)
 
 
@@ -133,7 +151,25 @@ def corsika(
     *,
     nfiles: float | Sequence[float] | None = None,
 ) -> pl.Expr:
-    """Weight air showers of CORSIKA in Hz; `nfiles` only for files without S frames. Else as `nugen`."""
+    """Return the weights, in Hz, of CORSIKA air showers.
+
+    Parameters
+    ----------
+    datasets, flux
+        As for `nugen`.
+    nfiles
+        Number of files of each dataset; only for files without S frames, which know it otherwise.
+
+    Returns
+    -------
+    pl.Expr
+        One weight per event.
+
+    Raises
+    ------
+    MissingFactError
+        The number of files is needed and not given.
+    """
     return generation(datasets, nfiles, generator="corsika").weight(flux)
 
 

@@ -30,6 +30,7 @@ def test_a_scan_gives_what_the_dataset_gives(files, table) -> None:
     found = ic.scan_i3(files).collect()
     assert set(found.columns) == set(table.columns)
     assert found.select(table.columns).equals(table)
+    assert ic.scan_i3(files, gcd=ic.Geometry.nominal()).collect().equals(found)  # as a conversion takes it
 
 
 @pytest.mark.parametrize(

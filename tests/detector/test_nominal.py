@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,10 @@ def test_doms_of_high_quantum_efficiency_are_those_of_deepcore(detector):
     assert int(high.sum()) == sum(map(len, nominal.HIGH_QE_SENSORS.values()))
     assert high[(detector.string >= 81) & (detector.om <= 60)].all()
     assert not high[detector.string == 21].any()
+
+
+def test_no_figure_has_changed_since_they_were_compared_with_a_gcd_file(detector):
+    # `tests/convert/test_geometry.py` compares them, where there is such a file
+    places = (np.stack([detector.x, detector.y, detector.z], 1) * 100).round()
+    rows = np.column_stack([detector.omkey, places]).astype(np.int64)
+    assert hashlib.sha256(rows.tobytes()).hexdigest()[:16] == "b78430bf352f6210"

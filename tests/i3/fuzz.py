@@ -32,7 +32,7 @@ from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaErro
 from icecol.i3.archive import FrameMap, OMKey, Record, Tree, blobs, decode, encode, new, record
 from icecol.i3.classes import type_name
 from icecol.i3.columns import batch as columns
-from icecol.i3.container.checksums import checksum, checksum16
+from icecol.i3.container.checksums import CRC16, checksum, crc16
 from icecol.i3.container.names import Names
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.raw import encode_frame, raw_frames
@@ -190,7 +190,8 @@ def small_file(rng: Random) -> bytes:
 
 def frame_of_version_5(stop: str, blobs: list[tuple[str, str, bytes]]) -> bytes:
     body = encode_frame(stop, blobs)[10:-4]
-    return TAG + struct.pack("<IBB", 5, 0, 0) + body + struct.pack("<I", checksum16(body))
+    check = crc16(np.frombuffer(body, np.uint8), 0, len(body), CRC16)
+    return TAG + struct.pack("<IBB", 5, 0, 0) + body + struct.pack("<I", check)
 
 
 def frame_of_version_2(stop: str, blobs: list[tuple[str, str, bytes]]) -> bytes:

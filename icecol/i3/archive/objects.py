@@ -436,6 +436,15 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     Members that are not given have the values that IceTray's constructors set; a new I3Particle has an identity of its
     own.
 
+    Parameters
+    ----------
+    name
+        Export name of the class, such as "I3Particle".
+    args
+        Of a map its items, of a tree its nodes and their depths.
+    values
+        Of a record its members.
+
     Raises
     ------
     FormatError

@@ -34,14 +34,8 @@ CRC16: Final = _crc16_table()
 
 @kept
 def crc16(buf: Bytes, begin: int, end: int, table: npt.NDArray[np.uint16]) -> int:
-    """Checksum of some bytes by `CRC16`, for compiled code."""
+    """Return the CRC-16-CCITT of version 5 frames (polynomial 0x1021, start value 0xffff); `table` is `CRC16`."""
     crc = 0xFFFF
     for i in range(begin, end):
         crc = (crc << 8 & 0xFFFF) ^ np.int64(table[(crc >> 8 ^ np.int64(buf[i])) & 0xFF])
     return crc
-
-
-def checksum16(data: bytes | Bytes) -> int:
-    """CRC-16-CCITT of version 5 frames: polynomial 0x1021, start value 0xffff."""
-    buf = np.frombuffer(data, np.uint8)
-    return int(crc16(buf, 0, buf.size, CRC16))

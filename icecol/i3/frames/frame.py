@@ -334,19 +334,19 @@ class Frame(MutableMapping[str, Any]):
         return tuple(self._own.entries)
 
     def stop_of(self, key: str) -> str:
-        """Return the stop letter of the frame that an object comes from."""
+        """Return the stop letter of the frame that the object under `key` comes from."""
         return self._entry(key).stop
 
     def type_name(self, key: str) -> str:
-        """Return the C++ type name stored with an object in the file."""
+        """Return the C++ type name that the file stores with the object under `key`."""
         return self._entry(key).type_name
 
     def class_name(self, key: str) -> str:
-        """Return the class name of an object without decoding it."""
+        """Return the class name of the object under `key` without decoding it."""
         return class_name(self._entry(key).blob)
 
     def raw(self, key: str) -> bytes:
-        """Return the serialized bytes of an object."""
+        """Return the serialized bytes of the object under `key`."""
         return self._entry(key).blob
 
     def pulses(self, key: str) -> PulseSeries:
