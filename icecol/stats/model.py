@@ -244,9 +244,9 @@ class Model:
         """Test the hypothesis that a norm has a value, by default 0, against larger ones: `stats.hypotest`."""
         return inference.hypotest(self, data, parameter, value, **options)
 
-    def cls(self, data: Any, parameter: str, value: float) -> CLs:
+    def cls(self, data: Any, parameter: str, value: float, **options: Any) -> CLs:
         """Return CLs of a value of a norm, observed and expected: `stats.cls`."""
-        return limits.cls(self, data, parameter, value)
+        return limits.cls(self, data, parameter, value, **options)
 
     def upper_limit(self, data: Any, parameter: str, level: float = 0.95) -> Limit:
         """Return the upper limit of a norm by CLs, observed and expected: `stats.upper_limit`."""

@@ -29,6 +29,15 @@ def read(model: stats.Model, data: list[int] = DATA) -> tuple:
     return theirs, workspace.data(theirs)
 
 
+@pytest.fixture
+def precise():
+    """Fits of pyhf that end closer to the minimum than they do by default."""
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
+    yield
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
+
+
+@pytest.mark.usefixtures("precise")
 def test_a_model_is_read_back_and_excludes_the_same():
     ours = made()
     theirs, data = read(ours)
@@ -38,8 +47,46 @@ def test_a_model_is_read_back_and_excludes_the_same():
             value, data, theirs, test_stat="qtilde", return_expected_set=True
         )
         found = ours.cls(DATA, "signal", value)
-        assert found.observed == pytest.approx(float(observed), abs=1e-5)
-        assert sorted(found.expected) == pytest.approx(sorted(map(float, bands)), abs=1e-5)
+        assert found.observed == pytest.approx(float(observed), abs=1e-6)
+        assert sorted(found.expected) == pytest.approx(sorted(map(float, bands)), abs=1e-6)
+
+
+EXAMPLES = {  # from pyhf's README and its first tutorials
+    "two bins": ([12.0, 11.0], [50.0, 52.0], [3.0, 7.0], [51, 48]),
+    "one bin": ([5.0], [50.0], [7.0], [52]),
+    "ten bins": (
+        [0.0, 0.5, 2.0, 5.0, 8.0, 5.0, 2.0, 0.5, 0.1, 0.0],
+        [60.0, 50.0, 42.0, 35.0, 29.0, 24.0, 20.0, 17.0, 14.0, 12.0],
+        [6.0, 5.0, 4.2, 3.5, 2.9, 2.4, 2.0, 1.7, 1.4, 1.2],
+        [57, 52, 41, 39, 33, 30, 21, 15, 12, 13],
+    ),
+}
+"""Signal, background and its error, which all bins have in common, and data."""
+
+
+@pytest.mark.usefixtures("precise")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_correlated_background_of_pyhf(name):
+    signal, background, error, data = (np.array(v, float) for v in EXAMPLES[name])
+    theirs = pyhf.simplemodels.correlated_background(
+        signal.tolist(), background.tolist(), (background + error).tolist(), (background - error).tolist()
+    )
+    shifted = stats.Component(
+        background, variations={"correlated_bkg_uncertainty": (background - error, background + error)}
+    )
+    ours = stats.Model(
+        {"signal": signal, "background": shifted}, {"background": stats.Parameter(fixed=True)}, "poisson"
+    )
+    everything = [*data, *theirs.config.auxdata]
+    for value in (0.3, 1.0, 1.7):
+        observed, bands = pyhf.infer.hypotest(
+            value, everything, theirs, test_stat="qtilde", return_expected_set=True
+        )
+        found = ours.cls(data, "signal", value)
+        assert found.observed == pytest.approx(float(observed), abs=1e-6)
+        assert sorted(found.expected) == pytest.approx(sorted(map(float, bands)), abs=1e-6)
+    p0 = pyhf.infer.hypotest(0.0, everything, theirs, test_stat="q0")
+    assert ours.test(data, "signal").p == pytest.approx(float(p0), abs=1e-6)
 
 
 def test_fits_agree():

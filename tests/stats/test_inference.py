@@ -73,16 +73,30 @@ def test_trials_are_the_same_for_any_number_of_threads():
     assert (MODEL.pseudo_experiments(3000, "signal", seed=7).statistics == one.statistics[:3000]).all()
 
 
-def test_the_background_on_and_off_is_li_ma_without_its_error():
+def test_a_background_of_10_with_an_error_of_3_is_measured_off_source():
+    off, alpha = 100 / 9, 0.9  # alpha * off = 10, and its error is alpha * sqrt(off) = sqrt(10 * 0.9)
+    assert stats.li_ma(20, off, alpha) == pytest.approx(1.896906, abs=1e-6)
+    assert stats.p_value(stats.li_ma(20, off, alpha)) == pytest.approx(0.0289201, abs=1e-7)
+    made = stats.Model(
+        {"signal": [5.0], "background": ([10.0], [9.0])},
+        {"background": stats.Parameter(fixed=True)},
+        "barlow_beeston_poisson",
+    )
+    found = made.test([20], "signal")
+    assert found.significance == pytest.approx(1.896906, abs=1e-5)
+    assert found.p == pytest.approx(0.0289201, abs=1e-6)
+
+
+def test_a_gaussian_constraint_is_close_to_one_off_source_but_not_the_same():
     made = stats.Model(
         {"signal": [5.0], "background": [10.0]},
         {"background": stats.Parameter(prior=(1.0, 0.3), lower=0.0)},
         "poisson",
     )
     found = made.test([20], "signal")
-    assert found.significance == pytest.approx(
-        1.9, abs=0.15
-    )  # the constraint is Gaussian, that of on/off is Poisson
+    b = np.linspace(0, 40, 400_001)
+    at_null = (20 * np.log(np.maximum(b, 1e-9)) - b - ((b - 10) / 3) ** 2 / 2).max()
+    assert found.statistic == pytest.approx(2 * (20 * np.log(20) - 20 - at_null), abs=1e-6)
     assert found.p == pytest.approx(float(stats.p_value(math.sqrt(found.statistic))))
     assert found.expected == pytest.approx(10)
     assert found.error == pytest.approx((3.0, 3.0))
@@ -100,7 +114,15 @@ def test_nuisances_are_drawn_and_fitted():
 
 
 def test_the_tail_is_extrapolated_only_if_asked_for(plain):
-    assert 5e-6 < plain.extrapolated(16) < 8e-5
+    start = np.quantile(plain.statistics, 0.99)
+    slope = (plain.statistics[plain.statistics > start] - start).mean()
+    assert slope == pytest.approx(1.70, abs=0.2)
+    for q, (expected, true) in {16: (1.7e-5, 2.6e-5), 25: (8.7e-8, 2.3e-7)}.items():
+        found = plain.extrapolated(q)
+        share = (plain.statistics > start).mean()
+        assert found == pytest.approx(share * np.exp(-(q - start) / slope))
+        assert expected / 2.5 < found < 2.5 * expected  # 400 trials say no more
+        assert 1 / 6 < found / true < 2
     with pytest.raises(ValueError, match="use p_value"):
         plain.extrapolated(1.0)
     said = str(MODEL.test([24, 11, 6], "signal", method="extrapolated", n=4000))

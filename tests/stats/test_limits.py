@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm, poisson
 
 from icecol import stats
 
@@ -15,17 +16,34 @@ def counting(s: float, b: float) -> stats.Model:
 
 
 @pytest.mark.parametrize(
-    ("n", "s", "b", "mu", "cls"),
+    ("n", "s", "b", "mu", "asymptotic", "exact"),
     [
-        (3, 5, 3, 1, 0.042504),
-        (5, 5, 3, 1, 0.156378),
-        (0, 5, 3, 1, 0.003425),
-        (12, 10, 10, 1, 0.037590),
-        (10, 10, 10.6, 0.8, 0.033162),
+        (3, 5, 3, 1, 0.042504, 0.065479),
+        (5, 5, 3, 1, 0.156378, 0.208754),
+        (0, 5, 3, 1, 0.003425, 0.006738),
+        (12, 10, 10, 1, 0.037590, 0.049285),
+        (10, 10, 10.6, 0.8, 0.033162, 0.044231),
     ],
 )
-def test_cls_of_a_count(n, s, b, mu, cls):
-    assert counting(s, b).cls([n], "signal", mu).observed == pytest.approx(cls, abs=1e-6)
+def test_cls_of_a_count(n, s, b, mu, asymptotic, exact):
+    made = counting(s, b)
+    assert made.cls([n], "signal", mu).observed == pytest.approx(asymptotic, abs=1e-6)
+    found = made.cls([n], "signal", mu, method="pseudo-experiments", n=60_000)
+    assert found.cl_sb == pytest.approx(poisson.cdf(n, mu * s + b), abs=4 * np.sqrt(found.cl_sb / 60_000))
+    assert found.cl_b == pytest.approx(poisson.cdf(n, b), abs=4 * np.sqrt(found.cl_b / 60_000))
+    assert found.observed == pytest.approx(exact, abs=5 * np.sqrt(found.cl_sb / 60_000) / found.cl_b)
+    assert found.observed == found.cl_sb / found.cl_b
+
+
+def test_the_expected_band_of_pseudo_experiments_is_that_of_the_counts():
+    b, s = 6.0, 5.0
+    found = counting(s, b).cls([6], "signal", 1.0, method="pseudo-experiments", n=60_000)
+    for z, band in zip((-2, -1, 0, 1, 2), found.expected, strict=True):
+        n = poisson.ppf(norm.cdf(z), b)  # so few in that many cases, or fewer
+        exact = poisson.cdf(n, s + b) / poisson.cdf(n, b) if n < s + b else 1.0  # there q is 0, as above
+        assert band == pytest.approx(exact, rel=0.15)
+    with pytest.raises(ValueError, match="'asymptotic' or 'pseudo-experiments'"):
+        counting(s, b).cls([6], "signal", 1.0, method="toys")
 
 
 def test_upper_limit_and_its_band():
