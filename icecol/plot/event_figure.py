@@ -62,7 +62,7 @@ def event(
     >>> import icecol as ic
     >>> ax = ic.plot.event(ic.sim.events(20, seed=1))
     >>> ax.get_title()
-    'run 1, event 19 · InIceSplit 0'
+    'run 1, event 16 · InIceSplit 0'
     """
     data = document(choose(events, run=run, event=event, pulses=pulses, gcd=gcd, stop=stop))
     shown = data["events"][0]

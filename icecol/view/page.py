@@ -112,7 +112,7 @@ def view(
     >>> import icecol as ic
     >>> display = ic.plot.view(ic.sim.events(20, seed=1))
     >>> display
-    Display(run 1, event 19 · InIceSplit 0)
+    Display(run 1, event 16 · InIceSplit 0)
     >>> display.save("event.html")  # doctest: +SKIP
     """
     return Display(document(choose(events, run=run, event=event, n=n, pulses=pulses, gcd=gcd, stop=stop)))

@@ -126,12 +126,20 @@ def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
         return None
     if isinstance(events, str | Path):
         return _read([events]), Path(events).name
+    if not isinstance(events, Iterable):
+        msg = (
+            f"events are files, a dataset, columns, frames or simulated events; found {type(events).__name__}"
+        )
+        raise TypeError(msg)
     several = iter(events)
     first = next(several, None)
+    if first is None:
+        msg = "no files or frames are given to show: the list of them is empty"
+        raise ValueError(msg)
     if isinstance(first, Frame):
         return (one for one in chain([first], several) if isinstance(one, Frame)), "frames"
     paths = [path for path in (first, *several) if isinstance(path, str | Path)]
-    return _read(paths), ", ".join(Path(path).name for path in paths) or "no files"
+    return _read(paths), ", ".join(Path(path).name for path in paths)
 
 
 def _read(paths: Sequence[str | Path]) -> Iterator[Frame]:

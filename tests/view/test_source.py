@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import icecol as ic
@@ -135,8 +135,12 @@ def test_what_is_wrong_is_said(folder, sample, tmp_path):
         choose(tmp_path / "none.i3")
     with pytest.raises(ic.errors.DatasetError):
         choose(tmp_path)
-    with pytest.raises(MissingColumnError, match="has no events"):
+    with pytest.raises(ValueError, match="the list of them is empty"):
         choose([])
+    with pytest.raises(TypeError, match="frames or simulated events; found int"):
+        choose(42)
+    with pytest.raises(MissingColumnError, match="frames has no events"):
+        choose([ic.Frame("Q")])
     with pytest.raises(MissingColumnError, match=r"no column 'I3EventHeader.run_id'"):
         choose(sample.to_polars().drop("I3EventHeader.run_id"), event=1)
 
@@ -148,6 +152,7 @@ CHARGES = st.lists(
 )
 
 
+@settings(max_examples=25)
 @given(CHARGES, st.integers(1, 6))
 def test_the_brightest_of_jagged_columns(charges, n):
     table = pl.DataFrame(
