@@ -32,6 +32,7 @@ LEFT = {
         "Level2.i3.zst",
         "GCD.i3.gz",
     },
+    "histograms.md": {"sim.icecol", "charge.json", "all.h5", "cos.parquet", "charge.png"},
     "README.md": {"level2.icecol", "charge.json", "charge.png"},
     "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
     "tray.md": {"Selected.i3.zst", "selected.icecol"},
