@@ -1,7 +1,8 @@
 """A browser of .i3 files in the terminal: frames as a coloured strip, their keys, and objects as tables.
 
-An index of all frames grows in the background while one looks at the first; memory is bounded, whatever the size of the
-files. The index and the tables know nothing of the terminal and can be used alone: `Index`, `views`, `look`.
+An index of all frames grows in the background while the first are already shown; memory is bounded, whatever the size
+of the files. The index and the tables do not depend on the terminal and can be used on their own: `Index`, `views`,
+`look`.
 
 In: .i3 files, through `index.py`, which finds and reads their frames (`spill.py` keeps what was decompressed). Out: an
 application (`app.py`) of a strip of frames (`strip.py`), lines of text (`lines.py`), tables (`grid.py`) and help
@@ -25,7 +26,7 @@ def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
     paths : str, path, or several
         Files or glob patterns, compressed or not, read as one stream.
     at : str
-        Where to begin, as in `Index.goto`: a frame (`17`, `last`), an event (`e42`, or `7/42` with its run), the next
+        Where to start, as in `Index.goto`: a frame (`17`, `last`), an event (`e42`, or `7/42` with its run), the next
         frame of a stop (`P`).
     key : str
         Key to show.
@@ -35,7 +36,7 @@ def browse(paths: Paths, *, at: str = "first", key: str = "") -> None:
     FileNotFoundError
         If a file does not exist.
     ValueError
-        If `at` names no place.
+        If `at` does not name a position.
     MissingDependencyError
         If textual is not installed.
     """

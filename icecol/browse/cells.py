@@ -1,4 +1,4 @@
-"""Values as the text of one cell."""
+"""Values as the text of a single cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from icecol.i3.archive import Alternative, Record
 
 
 def bare(value: Any) -> Any:
-    """Take a value out of what only wraps it: an I3Vector, an alternative."""
+    """Unwrap a value: from an I3Vector, or an alternative of a variant."""
     while True:
         if isinstance(value, Alternative) or (isinstance(value, Record) and value.names == ("value",)):
             value = value.value
@@ -21,7 +21,7 @@ def bare(value: Any) -> Any:
 
 
 def exact(value: Any) -> str:
-    """Write a value into one cell, numbers with all their digits.
+    """Format a value for one cell, numbers with all their digits.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def exact(value: Any) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a value into one cell, numbers with 7 digits.
+    """Format a value for one cell, numbers with 7 digits.
 
     Examples
     --------
@@ -76,12 +76,12 @@ def enum_name(value: Any) -> str:
 
 
 def count(n: int, one: str, many: str = "") -> str:
-    """Return a number with its noun, which takes an s in the plural unless `many` says otherwise."""
+    """Return a number with its noun, whose plural ends in s unless given by `many`."""
     return f"{n:,} {one}" if n == 1 else f"{n:,} {many or one + 's'}"
 
 
 def _summary(value: Record) -> str:
-    """Say a small record in one cell; others are named by their class."""
+    """Format a small record for one cell; others show the name of their class."""
     match value.i3class:
         case "I3Position":
             return f"({', '.join(f'{v:.2f}' for v in (value.x, value.y, value.z))})"
@@ -93,7 +93,7 @@ def _summary(value: Record) -> str:
 
 
 def utc(year: int, tenths: int) -> str:
-    """Write a time that counts tenths of ns from the start of a year (leap seconds aside).
+    """Format a time in tenths of ns since the start of a year (leap seconds aside).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The event display of the frame that one looks at, as a page in the browser of the desktop."""
+"""The event display of the current frame, as a page in the desktop's browser."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from icecol.i3.frames.frame import Frame
 def show(frame: Frame, folder: Path) -> str:
     """Write the display of a P or Q frame to a folder and open it; return what to tell the user.
 
-    A browser opens only on a desktop: one that runs in the terminal would write over what is shown there.
+    A browser only opens on a desktop: one that runs in the terminal would overwrite the screen.
 
     Raises
     ------
     IcecolError
         The frame cannot be shown.
     """
-    from icecol.view import view  # loads Polars, which the browser does not need
+    from icecol.view import view  # loads Polars, which this browser does not need
     from icecol.view.frames import numbers
 
     if frame.stop not in "PQ":

@@ -1,4 +1,4 @@
-"""A widget that shows a `View`: only the rows that are seen are made, so that any number of them is quick."""
+"""A widget that shows a `View`; only visible rows are made, so that any number of them is quick."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from icecol.browse.table import View
 from icecol.names import plain
 
 _GAP: Final = 2
-_WIDEST: Final = 44  # of a column that is not the last; longer texts are cut
+_WIDEST: Final = 44  # of any column but the last; longer texts are cut
 _GUIDES: Final = "├└│─ "
 
 Paint = Callable[[int, int], Style | None]
@@ -27,7 +27,7 @@ Paint = Callable[[int, int], Style | None]
 
 
 class Grid(ScrollView, can_focus=True, inherit_bindings=False):
-    """A table with a cursor, a head that stays, and columns as wide as their contents."""
+    """A table with a cursor, a fixed header, and columns as wide as their contents."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "grid--head", "grid--unit", "grid--cursor", "grid--blurred-cursor", "grid--guide", "grid--first",
@@ -47,7 +47,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     cursor: reactive[int] = reactive(0, repaint=True)
 
     class Moved(Message):
-        """The cursor is on another row."""
+        """The cursor moved to another row."""
 
         def __init__(self, grid: Grid) -> None:
             super().__init__()
@@ -93,7 +93,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     # -- drawing ------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """Draw one line of what is seen."""
+        """Draw one visible line."""
         width = self.size.width
         base = self.rich_style
         if y == 0 and self._head:
@@ -124,7 +124,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         return segments
 
     def _row_line(self, row: int, over: Style | None) -> list[Segment]:
-        """Make the cells of a row; under the cursor all but painted letters have its colours."""
+        """Make the cells of a row; under the cursor all but coloured letters have its colours."""
         guide, first = (self.get_component_rich_style(f"grid--{part}") for part in ("guide", "first"))
         segments = []
         cells = zip(self.view.columns, self.view.cells(row), self._widths, strict=True)
@@ -154,7 +154,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         return max(0, min(cursor, self.view.rows - 1))
 
     def watch_cursor(self) -> None:
-        """Scroll to the cursor, and tell."""
+        """Scroll to the cursor, and post a message."""
         self._keep_in_sight()
         self.post_message(self.Moved(self))
 
@@ -171,7 +171,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self._keep_in_sight()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is; a second click opens."""
+        """Move the cursor to the mouse; a second click opens the row."""
         row = event.y - self._head + round(self.scroll_y)
         if 0 <= row < self.view.rows and event.y >= self._head:
             self.cursor = row
@@ -183,7 +183,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor += step
 
     def action_page(self, step: int) -> None:
-        """Move the cursor by what is seen."""
+        """Move the cursor by a page."""
         self.cursor += step * max(1, self.size.height - self._head - 1)
 
     def action_slide(self, step: int) -> None:
@@ -191,6 +191,6 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x=max(0, self.scroll_x + step), animate=False)
 
     def action_open(self) -> None:
-        """Choose the row of the cursor."""
+        """Choose the row under the cursor."""
         if self.view.rows:
             self.post_message(self.Opened(self))

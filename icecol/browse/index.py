@@ -1,8 +1,8 @@
-"""Where the frames of files are: built in one thread from the first to the last, used by others while it grows.
+"""Positions of the frames in files: built in one thread from first to last, and used by others while it grows.
 
-Of a frame the index keeps place, size, stop, event and the set of its own keys (equal sets once): some 30 bytes. The
-frame itself is read again when it is asked for, from the file or, where that is compressed, from a `Spill`. Damaged
-places are entries of their own, so that numbers of frames are those that all other tools of icecol give.
+The index keeps the position, size, stop, event and set of own keys of each frame (equal sets once), some 30 bytes. The
+frame itself is read again on demand, from the file or, if that is compressed, from a `Spill`. Damaged places are
+entries of their own, so that frames have the same numbers as in all other tools of icecol.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from icecol.i3.frames.frame import STOPS, Frame, Mixer
 
 HEADER: Final = "I3EventHeader"
 DAMAGE: Final = "!"
-"""Stands as the stop of a damaged place."""
+"""Takes the place of the stop for a damaged place."""
 
-_BATCH: Final = 4 << 20  # bytes that are looked through between two looks at what was found
+_BATCH: Final = 4 << 20  # bytes that are indexed between two updates of what was found
 _ROW: Final = np.dtype(
     [
         ("offset", "<i8"),
@@ -60,7 +60,7 @@ class Entry:
     stop : str
         Stop letter, `!` for a damaged place.
     path, offset, size
-        File, and place and bytes in what it decompresses to.
+        File, and position and size in its decompressed bytes.
     run, event : int or None
         From the frame's header; a frame without one has those of the latest frame that had one.
     message : str
@@ -80,8 +80,8 @@ class Entry:
 class Index:
     """The frames of one or several files, read as one stream as `open_i3` does.
 
-    `build` does the work and is meant to run in a thread; all else may be called at any time and tells what is known
-    by then.
+    `build` does the work and is meant to run in a thread; everything else may be called at any time and returns what is
+    known by then.
 
     Parameters
     ----------
@@ -127,12 +127,12 @@ class Index:
         self._building = threading.Lock()
         self._file: tuple[int, BinaryIO] | None = None
         self._lock = threading.Lock()
-        self._older = lru_cache(16)(self._own)  # the current parents are asked for again and again
+        self._older = lru_cache(16)(self._own)  # the current parents are requested again and again
 
     # -- building -----------------------------------------------------------------------------------------------
 
     def build(self) -> None:
-        """Look through all files."""
+        """Index all files."""
         with self._building:
             self._build()
 
@@ -232,7 +232,7 @@ class Index:
         self._n = n
 
     def close(self) -> None:
-        """End a build that is under way, and give files back."""
+        """Stop a build in progress, and close the files."""
         self._closed.set()
         with self._lock:
             if self._file is not None:
@@ -260,11 +260,11 @@ class Index:
         return {stop: n for stop in [*self._first, DAMAGE] if (n := int(self._counts[ord(stop)]))}
 
     def damages(self) -> dict[int, str]:
-        """Return what is wrong, by number of the entry."""
+        """Return the messages of damaged places, by number of the entry."""
         return dict(self._messages)
 
     def entry(self, i: int) -> Entry:
-        """Return where an entry is and what it is."""
+        """Return an entry: where it is, and what."""
         row = self._rows[: self._n][i]
         event = int(row["event"])
         return Entry(
@@ -281,7 +281,7 @@ class Index:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def read(self, i: int, n: int | None = None) -> bytes:
-        """Return the bytes of an entry, or n bytes from its place on."""
+        """Return the bytes of an entry, or n bytes from its position on."""
         row = self._rows[: self._n][i]
         file, offset = int(row["file"]), int(row["offset"])
         n = int(row["size"]) if n is None else n
@@ -336,15 +336,15 @@ class Index:
         return _nearest(fits, at, step)
 
     def goto(self, at: int, where: str) -> int | None:
-        """Find the entry that a text names; None if there is none so far.
+        """Return the entry that a text refers to; None if there is none so far.
 
         Parameters
         ----------
         at : int
-            Where one is.
+            Current entry.
         where : str
-            `17`: number of a frame. `+3`, `-3`: so many on or back. `first`, `last`. `e42`: first frame of event 42,
-            from the next event on and then from the start. `7/42`: event 42 of run 7. `Q`, `-Q`: next and previous
+            `17`: number of a frame. `+3`, `-3`: that many forward or back. `first`, `last`. `e42`: first frame of event
+            42, from the next event on and then from the start. `7/42`: event 42 of run 7. `Q`, `-Q`: next and previous
             frame of a stop; `!` is a damaged place.
 
         Raises
@@ -379,7 +379,7 @@ class Index:
 
 
 class _Feed:
-    """Passes a stream on, puts what is decompressed aside, and ends early when the index is closed."""
+    """Passes a stream on, stores what is decompressed, and ends early when the index is closed."""
 
     def __init__(self, stream: ByteStream, spill: Spill | None, closed: threading.Event) -> None:
         self._stream, self._spill, self._closed = stream, spill, closed
@@ -410,7 +410,7 @@ def _events(batch: Batch, headers: npt.NDArray[np.int64], names: Names) -> npt.N
 
 
 def _objects(data: bytes) -> list[tuple[str, str, bytes]]:
-    """Cut one frame of any container version into (key, type name, blob)."""
+    """Split one frame of any container version into (key, type name, blob)."""
     if data[:4] == TAG and data[4:5] != b"\x04":
         batch = scan(bytearray(data))
         pairs = batch.names.pairs()
@@ -419,7 +419,7 @@ def _objects(data: bytes) -> list[tuple[str, str, bytes]]:
     try:
         _, _, old, _ = parse_old(np.frombuffer(data, np.uint8))
     except ShortError:
-        msg = f"the {len(data)} bytes of this frame are not all of it; the file has changed"
+        msg = f"the {len(data)} bytes at this position are not a whole frame; the file has changed"
         raise FormatError(msg) from None
     return [(text(key), text(type_name), data[at : at + size]) for key, type_name, at, size in old]
 

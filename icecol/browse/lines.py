@@ -15,7 +15,7 @@ from icecol.names import plain
 
 
 def title(index: Index, width: int, wanted: str = "") -> Text:
-    """Return the names of the files (in `width` characters), what is known of them, and what is looked for."""
+    """Return the names of the files (in `width` characters), what is known about them, and the search in progress."""
     names = ", ".join(path.name for path in index.paths[:3]) + (", ..." if len(index.paths) > 3 else "")
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(
@@ -41,7 +41,7 @@ def title(index: Index, width: int, wanted: str = "") -> Text:
 
 
 def frame_line(entry: Entry, frame: Frame | None, *, name_file: bool) -> Text:
-    """Return the stop, event, number of objects and place of a frame."""
+    """Return the stop, event, number of objects and position of a frame."""
     text = Text(no_wrap=True, overflow="ellipsis")
     name = "damaged" if entry.stop == DAMAGE else STOPS.get(entry.stop, "stop of the user's own")
     text.append(f" {entry.stop} ", f"bold {INK} on {colour(entry.stop)}").append(f" {name}", "bold #ffffff")
@@ -56,7 +56,7 @@ def frame_line(entry: Entry, frame: Frame | None, *, name_file: bool) -> Text:
 
 
 def size(n: int) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def class_of(frame: Frame, key: str) -> str:
 
 
 def _header(frame: Frame) -> str:
-    """Say which event a frame belongs to."""
+    """Return which event a frame belongs to, in words."""
     try:
         header: Any = frame[HEADER]
         event = (

@@ -1,8 +1,8 @@
 """Decompressed bytes of a stream, kept in a temporary file so that any part of them can be read again.
 
-A compressed file cannot be read from its middle. What was decompressed once is therefore put aside in chunks, each
-compressed lightly on its own: the temporary file becomes about as large as the compressed file, and a jump back costs
-the chunks it touches. The file has no name and goes with the process; `TMPDIR` says where it lies.
+A compressed file cannot be read from its middle. Decompressed bytes are therefore stored in chunks, each lightly
+compressed on its own: the temporary file becomes about as large as the compressed file, and a jump back costs only the
+chunks that it touches. The file has no name and disappears with the process; `TMPDIR` sets its folder.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import zstandard
 CHUNK: Final = 1 << 20
 """Decompressed bytes in a chunk."""
 CACHED: Final = 16
-"""Chunks that are held in memory."""
+"""Number of chunks that are kept in memory."""
 
 
 class Spill:
-    """Bytes that are written at the end by one thread and read anywhere by others.
+    """Bytes that one thread appends and others read anywhere.
 
     Examples
     --------
@@ -46,12 +46,12 @@ class Spill:
             return (len(self._starts) - 1) * CHUNK + len(self._pending)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Put bytes at the end.
+        """Append bytes.
 
         Raises
         ------
         OSError
-            The temporary folder is full; says which.
+            The temporary folder, which the message names, is full.
         """
         with self._lock:
             self._pending += data
@@ -60,14 +60,14 @@ class Spill:
             try:
                 os.pwrite(self._file.fileno(), packed, self._starts[-1])
             except OSError as err:
-                msg = f"{tempfile.gettempdir()} has no room for what is decompressed (set TMPDIR): {err.strerror}"
+                msg = f"{tempfile.gettempdir()} has no room for the decompressed data (set TMPDIR): {err.strerror}"
                 raise OSError(msg) from err
             with self._lock:
                 self._starts.append(self._starts[-1] + len(packed))
                 del self._pending[:CHUNK]
 
     def read(self, offset: int, n: int) -> bytes:
-        """Return up to n bytes from a place on; fewer at the end."""
+        """Return up to n bytes from a position on; fewer at the end."""
         parts = []
         while n > 0:
             number, begin = divmod(offset, CHUNK)
@@ -90,5 +90,5 @@ class Spill:
         return zstandard.ZstdDecompressor().decompress(packed)
 
     def close(self) -> None:
-        """Give the temporary file back."""
+        """Delete the temporary file."""
         self._file.close()

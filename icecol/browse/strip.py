@@ -19,7 +19,7 @@ COLOURS: Final = {
 """Colour of each stop, and of damaged places."""
 
 INK: Final = "#10141c"
-_PLAIN: Final = "#c8ccd4"  # stops of the user's own
+_PLAIN: Final = "#c8ccd4"  # user-defined stops
 
 
 def colour(stop: str) -> str:
@@ -44,7 +44,7 @@ class Frames(Widget):
         self._columns: list[int] = []  # the frame in each column, -1 between two
 
     def show(self, at: int) -> None:
-        """Put another frame into the middle."""
+        """Centre another frame."""
         self._at = at
         self.refresh()
 
@@ -63,7 +63,7 @@ class Frames(Widget):
         return Text("\n", no_wrap=True, overflow="crop").join([letters, self._ruler(width)])
 
     def _around(self, width: int) -> tuple[int, str]:
-        """Return the first frame that is seen and the stops from there on, the current one about in the middle."""
+        """Return the first visible frame and the stops from there on, with the current one about in the middle."""
         begin = max(0, self._at - width // 3)
         stops = self._index.stops(begin, self._at + width // 3 + 1)
         first, used = self._at - begin, 0

@@ -1,4 +1,4 @@
-"""A table whose rows are made when they are looked at: what the browser shows of anything."""
+"""A table whose rows are made on demand: the form in which the browser shows everything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Head of a column: name, unit, and whether its cells stand at the right."""
+    """Header of a column: name, unit, and whether its cells are right-aligned."""
 
     name: str
     unit: str = ""
@@ -24,21 +24,21 @@ Inner: TypeAlias = "tuple[str, Callable[[], View]]"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A table whose rows are made when they are asked for.
+    """A table whose rows are made on demand.
 
     Attributes
     ----------
     columns : tuple of Column
     rows : int
-        How many rows there are.
+        Number of rows.
     cells : function
         Row number to the texts of its cells.
     inner : function
-        Row number to what it opens to, a name and a function that makes the view, or None.
+        Row number to what the row opens: a name and a function that makes the view, or None.
     note : str
         What it is, in one line.
     wrong : bool
-        The note is bad news.
+        The note reports a problem.
     profile : array of f64
         A curve to draw beside the note: the samples, or the charge over time. May be empty.
     """
@@ -57,7 +57,7 @@ class View:
 
 
 def curve(values: npt.NDArray[np.float64], width: int, height: int = 1) -> list[str]:
-    """Draw values as bars of so many characters, the highest line first.
+    """Draw values as bars, in lines of text from top to bottom.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Decoded values as tables of text, made row by row when they are looked at.
+"""Decoded values as tables of text, made row by row on demand.
 
 Everything is a table: a record has a row for each member, with guides before those of nested records; a map a row for
 each key; a particle tree a row for each particle, with guides that show which came from which. What does not fit into a
@@ -32,7 +32,7 @@ def look(value: Any, of: Type = "") -> View:
     ----------
     value : object, or part of one
     of : type
-        Its type in the layouts, which knows units and meaning.
+        Its type in the layouts, which has units and meaning.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def look(value: Any, of: Type = "") -> View:
 
 
 def _opens(value: Any) -> bool:
-    """Tell whether there is more in a value than its cell shows."""
+    """Return whether there is more in a value than its cell shows."""
     if isinstance(value, str):
         return len(value) > 40 or "\n" in value
     return isinstance(value, list | dict | np.ndarray) and len(value) > 0
@@ -100,7 +100,7 @@ def _record(value: Record) -> View:
 
 
 def _members(value: Record, guide: str | None) -> Iterator[_Member]:
-    """Yield the members of a record, each followed by its own; `guide` stands before them, none at the top."""
+    """Yield the members of a record, each followed by its own; `guide` precedes them below the top level."""
     known = fields(value.i3class)
     names = [name for name in value.names if getattr(value, name) is not None]
     for name in names:
@@ -124,7 +124,7 @@ def fields(name: str) -> dict[str, Field]:
 
 
 def element(of: Type) -> str:
-    """Name the class of what a container holds in the end; empty if it is none.
+    """Return the name of the innermost class in a container; empty if there is none.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def _map(value: dict[Any, Any], of: Type) -> View:
 
 
 def _is_rows(value: Any) -> bool:
-    """Tell whether a value is a series of structs."""
+    """Return whether a value is a series of structs."""
     return isinstance(value, Table) or (isinstance(value, list) and all(isinstance(v, Record) for v in value))
 
 
@@ -234,7 +234,7 @@ _FIRST: Final = ("energy", "zenith", "azimuth", "time", "length", "x", "y", "z",
 
 
 def _ordered(leaves: list[tuple[Path, Column]]) -> list[tuple[Path, Column]]:
-    """Put what one looks at first in a particle to the front."""
+    """Move the most important members of a particle to the front."""
     names = [column.name for _, column in leaves]
     if not {"energy", "zenith"} <= set(names):
         return leaves

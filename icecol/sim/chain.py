@@ -198,7 +198,7 @@ def event(
     ex, ey, ez = direction
     dark = settings.dark_rate * (dark_stop - dark_start)
 
-    # how many photoelectrons each sensor sees, dark ones included
+    # the number of photoelectrons in each DOM, dark noise included
     lit = np.empty(n_sensors, np.int64)
     number = np.empty(n_sensors, np.int64)
     shining = np.empty(n_sensors)
@@ -282,7 +282,7 @@ def event(
         _, begin, end = majority(select(start_of, hlc, order(start_of)), majority_hits, majority_window)
         zero, last = begin, end
 
-    # what is read out, as it is stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two
+    # the readout as stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two
     n_kept = 0
     width = np.empty(n_pulses)
     flags = np.empty(n_pulses, np.uint8)

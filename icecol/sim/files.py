@@ -1,8 +1,8 @@
 """Simulated events as .i3 files: frames that IceTray reads, and the geometry file (GCD) that goes with them.
 
 A Q frame holds the event as it was read out: I3EventHeader, InIcePulses, InIcePulsesTimeRange, I3TriggerHierarchy,
-FilterMask, and of a particle I3MCTree and I3MCWeightDict (MuonWeightDict for a muon). Its P frame, of sub-event stream
-InIceSplit, holds I3EventHeader, SplitInIcePulses (all pulses, as a mask), SRTInIcePulses (a mask over that), and of a
+FilterMask, and for a particle I3MCTree and I3MCWeightDict (MuonWeightDict for a muon). Its P frame, of sub-event stream
+InIceSplit, holds I3EventHeader, SplitInIcePulses (all pulses, as a mask), SRTInIcePulses (a mask over that), and for a
 particle MCPrimary and MCMostEnergeticTrack or MCMostEnergeticCascade.
 
 `FilterMask` has the two conditions that the simulation computes: `SMT8` (the trigger fired) and `MinBias` (always, with
@@ -88,7 +88,7 @@ def _particle(events: Events, i: int, minor_id: int, pdg_encoding: int, shape: i
 
 
 def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Raw]:
-    """Return the Q and the P frame of one event; `thrown` is what `weights` makes of all of them."""
+    """Return the Q and the P frame of one event; `thrown` is what `weights` returns for all of them."""
     hits, kind = events.pulses, events.truth.kind[i]
     s = slice(hits.offsets[i], hits.offsets[i + 1])
     omkey = hits.omkey[s]

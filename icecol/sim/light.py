@@ -1,12 +1,12 @@
-"""How much Cherenkov light reaches a sensor, and when: muon tracks and cascades in homogeneous ice.
+"""Amount and arrival time of Cherenkov light at a DOM: muon tracks and cascades in homogeneous ice.
 
 The ice is one block of scattering length 33.29 m and absorption length 98 m, the bulk values of the Pandel
 time distribution in its hole-ice model 2 (the model of IceCube's classic track likelihoods); there are no dust
 layers. Muons are infinite tracks with the mean light of their stochastic losses spread evenly along them (see
-`icecol.sim.losses` for drawn ones), and cascades are points. All numbers and where they come from stand beside the
+`icecol.sim.losses` for drawn ones), and cascades are points. The sources of all numbers are given with the
 constants.
 
-The functions here are numba kernels of one source and one sensor.
+The functions are numba kernels for one source and one DOM.
 
 References
 ----------
@@ -39,11 +39,11 @@ area: Final = 2.0e-3
 """Photon counting area of one DOM in m^2, averaged over the wavelengths of Cherenkov light and over all directions.
 
 Its photocathode has 0.0444 m^2; quantum efficiency, glass and gel, and the half of space that a downward-facing PMT
-does not see bring it down about twentyfold.
+does not see reduce it about twentyfold.
 """
 
 cascade_length: Final = track_per_gev
-"""Metres of bare track per GeV with the light of an electromagnetic cascade in ice."""
+"""Length of bare track (m) per GeV that gives the light of an electromagnetic cascade in ice."""
 
 absorption: Final = 98.0
 track_scattering: Final = 33.29
@@ -59,7 +59,7 @@ track_offset: Final = (3.094, -3.946, 4.636)
 """Effective distance of a track (hole-ice model 2): 0.8395 d + 3.094 - 3.946 c + 4.636 c^2, c = cos(eta)."""
 
 propagation: Final = math.sqrt(absorption * track_scattering / 3)
-"""Length in m over which diffuse light fades by e: sqrt(lambda_a lambda_e / 3), about 33 m."""
+"""Length in m over which diffuse light decreases by a factor e: sqrt(lambda_a lambda_e / 3), about 33 m."""
 
 _mean_free: Final = track_scattering / 3 * math.exp(track_scattering / absorption)
 _bare: Final = muon_light.bare_track(area, track_scattering, absorption)
@@ -75,13 +75,13 @@ _offset0, _offset1, _offset2 = track_offset
 
 @kept(error_model="numpy")
 def track_light(d: float, energy: float) -> float:
-    """Return the mean photoelectrons of a muon at a sensor `d` m from its track (`icecol.reco.kernels.muon_light`)."""
+    """Return the mean photoelectrons of a muon at a DOM `d` m from its track (`icecol.reco.kernels.muon_light`)."""
     return at_distance(_near * (bare_muon + muon_slope * energy), propagation, _crossover, d)
 
 
 @kept(error_model="numpy")
 def cascade_light(r: float, energy: float) -> float:
-    """Return the mean photoelectrons of a cascade of `energy` GeV at a sensor `r` m away, over all angles.
+    """Return the mean photoelectrons of a cascade of `energy` GeV at a DOM `r` m away, over all angles.
 
     N = photons area 4.9 E / (4 pi) exp(-r/lambda_p) / (lambda_c r tanh(r/lambda_c)): 1/r^2 close by, diffusion
     further out. The distance is bounded below by 1 m.
@@ -94,10 +94,10 @@ def cascade_light(r: float, energy: float) -> float:
 
 @kept(error_model="numpy")
 def cascade_profile(cosine: float, r: float) -> float:
-    """Return how much more light than average goes to `cosine` from the axis, at `r` m: one on average over angles.
+    """Return the light at an angle of `cosine` to the axis, `r` m away, relative to the average over angles.
 
-    Light that has not scattered, a share exp(-r/lambda_e), follows the angular profile of an electromagnetic cascade,
-    exp(-2.61 |cos - cos theta_c|^0.39); the rest has forgotten it.
+    Unscattered light, a fraction exp(-r/lambda_e), follows the angular profile of an electromagnetic cascade,
+    exp(-2.61 |cos - cos theta_c|^0.39); the rest is isotropic.
     """
     direct = math.exp(-r / track_scattering)
     peak = math.exp(-2.61 * abs(cosine - 1 / medium.n_ice_phase) ** 0.39) / _profile_norm
@@ -114,10 +114,10 @@ def acceptance(upward: float, r: float) -> float:
 def track_path(
     dx: float, dy: float, dz: float, ex: float, ey: float, ez: float
 ) -> tuple[float, float, float, float]:
-    """Return (closest distance, path of the light, its time, its z component) from track to sensor.
+    """Return (closest distance, path length of the light, its time, its z component) from track to DOM.
 
-    `dx, dy, dz` is the sensor as seen from a point of the track, `ex, ey, ez` the direction of flight. The time is that
-    of unscattered light after the muon was at that point: (s + d (n_p n_g - 1)/sqrt(n_p^2 - 1))/c, in ns.
+    `dx, dy, dz` is the position of the DOM relative to a point of the track, `ex, ey, ez` the direction of flight. The
+    time is that of unscattered light after the muon was at that point: (s + d (n_p n_g - 1)/sqrt(n_p^2 - 1))/c, in ns.
     """
     s = dx * ex + dy * ey + dz * ez
     px, py, pz = dx - s * ex, dy - s * ey, dz - s * ez

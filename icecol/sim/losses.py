@@ -1,16 +1,16 @@
-"""Where along its track a muon loses energy, and how much: bremsstrahlung, pair production, photonuclear losses.
+"""Stochastic energy losses of a muon along its track: bremsstrahlung, pair production, photonuclear losses.
 
-Per metre of ice there are dN/dv losses of the share v of the energy:
+Per metre of ice there are dN/dv losses of a fraction v of the energy:
 
     bremsstrahlung   0.35 b (4/3 (1 - v) + v^2) / v
     pair production  0.52 b w (1 + w) / (v (v + w)^2),  w = 2 m_e / m_mu
     photonuclear     0.13 b / v
 
-Each integrates with v to its part of the mean relative loss b, which does not depend on the energy. The first is the
-bremsstrahlung of complete screening; the second has the shape that pair production is known for, 1/v at small v and
-1/v^3 at large ones, with the turn at w; the third is rough. A muon keeps its energy: it is that at the detector, and
-a loss does not weaken the light behind it. Losses shine as cascades, which have some tenth less light at 20 to 50 m
-than the mean light of a muon has for them.
+Each integrates with v to its part of the mean relative loss b, which does not depend on the energy. The first is
+bremsstrahlung with complete screening; the second has the shape of pair production, 1/v at small v and 1/v^3 at large
+ones, with the transition at w; the third is rough. A muon keeps its energy, which is that at the detector: a loss does
+not reduce the light behind it. Losses emit light as cascades, which give some 10 % less light at 20 to 50 m than they
+contribute to the mean light of a muon.
 
 References
 ----------
@@ -35,10 +35,10 @@ relative_loss: Final = 0.363e-3 * 0.917
 bremsstrahlung, pairs, photonuclear = 0.35, 0.52, 0.13
 
 smallest: Final = 1e-3
-"""Losses of a smaller share of the energy shine all along the track."""
+"""Losses of a smaller fraction of the energy are spread along the track."""
 
 half_length: Final = 1200.0
-"""Losses are drawn up to so many m before and behind the point of the track closest to the detector's centre."""
+"""Losses are drawn up to this many m before and behind the point of the track closest to the detector's centre."""
 
 _turn: Final = 2 * 0.51099895 / 105.6583755
 
@@ -60,7 +60,7 @@ def spectrum(v: F64) -> F64:
 
 
 def _tables() -> tuple[F64, float, float]:
-    """Return log10 v at even steps of the number of losses below v, their rate, and their part of the mean loss."""
+    """Return log10 v at equal steps of the number of losses below v, and their rate and fraction of the mean loss."""
     u = np.linspace(np.log10(smallest), 0, 2001)
     v = 10**u
     number = spectrum(v) * v * np.log(10)
@@ -70,12 +70,12 @@ def _tables() -> tuple[F64, float, float]:
 
 
 _log_share, rate, discrete = _tables()
-"""`rate` is that of losses per metre, `discrete` the part of the mean loss, and of its light, that is in them."""
+"""`rate` is the number of losses per metre, `discrete` their fraction of the mean loss and its light."""
 
 
 @kept(error_model="numpy")
 def share(u: float) -> float:
-    """Return the share of the energy below which the part `u`, 0 to 1, of all losses is."""
+    """Return the fraction of the energy below which a fraction `u` of all losses lies."""
     place = u * (_log_share.size - 1)
     i = min(int(place), _log_share.size - 2)
     return float(10 ** (_log_share[i] + (place - i) * (_log_share[i + 1] - _log_share[i])))

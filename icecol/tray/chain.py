@@ -1,7 +1,7 @@
-"""The chain itself: frames go through modules one after another, and what each does is counted.
+"""The chain: frames pass through modules one after another, and what each module does is counted.
 
-The rules of mixing (`icecol.i3.frames.frame.Mixer`) hold behind every module: what a module puts into a Q frame is seen
-in the P frames after it, and a frame that a module makes sees the objects of its parents, just as if the frames were
+The rules of mixing (`icecol.i3.frames.frame.Mixer`) hold after every module: what a module puts into a Q frame is seen
+in the P frames that follow, and a frame that a module makes sees the objects of its parents, just as if the frames were
 written to a file there and read again.
 """
 
@@ -37,7 +37,7 @@ from icecol.tray.modules import (
 
 
 class Tray:
-    """A source of frames, and modules through which they go one after another.
+    """A source of frames, and modules through which they pass one after another.
 
     Examples
     --------
@@ -145,7 +145,7 @@ class Tray:
         return Summary(tuple(rows), seconds)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Run the tray and give the frames that leave its last module."""
+        """Run the tray and yield the frames that leave its last module."""
         return self._frames([], None)
 
     def __repr__(self) -> str:
@@ -170,7 +170,7 @@ class Tray:
             for step in steps:
                 meter = _Meter(step.name, meters[-1])
                 frames = (_streaming if takes_all(step.module) else _through)(step, meters[-1], meter, place)
-                stack.callback(frames.close)  # the last first: an unfinished file is removed at once
+                stack.callback(frames.close)  # the last one first: an unfinished file is removed at once
                 meter.source = frames
                 meters.append(meter)
             yield from meters[-1]
@@ -195,7 +195,7 @@ class Summary:
     seconds: float
 
     def __getitem__(self, name: str) -> Row:
-        """Return the row of a module."""
+        """Return the row of a module by its name."""
         for row in self.rows:
             if row.name == name:
                 return row
@@ -222,7 +222,7 @@ class Summary:
 
 
 class _Meter(Iterator[Frame]):
-    """Passes on the frames that a module gives, counting them and the time that they and all modules before take."""
+    """Passes on the frames of a module, counting them and the time that it and all modules before it take."""
 
     def __init__(self, name: str, source: Iterator[Frame]) -> None:
         self.name = name
@@ -260,7 +260,7 @@ class _Place:
 
 
 def _event(frame: Frame) -> str:
-    """Say which event a frame belongs to, if its header can be read."""
+    """Return which event a frame belongs to, in words, if its header can be read."""
     try:
         header = frame["I3EventHeader"]
         text = f" (run {header.run_id}, event {header.event_id}"
@@ -270,7 +270,7 @@ def _event(frame: Frame) -> str:
     return f"{text}{sub})"
 
 
-# -- the work ---------------------------------------------------------------------------------------------------------
+# -- frames ----------------------------------------------------------------------------------------------------------
 
 
 def _source(step: Step, place: _Place, max_frames: int | None) -> Any:
@@ -285,9 +285,7 @@ def _source(step: Step, place: _Place, max_frames: int | None) -> Any:
                 return
             place.index += 1
             if isinstance(frames, I3File):
-                if (
-                    not frames.orphan
-                ):  # without its Q frame it would inherit from an older one behind a module
+                if not frames.orphan:  # without its Q frame it would inherit from an older one after a module
                     yield frame
             elif isinstance(frame, Frame):
                 yield mixer.mix(frame)

@@ -28,7 +28,7 @@ METHODS: Final = {
 Function = Callable[[Frame], Any]
 
 _LONGEST: Final = 60
-"""Characters of a parameter that are shown."""
+"""Number of characters of a parameter that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Step:
     parameters: Mapping[str, Any]
 
     def described(self) -> str:
-        """Return the parameters in one line, each value cut to some characters."""
+        """Return the parameters in one line, each value shortened."""
         return ", ".join(f"{name}={_short(value)}" for name, value in self.parameters.items())
 
     def selected(self) -> str:
@@ -57,7 +57,7 @@ def _short(value: Any) -> str:
 
 
 def name_of(module: Any) -> str:
-    """Name a module as its author did."""
+    """Return the name that a module has in its source."""
     while isinstance(module, partial):
         module = module.func
     function = getattr(module, "function", module)  # of a kernel
@@ -65,12 +65,12 @@ def name_of(module: Any) -> str:
 
 
 def takes_all(module: Any) -> bool:
-    """Tell whether a module takes the stream of all frames."""
+    """Return whether a module takes the stream of all frames."""
     return callable(getattr(module, "stream", None))
 
 
 def has_methods(module: Any) -> bool:
-    """Tell whether a module has methods for frames of some stops."""
+    """Return whether a module has methods for frames of some stops."""
     return any(hasattr(module, name) for name in (*METHODS.values(), "process", "finish"))
 
 
