@@ -103,7 +103,7 @@ def _table(whole: Any, parts: Mapping[str, Mapping[Any, Record]]) -> pa.Table:
     keys = sorted({key for records in parts.values() for key in records})
     versions = {name: version for name, (_, version) in whole.versions.items() if isinstance(name, str)}
     numbers = [np.array([getattr(k, n) for k in keys], np.int32) for n in ("string", "om", "pmt")]
-    docs = ("string number", "number of the module on its string", "photomultiplier in the module")
+    docs = ("string number", "number of the module on its string", "PMT in the module")
     columns = [
         (schemas.field("omkey", pa.int32(), doc="string << 16 | om << 8 | pmt"), pa.array(omkey(*numbers)))
     ]

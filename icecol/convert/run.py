@@ -284,7 +284,8 @@ def _tell_alike(dataset: Dataset) -> None:
 def tell_unused(where: str, unused: Sequence[str]) -> None:
     """Warn about options that fit nothing."""
     if unused:
-        msg = f"{where}: no event has what {', '.join(unused)} asks for; `icecol inspect FILE` lists the keys"
+        patterns = "the pattern " if len(unused) == 1 else "the patterns "
+        msg = f"{where}: {patterns}{', '.join(unused)} matched no key; `icecol inspect FILE` lists the keys"
         warnings.warn(msg, stacklevel=5)
 
 

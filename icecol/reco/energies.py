@@ -206,7 +206,7 @@ def muon_energy(
     >>> muons = ic.sim.events(3, seed=1, cascades=0, noise=0, energy=(1e4, 2e4), radius=300).to_polars()
     >>> found = ic.with_features(muons, E=muon_energy(p, track="MCPrimary", form="Poisson")).collect()
     >>> ratio = found["E.light"] / (1.22 + 1.36e-3 * found["MCPrimary.energy"])
-    >>> ratio.round(1).to_list()  # the mean charge of a photo-electron is 0.84 PE
+    >>> ratio.round(1).to_list()  # the mean charge of a photoelectron is 0.84 PE
     [0.8, 0.8, 0.8]
     """
     if form not in FORMS:

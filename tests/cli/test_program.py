@@ -53,5 +53,5 @@ def test_warnings_are_one_line_without_code(folder, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     first = done.stderr.splitlines()[0]
     assert first.startswith("icecol: warning: ")
-    assert first.endswith("keys='LineFitt' asks for; `icecol inspect FILE` lists the keys")
+    assert first.endswith("keys='LineFitt' matched no key; `icecol inspect FILE` lists the keys")
     assert ".py" not in done.stderr

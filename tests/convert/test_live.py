@@ -160,5 +160,5 @@ def test_streams_are_listed_however_late_the_first_event_comes(tmp_path, monkeyp
 
 
 def test_patterns_that_fit_nothing_are_told(files) -> None:
-    with pytest.warns(UserWarning, match="no event has what keys='LineFitt' asks for"):
+    with pytest.warns(UserWarning, match="the pattern keys='LineFitt' matched no key"):
         ic.scan_i3(files, keys="LineFitt")

@@ -15,9 +15,9 @@ OMKey = Class(
         Field("", "I3FrameObject", until=2),
         Field("string", "i32", doc="string number"),
         Field("om", "u32", doc="number of the optical module on its string; 61 to 64 are IceTop tanks"),
-        Field("pmt", "u8", doc="photomultiplier in the module; 0 in IceCube DOMs", since=1),
+        Field("pmt", "u8", doc="PMT in the module; 0 in IceCube DOMs", since=1),
     ),
-    doc="A photomultiplier.",
+    doc="A PMT.",
 )
 ModuleKey = Class(
     "ModuleKey",
@@ -192,10 +192,10 @@ MAPS: Final = (
     mapping("I3MapStringVectorDouble", "str", Vector("f64"), "Lists of numbers by name."),
     mapping("I3MapStringStringDouble", "str", "I3MapStringDouble", "Numbers by two names."),
     mapping("I3GENIEResultDict", "str", GENIE_VALUE, "What GENIE says about an interaction, by name."),
-    mapping("I3MapKeyVectorDouble", "OMKey", Vector("f64"), "Lists of numbers by photomultiplier."),
-    mapping("I3MapKeyVectorInt", "OMKey", Vector("i32"), "Lists of integers by photomultiplier."),
-    mapping("I3MapKeyDouble", "OMKey", "f64", "Numbers by photomultiplier."),
-    mapping("I3MapKeyUInt", "OMKey", "u32", "Integers by photomultiplier."),
+    mapping("I3MapKeyVectorDouble", "OMKey", Vector("f64"), "Lists of numbers by PMT."),
+    mapping("I3MapKeyVectorInt", "OMKey", Vector("i32"), "Lists of integers by PMT."),
+    mapping("I3MapKeyDouble", "OMKey", "f64", "Numbers by PMT."),
+    mapping("I3MapKeyUInt", "OMKey", "u32", "Integers by PMT."),
     mapping("I3MapUnsignedUnsigned", "u32", "u32", "Integers by integer."),
     mapping("I3MapUnsignedDouble", "u32", "f64", "Numbers by integer."),
     mapping("I3MapUShortUShort", "u16", "u16", "Integers of 16 bits by integer of 16 bits."),
@@ -205,7 +205,7 @@ MAPS: Final = (
     mapping("I3MapTriggerVectorUInt", "TriggerKey", Vector("u32"), "Lists of integers by trigger."),
     mapping("I3MapModuleKeyString", "ModuleKey", "str", "Texts by module: the subdetector it belongs to."),
     mapping("I3MapI3ParticleIDDouble", "I3ParticleID", "f64", "Numbers by particle."),
-    mapping("I3TimeWindowSeriesMap", "OMKey", "I3TimeWindowSeries", "Windows in time by photomultiplier."),
+    mapping("I3TimeWindowSeriesMap", "OMKey", "I3TimeWindowSeries", "Windows in time by PMT."),
     mapping("I3IceActPixelPositionMap", "u32", "I3Position", "Points by pixel of an IceAct telescope."),
 )
 

@@ -65,11 +65,11 @@ I3OMGeo = Class(
         Field("old_orientation", OLD_ORIENTATION, doc="whether it faces up or down", until=1),
         Field("orientation", "I3Orientation", doc="how it is turned", since=1),
         Field("omtype", OM_TYPE, doc="kind of module"),
-        Field("area", "f64", "m^2", "area of the photomultiplier"),
+        Field("area", "f64", "m^2", "area of the PMT"),
         Field("azimuth_angle", "f64", "rad", "azimuth angle", until=1),
-        Field("pmttype", PMT_TYPE, doc="kind of photomultiplier", since=2),
+        Field("pmttype", PMT_TYPE, doc="kind of PMT", since=2),
     ),
-    doc="Where a photomultiplier is and what it is.",
+    doc="Where a PMT is and what it is.",
 )
 I3ModuleGeo = frame_object(
     "I3ModuleGeo",
@@ -141,9 +141,9 @@ I3IceActGeo = Class(
 I3Geometry = frame_object(
     "I3Geometry",
     3,
-    Field("omgeo", Map("OMKey", "I3OMGeo"), doc="photomultipliers", until=1),
+    Field("omgeo", Map("OMKey", "I3OMGeo"), doc="PMTs", until=1),
     Field("stationgeo", Map("i32", Vector("I3TankGeo")), doc="tanks of each IceTop station", until=1),
-    Field("omgeo", "I3OMGeoMap", doc="photomultipliers", since=1),
+    Field("omgeo", "I3OMGeoMap", doc="PMTs", since=1),
     Field("stationgeo", "I3StationGeoMap", doc="tanks of each IceTop station", since=1),
     Field("scintgeo", "I3ScintGeoMap", doc="scintillator panels", since=2),
     Field("antennageo", "I3AntennaGeoMap", doc="radio antennas", since=2),
@@ -243,7 +243,7 @@ SPEChargeDistribution = Class(
         Field("residuals", Pointer(RESIDUALS.name), doc="what the parts leave over", since=3),
         Field("upper_limit", "f64", "PE", "upper end of the distribution", since=4),
     ),
-    doc="Distribution of the charge that one photo-electron makes.",
+    doc="Distribution of the charge that one photoelectron makes.",
 )
 BINS: Final = 128
 I3DOMCalibration = Class(
@@ -278,7 +278,7 @@ I3DOMCalibration = Class(
             doc="voltage per count in each ATWD, channel and bin",
             since=11,
         ),
-        Field("transit_time", "LinearFit", doc="transit time of the photomultiplier"),
+        Field("transit_time", "LinearFit", doc="transit time of the PMT"),
         Field("hv_gain_fit", "LinearFit", doc="gain against high voltage"),
         Field("front_end_impedance", "f64", doc="impedance of the front end", since=2),
         Field("dom_cal_version", "str", doc="version of the calibration program", since=2, default="unknown"),
@@ -313,21 +313,21 @@ I3DOMCalibration = Class(
         Field(
             "combined_spe_charge_distribution",
             "SPEChargeDistribution",
-            doc="charge of a photo-electron",
+            doc="charge of a photoelectron",
             since=11,
         ),
         Field(
             "mean_atwd_charge",
             "f64",
             "PE",
-            "mean charge of a photo-electron in the ATWD; NaN if not valid",
+            "mean charge of a photoelectron in the ATWD; NaN if not valid",
             since=11,
         ),
         Field(
             "mean_fadc_charge",
             "f64",
             "PE",
-            "mean charge of a photo-electron in the FADC; NaN if not valid",
+            "mean charge of a photoelectron in the FADC; NaN if not valid",
             since=11,
         ),
         Field("is_mean_atwd_charge_valid", "bool", doc="whether the ATWD's is valid", since=11, until=12),
@@ -397,7 +397,7 @@ AMANDA: Final = (
                 *((f"omo_{i}", "", f"optical amplitude: coefficient {i}") for i in "abcde"),
                 ("omo_lowlim", "", "optical amplitude: lower end"),
                 ("omo_highlim", "", "optical amplitude: upper end"),
-                ("pe_area", "", "area of a photo-electron"),
+                ("pe_area", "", "area of a photoelectron"),
             ),
             Field("xtalk_receivers", Vector("I3AMANDAOM_XTalk"), doc="modules that it disturbs"),
         ),
@@ -423,7 +423,7 @@ AMANDA: Final = (
         "TWRCalibration",
         0,
         (
-            Field("pe_area", "f64", doc="area of a photo-electron"),
+            Field("pe_area", "f64", doc="area of a photoelectron"),
             Field("twr_t0", "f64", "ns", "time offset"),
             Field("xtcal", "TWRXTCal", doc="cuts against crosstalk"),
         ),
@@ -587,7 +587,7 @@ I3FlasherStatus = frame_object(
 
 CLASSES: Final = (
     I3OMGeo,
-    mapping("I3OMGeoMap", "OMKey", "I3OMGeo", "Geometry of each photomultiplier."),
+    mapping("I3OMGeoMap", "OMKey", "I3OMGeo", "Geometry of each PMT."),
     I3ModuleGeo,
     mapping("I3ModuleGeoMap", "ModuleKey", "I3ModuleGeo", "Geometry of each module."),
     I3TankGeo,

@@ -22,7 +22,7 @@ I3RecoPulse = Class(
         Field("width", "f32", "ns", "width", since=2),
         Field("flags", "u8", doc="bit 0: local coincidence, bit 1: ATWD, bit 2: FADC", since=2),
     ),
-    doc="Light seen by a photomultiplier.",
+    doc="Light seen by a PMT.",
 )
 
 MASK_BITS: Final = Class(
@@ -52,13 +52,13 @@ I3RecoPulseSeriesMapApplySPECorrection = frame_object(
     0,
     Field("pulses_key", "str", doc="key of the pulse series that is corrected"),
     Field("calibration_key", "str", doc="key of the calibration"),
-    doc="The pulses under another key, charges divided by the mean charge of a photo-electron.",
+    doc="The pulses under another key, charges divided by the mean charge of a photoelectron.",
 )
 I3RecoPulseSeriesMapCombineByModule = frame_object(
     "I3RecoPulseSeriesMapCombineByModule",
     0,
     Field("pulses_key", "str", doc="key of the pulse series that is combined"),
-    doc="The pulses under another key, all photomultipliers of a module taken as one.",
+    doc="The pulses under another key, all PMTs of a module taken as one.",
 )
 
 SUPERDST: Final = (
@@ -141,8 +141,8 @@ I3RecoHit = Class(
 
 CLASSES: Final = (
     I3RecoPulse,
-    mapping("I3RecoPulseSeriesMap", "OMKey", Vector("I3RecoPulse"), "Pulses by photomultiplier."),
-    mapping("I3RecoPulseMap", "OMKey", "I3RecoPulse", "One pulse by photomultiplier."),
+    mapping("I3RecoPulseSeriesMap", "OMKey", Vector("I3RecoPulse"), "Pulses by PMT."),
+    mapping("I3RecoPulseMap", "OMKey", "I3RecoPulse", "One pulse by PMT."),
     MASK_BITS,
     I3RecoPulseSeriesMapMask,
     I3RecoPulseSeriesMapUnion,
@@ -151,9 +151,9 @@ CLASSES: Final = (
     *SUPERDST,
     WAVEFORM_STATUS,
     I3Waveform,
-    mapping("I3WaveformSeriesMap", "OMKey", Vector("I3Waveform"), "Calibrated waveforms by photomultiplier."),
+    mapping("I3WaveformSeriesMap", "OMKey", Vector("I3Waveform"), "Calibrated waveforms by PMT."),
     I3RecoHit,
-    mapping("I3RecoHitSeriesMap", "OMKey", Vector("I3RecoHit"), "Hits by photomultiplier."),
+    mapping("I3RecoHitSeriesMap", "OMKey", Vector("I3RecoHit"), "Hits by PMT."),
     frame_object(
         "I3CompactKeyList",
         0,

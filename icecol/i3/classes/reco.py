@@ -14,7 +14,7 @@ I3LogLikelihoodFitParams = frame_object(
     *fields(
         "f64",
         ("logl", "", "negative logarithm of the likelihood"),
-        ("rlogl", "", "the same by degree of freedom"),
+        ("rlogl", "", "logl divided by ndof"),
     ),
     Field("ndof", "i32", doc="degrees of freedom", default=-1),
     Field("nmini", "i32", doc="likelihood evaluations", default=-1),
@@ -27,7 +27,7 @@ I3DirectHitsValues = frame_object(
     *(
         Field(f"{part}_{kind}_{things}", of, unit, f"{what} with pulses {when}")
         for kind, when in (
-            ("dir", "in the time window of light that comes straight"),
+            ("dir", "in the time window of direct light"),
             ("early", "before that window"),
             ("late", "after that window"),
         )
@@ -154,7 +154,7 @@ CramerRaoParams = frame_object(
     Field("cramer_rao_theta_corr", "f64", "rad", "corrected error of the zenith angle", until=2),
     Field("cramer_rao_phi_corr", "f64", "rad", "corrected error of the azimuth angle", until=2),
     Field("llh_est", "f64", doc="estimated likelihood", until=2),
-    Field("rllh_est", "f64", doc="the same by degree of freedom", until=2),
+    Field("rllh_est", "f64", doc="logl divided by ndof", until=2),
     *fields(
         "f64",
         ("variance_theta", "rad^2", "variance of the zenith angle", 2),
@@ -234,7 +234,7 @@ I3CscdLlhFitParams = frame_object(
         ("ErrPhi", "rad", "error of the azimuth angle"),
         ("ErrEnergy", "GeV", "error of the energy"),
         ("NegLlh", "", "negative logarithm of the likelihood"),
-        ("ReducedLlh", "", "the same by degree of freedom"),
+        ("ReducedLlh", "", "logl divided by ndof"),
     ),
     doc="Quality of a cascade fit.",
 )
@@ -549,7 +549,7 @@ I3MuonEnergyParams = frame_object(
         ("nDOMs", "", "modules used"),
         ("rllh", "", "likelihood by degree of freedom"),
         ("chi2", "", "quality of the fit"),
-        ("chi2ndof", "", "the same by degree of freedom"),
+        ("chi2ndof", "", "logl divided by ndof"),
         ("peak_energy", "GeV", "energy at the peak"),
         ("peak_sigma", "GeV", "its error"),
         ("mean", "GeV", "mean energy loss"),
@@ -579,7 +579,7 @@ I3PortiaPulse = frame_object(
     Field("LCBit", "bool", doc="local coincidence"),
     *fields(
         "f64",
-        ("PMTGain", "", "gain of the photomultiplier"),
+        ("PMTGain", "", "gain of the PMT"),
         ("PositionX", "m", "x of the module"),
         ("PositionY", "m", "y of the module"),
         ("PositionZ", "m", "z of the module"),
@@ -624,9 +624,9 @@ I3ParticleIntersections = frame_object(
 OMKeyPair = frame_object(
     "OMKeyPair",
     0,
-    Field("key1", "OMKey", doc="first photomultiplier"),
-    Field("key2", "OMKey", doc="second photomultiplier"),
-    doc="Two photomultipliers.",
+    Field("key1", "OMKey", doc="first PMT"),
+    Field("key2", "OMKey", doc="second PMT"),
+    doc="Two PMTs.",
 )
 DSTReco = Class(
     "DSTReco",
@@ -700,7 +700,7 @@ CLASSES: Final = (
     I3ParticleIntersections,
     vector("I3ParticleIntersectionsSeries", "I3ParticleIntersections", "Where particles cross the detector."),
     OMKeyPair,
-    vector("I3VectorOMKeyPair", "OMKeyPair", "Pairs of photomultipliers."),
+    vector("I3VectorOMKeyPair", "OMKeyPair", "Pairs of PMTs."),
     I3Veto,
     frame_object("I3VetoShort", 0, *VETO_SHORT, doc="Where a cascade lies in the detector, in short."),
     DSTPosition,

@@ -40,8 +40,8 @@ I3MCHit = Class(
     (
         Field("time", "f64", "ns", "time"),
         Field("hit_id", "i32", doc="identifier of the hit", default=-1),
-        Field("weight", "f64", doc="number of photo-electrons", until=3),
-        Field("npe", "u64", doc="number of photo-electrons", since=3, default=1),
+        Field("weight", "f64", doc="number of photoelectrons", until=3),
+        Field("npe", "u64", doc="number of photoelectrons", since=3, default=1),
         Field("charge", "f64", "PE", "charge", since=3),
         Field("particle_minor_id", "i32", doc="running number of the particle it comes from", default=-1),
         Field("particle_major_id", "u64", doc="identifier of the process that made that particle", since=1),
@@ -56,12 +56,12 @@ I3MCPE = Class(
     (
         Field("time", "f32", "ns", "time", until=1),
         Field("time", "f64", "ns", "time", since=1),
-        Field("npe", "u32", doc="number of photo-electrons"),
+        Field("npe", "u32", doc="number of photoelectrons"),
         Field("major_id", "u64", doc="identifier of the process that made the particle it comes from"),
         Field("minor_id", "i32", doc="running number of that particle"),
     ),
     tracked=False,
-    doc="Simulated photo-electrons.",
+    doc="Simulated photoelectrons.",
 )
 I3MCPulse = Class(
     "I3MCPulse",
@@ -73,7 +73,7 @@ I3MCPulse = Class(
         Field("source", PULSE_SOURCE, doc="what made the pulse"),
     ),
     tracked=False,
-    doc="A simulated pulse of a photomultiplier.",
+    doc="A simulated pulse of a PMT.",
 )
 I3CompressedPhoton = Class(
     "I3CompressedPhoton",
@@ -446,7 +446,7 @@ CYLINDER: Final = (
         ),
         doc="A cylinder in the detector: a cable.",
     ),
-    mapping("I3CylinderMap", "OMKey", "I3ExtraGeometryItemCylinder", "Cables by photomultiplier."),
+    mapping("I3CylinderMap", "OMKey", "I3ExtraGeometryItemCylinder", "Cables by PMT."),
 )
 SURFACES: Final = (
     Class(
@@ -552,11 +552,11 @@ SURFACES: Final = (
 
 CLASSES: Final = (
     I3MCHit,
-    mapping("I3MCHitSeriesMap", "OMKey", Vector("I3MCHit"), "Simulated hits by photomultiplier."),
+    mapping("I3MCHitSeriesMap", "OMKey", Vector("I3MCHit"), "Simulated hits by PMT."),
     I3MCPE,
-    mapping("I3MCPESeriesMap", "OMKey", Vector("I3MCPE"), "Simulated photo-electrons by photomultiplier."),
+    mapping("I3MCPESeriesMap", "OMKey", Vector("I3MCPE"), "Simulated photoelectrons by PMT."),
     I3MCPulse,
-    mapping("I3MCPulseSeriesMap", "OMKey", Vector("I3MCPulse"), "Simulated pulses by photomultiplier."),
+    mapping("I3MCPulseSeriesMap", "OMKey", Vector("I3MCPulse"), "Simulated pulses by PMT."),
     I3CompressedPhoton,
     Class(
         "I3Vector<I3CompressedPhoton>",
@@ -596,7 +596,7 @@ CLASSES: Final = (
         "I3ParticleIDMap",
         "OMKey",
         Map("I3ParticleID", Vector("u32")),
-        "Which simulated pulses come from which particle, by photomultiplier.",
+        "Which simulated pulses come from which particle, by PMT.",
     ),
     *CYLINDER,
     *SURFACES,

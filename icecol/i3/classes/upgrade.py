@@ -54,7 +54,7 @@ I3XDOMLaunch = Class(
         Field("fex_result", FEX_RESULT, doc="outcome of the feature extraction in the module"),
         Field("selection_type", SELECTION_TYPE, doc="why the waveform was sent"),
     ),
-    doc="A digital readout of a photomultiplier, as all modules of the Upgrade make it.",
+    doc="A digital readout of a PMT, as all modules of the Upgrade make it.",
 )
 I3DEggLaunch = Class(
     "I3DEggLaunch",
@@ -120,7 +120,7 @@ LinearityParameters = Class(
         ("p1", "mA", "second parameter"),
         ("p2", "mA", "third parameter"),
     ),
-    doc="How the current of a photomultiplier saturates.",
+    doc="How the current of a PMT saturates.",
 )
 I3PMTCal = Class(
     "I3PMTCal",
@@ -128,9 +128,9 @@ I3PMTCal = Class(
     (
         Field("relative_pmt_eff", "f64", doc="efficiency relative to the nominal one of its kind"),
         Field("noise_rate", "f64", "Hz", "noise rate"),
-        Field("spe_charge_dist", "SPEChargeDistribution", doc="charge of a photo-electron", since=1),
+        Field("spe_charge_dist", "SPEChargeDistribution", doc="charge of a photoelectron", since=1),
     ),
-    doc="What the calibrations of all photomultipliers have in common.",
+    doc="What the calibrations of all PMTs have in common.",
 )
 I3DEggCal = Class(
     "I3DEggCal",
@@ -138,21 +138,21 @@ I3DEggCal = Class(
     (
         Field("linearity_params", "LinearityParameters", doc="saturation", until=2),
         Field("hv_gain_relation", "LinearFit", doc="gain against high voltage, both as logarithms"),
-        Field("pmt_transit_time", "f64", "ns", "transit time of the photomultiplier"),
+        Field("pmt_transit_time", "f64", "ns", "transit time of the PMT"),
         Field("pmt_transit_time_spread", "f64", "ns", "spread of the transit time"),
         Field("dac_baseline_relation", "LinearFit", doc="baseline against its setting"),
         Field("temperature", "f64", doc="temperature of the mainboard"),
         Field("tau_params", "TauParam", doc="droop"),
         Field("adc_baseline_rms", "f64", "counts", "fluctuation of the baseline", since=2),
     ),
-    doc="Calibration of a photomultiplier of a D-Egg.",
+    doc="Calibration of a PMT of a D-Egg.",
 )
 I3mDOMCal = Class(
     "I3mDOMCal",
     2,
     (
         Field("hv_gain_relation", "LinearFit", doc="gain against high voltage, both as logarithms"),
-        Field("pmt_transit_time", "f64", "ns", "transit time of the photomultiplier"),
+        Field("pmt_transit_time", "f64", "ns", "transit time of the PMT"),
         Field("pmt_transit_time_spread", "f64", "ns", "spread of the transit time"),
         Field("adc_baseline_value", "f64", "counts", "baseline", since=1),
         Field("adc_baseline_dac", "u16", doc="setting for which the baseline is valid", since=1),
@@ -160,7 +160,7 @@ I3mDOMCal = Class(
         Field("disc_dac", "u16", doc="setting for which the threshold is valid", since=1),
         Field("adc_baseline_rms", "f64", "counts", "fluctuation of the baseline", since=2),
     ),
-    doc="Calibration of a photomultiplier of an mDOM.",
+    doc="Calibration of a PMT of an mDOM.",
 )
 I3DEggStatus = Class(
     "I3DEggStatus",
@@ -187,7 +187,7 @@ I3DEggStatus = Class(
             default=-1,
         ),
     ),
-    doc="Settings of a photomultiplier of a D-Egg.",
+    doc="Settings of a PMT of a D-Egg.",
 )
 I3mDOMStatus = Class(
     "I3mDOMStatus",
@@ -214,7 +214,7 @@ I3mDOMStatus = Class(
             default=-1,
         ),
     ),
-    doc="Settings of a photomultiplier of an mDOM.",
+    doc="Settings of a PMT of an mDOM.",
 )
 
 CLASSES: Final = (
@@ -237,13 +237,13 @@ CLASSES: Final = (
     ),
     LinearityParameters,
     I3PMTCal,
-    mapping("I3PMTCalMap", "OMKey", "I3PMTCal", "Calibration of each photomultiplier."),
+    mapping("I3PMTCalMap", "OMKey", "I3PMTCal", "Calibration of each PMT."),
     I3DEggCal,
-    mapping("I3DEggCalMap", "OMKey", "I3DEggCal", "Calibration of each photomultiplier of D-Eggs."),
+    mapping("I3DEggCalMap", "OMKey", "I3DEggCal", "Calibration of each PMT of D-Eggs."),
     I3mDOMCal,
-    mapping("I3mDOMCalMap", "OMKey", "I3mDOMCal", "Calibration of each photomultiplier of mDOMs."),
+    mapping("I3mDOMCalMap", "OMKey", "I3mDOMCal", "Calibration of each PMT of mDOMs."),
     I3DEggStatus,
-    mapping("I3DEggStatusMap", "OMKey", "I3DEggStatus", "Settings of each photomultiplier of D-Eggs."),
+    mapping("I3DEggStatusMap", "OMKey", "I3DEggStatus", "Settings of each PMT of D-Eggs."),
     I3mDOMStatus,
-    mapping("I3mDOMStatusMap", "OMKey", "I3mDOMStatus", "Settings of each photomultiplier of mDOMs."),
+    mapping("I3mDOMStatusMap", "OMKey", "I3mDOMStatus", "Settings of each PMT of mDOMs."),
 )

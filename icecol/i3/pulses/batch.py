@@ -445,7 +445,7 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
 
 
 def _numbers(sensors: Iterable[Any]) -> Ints:
-    """Return the string, module and photomultiplier numbers of sensors, one row of each."""
+    """Return the string, module and PMT numbers of sensors, one row of each."""
     return np.array([(k.string, k.om, k.pmt) for k in sensors], np.int64).reshape(-1, 3).T
 
 
