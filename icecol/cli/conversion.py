@@ -62,13 +62,14 @@ def convert(
     [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
     """
     import icecol as ic
+    from icecol.files import distinct
     from icecol.i3.frames.files import files_of
 
     names = [*(files or []), *(_lines(files_from) if files_from else [])]
     if not names:
         msg = "give the files to convert, or --files-from"
         raise typer.BadParameter(msg, param_hint="FILES")
-    paths = files_of(names)
+    paths = distinct(files_of(names))
     begin = time.perf_counter()
     done = {"events": 0, "bytes": 0, "files": 0}
     with _progress(len(paths), done) as progress:
@@ -98,7 +99,8 @@ def convert(
     seconds = time.perf_counter() - begin
     size = dataset.manifest.bytes / 1e6
     stdout.print(
-        f"{out}: {dataset.rows:,} events, {len(dataset.schema.names)} columns, {size:,.1f} MB from {len(paths)} files "
+        f"{out}: {dataset.rows:,} events, {len(dataset.schema.names)} columns, {size:,.1f} MB from {len(paths)} "
+        f"{'file' if len(paths) == 1 else 'files'} "
         f"in {seconds:.1f} s ({_rates(done, seconds)})",
         soft_wrap=True,
     )

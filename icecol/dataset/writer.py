@@ -124,6 +124,10 @@ def _has_events(folder: Path) -> bool:
 
 
 def _refuse(target: Path, *, overwrite: bool) -> None:
+    above = next(place for place in (target, *target.absolute().parents) if place.exists())
+    if not above.is_dir():
+        msg = f"{target} cannot be a dataset, as {above} is a file: a dataset is a folder; choose another name for it"
+        raise DatasetError(msg)
     finished = (target / manifests.NAME).exists()
     if finished and not overwrite:
         msg = f"{target} is a finished dataset: choose another folder, or overwrite it (`overwrite=True`, --overwrite)"

@@ -304,3 +304,15 @@ def test_a_record_that_is_not_whole_is_made_again(tmp_path, sources, name):
     assert writers.n_done(tmp_path / "d") == 1
     make(tmp_path / "d", sources)
     assert open_dataset(tmp_path / "d").rows == 51
+
+
+@pytest.mark.parametrize("name", ["f", "f/d", "f/d/e"])
+def test_a_file_in_the_place_of_a_dataset_is_named_and_stays(tmp_path, name):
+    (tmp_path / "f").write_text("mine")
+    with (
+        pytest.raises(DatasetError, match=r"cannot be a dataset, as .*f is a file"),
+        writers.making(tmp_path / name),
+    ):
+        pass
+    assert (tmp_path / "f").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]

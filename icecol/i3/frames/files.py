@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -61,8 +62,25 @@ def files_of(paths: Paths) -> list[Path]:
             msg = f"no file {name!r}" + (" matches the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)
         for match in map(Path, matches):
+            _require_target(match)
             found += _messages_in(match) if match.is_dir() else [match]
     return found
+
+
+def _require_target(path: Path) -> None:
+    """Raise FileNotFoundError for a link without a file at its end."""
+    try:
+        path.stat()
+    except OSError as err:
+        if err.errno not in {errno.ELOOP, errno.ENOENT}:
+            raise
+        where = (
+            "back to itself"
+            if err.errno == errno.ELOOP
+            else f"to {str(path.readlink())!r}, which does not exist"
+        )
+        msg = f"{str(path)!r} is a link that leads {where}: remove it, or leave it out"
+        raise FileNotFoundError(msg) from err
 
 
 def _messages_in(folder: Path) -> list[Path]:

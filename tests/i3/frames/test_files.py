@@ -221,3 +221,15 @@ def test_real_files_are_written_back_byte_for_byte(shared_data):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError, match=r"is a folder: name the files in it, such as '.*\*\.i3\*'"):
         open_i3(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("target", "leads"), [("b.i3", "back to itself"), ("gone.i3", "to 'gone.i3', which does not exist")]
+)
+@pytest.mark.parametrize("name", ["a.i3", "*.i3"])
+def test_a_link_without_a_file_at_its_end_is_named(tmp_path, target, leads, name):
+    (tmp_path / "a.i3").symlink_to(target)
+    if target == "b.i3":
+        (tmp_path / "b.i3").symlink_to("a.i3")
+    with pytest.raises(FileNotFoundError, match=rf"a\.i3' is a link that leads {leads}: remove it"):
+        files_of(tmp_path / name)
