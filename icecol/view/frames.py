@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -95,15 +94,15 @@ def geometry_of(frame: Frame) -> Geometry | None:
     return from_objects({key: frame[key] for key in wanted if key in frame})
 
 
-def columns(frames: Iterable[Frame], stop: str, gcd: Any = None) -> tuple[pl.DataFrame, dict[str, str]]:
+def columns(frames: Iterable[Frame], reader: I3Reader) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return some frames as the rows of a data frame, as a conversion makes them, and the units of its columns.
 
     What a frame inherits from the DAQ frame before it is in its row, too.
     """
-    tables, names = Tables(I3Reader.of(stop=stop, gcd=gcd), Found()), Names()
+    tables, names = Tables(reader, Found()), Names()
     made: list[pa.Table] = []
     for frame in frames:
-        parts: dict[str, list[tuple[str, str, bytes]]] = {"Q": [], stop: []}
+        parts: dict[str, list[tuple[str, str, bytes]]] = {"Q": [], reader.stop: []}
         for key in frame:
             if frame.stop_of(key) in parts:
                 parts[frame.stop_of(key)].append((key, frame.type_name(key), frame.raw(key)))

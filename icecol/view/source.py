@@ -9,16 +9,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from icecol.convert.geometry import read_geometry
+from icecol.convert.i3_reader import I3Reader
 from icecol.dataset import schema as schemas
 from icecol.dataset.events import Events
 from icecol.dataset.facts import facts
 from icecol.dataset.pulses import keys_of
 from icecol.dataset.scan import Dataset, open_dataset
 from icecol.detector.geometry import Geometry
-from icecol.errors import MissingColumnError, did_you_mean
+from icecol.errors import DamagedFileError, MissingColumnError, did_you_mean
 from icecol.i3.frames.files import files_of, open_i3
 from icecol.i3.frames.frame import Frame
 from icecol.names import matches, plain
@@ -144,9 +146,13 @@ def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
 
 def _read(paths: Sequence[str | Path]) -> Iterator[Frame]:
     with open_i3(files_of(paths), skip_damaged=True) as stream:
-        yield from stream
-        for damage in stream.damages:
-            warnings.warn(f"{plain(str(damage))}: the frames there are not shown", stacklevel=2)
+        frame = None
+        for frame in stream:
+            yield frame
+        for path, damage in stream.damages:
+            if frame is None:
+                raise DamagedFileError(damage.describe(path))
+            warnings.warn(f"{plain(damage.describe(path))}; the frames there are not shown", stacklevel=2)
 
 
 def _of_frames(
@@ -160,6 +166,7 @@ def _of_frames(
     gcd: Gcd,
     geometry: Geometry | None,
 ) -> Chosen:
+    reader = I3Reader.of(stop=stop, gcd=gcd)
     seen: set[str] = set()
     found = of_frames.chosen(
         stream,
@@ -174,7 +181,7 @@ def _of_frames(
     _require(_series(seen, patterns), seen, patterns, source)
     if geometry is None:
         geometry = of_frames.geometry_of(found[0]) or Geometry.nominal(icetop=True)
-    rows, units = of_frames.columns(found, stop, None if isinstance(gcd, Geometry) else gcd)
+    rows, units = of_frames.columns(found, reader)
     return Chosen(rows, geometry, _series(_pulse_keys(rows.schema), patterns), source, units)
 
 
@@ -253,7 +260,7 @@ def _rows(
         return list(range(lazy.select(pl.len()).collect().item()))[:n]
     usual = [pl.col(f"{key}.charge").list.eval(pl.element().fill_nan(0)).list.sum() for key in series]
     light = lazy.select(pl.coalesce(usual).fill_null(-1.0).alias("light")).collect()["light"]
-    return [int(i) for i in light.arg_sort(descending=True).to_list()[:n]]
+    return [int(i) for i in np.argsort(-light.to_numpy(), kind="stable")[:n]]
 
 
 __all__ = ["Chosen", "Gcd", "Shown", "choose"]

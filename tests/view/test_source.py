@@ -52,6 +52,23 @@ def test_every_form_gives_the_events_of_a_number_in_their_order(forms):
         assert ids(choose(events, event=[9, 4])) == [(run, 4), (run, 9)], name
 
 
+def test_of_equally_bright_events_the_earlier_come_first():
+    frames = []
+    for i in range(9):
+        frame = ic.Frame("P")
+        frame["I3EventHeader"] = ic.new("I3EventHeader", run_id=1, event_id=i)
+        frames.append(frame)
+    assert ids(choose(frames, n=3)) == [(1, 0), (1, 1), (1, 2)]
+    table = pl.DataFrame(
+        {
+            "I3EventHeader.run_id": [1] * 99, "I3EventHeader.event_id": range(99),
+            "P.time": [[1.0]] * 99, "P.charge": [[1.0]] * 99, "P.width": [[1.0]] * 99, "P.flags": [[1]] * 99,
+            "P.omkey": [[65792]] * 99,
+        }
+    )  # fmt: skip
+    assert ids(choose(table, n=3)) == [(1, 0), (1, 1), (1, 2)]
+
+
 def test_a_run_is_shown_whole(forms):
     for name in ("a file", "a folder", "simulation"):
         events, run = forms[name]
@@ -124,7 +141,7 @@ def test_what_can_be_read_of_a_damaged_file_is_shown(folder, tmp_path):
     path = tmp_path / "cut.i3"
     whole = b"".join(f.encoded() for f in ic.open_i3(folder / "run.i3.zst"))
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.warns(UserWarning, match="the frames there are not shown"):
+    with pytest.warns(UserWarning, match=r"cut\.i3.*the frames there are not shown"):
         assert 5 < len(ids(choose(path, run=7))) < 25
 
 
@@ -137,6 +154,11 @@ def test_what_is_wrong_is_said(folder, sample, tmp_path):
         choose(tmp_path)
     with pytest.raises(ValueError, match="the list of them is empty"):
         choose([])
+    (tmp_path / "no.i3").write_bytes(b"These are no frames." * 10)
+    with pytest.raises(ic.errors.DamagedFileError, match=r"no\.i3"):
+        choose(tmp_path / "no.i3")
+    with pytest.raises(ValueError, match="one letter"):
+        choose(folder / "run.i3.zst", stop="PP")
     with pytest.raises(TypeError, match="frames or simulated events; found int"):
         choose(42)
     with pytest.raises(MissingColumnError, match="frames has no events"):
