@@ -95,21 +95,35 @@ def of_keys(
     seen: dict[str, str] = {}
     made = []
     for key, fields in columns.items():
-        known = {_CLASS: name.encode("utf-8", "replace")} if (name := (classes or {}).get(key)) else {}
+        of_class = (classes or {}).get(key)
         for column in fields:
-            if column.name in seen:
-                both = " and ".join(sorted({repr(seen[column.name]), repr(key)}))
-                msg = (
-                    f"two columns have the same name, {column.name!r}: of key {both}; leave one out by `keys`"
-                )
+            name = column.name
+            if name in seen:
+                both = " and ".join(sorted({repr(seen[name]), repr(key)}))
+                msg = f"two columns have the same name, {name!r}: of key {both}; leave one out by `keys`"
                 raise SchemaError(msg)
-            seen[column.name] = key
-            noted = key_of(column.name) == key
-            more = (
-                known if noted else {**known, _KEY: json.dumps(key).encode()}
-            )  # as ASCII: a key may hold any bytes
-            made.append(column.with_metadata({**(column.metadata or {}), **more}) if more else column)
+            seen[name] = key
+            about = _with_class(column, name, of_class) if of_class else column
+            if key_of(name) != key:  # as ASCII: a key may hold any bytes
+                about = about.with_metadata({**(about.metadata or {}), _KEY: json.dumps(key)})
+            made.append(about)
     return made
+
+
+def _with_class(column: pa.Field, name: str, of_class: str) -> pa.Field:
+    """Note a class in a column; of the same columns, as every batch has them, only once."""
+    known = _NOTED.get((name, of_class))
+    if known is None or not (known[0] is column or known[0].equals(column, check_metadata=True)):
+        if len(_NOTED) >= _MOST_NOTED:
+            _NOTED.clear()
+        about = {**(column.metadata or {}), _CLASS: of_class.encode("utf-8", "replace")}
+        known = _NOTED[name, of_class] = column, column.with_metadata(about)
+    return known[1]
+
+
+_NOTED: Final[dict[tuple[str, str], tuple[pa.Field, pa.Field]]] = {}
+"""Columns by name and class: as they were given, and with the class noted."""
+_MOST_NOTED: Final = 65536
 
 
 def unite(named_schemas: Iterable[tuple[str | PurePath, pa.Schema]]) -> pa.Schema:

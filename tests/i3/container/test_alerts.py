@@ -293,12 +293,13 @@ def test_json_that_is_cut_is_an_error(tmp_path, cut):
         (lambda whole: gzip.compress(whole)[:-300], "gzip stream ends in the middle", [1]),
         (lambda whole: b"[" + whole.replace(b"\n", b","), "the list of messages has no end", [1, 2]),
         (lambda whole: whole + b"{}", "message 3: this is JSON, but no alert", [1, 2]),
+        (lambda whole: whole.replace(b"\n", b"{}"), "message 2: this is JSON, but no alert", [1]),
         (lambda whole: whole + b"[" * 100_000, "cut or damaged JSON: .*recursion", [1, 2]),
         (lambda whole: whole + b"\n" + b"9" * 5000, "cut or damaged JSON: Exceeds the limit", [1, 2]),
         (lambda whole: whole + b"\xff", "JSON that is not UTF-8", [1, 2]),
         (lambda whole: whole[:-9] + b"\xff" + whole[-9:], "JSON that is not UTF-8", [1]),
     ],
-    ids=["cut", "gzip", "list", "other", "deep", "digits", "bytes", "bytes inside"],
+    ids=["cut", "gzip", "list", "other", "other between", "deep", "digits", "bytes", "bytes inside"],
 )
 def test_messages_before_a_damage_are_kept(tmp_path, damaged, says, kept):
     path = write(tmp_path / "a.json", alert(frames_of(event=1)), alert(frames_of(event=2)))
