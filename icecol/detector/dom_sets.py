@@ -78,12 +78,12 @@ def dom_set(name: str) -> npt.NDArray[np.int32]:
     if name not in DOM_SETS:
         msg = f"there is no DOM set {name!r}: give the name of a set or omkeys; {did_you_mean(name, DOM_SETS, 'sets')}"
         raise GeometryError(msg)
-    return sorted_keys(omkey(s, om) for strings, oms in DOM_SETS[name] for s in strings for om in oms)
+    return sorted_keys(np.concatenate([omkey(*np.meshgrid(*part)).ravel() for part in DOM_SETS[name]]))
 
 
 def sorted_keys(keys: Iterable[Any]) -> npt.NDArray[np.int32]:
     """Return the unique numbers as a sorted array of i32."""
-    return np.unique(np.array(list(keys), np.int32))
+    return np.unique(np.array(keys if isinstance(keys, np.ndarray) else list(keys), np.int32))
 
 
 def dom_table(doms: str | Iterable[int]) -> npt.NDArray[Any]:
