@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from icecol.i3.container.raw import raw_frames
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, the first found counts."""
+
+
+_MOST_NAMED: Final = 5
 
 
 def read_geometry(path: str | Path) -> Geometry:
@@ -34,7 +39,7 @@ def read_geometry(path: str | Path) -> Geometry:
     Returns
     -------
     Geometry
-        One row per PMT.
+        One row per PMT; those whose position the file does not know are left out, with a warning.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def from_objects(objects: Mapping[str, Any]) -> Geometry:
     """Make the geometry of decoded objects by their keys: I3Geometry, those of the sensors, list of bad sensors."""
     geometry, calibration = objects["I3Geometry"], objects.get("I3Calibration")
     bad = next((objects[key] for key in BAD_DOMS if key in objects), None)
-    items = sorted(geometry.omgeo.items())
+    items = _located(sorted(geometry.omgeo.items()))
     keys = [key for key, _ in items]
     columns: dict[str, Any] = {
         "string": np.array([k.string for k in keys], np.int32),
@@ -135,6 +140,20 @@ def from_objects(objects: Mapping[str, Any]) -> Geometry:
         listed = set(bad.value if hasattr(bad, "value") else bad)
         columns["bad"] = np.array([k in listed for k in keys], bool)
     return Geometry.from_columns(columns)
+
+
+def _located(items: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Leave out sensors without a position, and say so."""
+    found = [(k, g) for k, g in items if all(math.isfinite(getattr(g.position, axis)) for axis in "xyz")]
+    if missing := sorted({k for k, _ in items} - {k for k, _ in found}):
+        named = ", ".join(f"({k.string}, {k.om}, {k.pmt})" for k in missing[:_MOST_NAMED])
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        what = f"{len(missing)} of {len(items)} PMTs of the geometry have no position"
+        if not found:
+            msg = f"{what}: there is none left"
+            raise GeometryError(msg)
+        warnings.warn(f"{what} and are left out: {named}{more}", stacklevel=4)
+    return found
 
 
 def _direction(om: Any) -> tuple[float, float, float]:

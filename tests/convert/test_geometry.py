@@ -104,3 +104,29 @@ def test_a_file_without_geometry_is_told_with_what_it_has(tmp_path: Path) -> Non
     (tmp_path / "gcd.i3").write_bytes(data)
     with pytest.raises(GeometryError, match=r"gcd\.i3 has no I3Geometry; .*'I3Calibration_'"):
         read_geometry(tmp_path / "gcd.i3")
+
+
+def test_sensors_without_a_position_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    def write(name: str, positions: list[tuple[float, float, float]]) -> Path:
+        omgeo = {
+            OMKey(1, om): new("I3OMGeo", position=new("I3Position", x=x, y=y, z=z))
+            for om, (x, y, z) in enumerate(positions, 1)
+        }
+        (tmp_path / name).write_bytes(
+            encode_frame("G", [("I3Geometry", "t", encode(record("I3Geometry")(omgeo=omgeo)))])
+        )
+        return tmp_path / name
+
+    lost = [(math.nan, 0.0, 0.0), (0.0, -math.inf, 0.0), (0.0, 0.0, math.nan)]
+    path = write("some.i3", [(1.0, 2.0, 3.0), *lost, (4.0, 5.0, 6.0), *lost])
+    told = (
+        r"6 of 8 PMTs of the geometry have no position and are left out: \(1, 2, 0\).*\(1, 7, 0\) and 1 more"
+    )
+    with pytest.warns(UserWarning, match=told):
+        found = read_geometry(path)
+    assert found.om.tolist() == [1, 5]
+    assert found.z.tolist() == [3.0, 6.0]
+    with pytest.raises(
+        GeometryError, match=r"none\.i3: 3 of 3 PMTs of the geometry have no position: there is none"
+    ):
+        read_geometry(write("none.i3", lost))

@@ -186,7 +186,7 @@ def test_pulses_and_hits_whose_sensors_do_not_fit_are_refused(tmp_path):
         for frame in (frame for frame in ic.open_i3(path) if frame.stop == "P"):
             with pytest.raises(FormatError, match=r"does not fit into string << 16 \| om << 8 \| pmt"):
                 frame.pulses(name)
-    with pytest.warns(UserWarning, match="Hits: 5 objects not converted: an OMKey is out of the range"):
+    with pytest.warns(UserWarning, match="Hits: 5 objects not converted: an OMKey does not fit"):
         ds = ic.convert.i3(path, tmp_path / "d", jobs=1)
     assert ds.scan().select(pl.col("Pulses.time", "Hits.time").is_null().all()).collect().row(0) == (
         True,
