@@ -110,6 +110,14 @@ def test_sensors_without_a_position_are_counted(sample):
     assert 0 < lost.size < keys.size
 
 
+def test_the_first_sensor_has_a_position_and_one_of_another_detector_none():
+    table = pl.DataFrame(
+        {"P.time": [[1.0] * 3], "P.charge": [[1.0] * 3], "P.width": [[1.0] * 3], "P.flags": [[1] * 3],
+         "P.omkey": [[65792, 99 << 16 | 256, 99 << 16 | 256]]}
+    )  # fmt: skip
+    assert document(choose(table))["events"][0]["series"][0]["unplaced"] == [2, 1]
+
+
 def test_of_a_blinded_dataset_the_page_shows_what_may_be_seen_and_says_so(sample, tmp_path):
     ds = ic.sim.to_dataset(sample, tmp_path / "blind.icecol")
     assert document(choose(ds))["blind"] == ""
