@@ -1,7 +1,7 @@
 """Conversion of files into datasets (`icecol.convert.i3`), and of selected events back (`icecol.convert.to_i3`).
 
 `source.py` says what a reader of any form of files offers, `run.py` does everything else (many files, processes,
-resuming, damage, the manifest); `i3_reader.py` is the reader of .i3 files, and `from_source` takes any other.
+resuming, damage, the manifest; `remarks.py` warns). `i3_reader.py` reads .i3 files, `from_source` any other form.
 """
 
 from __future__ import annotations

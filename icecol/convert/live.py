@@ -12,7 +12,7 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from icecol.convert.i3_reader import I3Reader
-from icecol.convert.run import tell_unused
+from icecol.convert.remarks import tell_unused
 from icecol.convert.source import Found
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry

@@ -18,17 +18,15 @@ from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from icecol.convert.processes import Context, begin, usable
+from icecol.convert.remarks import Modules, modules_of, tell, tell_outside, tell_without_frames
 from icecol.convert.source import Detector, Found, Reader
 from icecol.dataset import writer as writers
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.detector.geometry import Geometry
-from icecol.detector.sensors import surface_numbers
 from icecol.errors import DamagedFileError, GeometryError, WorkerError, naming
 from icecol.files import Facts, Input, distinct
 from icecol.i3.frames.files import files_of
@@ -42,7 +40,6 @@ GROUP_BYTES: Final = 32 << 20
 
 Progress = Callable[[str, int, int, int], None]
 """Called with a file, and the events, bytes (decompressed) and files done since the last call."""
-Modules = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 class Outcome(NamedTuple):
@@ -129,7 +126,7 @@ def from_source(
         outcomes = list(_convert_all(reader, paths, folder, jobs, progress))
         sources = [outcome.source for outcome in outcomes]
         _c_library("malloc_trim", 0)  # memory that was kept for further files
-        _tell_without_frames(sources)
+        tell_without_frames(sources)
         empty = allow_empty and any(source.frames_read for source in sources)
         if not (empty and not any(source.events for source in sources)):
             reader.check(sources)
@@ -144,7 +141,7 @@ def from_source(
 
     made = open_dataset(dataset)
     tell(made, reader)
-    _tell_outside(made, outcomes)
+    tell_outside(made, [outcome.modules for outcome in outcomes])
     if damaged and not skip_damaged:
         more = f" (and {len(damaged) - 1} more damaged places, see the manifest)" if len(damaged) > 1 else ""
         msg = f"{damaged[0]}{more}; {dataset} is complete with all intact frames"
@@ -226,110 +223,6 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
     if why:
         warnings.warn(f"no geometry could be read, and the nominal one is used: {why}", stacklevel=4)
     return Detector(Geometry.nominal())
-
-
-# -- what the user is told --------------------------------------------------------------------------------------------
-
-_MOST_TOLD: Final = 5
-
-
-def tell(dataset: Dataset, reader: Reader) -> None:
-    """Warn once about all objects that did not become columns, and once about options that fit nothing."""
-    _tell_twice(dataset)
-    _tell_alike(dataset)
-    told = sorted({left.describe() for source in dataset.manifest.sources for left in source.left_out})
-    if told:
-        n = len(told) - _MOST_TOLD
-        more = f"; and {n} more, see the manifest" if n > 0 else ""
-        msg = f"{dataset.path}: {'; '.join(told[:_MOST_TOLD])}{more}"
-        warnings.warn(msg, stacklevel=4)
-    if dataset.rows:
-        tell_unused(str(dataset.path), reader.unused(dataset.manifest.schema.names))
-
-
-def _tell_without_frames(sources: Sequence[Source]) -> None:
-    """Warn about files that are whole and have nothing in them."""
-    found = [source for source in sources if not source.frames_read and not source.damage]
-    if found:
-        more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
-        msg = f"{found[0].path} has no frames ({found[0].size:,} bytes){more}: it may not have been written to its end"
-        warnings.warn(msg, stacklevel=4)
-
-
-def _tell_twice(dataset: Dataset) -> None:
-    """Warn about files that have the same content, so that their events are counted twice."""
-    first: dict[str, str] = {}
-    twice = [
-        f"{source.path} has the same content as {other}"
-        for source in dataset.manifest.sources
-        if source.events and (other := first.setdefault(source.checksum, source.path)) != source.path
-    ]
-    if twice:
-        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        warnings.warn(f"{dataset.path}: {twice[0]}{more}: their events are counted twice", stacklevel=5)
-
-
-def _tell_alike(dataset: Dataset) -> None:
-    """Warn about columns whose names differ in case only."""
-    alike: dict[str, list[str]] = {}
-    for name in dataset.schema.names:
-        alike.setdefault(name.casefold(), []).append(name)
-    found = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
-    if found:
-        more = f"; and {len(found) - 1} more" if len(found) > 1 else ""
-        msg = f"{dataset.path}: columns differ in case only: {found[0]}{more}; programs such as DuckDB rename one"
-        warnings.warn(msg, stacklevel=5)
-
-
-def tell_unused(where: str, unused: Sequence[str]) -> None:
-    """Warn about options that fit nothing."""
-    if unused:
-        patterns = "the pattern " if len(unused) == 1 else "the patterns "
-        msg = f"{where}: {patterns}{', '.join(unused)} matched no key; `icecol inspect FILE` lists the keys"
-        warnings.warn(msg, stacklevel=5)
-
-
-_MOST_OUTSIDE: Final = 0.01
-_MODULES: Final = 1 << 16
-
-
-def _tell_outside(dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
-    """Warn if the geometry lacks the modules of more than a few pulses of the first events of each file."""
-    if dataset.geometry is None:
-        return
-    counts = np.zeros(_MODULES, np.int64)
-    for outcome in outcomes:
-        if outcome.modules is not None:
-            modules, n = outcome.modules
-            counts[modules] += n
-    seen = np.flatnonzero(counts)
-    # no geometry of the ice has the tanks
-    tank = surface_numbers(seen >> 8, seen & 0xFF)
-    outside = ~np.isin(seen, dataset.geometry.omkey >> 8) & ~tank
-    lost, total = int(counts[seen[outside]].sum()), int(counts[seen[~tank]].sum())
-    if lost > _MOST_OUTSIDE * total:
-        strings = seen[outside] >> 8
-        msg = (
-            f"{dataset.path}: the geometry lacks the sensors of {lost:,} of {total:,} pulses (on strings "
-            f"{strings[0]} to {strings[-1]}); features leave such pulses out: give the GCD file of that detector "
-            "as `gcd`"
-        )
-        warnings.warn(msg, stacklevel=4)
-
-
-def _modules(table: pa.Table) -> Modules:
-    """Return the modules, string << 8 | om, that all pulse series of a table have, and the pulses of each."""
-    columns = [name for name in table.column_names if name.endswith(".omkey")]
-    lists = [chunk.flatten() for name in columns for chunk in table.column(name).chunks]
-    counts = np.bincount(
-        np.concatenate([np.zeros(0, np.int64), *(np.asarray(keys) >> 8 for keys in lists)]).clip(
-            0, _MODULES - 1
-        ),
-        minlength=_MODULES,
-    )
-    counts[[0, -1]] = 0  # what is no module of a string
-    seen = np.flatnonzero(counts)
-    return seen, counts[seen]
 
 
 # -- many files -------------------------------------------------------------------------------------------------------
@@ -437,7 +330,7 @@ def _convert_file(
             for table in reader.read(path, one.file, found):
                 writer.append(table, name)
                 if modules is None:
-                    modules = _modules(table)
+                    modules = modules_of(table)
                 events += table.num_rows
                 if progress is not None:
                     progress(str(path), table.num_rows, found.bytes - told, 0)
@@ -472,4 +365,4 @@ def _c_library(function: str, *arguments: int) -> None:
         call(*arguments)
 
 
-__all__ = ["Collector", "collecting", "convert_files", "from_source", "tell", "tell_unused"]
+__all__ = ["Collector", "collecting", "convert_files", "from_source"]

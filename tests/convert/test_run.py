@@ -1,4 +1,4 @@
-"""`run`, `source`: many files to one dataset, whatever their form: readers, inputs, locks, overwriting, facts."""
+"""`run`, `source`, `remarks`: many files to one dataset, whatever their form: readers, inputs, locks, facts."""
 
 from __future__ import annotations
 
