@@ -100,7 +100,7 @@ function showValues(values, text) {
 function showScale(scene, state) {
   const box = $("scale");
   box.replaceChildren();
-  const per = scene.camera.focal / scene.camera.distance, sprite = scene.sprite(state.palette, LEVELS >> 1);
+  const per = scene.camera.focal / scene.camera.distance, sprite = scene.sprite(state.palette, LEVELS >> 1, 96);
   for (const charge of [0.1, 1, 10, 100, 1000, 10000]) {
     const r = scene.radius(charge, state.size) * per;
     if (r < 1.5 || r > 26) continue;

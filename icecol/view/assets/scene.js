@@ -24,11 +24,11 @@ class Scene {
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  // A ball of one colour, painted once.
-  sprite(palette, level) {
-    const name = `${palette}${level}`;
+  // A ball of one colour, painted once for each of a few sizes: to shrink a large one costs more than all else.
+  sprite(palette, level, radius) {
+    const size = radius < 4 ? 12 : radius < 12 ? 32 : 96, name = `${palette}${level}-${size}`;
     if (!this.sprites[name]) {
-      const made = document.createElement("canvas"), size = 96;
+      const made = document.createElement("canvas");
       made.width = made.height = size;
       const g = made.getContext("2d"), [r, gr, b] = SHADES[palette][level];
       const fill = g.createRadialGradient(size * 0.36, size * 0.34, size * 0.04, size / 2, size / 2, size / 2);
@@ -154,7 +154,7 @@ class Scene {
       if (depth < 1) continue;
       const r = Math.max(2, (this.radius(light.charge[m], state.size) * this.camera.focal) / depth);
       if (sx < -r || sy < -r || sx > this.width + r || sy > this.height + r) continue;
-      const sprite = this.sprite(state.palette, levelOf(light.first[m], span));
+      const sprite = this.sprite(state.palette, levelOf(light.first[m], span), r);
       items.push({ depth, paint: (g) => { g.globalAlpha = 0.93; g.drawImage(sprite, sx - r, sy - r, 2 * r, 2 * r); } });
       this.shown.push([sx, sy, r, depth, m]);
     }
