@@ -97,6 +97,12 @@ def test_all_light_is_counted_and_drawn_from_red_to_blue(opened, muon):
     red, blue = coloured(page)
     assert red > 50
     assert blue > 50
+    low, high = shown(page)["span"]
+    page.run(f"display.time({low + 0.1 * (high - low)})")
+    page.frame()
+    red, blue = coloured(page)  # early light is red
+    assert red > 20
+    assert blue == 0
     page.run("display.cut({qmin: 1e9})")
     page.frame()
     assert coloured(page) == (0, 0)
@@ -289,6 +295,19 @@ def test_fifty_thousand_pulses_respond_within_a_second(opened):
         )
         assert min(page.run(script) for _ in range(3)) < 1000, act  # the best: other programs may be running
     assert shown(page)["doms"] > 4000
+
+
+def test_the_detector_stands_upright_with_east_to_the_right(opened, muon):
+    page = opened(muon)
+    (_, top), (_, bottom) = page.run("[display.place(36, 1), display.place(36, 60)]")
+    assert top + 100 < bottom
+    page.press("3")  # from the top
+    geometry = ic.Geometry.nominal()
+    for one, other in ((78, 2), (31, 41), (1, 50)):
+        seen = np.subtract(*page.run(f"[display.place({one}, 31), display.place({other}, 31)]"))
+        row = [np.flatnonzero((geometry.string == s) & (geometry.om == 31))[0] for s in (one, other)]
+        apart = np.array([geometry.x[row[0]] - geometry.x[row[1]], geometry.y[row[1]] - geometry.y[row[0]]])
+        assert seen @ apart > 0.95 * np.linalg.norm(seen) * np.linalg.norm(apart)
 
 
 def test_the_mouse_turns_and_zooms(opened, muon):
