@@ -18,7 +18,7 @@ from icecol.hist import Axis, Bundle
 from icecol.hist.text import text
 from icecol.names import plain
 from icecol.reco.plan import with_features
-from icecol.select import Cuts, cutflow, n_minus_one
+from icecol.select import Cuts, cutflow, n_minus_one, require_columns
 from icecol.weight.sums import Totals, totals
 
 if TYPE_CHECKING:
@@ -371,7 +371,10 @@ class Samples(Mapping[str, Sample]):
         ranged = axis.kind in {"regular", "log"} and None in (axis.start, axis.stop)
         if not growing and not ranged:
             return axis
-        every = [sample.scan().select(axis.expr.alias("values")) for sample in self.values()]
+        every = [sample.scan() for sample in self.values()]
+        for events in every:
+            require_columns(events.collect_schema(), {f"axis {axis.name!r}": axis.expr})
+        every = [events.select(axis.expr.alias("values")) for events in every]
         together = pl.concat(every, how="vertical_relaxed")
         (found,) = hist.fill(together, replace(axis, expr=pl.col("values"))).axes
         if growing:

@@ -97,6 +97,16 @@ def test_what_is_neither_events_nor_samples_is_named():
         hist.fill([1, 2], hist.regular("q", 2))
 
 
+@pytest.mark.parametrize("axis", [hist.log("qq", 3), hist.category("kin"), hist.regular("qq", 2, 0, 1)])
+def test_a_misspelt_column_is_named(samples, axis):
+    with pytest.raises(
+        MissingColumnError, match=r"axis '(qq|kin)': no column '(qq|kin)'; (did you mean|columns)"
+    ):
+        hist.fill(samples, axis)
+    with pytest.raises(TypeError, match=r"found Samples\(.*samples have methods of their own"):
+        ic.with_features(samples, a=pl.col("q"))
+
+
 def test_totals_are_rates(samples):
     found = samples.totals()
     assert list(found) == ["mu", "nu"]

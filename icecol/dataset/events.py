@@ -36,7 +36,12 @@ def lazy_frame(events: Events) -> pl.LazyFrame:
     if isinstance(events, (pl.LazyFrame, pl.DataFrame)):
         return events.lazy()
     if not hasattr(events, "scan"):
-        msg = f"expected a dataset, a lazy frame or a table; found {events!r:.80}"
+        own = (
+            "; samples have methods of their own, such as with_features"
+            if isinstance(events, Several)
+            else ""
+        )
+        msg = f"expected a dataset, a lazy frame or a table; found {events!r:.80}{own}"
         raise TypeError(msg)
     return events.scan()
 
