@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from icecol.reco.feature import Feature
+    from icecol.stats import Model, Parameter
 
 __all__ = ["Sample", "Samples"]
 
@@ -300,6 +301,63 @@ class Samples(Mapping[str, Sample]):
                 for name, events, weight in self.scan_each()
             }
         )
+
+    def model(
+        self,
+        *axes: Axis,
+        powers: Mapping[str, Mapping[str, pl.Expr]] | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
+        likelihood: str = "effective",
+    ) -> Model:
+        """Make the model of the counts that is expected from the samples of simulation, a component for each.
+
+        The data are compared with it as `samples.fill(*axes)["data"]`.
+
+        Parameters
+        ----------
+        axes
+            As for `ic.hist.fill`; their ranges must be given.
+        powers
+            By the name of a sample, its spectra that are fitted, as for `ic.stats.events`: the sample's weight must be
+            without them.
+        parameters, likelihood
+            As for `ic.stats.Model`.
+
+        Raises
+        ------
+        MissingColumnError
+            If there is no sample of the name of a spectrum.
+        MissingDependencyError
+            If scipy is not installed.
+        ValueError
+            If no sample is simulation.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> simulated = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(
+        ...     data=ic.Sample(simulated.head(2)), signal=ic.Sample(simulated, "rate"), livetime=1e3
+        ... )
+        >>> samples.model(ic.hist.regular("x", 2, 0, 2)).expected(signal=2.0)
+        array([2., 8.])
+        """
+        from icecol import stats
+
+        spectra = dict(powers or {})
+        for name in spectra:
+            if name not in self.simulation:
+                msg = f"no sample of simulation {name!r}; {did_you_mean(name, self.simulation, 'samples')}"
+                raise MissingColumnError(msg)
+        made: dict[str, Any] = {}
+        for name, sample in self.items():
+            if (weight := self.weight(name)) is None:
+                continue
+            if name in spectra:
+                made[name] = stats.events(sample.scan(), *axes, weight=weight, powers=spectra[name])
+            else:
+                made[name] = hist.fill(sample.scan(), *axes, weight=weight)
+        return stats.Model(made, parameters or {}, likelihood)
 
     def cutflow(self, cuts: Cuts) -> pl.DataFrame:
         """Count the events of each sample that pass the cuts, one after the other.

@@ -169,3 +169,26 @@ def test_what_is_no_sample_is_refused(samples):
     with pytest.raises(MissingColumnError, match="samples: 'data', 'mu', 'nu'"):
         samples["corsika"]
     assert repr(samples) == "Samples(data=data, mu=simulation, nu=simulation)"
+
+
+def test_a_model_has_a_component_for_each_simulation_scaled_to_the_livetime(samples):
+    axis = hist.regular("q", 2, 0, 10)
+    made = samples.model(axis, parameters={"mu": ic.stats.Parameter(prior=(1.0, 0.2), lower=0.0)})
+    filled = samples.fill(axis)
+    assert made.names == ("mu", "nu")
+    assert made.expected(mu=0.5, nu=2.0) == pytest.approx(
+        0.5 * filled["mu"].values() + 2 * filled["nu"].values()
+    )
+    assert made.parameters["mu"].prior == (1.0, 0.2)
+    assert made.counts(filled["data"]).tolist() == [3, 1]
+
+
+def test_a_spectrum_weights_the_events_of_a_sample_anew(samples):
+    axis = hist.regular("q", 2, 0, 10)
+    made = samples.model(axis, powers={"mu": {"index": pl.col("q") / 5}}, likelihood="poisson")
+    assert made.names == ("mu", "nu", "index")
+    assert made.expected(mu=1.0, nu=0.0, index=3.0) == pytest.approx([2 * 5**3, 1])
+    with pytest.raises(MissingColumnError, match="did you mean 'mu'"):
+        samples.model(axis, powers={"muu": {"index": pl.col("q")}})
+    with pytest.raises(ValueError, match="needs components"):
+        Samples(data=Sample(DATA)).model(axis)

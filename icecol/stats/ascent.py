@@ -94,7 +94,7 @@ def slopes_and_curvature(
 
 @kept(error_model="numpy")
 def solved(h: Floats, more: float, g: Floats, moving: Flags, root: Floats, step: Floats) -> bool:
-    """Solve for Newton's step of what moves, with the diagonal raised; say whether the matrix is positive definite."""
+    """Solve for Newton's step of what moves, the diagonal raised; say whether the matrix is positive definite."""
     n = g.size
     for p in range(n):
         step[p] = 0.0
@@ -105,7 +105,9 @@ def solved(h: Floats, more: float, g: Floats, moving: Flags, root: Floats, step:
                 continue
             total = h[p, q]
             if p == q:
-                total += more * abs(h[p, p]) + 1e-12 * abs(h[p, p]) + 1e-14 * g[p] * g[p] + 1e-300
+                total += 1e-12 * abs(h[p, p]) + 1e-14 * g[p] * g[p] + 1e-300
+                for r in range(n):  # with a norm of 0 its index has no curvature, but one with the norm
+                    total += more * abs(h[p, r]) if moving[r] else 0.0
             for r in range(q):
                 if moving[r]:
                     total -= root[p, r] * root[q, r]
@@ -162,7 +164,9 @@ def climb(
         best = logl(kind, k, mu, s2, x, priors)
         if best == -math.inf:
             return best
-    for _ in range(300):
+    for _ in range(
+        3000
+    ):  # for the effective likelihood the curvature is not exact: a few fits in 10^4 are slow
         slopes_and_curvature(kind, k, t, shapes, mu, s2, x, priors, g, h)
         for p in range(n):
             outwards = (x[p] <= bounds[p, 0] and g[p] <= 0.0) or (x[p] >= bounds[p, 1] and g[p] >= 0.0)

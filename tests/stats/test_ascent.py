@@ -73,3 +73,14 @@ def test_parameters_stay_within_their_bounds():
     for data, expected in (([30, 30], (1.5, 1.1)), ([0, 0], (0.5, 0.9)), ([0, 9], (1.5, 0.9))):
         x, _ = fitting.maximum(made, made.counts(data), made.centers, {})
         assert tuple(x) == expected
+
+
+def test_a_fit_leaves_a_norm_of_0_where_the_curvature_has_no_sign():
+    made = two_peaks()
+    for seed in range(200):
+        k = np.random.default_rng(seed).poisson(5.0, 3).astype(float)
+        null, at_null = fitting.maximum(made, k, made.centers, {"signal": 0.0})
+        best, at_best = fitting.maximum(made, k, made.centers, {}, null)
+        assert at_best >= at_null - 1e-9
+        low, high = fitting.bounds(made).T
+        assert ((low <= best) & (best <= high)).all()
