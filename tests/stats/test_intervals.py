@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import poisson
 
 from icecol import stats
+
+PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
 
 BACKGROUNDS = (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5)
 
@@ -136,21 +139,19 @@ def test_feldman_cousins_never_covers_too_little(level, b):
 def test_coverage_by_simulation_at_five_points():
     n_experiments = 100_000
     rng = np.random.default_rng(5)
-    rows = []
-    for kind in ("central", "feldman_cousins"):
-        of = {
-            "central": lambda n: stats.poisson_interval(n, 0.9),
-            "feldman_cousins": lambda n: stats.feldman_cousins(n, 0.0),
-        }[kind]
+    points = (0.5, 1.3, 3.0, 6.1, 12.0)
+    table = {mu: f"| {mu:g} |" for mu in points}
+    for of in (lambda n: stats.poisson_interval(n, 0.9), lambda n: stats.feldman_cousins(n, 0.0)):
         ends = np.array([of(n) for n in range(60)])
-        for mu in (0.5, 1.3, 3.0, 6.1, 12.0):
+        for mu in points:
             low, high = ends[rng.poisson(mu, n_experiments)].T
             share = ((low <= mu) & (mu <= high)).mean()
             exact = float(stats.coverage(mu, *ends.T))
-            rows.append(f"{kind:16} {mu:5} {share:.4f} {exact:.4f}")
+            table[mu] += f" {share:.4f} | {exact:.4f} |"
             assert share == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / n_experiments))
             assert exact >= 0.9 - 1e-6
-    print("\n".join(["interval          true  simulated exact", *rows]))
+    for row in table.values():
+        assert row in PAGE
 
 
 @pytest.mark.parametrize(
