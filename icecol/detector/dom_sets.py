@@ -78,7 +78,9 @@ def dom_set(name: str) -> npt.NDArray[np.int32]:
     if name not in DOM_SETS:
         msg = f"there is no DOM set {name!r}: give the name of a set or omkeys; {did_you_mean(name, DOM_SETS, 'sets')}"
         raise GeometryError(msg)
-    return sorted_keys(np.concatenate([omkey(*np.meshgrid(*map(list, part))).ravel() for part in DOM_SETS[name]]))
+    return sorted_keys(
+        np.concatenate([omkey(*np.meshgrid(*map(list, part))).ravel() for part in DOM_SETS[name]])
+    )
 
 
 def sorted_keys(keys: Iterable[Any]) -> npt.NDArray[np.int32]:
