@@ -13,6 +13,7 @@ from made_models import AXES, full_model, sample
 from icecol import stats
 from icecol.stats import draws
 from icecol.stats.inference import statistic
+from icecol.stats.report import sampled
 
 FIXED = stats.Parameter(fixed=True)
 MODEL = stats.Model(
@@ -145,6 +146,18 @@ def test_each_method_says_what_it_did():
     assert weighted.p == pytest.approx(1.15e-5, rel=0.15)
     none = MODEL.test([20, 5, 30], "signal", method="pseudo-experiments", n=500)
     assert "p < 4.6e-03 at 90 %, more than 2.6 sigma" in str(none)
+
+
+@pytest.mark.parametrize(
+    ("p", "low", "high", "said"),
+    [
+        (2.3e-3, 2.2e-3, 2.4e-3, "p = (2.30 +0.10 -0.10)e-03"),
+        (0.023, 0.022, 0.024, "p = 0.0230 +0.0010 -0.0010"),
+        (0.0, 0.0, 0.1, "p < 2.3e-03 at 90 %"),
+    ],
+)
+def test_a_sampled_p_value_in_words(p, low, high, said):
+    assert sampled(p, low, high, 1000) == said
 
 
 def test_a_free_index_has_no_asymptotic_p_value():

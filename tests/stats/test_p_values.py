@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import poisson
+from scipy import integrate
+from scipy.stats import norm, poisson
 
 from icecol import stats
 
@@ -78,6 +79,14 @@ def test_a_smeared_p_value_is_what_draws_of_the_background_give(prior):
     share = (rng.poisson(b[b > 0]) >= 9).mean()
     found = stats.counting_p_value(9, 4.0, 2.0, prior=prior)
     assert found == pytest.approx(share, abs=4 * np.sqrt(share / 400_000))
+
+
+def test_a_normal_background_is_averaged_over_all_of_it():
+    def mean(f):
+        return integrate.quad(lambda b: f(b) * norm.pdf(b, 10.6, 4.3), 0, 80, epsabs=0, limit=500)[0]
+
+    exact = mean(lambda b: poisson.sf(27, b)) / mean(lambda b: 1.0)
+    assert stats.counting_p_value(28, 10.6, 4.3, prior="normal") == pytest.approx(exact, rel=1e-8)
 
 
 def test_at_least_none_is_certain():
