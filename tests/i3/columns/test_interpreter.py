@@ -351,7 +351,7 @@ def test_classes_without_columns_and_unknown_ones_fail_with_the_reason() -> None
     why = dict(found[-1].failed)
     assert set(why) == {0, 2, 3, 4, 5}
     assert "cannot become columns" in why[0]
-    assert "not known" in why[2]
+    assert "unknown class" in why[2]
     assert "newer" in why[3]
 
 
