@@ -51,7 +51,7 @@ def test_a_model_is_read_back_and_excludes_the_same():
         assert sorted(found.expected) == pytest.approx(sorted(map(float, bands)), abs=1e-6)
 
 
-EXAMPLES = {  # from pyhf's README and its first tutorials
+EXAMPLES = {  # the first has the numbers of pyhf's README
     "two bins": ([12.0, 11.0], [50.0, 52.0], [3.0, 7.0], [51, 48]),
     "one bin": ([5.0], [50.0], [7.0], [52]),
     "ten bins": (
