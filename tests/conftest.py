@@ -30,3 +30,12 @@ def shared_data() -> Path:
 # the first call of a kernel compiles it, which no deadline foresees
 settings.register_profile("compiled", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("compiled")
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Close what is open in pyplot, which warns of more than twenty figures."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close("all")

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from icecol.hist import Bundle, Hist
 from icecol.plot.figure import new_axes
 from icecol.plot.histogram import hist1d
+from icecol.plot.look import MOST, look
 from icecol.plot.stacking import stack
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@look()
 def bundle(
     histograms: Bundle,
     ax: Axes | None = None,
@@ -24,8 +26,9 @@ def bundle(
     density: bool = False,
     colors: Mapping[str, Any] | None = None,
     note: bool = True,
+    quantity: str = "",
 ) -> Axes:
-    """Plot histograms of one axis together, with their names as legend.
+    """Plot histograms of one axis together, with their names as legend; more than four as cumulative curves.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ def bundle(
         Color by name; the others take the next ones in the cycle.
     note
         Note the weight outside the bins, of each histogram, above the upper right corner.
+    quantity
+        What the bins hold, for the y label, as in `hist1d`.
 
     Returns
     -------
@@ -78,14 +83,35 @@ def bundle(
         histograms[name]
     points = None if data is None else members.pop(data)
     if stacked:
-        return stack(members, points, ax, colors=colors, data_label=data or "", log=log)
+        return stack(members, points, ax, colors=colors, data_label=data or "", log=log, quantity=quantity)
+    cumulative = len(histograms) > MOST
+    if cumulative:
+        members = {name: _share(h) for name, h in members.items()}
+        points = None if points is None else _share(points)
+    density = density and not cumulative
     ax = new_axes() if ax is None else ax
     for name, h in members.items():
-        hist1d(h, ax, density=density, log=log, label=name, color=(colors or {}).get(name), note=note)
+        color = (colors or {}).get(name)
+        hist1d(h, ax, density=density, log=log, label=name, color=color, note=note, quantity=quantity)
     if points is not None:
         color = (colors or {}).get(data or "", "black")
-        hist1d(points, ax, style="errorbar", density=density, log=log, label=data, color=color, note=note)
+        options: dict[str, Any] = {
+            "density": density,
+            "log": log,
+            "label": data,
+            "note": note,
+            "quantity": quantity,
+        }
+        hist1d(points, ax, style="errorbar", color=color, **options)
+    if cumulative:
+        ax.set_ylabel("fraction up to the end of the bin")
     return ax
+
+
+def _share(h: Hist) -> Hist:
+    """Return the fraction of the contents up to the end of each bin."""
+    total = h.sum(flow=True)
+    return h.cumulative() * (1 / total) if total else h
 
 
 def _members(histograms: Bundle) -> dict[str, Hist]:

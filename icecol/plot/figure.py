@@ -1,14 +1,16 @@
-"""Figures, made without pyplot and written atomically."""
+"""Figures, known to pyplot where it is used, and written atomically."""
 
 from __future__ import annotations
 
 import io
 import os
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icecol import files
-from icecol.errors import needs
+from icecol.plot.look import look, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,31 +18,37 @@ if TYPE_CHECKING:
 
 
 def new_axes(width: float = 6.4, height: float = 4.4, *, projection: str | None = None) -> Axes:
-    """Make a figure with a single panel (size in inches), without pyplot.
+    """Make a figure with a single panel; where pyplot is imported it is its current figure.
+
+    The size (inches) holds unless the user has set another.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as err:
-        raise needs("matplotlib", "plot", "icecol.plot") from err  # noqa: EM101
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    ax = figure.add_subplot(projection=projection)
-    # notebooks display objects by this method, which nothing but pyplot gives to a figure
-    ax._repr_png_ = figure._repr_png_ = lambda: _png(figure)  # type: ignore[attr-defined]
-    if projection is None:
-        style(ax)
+    with look():
+        figure = new_figure(width, height)
+        ax = figure.add_subplot(projection=projection)
+        ax._repr_png_ = figure._repr_png_  # type: ignore[attr-defined]
+        if projection is None:
+            style(ax)
     return ax
 
 
-def style(ax: Axes) -> None:
-    """Draw ticks inwards and a thin grid behind the data."""
-    ax.set_axisbelow(True)
-    ax.grid(visible=True, which="major", color="0.9", linewidth=0.6)
-    ax.tick_params(which="both", direction="in", top=True, right=True)
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, as `new_axes` does."""
+    from matplotlib import rcParams, rcParamsDefault
+    from matplotlib.figure import Figure
+
+    own = rcParams["figure.figsize"] == rcParamsDefault["figure.figsize"]
+    size = (width, height) if own else rcParams["figure.figsize"]
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    make = Figure if pyplot is None else pyplot.figure
+    figure: Any = make(figsize=size, layout="constrained")
+    # notebooks display objects by this method, which nothing but pyplot gives to a figure
+    figure._repr_png_ = partial(_png, figure)
+    return figure
 
 
 def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) -> Path:
@@ -84,7 +92,11 @@ def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) ->
     return target
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Any) -> bytes | None:
+    """Return the figure as PNG; None where the notebook shows what pyplot has at the end of the cell."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None and "inline" in pyplot.get_backend() and figure.number in pyplot.get_fignums():
+        return None
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

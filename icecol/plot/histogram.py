@@ -8,6 +8,8 @@ import boost_histogram as bh
 import numpy as np
 
 from icecol.plot.figure import new_axes
+from icecol.plot.look import SERIES, bin_label, closed, legend, look, mark_open, next_series
+from icecol.plot.look import unit as unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from icecol.hist import Hist, Points
 
 
+@look()
 def hist1d(
     h: Hist,
     ax: Axes | None = None,
@@ -25,28 +28,32 @@ def hist1d(
     label: str | None = None,
     color: Any = None,
     note: bool = True,
+    quantity: str = "",
 ) -> Axes:
     """Plot a one-dimensional histogram with its errors, sqrt(sum of squared weights).
 
     Parameters
     ----------
     h
-        Histogram; its axis label, with the unit, becomes the x label. A log axis is drawn on a log scale.
+        Histogram; its axis label, with the unit, becomes the x label. A log axis is drawn on a log scale. A
+        bin that is open at one end is as wide as its neighbor, with an arrow at that end.
     ax
         Axes to draw on; a new figure if None.
     style
         `steps`: a step line with error bars; `errorbar`: points with error bars and bin widths, as for data;
         `band`: a step line in a band of ± one error.
     density
-        Plot the probability density: the content divided by its sum and the bin width.
+        Plot the probability density: the content divided by its sum and the bin width; open bins have none.
     log
-        Use a logarithmic y axis; empty bins leave a gap.
+        Use a logarithmic y axis; the steps of empty bins go down to its end.
     label
         Legend entry.
     color
         Any matplotlib color; if None, the next one in the cycle.
     note
         Note the weight in underflow, overflow, NaN and missing above the upper right corner, if there is any.
+    quantity
+        What the bins hold, as in `events` or `Hz`, for the y label; by default entries, or the sum of weights.
 
     Returns
     -------
@@ -78,61 +85,61 @@ def hist1d(
     ax = new_axes() if ax is None else ax
     bottom = ax.get_ylim()[0] if ax.has_data() else np.inf
     shown = h.normalized(density=True) if density else h
-    inside = np.isfinite(h.edges)
-    bins = inside[:-1] & inside[1:]
-    edges, values, errors, centers = (
-        h.edges[inside],
-        shown.values()[bins],
-        shown.errors()[bins],
-        h.axes[0].centers[bins],
-    )
-    below = errors
+    edges, values, errors = closed(h.edges), shown.values(), shown.errors()
+    if density:
+        values = np.where(np.isfinite(np.diff(h.edges)), values, np.nan)
+    centers = np.where(np.isfinite(h.axes[0].centers), h.axes[0].centers, (edges[1:] + edges[:-1]) / 2)
+    points, below = values, errors
     if log:
-        values = np.where(values > 0, values, np.nan)
-        below = np.minimum(errors, 0.999 * values)  # a bar that reaches 0 would vanish
+        points = np.where(values > 0, values, np.nan)
+        below = np.minimum(errors, 0.999 * points)  # a bar that reaches 0 would vanish
         ax.set_yscale("log")
-    color = next_color(ax) if color is None else color
+    color, line, marker, width = next_series(ax, color)
     if style == "errorbar":
         widths = (centers - edges[:-1], edges[1:] - centers)
-        ax.errorbar(
-            centers,
-            values,
-            (below, errors),
-            widths,
-            fmt="o",
-            markersize=3,
-            linewidth=1,
+        drawn = ax.errorbar(
+            centers, points, (below, errors), widths, fmt=marker, linewidth=1, color=color, label=label
+        )
+        drawn.lines[0].set_gid(SERIES)
+    else:
+        some = not log or np.any(values > 0)  # a log axis needs something
+        step = ax.stairs(
+            values if some else points,
+            edges,
+            baseline=0 if some else None,
             color=color,
             label=label,
+            gid=SERIES,
         )
-    else:
-        ax.stairs(values, edges, baseline=None if log else 0, linewidth=1.4, color=color, label=label)
+        step.set(linestyle=line, linewidth=width)
         if style == "band":
             ax.stairs(
-                values + errors,
+                points + errors,
                 edges,
-                baseline=values - below,
+                baseline=points - below,
                 fill=True,
                 color=color,
                 alpha=0.25,
                 linewidth=0,
             )
         else:
-            ax.errorbar(centers, values, (below, errors), fmt="none", elinewidth=1, color=color)
+            ax.errorbar(centers, points, (below, errors), fmt="none", elinewidth=1, color=color)
+    mark_open(ax, h.edges, edges, points, color)
     set_axis(ax, "x", h.axes[0])
-    ax.set_ylabel(content_label(h, density=density))
-    lowest = np.nanmin(values, initial=np.inf)
+    ax.set_ylabel(content_label(h, quantity, density=density))
+    lowest = np.nanmin(points, initial=np.inf)
     wanted = lowest / 3 if log else min(lowest, 0.0)
     if np.isfinite(wanted) and (log or lowest >= 0):
         ax.set_ylim(bottom=min(bottom, wanted), auto=None)  # later histograms may still raise the top
-    if label is not None:
-        ax.legend(frameon=False)
     if note:
         _note(ax, h)
     say_blind(ax, h)
+    if label is not None or ax.get_legend() is not None:
+        legend(ax)
     return ax
 
 
+@look()
 def hist2d(
     h: Hist,
     ax: Axes | None = None,
@@ -196,7 +203,7 @@ def hist2d(
     ax.grid(visible=False)
     mesh = ax.pcolormesh(*h.edges, filled.T, norm=norm, cmap=cmap, rasterized=True)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
-    bar.set_label(content_label(h, density=density))
+    bar.set_label(content_label(h, "", density=density))
     set_axis(ax, "x", h.axes[0])
     set_axis(ax, "y", h.axes[1])
     if note:
@@ -205,32 +212,29 @@ def hist2d(
     return ax
 
 
-def next_color(ax: Axes) -> Any:
-    """Return the next color of the cycle, which stairs do not follow."""
-    (probe,) = ax.plot([], [])
-    color = probe.get_color()
-    probe.remove()
-    return color
-
-
 def set_axis(ax: Axes, which: Literal["x", "y"], axis: Any) -> None:
     """Set up one direction from the histogram axis: label, log scale for log bins, names for categories."""
-    ends = np.asarray(axis.edges)[[0, -1]]
     ax.set(**{f"{which}label": getattr(axis, "label", "")})
     if isinstance(axis, (bh.axis.StrCategory, bh.axis.IntCategory)):
         ax.set(**{f"{which}ticks": axis.centers, f"{which}ticklabels": [str(c) for c in axis]})
     elif getattr(axis, "transform", None) == bh.axis.transform.log:
         ax.set(**{f"{which}scale": "log"})
-    if np.isfinite(ends).all() and ends[0] < ends[1]:
+    ends = closed(axis.edges)[[0, -1]]
+    if ends[0] < ends[1]:
         ax.set(**{f"{which}lim": ends})
 
 
-def content_label(h: Hist, *, density: bool) -> str:
+def content_label(h: Hist, quantity: str, *, density: bool) -> str:
     """Return the label of the direction that shows the contents."""
     if density:
-        return "probability density"
+        units = [unit for label in h.labels if (unit := unit_of(label))]
+        return f"probability density per {' and '.join(units)}" if units else "probability density"
     counted = np.array_equal(h.values(flow=True), h.variances(flow=True))
-    return "entries per bin" if counted else "sum of weights per bin"
+    quantity = quantity or ("entries" if counted else "sum of weights")
+    if h.ndim != 1:
+        return f"{quantity} per bin"
+    integer = isinstance(h.axes[0], (bh.axis.Integer, bh.axis.IntCategory, bh.axis.StrCategory))
+    return bin_label(quantity, h.labels[0], h.edges, whole=integer)
 
 
 def say_blind(ax: Axes, h: Hist | Points) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from icecol.plot.figure import new_axes
-from icecol.plot.histogram import next_color, say_blind, set_axis
+from icecol.plot.histogram import say_blind, set_axis
+from icecol.plot.look import SERIES, closed, legend, look, mark_open, next_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from icecol.hist import Points
 
 
+@look()
 def points(
     p: Points,
     ax: Axes | None = None,
@@ -70,34 +72,30 @@ def points(
         msg = f"style must be 'errorbar' or 'band'; found {style!r}"
         raise ValueError(msg)
     ax = new_axes() if ax is None else ax
-    color = next_color(ax) if color is None else color
+    color, line, marker, width = next_series(ax, color)
     if log:
         ax.set_yscale("log")
-    edges = np.asarray(p.edges)
-    drawn = np.isfinite(p.values()) & np.isfinite(edges[:-1]) & np.isfinite(edges[1:])
+    edges = closed(p.edges)
+    drawn = np.isfinite(p.values())
     if style == "errorbar":
-        centers = np.asarray(p.axes[0].centers)[drawn]
+        centers = np.asarray(p.axes[0].centers)
+        centers = np.where(np.isfinite(centers), centers, (edges[1:] + edges[:-1]) / 2)[drawn]
         widths = centers - edges[:-1][drawn], edges[1:][drawn] - centers
         # the value of a mean or median may lie outside of the band that was asked for
         errors = np.maximum(p.errors()[:, drawn], 0)
-        ax.errorbar(
-            centers,
-            p.values()[drawn],
-            errors,
-            widths,
-            fmt="o",
-            markersize=3,
-            linewidth=1,
-            color=color,
-            label=label,
+        shown = ax.errorbar(
+            centers, p.values()[drawn], errors, widths, fmt=marker, linewidth=1, color=color, label=label
         )
+        shown.lines[0].set_gid(SERIES)
     else:
         values, low, high = (np.where(drawn, v, np.nan) for v in (p.values(), p.low, p.high))
-        ax.stairs(values, edges, baseline=None, linewidth=1.4, color=color, label=label)
+        step = ax.stairs(values, edges, baseline=None, color=color, label=label, gid=SERIES)
+        step.set(linestyle=line, linewidth=width)
         ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.25, linewidth=0)
+    mark_open(ax, p.edges, edges, p.values(), color)
     set_axis(ax, "x", p.axes[0])
     ax.set_ylabel(p.label)
     say_blind(ax, p)
-    if label is not None:
-        ax.legend(frameon=False)
+    if label is not None or ax.get_legend() is not None:
+        legend(ax)
     return ax

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.plot.figure import new_axes
+from icecol.plot.look import SERIES, closed, look, mark_open, next_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@look()
 def quantiles(
     edges: Sequence[float],
     values_by_name: Mapping[str, Sequence[npt.ArrayLike]],
@@ -30,7 +32,8 @@ def quantiles(
     Parameters
     ----------
     edges
-        Bin edges, n + 1 numbers; a bin that is open at one end is drawn with a finite width.
+        Bin edges, n + 1 numbers; a bin that is open at one end is drawn as wide as its neighbor, with
+        an arrow at that end.
     values_by_name
         The values in each of the n bins, by name; NaNs are ignored, and a bin without values gets no point.
     ax
@@ -59,17 +62,9 @@ def quantiles(
     >>> ax.get_xlabel(), [text.get_text() for text in ax.get_legend().get_texts()]
     ('zenith / °', ['SPE'])
     """
-    low, high = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
+    shown = closed(edges, log=log_x)
+    low, high = shown[:-1], shown[1:]
     ax = new_axes() if ax is None else ax
-    if log_x:
-        low = np.where(low > 0, low, high / 3)
-        high = np.where(np.isfinite(high), high, low * 3)
-    else:
-        width = np.nanmedian(np.where(np.isfinite(high - low), high - low, np.nan))
-        low, high = (
-            np.where(np.isfinite(low), low, high - width),
-            np.where(np.isfinite(high), high, low + width),
-        )
     place = np.sqrt(low * high) if log_x else (low + high) / 2
     n = len(values_by_name)
     for i, (name, parts) in enumerate(values_by_name.items()):
@@ -83,22 +78,25 @@ def quantiles(
         bottom, middle, top = np.array(found).T
         shift = (i - (n - 1) / 2) * 0.08  # side by side, so that bars do not hide each other
         at = place * (high / low) ** shift if log_x else place + shift * (high - low)
-        ends = (at - low, high - at) if i == 0 else None  # draw the bin widths once
-        ax.errorbar(
+        color, _, marker, _ = next_series(ax)
+        widths = (at - low, high - at)
+        drawn = ax.errorbar(
             at,
             middle,
             (middle - bottom, top - middle),
-            ends,
-            fmt="o",
-            markersize=4,
+            widths,
+            fmt=marker,
             linewidth=1.2,
+            color=color,
             label=name,
         )
+        drawn.lines[0].set_gid(SERIES)
+        mark_open(ax, edges, shown, middle, color)
     ax.set(xlabel=x_label, ylabel=y_label)
     if log_x:
         ax.set_xscale("log")
     if log_y:
         ax.set_yscale("log")
     # above, where it hides no bar
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small")
+    ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small")
     return ax

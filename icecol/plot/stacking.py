@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icecol.plot.figure import new_axes
-from icecol.plot.histogram import hist1d, next_color
+from icecol.plot.histogram import hist1d
+from icecol.plot.look import closed, legend, look, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from icecol.hist import Hist
 
 
+@look()
 def stack(
     simulation: Mapping[str, Hist],
     data: Hist | None = None,
@@ -26,6 +28,7 @@ def stack(
     colors: Mapping[str, Any] | None = None,
     data_label: str = "data",
     log: bool = False,
+    quantity: str = "",
 ) -> Axes:
     """Plot histograms stacked upon each other, with the statistical error of their sum, and data as points.
 
@@ -43,6 +46,8 @@ def stack(
         Legend entry of the data.
     log
         Use a logarithmic y axis.
+    quantity
+        What the bins hold, for the y label, as in `hist1d`.
 
     Returns
     -------
@@ -76,22 +81,20 @@ def stack(
     ax = new_axes() if ax is None else ax
     if simulation:
         total = reduce(add, simulation.values())
-        hist1d(total, ax, style="band", log=log, color="0.3", note=data is None)
-        inside = np.isfinite(total.edges)
-        bins, edges = inside[:-1] & inside[1:], total.edges[inside]
-        bottom = np.zeros(bins.sum())
+        hist1d(total, ax, style="band", log=log, color="0.3", note=data is None, quantity=quantity)
+        edges = closed(total.edges)
+        bottom = np.zeros(edges.size - 1)
         for label, h in simulation.items():
-            top = bottom + h.values()[bins]
+            top = bottom + h.values()
             color = (colors or {}).get(label)
             color = next_color(ax) if color is None else color
-            ax.stairs(
-                top, edges, baseline=bottom, fill=True, color=color, alpha=0.75, label=label, zorder=0.5
-            )
+            area = ax.stairs(top, edges, baseline=bottom, fill=True, color=color, label=label, zorder=0.5)
+            area.set(edgecolor="white", linewidth=0.8, alpha=0.8)  # a seam that stays in grey
             bottom = top
     if data is not None:
-        hist1d(data, ax, style="errorbar", log=log, color="k", label=data_label)
+        hist1d(data, ax, style="errorbar", log=log, color="k", label=data_label, quantity=quantity)
     handles, labels = ax.get_legend_handles_labels()
     n = len(simulation)
     order = [*range(n - 1, -1, -1), *range(n, len(handles))]  # the topmost first, as they are drawn
-    ax.legend([handles[i] for i in order], [labels[i] for i in order], frameon=False)
+    legend(ax, [handles[i] for i in order], [labels[i] for i in order])
     return ax

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.plot.figure import new_axes
+from icecol.plot.look import bin_label, legend, look, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LEVELS = (0.682689, 0.9)
 
 
+@look()
 def fit(
     fit: Fit, edges: npt.ArrayLike, ax: Axes | None = None, *, label: str = "", log_x: bool = False
 ) -> Axes:
@@ -63,7 +65,8 @@ def fit(
     ax = new_axes() if ax is None else ax
     base = np.zeros(bounds.size - 1)
     for name, values in reversed(fit.components().items()):
-        ax.stairs(base + values, bounds, baseline=base, fill=True, alpha=0.6, label=name)
+        area = ax.stairs(base + values, bounds, baseline=base, fill=True, color=next_color(ax), label=name)
+        area.set(edgecolor="white", linewidth=0.8, alpha=0.8)
         base = base + values
     error = fit.expected_errors()
     ax.stairs(
@@ -82,18 +85,19 @@ def fit(
     k = fit.counts
     ends = np.array([poisson_interval(n) for n in k]).T
     centers = np.sqrt(bounds[1:] * bounds[:-1]) if log_x else (bounds[1:] + bounds[:-1]) / 2
-    ax.errorbar(centers, k, (k - ends[0], ends[1] - k), fmt="o", color="black", markersize=4, label="data")
+    ax.errorbar(centers, k, (k - ends[0], ends[1] - k), fmt="o", color="black", label="data")
     handles, labels = ax.get_legend_handles_labels()
     order = [labels.index(name) for name in (*fit.components(), "error of the fit", "data")]
-    ax.legend([handles[i] for i in order], [labels[i] for i in order], frameon=False)
     if log_x:
         ax.set_xscale("log")
     ax.set_xlabel(label)
-    ax.set_ylabel("events")
+    ax.set_ylabel(bin_label("events", label, bounds))
     ax.set_ylim(bottom=0)
+    legend(ax, [handles[i] for i in order], [labels[i] for i in order])
     return ax
 
 
+@look()
 def scan(scan: Scan, ax: Axes | None = None) -> Axes:
     """Plot a likelihood scan: the profile of one parameter, or contours of two at 68 and 90 %.
 
@@ -141,15 +145,17 @@ def scan(scan: Scan, ax: Axes | None = None) -> Axes:
     else:
         (name, grid), (other, across) = scan.grids.items()
         levels = chi2.ppf(LEVELS, 2)
-        shown = ax.contour(grid, across, scan.values.T, levels=levels, linestyles=["-", "--"], colors="C0")
+        color = next_color(ax)
+        shown = ax.contour(grid, across, scan.values.T, levels=levels, linestyles=["-", "--"], colors=[color])
         ax.clabel(shown, fmt=dict(zip(levels, ("68 %", "90 %"), strict=True)))
         best = np.unravel_index(int(scan.values.argmin()), scan.values.shape)
-        ax.plot(grid[best[0]], across[best[1]], "+", color="C0")
+        ax.plot(grid[best[0]], across[best[1]], "+", color=color)
         ax.set_ylabel(other)
     ax.set_xlabel(name)
     return ax
 
 
+@look()
 def trials(trials: Trials, observed: float | None = None, ax: Axes | None = None, *, bins: int = 50) -> Axes:
     """Plot the distribution of the test statistic of pseudo-experiments, and the observed value.
 
@@ -188,19 +194,22 @@ def trials(trials: Trials, observed: float | None = None, ax: Axes | None = None
     top = max(float(trials.statistics.max()), observed or 0.0, 1.0) * 1.05
     edges = np.linspace(0, top, bins + 1)
     w = np.exp(trials.log_weights) / trials.statistics.size
+    color = next_color(ax)
     shares, _ = np.histogram(trials.statistics, edges, weights=w)
-    ax.stairs(np.where(shares > 0, shares, np.nan), edges, label="pseudo-experiments")
+    ax.stairs(shares, edges, color=color, label="pseudo-experiments")
     above = 0.5 * chi2.sf(edges, 1)
     ax.plot((edges[1:] + edges[:-1]) / 2, above[:-1] - above[1:], "--", color="0.5", label=r"$\chi^2_1/2$")
     if observed is not None:
-        ax.axvline(observed, color="C3", label=f"observed: {observed:.1f}")
+        ax.axvline(observed, color="black", label=f"observed: {observed:.1f}")
     ax.set_yscale("log")
+    ax.set_ylim(bottom=shares[shares > 0].min(initial=1.0) / 3)
     ax.set_xlabel("test statistic")
     ax.set_ylabel("share of pseudo-experiments")
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
+@look()
 def limits(
     limits: Mapping[float, Limit], ax: Axes | None = None, *, x_label: str = "", y_label: str = ""
 ) -> Axes:
@@ -239,17 +248,18 @@ def limits(
     ax = new_axes() if ax is None else ax
     x = np.array(list(limits))
     bands = np.array([found.expected for found in limits.values()]).T
-    ax.fill_between(x, bands[0], bands[4], color="gold", alpha=0.7, label="expected, ± 2 sigma")
-    ax.fill_between(x, bands[1], bands[3], color="limegreen", alpha=0.7, label="expected, ± 1 sigma")
+    ax.fill_between(x, bands[0], bands[4], color="0.85", label="expected, ± 2 sigma")
+    ax.fill_between(x, bands[1], bands[3], color="0.65", label="expected, ± 1 sigma")
     ax.plot(x, bands[2], "--", color="black", label="expected")
     ax.plot(x, [found.observed for found in limits.values()], color="black", label="observed")
     ax.set_yscale("log")
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
+@look()
 def pulls(fit: Fit, ax: Axes | None = None) -> Axes:
     """Plot how far a fit moved each parameter with a prior, in units of the prior's width, and its error.
 

@@ -61,7 +61,7 @@ def test_a_slice_plots_itself():
         pl.DataFrame({"x": [0.5], "n": [1], "m": [1]}), hist.integer("n", 0, 2), hist.integer("m", 0, 2), X
     )
     ax = h[1, 1, :].plot(density=True)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x / m", "probability density")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x / m", "probability density per m")
     assert h[1, :, :].plot().get_ylabel() == "x / m"
     with pytest.raises(ValueError, match="hist2d plots two axes, but this histogram has 3"):
         h.plot()

@@ -30,3 +30,27 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
 
 def test_new_axes_show_themselves_in_a_notebook():
     assert plot.hist1d(H)._repr_png_().startswith(PNG)
+
+
+def test_where_pyplot_is_imported_the_figure_is_its_current_one():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    try:
+        ax = plot.hist1d(H)
+        assert (pyplot.gcf(), pyplot.gca()) == (ax.figure, ax)
+        other = pyplot.figure()
+        plot.hist1d(H, ax)
+        assert pyplot.gcf() is other
+    finally:
+        pyplot.close("all")
+
+
+def test_a_notebook_shows_a_figure_of_pyplot_once(monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    ax = plot.hist1d(H)
+    try:
+        assert ax._repr_png_().startswith(PNG)
+        monkeypatch.setattr(pyplot, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+        assert ax._repr_png_() is None
+    finally:
+        pyplot.close("all")
+    assert ax._repr_png_().startswith(PNG)

@@ -11,6 +11,7 @@ from icecol import hist, plot
 from icecol.errors import MissingDependencyError
 
 pytest.importorskip("matplotlib")
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 
 RNG = np.random.default_rng(0)
 DF = pl.DataFrame(
@@ -64,10 +65,10 @@ def test_labels_and_scale_come_from_the_histogram():
     ax = plot.hist1d(HZ)
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == (
         "zenith / rad",
-        "sum of weights per bin",
+        "sum of weights / 0.3 rad",
         "linear",
     )
-    assert plot.hist1d(HZ, density=True).get_ylabel() == "probability density"
+    assert plot.hist1d(HZ, density=True).get_ylabel() == "probability density per rad"
 
 
 def test_density_integrates_to_one():
@@ -95,10 +96,50 @@ def test_a_second_histogram_gets_its_own_colour_and_room():
     assert ax.get_ylim()[0] < 1e-3 * HZ.values().min()
 
 
-def test_infinite_edges_are_left_out():
+@pytest.mark.parametrize("style", ["steps", "errorbar", "band"])
+def test_open_bins_are_as_wide_as_their_neighbors_and_end_in_an_arrow(style):
     h = hist.fill(DF, hist.variable("q", [-np.inf, 10, 20, 40, np.inf]))
-    draw(ax := plot.hist1d(h))
-    np.testing.assert_array_equal(ax.patches[0].get_data().values, h.values()[1:-1])
+    ax = draw(plot.hist1d(h, style=style))
+    assert ax.get_xlim() == (0, 60)
+    arrows = {
+        line.get_marker(): line.get_xydata()[0].tolist() for line in ax.lines if len(line.get_xdata()) == 1
+    }
+    assert arrows == {CARETLEFT: [0, h.values()[0]], CARETRIGHT: [60, h.values()[-1]]}
+    if style == "steps":
+        np.testing.assert_array_equal(ax.patches[0].get_data().values, h.values())
+        (dense,) = plot.hist1d(h, density=True).patches
+        assert np.isnan(dense.get_data().values).tolist() == [True, False, False, True]
+
+
+def test_steps_on_a_log_axis_go_down_where_a_bin_is_empty():
+    h = hist.fill(pl.DataFrame({"x": [0.5, 2.5]}), hist.regular("x", 3, 0, 3))
+    ax = draw(plot.hist1d(h, log=True))
+    assert ax.patches[0].get_data().values.tolist() == [1, 0, 1]
+    assert 0 < ax.get_ylim()[0] < 1
+    assert len(draw(plot.hist1d(h, style="errorbar", log=True)).lines[0].get_xydata()) == 3
+
+
+@pytest.mark.parametrize(
+    ("axis", "label"),
+    [
+        (hist.regular("q", 4, 0, 20, label="charge / PE"), "events / 5 PE"),
+        (hist.regular("z", 4, 0, 2, label="cos(zenith)"), "events / 0.5"),
+        (hist.regular("q", 4, 0, 2, label="log10(charge / PE)"), "events / 0.5"),
+        (hist.variable("q", [0, 1, 3], label="charge / PE"), "events per bin"),
+        (hist.integer("n", 0, 3), "events per bin"),
+    ],
+)
+def test_the_y_label_has_the_width_and_the_unit_of_equal_bins(axis, label):
+    h = hist.fill(pl.DataFrame({"q": [1.0], "z": [1.0], "n": [1]}), axis)
+    assert plot.hist1d(h, quantity="events").get_ylabel() == label
+
+
+def test_series_differ_in_grey():
+    ax = None
+    for style in ("steps", "steps", "errorbar", "errorbar"):
+        ax = plot.hist1d(HZ, ax, style=style, label=style)
+    assert len({patch.get_linestyle() for patch in ax.patches}) == 2
+    assert [line.get_marker() for line in ax.lines] == ["o", "s"]
 
 
 def test_categories_are_named_on_the_axis():

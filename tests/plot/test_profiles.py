@@ -19,7 +19,7 @@ def test_each_range_has_its_median_and_its_band():
     spe, mpe = points(ax)
     assert spe[:, 1] == pytest.approx([5, 50, np.nan], nan_ok=True)
     assert (mpe[:, 0] > spe[:, 0]).all()
-    (bars,) = ax.containers[1].lines[2]
+    _, bars = ax.containers[1].lines[2]
     assert [s[:, 1].tolist() for s in bars.get_segments()[:2]] == [[2, 8], [20, 80]]
 
 
@@ -35,3 +35,13 @@ def test_open_ranges_are_drawn_at_the_limits(log):
 def test_a_name_has_values_for_each_range():
     with pytest.raises(ValueError, match="'SPE' has values for 1 bins, but the edges define 2"):
         plot.quantiles([0, 1, 2], {"SPE": [[1.0]]})
+
+
+def test_bin_widths_are_drawn_for_every_name_and_open_bins_point_outwards():
+    ax = plot.quantiles([0, 30, np.inf], {"SPE": [[1.0], [2.0]], "MPE": [[2.0], [3.0]]})
+    for container in ax.containers:
+        widths = np.array([s[:, 0] for s in container.lines[2][0].get_segments()])
+        np.testing.assert_allclose(widths, [[0, 30], [30, 60]])
+    arrows = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    assert [(a.get_xdata()[0], a.get_ydata()[0]) for a in arrows] == [(60, 2), (60, 3)]
+    assert [c.lines[0].get_marker() for c in ax.containers] == ["o", "s"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from icecol import plot
+from icecol.errors import MissingColumnError
 
 pytest.importorskip("matplotlib")
 
@@ -17,7 +19,7 @@ def test_each_reconstruction_gets_its_curve_and_its_median():
     ax.figure.canvas.draw()
     assert texts(ax) == ["LineFit: median 10.00°", "SPE: median 2.00°"]
     assert [line.get_xdata()[0] for line in ax.lines] == pytest.approx([10, 2])
-    assert ax.get_xlim() == pytest.approx((0, 19))
+    assert ax.get_xlim() == pytest.approx((0, 19), abs=0.1)
     curves = [p.get_data() for p in ax.patches]
     assert (curves[0].values * np.diff(curves[0].edges)).sum() == pytest.approx(0.95, abs=0.01)
     assert (curves[1].values * np.diff(curves[1].edges)).sum() == pytest.approx(1)
@@ -57,3 +59,39 @@ def test_numbers_that_are_no_angles_in_the_unit_are_an_error(angles, unit, match
 def test_a_resolution_needs_a_reconstruction():
     with pytest.raises(ValueError, match="at least one"):
         plot.resolution({})
+
+
+TRUE = pl.DataFrame({"True.zenith": [0.1] * 4 + [None], "True.azimuth": [1.0] * 4 + [None]})
+EVENTS = TRUE.with_columns(
+    pl.Series("A.zenith", np.radians([1, 2, 3, 4, 50]) + 0.1),
+    pl.Series("A.azimuth", [1.0] * 5),
+    pl.Series("B.zenith", [0.1, None, 0.1, float("nan"), 0.1]),
+    pl.Series("B.azimuth", [1.0] * 5),
+    pl.Series("w", [1.0, 1.0, 1.0, 9.0, 1.0]),
+)
+
+
+def test_columns_are_compared_with_the_truth_in_degrees():
+    ax = plot.resolution(EVENTS, fits=["A", "B"], truth="True")
+    assert texts(ax) == ["A: median 2.50°", "B: median 0.00°, 50.0% no answer"]
+    assert ax.get_xlabel().endswith("/ °")
+
+
+def test_weights_move_the_median_and_the_fraction_of_failures():
+    ax = plot.resolution(
+        EVENTS.lazy(), fits={"first": "A", "second": "B"}, truth="True", weight="w", stop=5, bins=5
+    )
+    at = np.interp(6, np.array([0.5, 1.5, 2.5, 7.5]), [1, 2, 3, 4])
+    assert texts(ax) == [f"first: median {at:.2f}°", f"second: median 0.00°, {10 / 12:.1%} no answer"]
+    assert ax.patches[0].get_data().values.sum() == pytest.approx(1)
+
+
+def test_columns_that_give_no_resolution_are_errors():
+    with pytest.raises(MissingColumnError, match=r"the angle of 'C': no column 'C\.zenith'"):
+        plot.resolution(EVENTS, fits=["C"], truth="True")
+    with pytest.raises(MissingColumnError, match="the weight: no column 'v'"):
+        plot.resolution(EVENTS, fits=["A"], truth="True", weight="v")
+    with pytest.raises(ValueError, match="name the reconstructions"):
+        plot.resolution(EVENTS)
+    with pytest.raises(ValueError, match="1 weights are null or not finite"):
+        plot.resolution(EVENTS, fits=["A"], truth="True", weight=pl.when(pl.col("w") < 5).then("w"))
