@@ -410,18 +410,36 @@ class Samples(Mapping[str, Sample]):
         ax, log
             As for `ic.plot.stack`.
         """
-        from icecol.plot import stack
+        from icecol.plot import corner, record, stack
 
         found = self.fill(axis)
         labels = {name: sample.label or name for name, sample in self.items()}
-        return stack(
+        listed = self._lists(axis)
+        drawn = stack(
             {labels[name]: found[name] for name in self.simulation},
             reduce(add, (found[name] for name in self.data)) if self.data else None,
             ax,
             colors={labels[name]: self[name].color for name in self.simulation},
             data_label=" + ".join(labels[name] for name in self.data),
             log=log,
+            quantity="entries" if listed else "Hz" if self.livetime is None and not self.data else "events",
         )
+        if not self.data:
+            corner(drawn, "simulation")
+        elif not listed:
+            n = sum(
+                found[name].sum(flow=True) + found[name].nan.n + found[name].missing.n for name in self.data
+            )
+            corner(drawn, events=round(n))
+        for sample in self.values():
+            for part in sample.parts:
+                record(drawn, part)
+        return drawn
+
+    def _lists(self, axis: Axis) -> bool:
+        """Tell whether an axis has several entries in an event."""
+        first = next(iter(self.values())).scan()
+        return isinstance(first.select(axis.expr).collect_schema().dtypes()[0], pl.List)
 
     def _with_range(self, axis: Axis) -> Axis:
         """Take the range or the categories of an axis, if not given, from all samples together."""

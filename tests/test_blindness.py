@@ -119,7 +119,7 @@ def test_histograms_cutflows_and_figures_say_what_is_blind(ds, tmp_path):
     assert text in seen.describe()
     ax = ic.plot.hist1d(h.project(0))
     ic.plot.hist1d(h.project(0), ax)
-    assert [t.get_text() for t in ax.texts if t.get_gid() == "blind"] == [text]
+    assert [t.get_text() for t in ax.texts if t.get_gid() == "corner"] == [text]
     assert text in [t.get_text() for t in ic.plot.hist2d(h).texts]
 
 

@@ -239,19 +239,49 @@ def content_label(h: Hist, quantity: str, *, density: bool) -> str:
 
 def say_blind(ax: Axes, h: Hist | Points) -> None:
     """Say above the upper left corner what of the events is blind, once for all histograms that share it."""
-    said = [text.get_text() for text in ax.texts if text.get_gid() == "blind"]
-    if not h.note or h.note in said:
+    if h.note:
+        corner(ax, h.note, color="C3")
+
+
+@look()
+def corner(ax: Axes, text: str = "", *, events: int | None = None, color: Any = "0.3") -> None:
+    """Say above the upper left corner what a figure shows, such as simulation, and of how many events; once each.
+
+    Parameters
+    ----------
+    ax
+        The axes.
+    text
+        What it shows, as in `simulation` or `burn sample`.
+    events
+        Number of events.
+    color
+        Any matplotlib color.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist, plot
+    >>> ax = plot.hist1d(hist.fill(pl.LazyFrame({"x": [0.1]}), hist.regular("x", 3, 0, 3)))
+    >>> plot.corner(ax, "simulation", events=1234)
+    >>> ax.texts[0].get_text()
+    'simulation, 1,234 events'
+    """
+    number = "" if events is None else f"{events:,} event{'s' if events != 1 else ''}"
+    line = ", ".join(part for part in (text, number) if part)
+    said = [text.get_text() for text in ax.texts if text.get_gid() == "corner"]
+    if not line or line in said:
         return
     ax.annotate(
-        h.note,
+        line,
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 4 + 10 * len(said)),
         textcoords="offset points",
         va="bottom",
         fontsize="x-small",
-        color="C3",
-        gid="blind",
+        color=color,
+        gid="corner",
     )
 
 

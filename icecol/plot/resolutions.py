@@ -11,7 +11,9 @@ import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.plot.figure import new_axes
+from icecol.plot.histogram import corner
 from icecol.plot.look import MOST, SERIES, legend, look, next_series
+from icecol.plot.record import record
 from icecol.reco import opening_angle
 from icecol.select import require_columns
 
@@ -145,6 +147,9 @@ def resolution(
     ax.set_xlim(0, stop)
     ax.set_ylim(0)
     legend(ax)
+    if fits is not None:
+        corner(ax, "simulation", events=max(a.size for a in samples.values()))
+        record(ax, cast("Events", events))
     return ax
 
 

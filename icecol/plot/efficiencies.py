@@ -1,0 +1,83 @@
+"""Efficiency curves from columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from icecol import hist
+from icecol.dataset.events import Events, lazy_frame
+from icecol.hist import Axis
+from icecol.plot.figure import new_axes
+from icecol.plot.look import look
+from icecol.plot.point_plots import points
+from icecol.plot.record import record
+from icecol.select import Cuts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@look()
+def efficiency(
+    events: Events,
+    passed: pl.Expr | Mapping[str, pl.Expr],
+    axis: Axis,
+    ax: Axes | None = None,
+    *,
+    weight: str | pl.Expr | None = None,
+) -> Axes:
+    """Plot the fraction of events that pass a condition in bins of a quantity, with its interval.
+
+    Parameters
+    ----------
+    events
+        All events, those that fail included.
+    passed
+        A condition, or several by name, each a curve of its own; what is missing does not pass (see `ic.Cuts`).
+    axis
+        Quantity and bins.
+    ax
+        Axes to draw on; a new figure if None.
+    weight
+        Column or expression of the event weight.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, from 0 to 1.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    MissingColumnError
+        If a column is missing.
+    ValueError
+        If a weight is null or not finite.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist, plot
+    >>> events = pl.DataFrame({"e": [0.5, 0.6, 1.5], "q": [1.0, 9.0, 9.0]})
+    >>> ax = plot.efficiency(
+    ...     events, {"bright": pl.col("q") > 5}, hist.regular("e", 2, 0, 2, label="energy / TeV")
+    ... )
+    >>> ax.get_ylabel(), ax.lines[0].get_ydata().tolist()
+    ('efficiency', [0.5, 1.0])
+    """
+    cuts = {"": passed} if isinstance(passed, pl.Expr) else dict(passed)
+    lazy = lazy_frame(events)
+    Cuts(cuts).apply(lazy)  # columns that are missing, and conditions that are none, are errors of the cut
+    worth = pl.lit(1.0) if weight is None else pl.col(weight) if isinstance(weight, str) else weight
+    total = hist.fill(lazy, axis, weight=worth)
+    ax = new_axes() if ax is None else ax
+    for name, cut in cuts.items():
+        keep = Cuts({name: cut}).mask().cast(pl.Float64)
+        points(hist.efficiency(hist.fill(lazy, axis, weight=worth * keep), total), ax, label=name or None)
+    ax.set_ylim(0, max(1.0, ax.get_ylim()[1]))
+    record(ax, lazy, cuts=cuts)
+    return ax
