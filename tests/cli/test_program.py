@@ -47,7 +47,7 @@ def test_missing_file_is_one_line_without_a_traceback(tmp_path):
 
 def test_warnings_are_one_line_without_code(folder, tmp_path):
     command = [
-        *(sys.executable, "-c", "from icecol.cli import main; main()", "convert", folder / "run1.i3.zst"),
+        *(sys.executable, "-m", "icecol", "convert", folder / "run1.i3.zst"),
         *("-k", "LineFitt", "-o", tmp_path / "d"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
