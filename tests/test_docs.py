@@ -34,7 +34,7 @@ LEFT = {
     },
     "histograms.md": {"sim.icecol", "charge.json", "all.h5", "cos.parquet", "charge.png"},
     "README.md": {"level2.icecol", "charge.json", "charge.png"},
-    "figures.md": {"sim.icecol", "efficiency.pdf"},
+    "figures.md": {"sim.icecol", "efficiency.pdf", "sky.png"},
     "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
     "tray.md": {"Selected.i3.zst", "selected.icecol"},
 }

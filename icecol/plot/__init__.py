@@ -14,8 +14,10 @@ from icecol.plot.figure import save
 from icecol.plot.histogram import corner, hist1d, hist2d
 from icecol.plot.point_plots import points
 from icecol.plot.profiles import quantiles
-from icecol.plot.record import record
+from icecol.plot.records import record
 from icecol.plot.resolutions import resolution
+from icecol.plot.selections import cutflow, n_minus_one, rates
+from icecol.plot.skies import sky
 from icecol.plot.stacking import stack
 from icecol.plot.statistics import fit, limits, pulls, scan, trials
 from icecol.view import view
@@ -23,19 +25,23 @@ from icecol.view import view
 __all__ = [
     "bundle",
     "corner",
+    "cutflow",
     "efficiency",
     "event",
     "fit",
     "hist1d",
     "hist2d",
     "limits",
+    "n_minus_one",
     "points",
     "pulls",
     "quantiles",
+    "rates",
     "record",
     "resolution",
     "save",
     "scan",
+    "sky",
     "stack",
     "trials",
     "view",

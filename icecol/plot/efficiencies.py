@@ -13,7 +13,7 @@ from icecol.hist import Axis
 from icecol.plot.figure import new_axes
 from icecol.plot.look import look
 from icecol.plot.point_plots import points
-from icecol.plot.record import record
+from icecol.plot.records import record
 from icecol.select import Cuts
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from icecol.dataset.events import Events, lazy_frame
 from icecol.plot.figure import new_axes
 from icecol.plot.histogram import corner
 from icecol.plot.look import MOST, SERIES, legend, look, next_series
-from icecol.plot.record import record
+from icecol.plot.records import record
 from icecol.reco import opening_angle
 from icecol.select import require_columns
 
