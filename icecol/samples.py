@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
@@ -400,14 +400,21 @@ class Samples(Mapping[str, Sample]):
         simulation = ((name, s, s.weight) for name, s in self.items())
         return {name: totals(sample.scan(), w) for name, sample, w in simulation if w is not None}
 
-    def plot(self, axis: Axis, ax: Axes | None = None, *, log: bool = False) -> Axes:
+    def plot(
+        self,
+        axis: Axis,
+        ax: Axes | None = None,
+        *,
+        log: bool = False,
+        panel: Literal["ratio", "pull"] | None = None,
+    ) -> Axes:
         """Plot simulation stacked and data as points.
 
         Parameters
         ----------
         axis
             What is drawn along x.
-        ax, log
+        ax, log, panel
             As for `ic.plot.stack`.
         """
         from icecol.plot import corner, record, stack
@@ -422,6 +429,7 @@ class Samples(Mapping[str, Sample]):
             colors={labels[name]: self[name].color for name in self.simulation},
             data_label=" + ".join(labels[name] for name in self.data),
             log=log,
+            panel=panel,
             quantity="entries" if listed else "Hz" if self.livetime is None and not self.data else "events",
         )
         if not self.data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import boost_histogram as bh
@@ -146,6 +147,8 @@ def hist2d(
     *,
     log: bool = False,
     density: bool = False,
+    columns: bool = False,
+    contours: Sequence[float] = (),
     cmap: str = "viridis",
     note: bool = True,
 ) -> Axes:
@@ -161,6 +164,10 @@ def hist2d(
         Use a logarithmic color scale.
     density
         Plot the probability density: the content divided by its sum and the bin area.
+    columns
+        Plot the fraction of each column: the contents are divided by their sum at the same x.
+    contours
+        Fractions, such as `(0.5, 0.9)`: lines around the densest bins that hold as much of what is drawn.
     cmap
         Name of a matplotlib color map.
     note
@@ -176,7 +183,8 @@ def hist2d(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If the histogram does not have two axes.
+        If the histogram does not have two axes, is to be both a density and fractions of columns, or a fraction is not
+        between 0 and 1.
 
     Examples
     --------
@@ -190,10 +198,19 @@ def hist2d(
     if h.ndim != 2:
         msg = f"hist2d plots two axes, but this histogram has {h.ndim}"
         raise ValueError(msg)
+    if density and columns:
+        msg = "density and columns exclude each other"
+        raise ValueError(msg)
+    if not all(0 < fraction < 1 for fraction in contours):
+        msg = f"contours are fractions between 0 and 1; found {tuple(contours)!r}"
+        raise ValueError(msg)
     ax = new_axes(6.4, 4.8) if ax is None else ax
     from matplotlib.colors import LogNorm, Normalize
 
     values = (h.normalized(density=True) if density else h).values()
+    if columns:
+        sums = values.sum(axis=1, keepdims=True)
+        values = np.divide(values, sums, out=np.zeros_like(values), where=sums != 0)
     filled = np.ma.masked_where((values <= 0) if log else (values == 0), values)
     empty = filled.count() == 0
     low, high = (1.0, 10.0) if empty else (float(filled.min()), float(filled.max()))
@@ -203,13 +220,40 @@ def hist2d(
     ax.grid(visible=False)
     mesh = ax.pcolormesh(*h.edges, filled.T, norm=norm, cmap=cmap, rasterized=True)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
-    bar.set_label(content_label(h, "", density=density))
+    bar.set_label("fraction of the column" if columns else content_label(h, "", density=density))
+    if contours and not empty:
+        _contours(ax, h, values * np.multiply.outer(*map(np.diff, h.edges)) if density else values, contours)
     set_axis(ax, "x", h.axes[0])
     set_axis(ax, "y", h.axes[1])
     if note:
         _note(ax, h)
     say_blind(ax, h)
     return ax
+
+
+def _contours(ax: Axes, h: Hist, contents: Any, fractions: Sequence[float]) -> None:
+    """Draw lines around the densest bins that hold fractions of the contents."""
+    from matplotlib.patheffects import withStroke
+
+    dense = contents / np.multiply.outer(*map(np.diff, h.edges))
+    order = np.argsort(dense, axis=None)[::-1]
+    held = np.cumsum(contents.ravel()[order])
+    at = [min(int(np.searchsorted(held, f * held[-1] * (1 - 1e-12))), order.size - 1) for f in fractions]
+    levels = {float(dense.ravel()[order[i]]): f for i, f in zip(at, fractions, strict=True)}
+    drawn = ax.contour(
+        *(a.centers for a in h.axes),
+        dense.T,
+        levels=sorted(levels),
+        colors="black",
+        linestyles=["-", "--", "-.", ":"],
+    )
+    halo: list[Any] = [withStroke(linewidth=3, foreground="white")]  # seen on any color, and in grey
+    drawn.set_path_effects(halo)
+    labels = ax.clabel(
+        drawn, fmt={level: f"{100 * f:g} %" for level, f in levels.items()}, fontsize="x-small"
+    )
+    for label in labels:
+        label.set_path_effects(halo)
 
 
 def set_axis(ax: Axes, which: Literal["x", "y"], axis: Any) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from icecol.plot.figure import new_axes
 from icecol.plot.histogram import hist1d
-from icecol.plot.look import closed, legend, look, next_color
+from icecol.plot.look import closed, legend, look, next_color, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,7 @@ def stack(
     colors: Mapping[str, Any] | None = None,
     data_label: str = "data",
     log: bool = False,
+    panel: Literal["ratio", "pull"] | None = None,
     quantity: str = "",
 ) -> Axes:
     """Plot histograms stacked upon each other, with the statistical error of their sum, and data as points.
@@ -46,6 +47,9 @@ def stack(
         Legend entry of the data.
     log
         Use a logarithmic y axis.
+    panel
+        Draw below, in `ax.child_axes[0]`, the ratio of data to simulation with the relative error of the latter as a
+        band, or the pull, their difference in units of its error.
     quantity
         What the bins hold, for the y label, as in `hist1d`.
 
@@ -59,7 +63,8 @@ def stack(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If there is nothing to plot, or a histogram has more than one axis or other bins than the first.
+        If there is nothing to plot, or a histogram has more than one axis or other bins than the first, or a panel has
+        no data or no simulation.
 
     Examples
     --------
@@ -78,7 +83,10 @@ def stack(
     if any(h.ndim != 1 for h in every) or any(not np.array_equal(h.edges, every[0].edges) for h in every):
         msg = "stacked histograms have one axis, with the same bins in all of them"
         raise ValueError(msg)
-    ax = new_axes() if ax is None else ax
+    if panel is not None and (data is None or not simulation):
+        msg = f"a panel of the {panel} needs data and simulation"
+        raise ValueError(msg)
+    ax = new_axes(6.4, 4.4 if panel is None else 5.6) if ax is None else ax
     if simulation:
         total = reduce(add, simulation.values())
         hist1d(total, ax, style="band", log=log, color="0.3", note=data is None, quantity=quantity)
@@ -97,4 +105,38 @@ def stack(
     n = len(simulation)
     order = [*range(n - 1, -1, -1), *range(n, len(handles))]  # the topmost first, as they are drawn
     legend(ax, [handles[i] for i in order], [labels[i] for i in order])
+    if panel is not None and data is not None:
+        _panel(ax, data, total, panel)
     return ax
+
+
+def _panel(ax: Axes, data: Hist, total: Hist, kind: str) -> None:
+    """Compare data with simulation below the axes."""
+    below = ax.inset_axes((0, -0.4, 1, 0.36), sharex=ax)
+    style(below)
+    edges = closed(total.edges)
+    seen, expected, error = data.values(), total.values(), total.errors()
+    spread = np.hypot(data.errors(), error)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "ratio":
+            y, bars, band, middle = seen / expected, data.errors() / expected, error / expected, 1.0
+        else:
+            y, bars, band, middle = (seen - expected) / spread, np.ones(seen.size), np.ones(seen.size), 0.0
+    good = np.isfinite(y)
+    centers = (edges[1:] + edges[:-1]) / 2
+    if ax.get_xscale() == "log":
+        centers = np.sqrt(edges[1:] * edges[:-1])
+    band = np.where(np.isfinite(band), band, 0)
+    below.stairs(
+        middle + band, edges, baseline=middle - band, fill=True, color="0.3", alpha=0.25, linewidth=0
+    )
+    below.axhline(middle, color="0.3", linewidth=1)
+    widths = (centers - edges[:-1])[good], (edges[1:] - centers)[good]
+    below.errorbar(centers[good], y[good], bars[good], widths, fmt="o", color="k", linewidth=1)
+    below.set(xlabel=ax.get_xlabel(), ylabel="data / simulation" if kind == "ratio" else "pull")
+    if kind == "ratio":
+        below.set_ylim(0, max(2.0, 1.1 * float(np.max(y[good], initial=1.0))))
+    ax.set_xlabel("")
+    ax.tick_params(axis="x", which="both", labelbottom=False)
+    for _ in range(3):  # the layout finds the room for a panel in steps
+        ax.figure.draw_without_rendering()  # type: ignore[union-attr]

@@ -65,3 +65,21 @@ def test_a_slice_plots_itself():
     assert h[1, :, :].plot().get_ylabel() == "x / m"
     with pytest.raises(ValueError, match="hist2d plots two axes, but this histogram has 3"):
         h.plot()
+
+
+def test_a_panel_compares_data_with_all_simulation():
+    both = A + B
+    ax = plot.stack({"a": A, "b": B}, DATA, panel="ratio")
+    ax.figure.canvas.draw()
+    (below,) = ax.child_axes
+    ratio = below.containers[0].lines[0].get_xydata()
+    np.testing.assert_allclose(ratio, [[0.5, 2 / 3], [1.5, 0]])
+    assert (below.get_xlabel(), ax.get_xlabel(), below.get_ylabel()) == ("x / m", "", "data / simulation")
+    assert below.get_window_extent().y1 < ax.get_window_extent().y0
+    band = below.patches[0].get_data()
+    assert band.values[0] - 1 == pytest.approx(both.errors()[0] / both.values()[0])
+    ax = plot.stack({"a": A, "b": B}, DATA, panel="pull")
+    pulls = ax.child_axes[0].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(pulls, [-1 / 5**0.5, -2 / 2**0.5, 1])
+    with pytest.raises(ValueError, match="a panel of the pull needs data and simulation"):
+        plot.stack({"a": A}, panel="pull")

@@ -185,3 +185,23 @@ def test_without_matplotlib_the_error_tells_what_to_install(monkeypatch):
         MissingDependencyError, match=r"pip install matplotlib, or icecol with its extra \[plot\]"
     ):
         plot.hist1d(HQ)
+
+
+def test_columns_sum_to_one_and_contours_hold_their_fraction():
+    h = hist.fill(
+        pl.DataFrame({"x": [0.5] * 4 + [1.5] * 6, "y": [0.5, 0.5, 0.5, 1.5] + [0.5] * 6}),
+        hist.regular("x", 3, 0, 3),
+        hist.regular("y", 2, 0, 2),
+    )
+    ax = draw(plot.hist2d(h, columns=True))
+    shown = ax.collections[0].get_array().filled(0)
+    np.testing.assert_allclose(shown, [[0.75, 1, 0], [0.25, 0, 0]])
+    assert ax.figure.axes[1].get_ylabel() == "fraction of the column"
+    for density in (False, True):
+        ax = draw(plot.hist2d(h, contours=(0.6, 0.9), density=density))
+        levels = ax.collections[1].levels
+        assert levels == pytest.approx(np.array([3, 6]) / (10 if density else 1))
+    with pytest.raises(ValueError, match="exclude each other"):
+        plot.hist2d(h, columns=True, density=True)
+    with pytest.raises(ValueError, match="fractions between 0 and 1"):
+        plot.hist2d(h, contours=(68,))
