@@ -56,6 +56,15 @@ def cleanings(_, a):
     return {
         "SRT1": reco.seeded_rt(a),
         "SRT2": reco.seeded_rt(a, seed_procedure="AllHLCHits", max_n_iterations=-1),
+        "SRT3": reco.seeded_rt(
+            a,
+            seed_procedure="AllCoreHits",
+            n_hits_threshold=4,
+            allow_no_seed_hits=True,
+            max_n_iterations=2,
+            ic_ic=(100.0, 500.0),
+            dust_range=(-150.0, 0.0),  # UseDustlayerCorrection, which the module has on unless told otherwise
+        ),
         "SRT4": reco.seeded_rt(a, seed_procedure="HLCCOGSTHits"),
         "CRT": reco.classic_rt(a),
         "CRT2": reco.classic_rt(a, 100.0, 500.0, multiplicity=2),
