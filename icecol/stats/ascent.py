@@ -63,7 +63,9 @@ def slopes_and_curvature(
     for i in range(k.size):
         if mu[i] <= 0.0:
             continue
-        _, by_mu, by_s2 = bin_logl(kind, k[i], mu[i], s2[i])
+        by_mu, by_s2 = k[i] / mu[i] - 1.0, 0.0
+        if kind:  # for Poisson, the logarithm is not needed here
+            _, by_mu, by_s2 = bin_logl(kind, k[i], mu[i], s2[i])
         in_mu[:], in_s2[:] = 0.0, 0.0
         for c in range(t.norm_of.size):
             p, q = t.norm_of[c], t.index_of[c]
