@@ -29,8 +29,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_report_header() -> str:
     """Say how long it takes."""
     return (
-        "icecol: the default tests take three to four minutes on two cores, and some six more on the first run, "
-        "which compiles the kernels; `pytest -m slow` takes three"
+        "icecol: the default tests take some nine minutes on two cores, and twice as long on the first run, "
+        "which compiles the kernels; `pytest -m slow` takes up to six"
     )
 
 
