@@ -73,11 +73,14 @@ def efficiency(
     lazy = lazy_frame(events)
     Cuts(cuts).apply(lazy)  # columns that are missing, and conditions that are none, are errors of the cut
     worth = pl.lit(1.0) if weight is None else pl.col(weight) if isinstance(weight, str) else weight
-    total = hist.fill(lazy, axis, weight=worth)
+    decided = {
+        name: (axis, hist.integer(Cuts({name: cut}).mask().cast(pl.Int64), 0, 2, label=f"passed {i}"))
+        for i, (name, cut) in enumerate(cuts.items())
+    }  # all cuts in one pass, as what they are of may be fits
+    counts = hist.fill_many(lazy, decided, weight=worth)
     ax = new_axes() if ax is None else ax
-    for name, cut in cuts.items():
-        keep = Cuts({name: cut}).mask().cast(pl.Float64)
-        points(hist.efficiency(hist.fill(lazy, axis, weight=worth * keep), total), ax, label=name or None)
+    for name in cuts:
+        points(hist.efficiency(counts[name][:, 1], counts[name].project(0)), ax, label=name or None)
     ax.set_ylim(0, max(1.0, ax.get_ylim()[1]))
     record(ax, lazy, cuts=cuts)
     return ax

@@ -421,6 +421,7 @@ def test_every_object_of_the_real_files_becomes_what_the_decoder_reads(shared_da
 
 
 def test_every_object_of_old_files_becomes_what_the_decoder_reads(shared_data: Path) -> None:
+    n = 0
     for folder in ("r29378", "r51782"):
         for blobs in blobs_of(sorted((shared_data / "i3" / "regression" / folder).glob("*.i3"))).values():
             results = run(blobs)
@@ -428,6 +429,8 @@ def test_every_object_of_old_files_becomes_what_the_decoder_reads(shared_data: P
                 continue
             for blob in blobs:
                 check([blob])
+            n += len(blobs)
+    assert n >= 72
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------
