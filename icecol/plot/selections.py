@@ -161,25 +161,22 @@ def n_minus_one(
         style(panel)
         panel._repr_png_ = figure._repr_png_
         others = cuts.without(name).apply(events)
-        every = hist.fill(others, axis, weight=weight)
-        kept = others.filter(Cuts({name: cuts[name]}).mask())
-        hist1d(every, panel, label="all other cuts", log=log, quantity=quantity, note=False)
-        edges = every.edges
-        left = hist.fill(kept, *_same_bins(axis, edges), weight=weight)
+        passed = hist.integer(Cuts({name: cuts[name]}).mask().cast(pl.Int64), 0, 2, label="passed")
+        both = hist.fill(others, axis, passed, weight=weight)
+        hist1d(both.project(0), panel, label="all other cuts", log=log, quantity=quantity, note=False)
         color = panel.patches[0].get_edgecolor()
-        panel.stairs(left.values(), edges, fill=True, color=color, alpha=0.3, label=f"and {name}", zorder=0.5)
+        panel.stairs(
+            both[:, 1].values(),
+            both[:, 1].edges,
+            fill=True,
+            color=color,
+            alpha=0.3,
+            label=f"and {name}",
+            zorder=0.5,
+        )
         legend(panel)
     record(figure, events, cuts=cuts)
     return panels[: len(axes)]
-
-
-def _same_bins(axis: Axis, edges: Any) -> tuple[Axis]:
-    """Return an axis with the range that was found."""
-    from dataclasses import replace
-
-    if axis.kind in {"regular", "log"} and None in (axis.start, axis.stop):
-        return (replace(axis, start=float(edges[0]), stop=float(edges[-1])),)
-    return (axis,)
 
 
 @look()
