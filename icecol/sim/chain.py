@@ -22,19 +22,19 @@ from icecol.sim.light import (
     cascade_rho,
     cascade_scattering,
     delay,
+    tan_cherenkov,
     track_light,
     track_path,
     track_rho,
     track_shape,
 )
 from icecol.sim.losses import discrete, half_length, rate, relative_loss, share
+from icecol.sim.particles import CASCADE, HADRONS, MUON, NOISE, TAU, Particles
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
 
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-
-NOISE, MUON, CASCADE = 0, 1, 2
 
 majority_hits: Final = 8
 majority_window: Final = 5000.0
@@ -90,12 +90,20 @@ class Settings(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What shines: a particle, and the losses of a muon, as points along its direction."""
+    """What shines in an event, with kind `MUON` or `CASCADE`: its particles, and the losses of muons."""
 
     kind: I64
     energy: F64
-    place: F64
-    """Distance from the particle's position along its direction, in m; light leaves when the particle is there."""
+    """Of a muon, that which sets the light of its track; of a cascade, the electromagnetic one that is as bright."""
+    x: F64
+    y: F64
+    z: F64
+    ex: F64
+    ey: F64
+    ez: F64
+    time: F64
+    start: F64
+    stop: F64
 
 
 @kept(error_model="numpy")
@@ -137,30 +145,78 @@ def arrival(
 
 
 @kept(error_model="numpy")
-def sources_of(rng: np.random.Generator, kind: int, energy: float, settings: Settings) -> Sources:
-    """Return the particle itself, and if asked the losses of a muon, which take their part of its mean light."""
-    if kind != MUON or not settings.losses:
-        return Sources(np.full(1, kind), np.full(1, energy), np.zeros(1))
-    n = poisson(rng, 2 * half_length * rate)
-    kinds, energies, places = np.full(n + 1, CASCADE), np.empty(n + 1), np.zeros(n + 1)
-    kinds[0], energies[0] = kind, energy * (1 - discrete)
-    for j in range(1, n + 1):
-        # so much energy in a cascade has the light that the mean light of a muon has for it
-        energies[j] = _shining * share(rng.random()) * energy
-        places[j] = half_length * (2 * rng.random() - 1)
-    return Sources(kinds, energies, places)
+def electromagnetic(energy: float) -> float:
+    """Return the energy of an electromagnetic cascade that is on average as bright as a hadronic one.
+
+    F = 1 - (E/E0)^-m (1 - f0) of Gabriel et al., NIM A338 (1994) 336, with IceCube's values for pions.
+    """
+    return energy * max(0.0, 1 - (max(energy, 0.2) / 0.18792) ** -0.16268 * (1 - 0.30974))
+
+
+@kept(error_model="numpy")
+def sources_of(rng: np.random.Generator, particles: Particles, i: int, settings: Settings) -> Sources:
+    """Return what shines in event `i`: its particles and, if asked, the losses of muons, which share its mean light."""
+    first, last = particles.offsets[i], particles.offsets[i + 1]
+    begin, end = np.empty(last - first), np.empty(last - first)
+    number = np.zeros(last - first, np.int64)
+    n = last - first
+    for k in range(first, last):
+        if settings.losses and particles.kind[k] == MUON:
+            begin[k - first] = max(particles.start[k], -half_length)
+            end[k - first] = min(particles.stop[k], half_length)
+            number[k - first] = poisson(rng, (end[k - first] - begin[k - first]) * rate)
+            n += number[k - first]
+    out = Sources(
+        np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
+        np.empty(n), np.empty(n), np.zeros(n), np.zeros(n),
+    )  # fmt: skip
+    j = 0
+    for k in range(first, last):
+        kind, energy = particles.kind[k], particles.energy[k]
+        ex, ey, ez = particles.ex[k], particles.ey[k], particles.ez[k]
+        for m in range(number[k - first] + 1):
+            out.kind[j], out.energy[j], s = MUON if kind == TAU else kind, energy, 0.0
+            if m > 0:
+                # so much energy in a cascade has the light that the mean light of a muon has for it
+                out.kind[j], out.energy[j] = CASCADE, _shining * share(rng.random()) * energy
+                s = begin[k - first] + (end[k - first] - begin[k - first]) * rng.random()
+            elif kind == HADRONS:
+                out.kind[j], out.energy[j] = CASCADE, electromagnetic(energy)
+            elif kind == TAU:
+                out.energy[j] = 0.0
+            elif kind == MUON and settings.losses:
+                out.energy[j] = energy * (1 - discrete)
+            if m == 0 and kind in (MUON, TAU):
+                out.start[j], out.stop[j] = particles.start[k], particles.stop[k]
+            out.x[j], out.y[j], out.z[j] = (
+                particles.x[k] + s * ex,
+                particles.y[k] + s * ey,
+                particles.z[k] + s * ez,
+            )
+            out.ex[j], out.ey[j], out.ez[j] = ex, ey, ez
+            out.time[j] = particles.time[k] + s / units.c
+            j += 1
+    return out
 
 
 @kept(error_model="numpy")
 def light_of(
-    sources: Sources, j: int, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
+    sources: Sources, j: int, x: float, y: float, z: float, facing: float
 ) -> tuple[float, float, float, float]:
-    """Return `arrival` of one source; times count from when the particle is at its position."""
-    s = sources.place[j]
-    mean, t, shape, rho = arrival(
-        sources.kind[j], sources.energy[j], dx - s * ex, dy - s * ey, dz - s * ez, ex, ey, ez, facing
-    )
-    return mean, t + s / units.c, shape, rho
+    """Return `arrival` of one source at a sensor; times count from the event's zero.
+
+    A track shines only on sensors that its Cherenkov light reaches from between its beginning and end.
+    """
+    dx, dy, dz = x - sources.x[j], y - sources.y[j], z - sources.z[j]
+    ex, ey, ez = sources.ex[j], sources.ey[j], sources.ez[j]
+    kind = sources.kind[j]
+    mean, t, shape, rho = arrival(kind, sources.energy[j], dx, dy, dz, ex, ey, ez, facing)
+    if kind == MUON and mean > 0 and (sources.start[j] > -np.inf or sources.stop[j] < np.inf):
+        s = dx * ex + dy * ey + dz * ez
+        d = math.sqrt(max(dx * dx + dy * dy + dz * dz - s * s, 0.0))
+        if not sources.start[j] <= s - d / tan_cherenkov <= sources.stop[j]:
+            mean = 0.0
+    return mean, t + sources.time[j], shape, rho
 
 
 @kept(error_model="numpy")
@@ -179,23 +235,20 @@ def select(values: F64, keep: Mask, rank: I64) -> F64:
 def event(
     rng: np.random.Generator,
     kind: int,
-    position: tuple[float, float, float],
-    direction: tuple[float, float, float],
-    energy: float,
+    particles: Particles,
+    index: int,
     sensors: Sensors,
     settings: Settings,
 ) -> tuple[I64, F64, F64, F64, npt.NDArray[np.uint8], Mask, float, float]:
-    """Simulate one event, with times relative to the particle's.
+    """Simulate the event of number `index`, with times relative to its zero.
 
     Returns (sensor, time, charge, width, flags, noise) of its pulses inside the readout, and the start and the end of
     its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN.
     """
     n_sensors = sensors.x.size
-    sources = sources_of(rng, kind, energy, settings)
-    n_sources = sources.kind.size if kind != NOISE else 0
+    sources = sources_of(rng, particles, index, settings)
+    n_sources = sources.kind.size
     part = np.empty(n_sources)
-    px, py, pz = position
-    ex, ey, ez = direction
     dark = settings.dark_rate * (dark_stop - dark_start)
 
     # the number of photoelectrons in each DOM, dark noise included
@@ -208,9 +261,8 @@ def event(
         if efficiency <= 0:
             continue
         mean = 0.0
-        dx, dy, dz = sensors.x[i] - px, sensors.y[i] - py, sensors.z[i] - pz
         for j in range(n_sources):
-            mean += light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])[0]
+            mean += light_of(sources, j, sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i])[0]
         mean *= efficiency * settings.scale
         if mean < faintest:
             mean = 0.0
@@ -230,10 +282,10 @@ def event(
         i, n, weight = lit[k], number[k], 1.0
         if n > bundle:
             n, weight = bundle, n / bundle
-        dx, dy, dz = sensors.x[i] - px, sensors.y[i] - py, sensors.z[i] - pz
+        x, y, z, facing = sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i]
         t_first, shape, rho, whole = 0.0, 0.0, 1.0, 0.0
         for j in range(n_sources if shining[k] > 0 else 0):
-            part[j], t_first, shape, rho = light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])
+            part[j], t_first, shape, rho = light_of(sources, j, x, y, z, facing)
             whole += part[j]
         for m in range(n):
             if rng.random() < shining[k]:
@@ -242,7 +294,7 @@ def event(
                     while j + 1 < n_sources and left >= part[j]:
                         left -= part[j]
                         j += 1
-                    _, t_first, shape, rho = light_of(sources, j, dx, dy, dz, ex, ey, ez, sensors.facing[i])
+                    _, t_first, shape, rho = light_of(sources, j, x, y, z, facing)
                 t_one[m] = t_first + delay(rng, shape, rho) + settings.jitter * rng.standard_normal()
                 noise_one[m] = False
             else:
@@ -323,23 +375,13 @@ def longer(values: Any, room: int) -> Any:
 
 @kept(error_model="numpy")
 def simulate(
-    rng: np.random.Generator,
-    kind: int,
-    x: F64,
-    y: F64,
-    z: F64,
-    ex: F64,
-    ey: F64,
-    ez: F64,
-    energy: F64,
-    sensors: Sensors,
-    settings: Settings,
+    rng: np.random.Generator, kind: int, particles: Particles, sensors: Sensors, settings: Settings
 ) -> tuple[I64, I64, F64, F64, F64, npt.NDArray[np.uint8], Mask, F64, F64]:
     """Simulate events of one kind: (offsets, sensor, time, charge, width, flags, noise, trigger start, trigger end).
 
-    An event whose particle did not trigger is empty and has a NaN trigger.
+    An event whose particles did not trigger is empty and has a NaN trigger.
     """
-    n = x.size
+    n = particles.offsets.size - 1
     offsets = np.zeros(n + 1, np.int64)
     begin, end = np.empty(n), np.empty(n)
     room = 256 * n
@@ -347,7 +389,7 @@ def simulate(
     flags, noise = np.empty(room, np.uint8), np.empty(room, np.bool_)
     for i in range(n):
         e_at, e_time, e_charge, e_width, e_flags, e_noise, begin[i], end[i] = event(
-            rng, kind, (x[i], y[i], z[i]), (ex[i], ey[i], ez[i]), energy[i], sensors, settings
+            rng, kind, particles, i, sensors, settings
         )
         start, stop = offsets[i], offsets[i] + e_at.size
         offsets[i + 1] = stop

@@ -12,7 +12,7 @@ import polars as pl
 from icecol import units
 from icecol.dataset.pulses import MEMBERS
 from icecol.detector.geometry import Geometry
-from icecol.sim import chain
+from icecol.sim import particles
 from icecol.sim.weights import KEYS, weights
 
 F64: TypeAlias = npt.NDArray[np.float64]
@@ -105,8 +105,8 @@ def _lists(values: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> pl.Serie
 def _table(events: Events) -> pl.DataFrame:
     """Return simulated events as a data frame, one row per event."""
     truth, hits, n = events.truth, events.pulses, len(events)
-    particle = pl.Series(truth.kind != chain.NOISE)
-    track = pl.Series(truth.kind == chain.MUON)
+    particle = pl.Series(truth.kind != particles.NOISE)
+    track = pl.Series(truth.kind == particles.MUON)
 
     columns: dict[str, Any] = {
         "I3EventHeader.run_id": np.full(n, RUN_ID, np.uint32),

@@ -25,7 +25,7 @@ from icecol.i3.classes import type_name
 from icecol.i3.container.raw import Span, encode_frame
 from icecol.i3.frames.files import writing
 from icecol.i3.frames.frame import Frame, Mixer
-from icecol.sim import chain, sensor
+from icecol.sim import chain, particles, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
 from icecol.sim.columns import F64, Events
 from icecol.sim.weights import KEYS, weights
@@ -103,14 +103,14 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
         "SMT8": new("I3FilterResult", condition_passed=triggered, prescale_passed=triggered),
     }
     tree: list[Any] = []
-    particles: list[Span] = []
-    if kind == chain.MUON:
+    named: list[Span] = []
+    if kind == particles.MUON:
         tree = [_particle(events, i, 2 * i, 13, 40, 30)]
-        particles = [_span(k, "I3Particle", encode(tree[0])) for k in ("MCPrimary", "MCMostEnergeticTrack")]
-    elif kind == chain.CASCADE:
+        named = [_span(k, "I3Particle", encode(tree[0])) for k in ("MCPrimary", "MCMostEnergeticTrack")]
+    elif kind == particles.CASCADE:
         tree = [_particle(events, i, 2 * i, 12, 10, 0), _particle(events, i, 2 * i + 1, 11, 30, 30)]
         names = ("MCPrimary", "MCMostEnergeticCascade")
-        particles = [_span(k, "I3Particle", encode(p)) for k, p in zip(names, tree, strict=True)]
+        named = [_span(k, "I3Particle", encode(p)) for k, p in zip(names, tree, strict=True)]
 
     q = [
         _header(i, run_id, end, ""),
@@ -133,7 +133,7 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
         _header(i, run_id, end, STREAM),
         _span("SplitInIcePulses", mask, pulse_mask("InIcePulses", omkey, everything)),
         _span("SRTInIcePulses", mask, pulse_mask("SplitInIcePulses", omkey, hits.srt[s])),
-        *particles,
+        *named,
     ]
     return ("Q", q), ("P", p)
 

@@ -69,7 +69,7 @@ _near, _crossover = _bare.near, _bare.crossover
 _profile_norm: Final = 0.15415
 _cascade_factor: Final = photons * area * cascade_length / (4 * math.pi)
 _time_slope: Final = (medium.n_ice_phase * medium.n_ice_group - 1) / math.sqrt(medium.n_ice_phase**2 - 1)
-_tan: Final = math.tan(medium.theta_cherenkov)
+tan_cherenkov: Final = math.tan(medium.theta_cherenkov)
 _offset0, _offset1, _offset2 = track_offset
 
 
@@ -123,7 +123,7 @@ def track_path(
     px, py, pz = dx - s * ex, dy - s * ey, dz - s * ez
     d = math.sqrt(px * px + py * py + pz * pz)
     path = d / sin_cherenkov
-    upward = (dz - (s - d / _tan) * ez) / path if path > 0 else 0.0
+    upward = (dz - (s - d / tan_cherenkov) * ez) / path if path > 0 else 0.0
     return d, path, (s + d * _time_slope) / units.c, upward
 
 

@@ -13,7 +13,7 @@ from icecol.detector.sensors import in_ice
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection
-from icecol.sim import chain, primary
+from icecol.sim import chain, particles, primary
 from icecol.sim.columns import F64, Events, Hits, Truth
 from icecol.sim.primary import Zenith
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 PDG_ENCODING: Final = (0, 13, 12)
-"""Primary of each kind (`chain.NOISE`, `MUON`, `CASCADE`): none, MuMinus, NuE."""
+"""Primary of each kind (`particles.NOISE`, `MUON`, `CASCADE`): none, MuMinus, NuE."""
 
 _SEEDED_RT: Final = Selection(seeded_rt.seeded_rt)
 
@@ -137,11 +137,17 @@ def events(
     kind = np.minimum(kind, 2)
 
     def throw(rng: np.random.Generator, which: int) -> primary.Primaries:
-        if which == chain.MUON:
+        if which == particles.MUON:
             return primary.muons(rng, BLOCK, energy, index, zenith, radius)
-        if which == chain.CASCADE:
+        if which == particles.CASCADE:
             return primary.cascades(rng, BLOCK, energy, index, zenith)
         return primary.Primaries(*np.full((7, BLOCK), np.nan))
+
+    def lit(which: int, block: primary.Primaries) -> particles.Particles:
+        if which == particles.NOISE:
+            return particles.none_each(BLOCK)
+        flight = primary.flight(block.zenith, block.azimuth)
+        return particles.one_each(which, (block.x, block.y, block.z), flight, block.energy)
 
     truth = np.full((9, n), np.nan)  # the columns of Primaries, then the time and the number thrown
     trigger = np.full((2, n), np.nan)
@@ -153,12 +159,11 @@ def events(
         found = thrown = 0
         while found < wanted.size:
             block = throw(streams[code], code)
-            e = primary.flight(block.zenith, block.azimuth)
             offsets, *pulses, begin, end = chain.simulate(
-                streams[code], code, block.x, block.y, block.z, *e, block.energy, sensors, settings
+                streams[code], code, lit(code, block), sensors, settings
             )
             counts = np.diff(offsets)
-            good = np.isfinite(begin) if code != chain.NOISE else np.ones(BLOCK, bool)
+            good = np.isfinite(begin) if code != particles.NOISE else np.ones(BLOCK, bool)
             if n_pulses is not None:
                 good &= (counts >= n_pulses[0]) & (counts <= n_pulses[1])
             keep = np.flatnonzero(good)[: wanted.size - found]
@@ -166,7 +171,7 @@ def events(
             thrown += int(keep[-1]) + 1 if last else BLOCK
             to = wanted[found : found + keep.size]
             truth[:7, to] = np.array(block)[:, keep]
-            if code != chain.NOISE:
+            if code != particles.NOISE:
                 truth[7, to] = chain.trigger_time - begin[keep]
                 trigger[0, to] = chain.trigger_time
                 trigger[1, to] = (end - begin)[keep]
@@ -183,7 +188,7 @@ def events(
                     f"none of {thrown} particles thrown made an event{wish}; choose other energies or numbers"
                 )
                 raise ValueError(msg)
-        truth[8, wanted] = thrown if code != chain.NOISE else np.nan
+        truth[8, wanted] = thrown if code != particles.NOISE else np.nan
 
     row = np.concatenate([*rows, np.zeros(0, np.int64)])
     order = np.argsort(row, kind="stable")

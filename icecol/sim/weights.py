@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from icecol.sim import chain, primary
+from icecol.sim import particles, primary
 
 if TYPE_CHECKING:
     from icecol.sim.columns import F64, Truth
 
-KEYS: Final = {chain.MUON: "MuonWeightDict", chain.CASCADE: "I3MCWeightDict"}
+KEYS: Final = {particles.MUON: "MuonWeightDict", particles.CASCADE: "I3MCWeightDict"}
 """Frame key of the weights of each kind of event."""
 
 
@@ -43,8 +43,8 @@ def weights(truth: Truth, settings: Mapping[str, Any]) -> dict[int, dict[str, F6
     disk = math.pi * s["radius"] ** 2
     cylinder = math.pi * r**2 * np.abs(np.cos(t.zenith)) + 2 * r * h * np.sin(t.zenith)
     shapes: dict[int, tuple[str, F64 | float, dict[str, float]]] = {
-        chain.MUON: ("Primary", disk, {"InjectionSurfaceR": s["radius"]}),
-        chain.CASCADE: ("PrimaryNeutrino", cylinder, {"CylinderRadius": r, "CylinderHeight": h}),
+        particles.MUON: ("Primary", disk, {"InjectionSurfaceR": s["radius"]}),
+        particles.CASCADE: ("PrimaryNeutrino", cylinder, {"CylinderRadius": r, "CylinderHeight": h}),
     }
     return {
         kind: {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from icecol.sim import chain, events, losses
+from icecol.sim import chain, events, losses, particles
 
 HIGH = {"seed": 4, "cascades": 0, "noise": 0, "energy": (1e4, 1.1e4), "radius": 300.0}
 
@@ -34,9 +34,11 @@ def test_shares_follow_the_spectrum():
 def test_sources_shine_as_the_muon_that_they_are_of():
     rng = np.random.default_rng(2)
     light = []
+    at = np.zeros(1)
+    muon = particles.one_each(particles.MUON, (at, at, at), (at, at, at + 1), at + 1e4)
     for _ in range(300):
-        sources = chain.sources_of(rng, chain.MUON, 1e4, chain.Settings(0.0, 0.0, 1.0, True))
-        assert np.abs(sources.place).max() <= losses.half_length
+        sources = chain.sources_of(rng, muon, 0, chain.Settings(0.0, 0.0, 1.0, True))
+        assert np.abs(sources.z).max() <= losses.half_length
         mean = sources.energy[0] * 2 * losses.half_length * losses.relative_loss * chain._shining
         light.append((sources.energy[1:].sum() + mean) / 1e4)
     expected = 2 * losses.half_length * losses.relative_loss * chain._shining
