@@ -28,8 +28,9 @@ from icecol.convert.i3_reader import BATCH_BYTES
 from icecol.errors import FormatError, MissingColumnError
 from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.raw import encode_frame, raw_frames
-from icecol.i3.container.scanner import Batch, Scanner, scan
+from icecol.i3.container.scanner import Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch, scan
 from icecol.i3.pulses.batch import PulseResolver
 
 SERIES = ("SplitInIcePulses", "InIcePulses", "SRTInIcePulses")

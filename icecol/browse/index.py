@@ -24,8 +24,9 @@ from icecol.i3.columns.batch import decode
 from icecol.i3.container.compression import ByteStream
 from icecol.i3.container.names import Names, text
 from icecol.i3.container.old_versions import TAG, ShortError, parse_old
-from icecol.i3.container.scanner import Batch, Damage, Scanner, scan
+from icecol.i3.container.scanner import Damage, Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch, scan
 from icecol.i3.frames.files import Paths, files_of
 from icecol.i3.frames.frame import STOPS, Frame, Mixer
 

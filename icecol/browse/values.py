@@ -18,7 +18,8 @@ import numpy.typing as npt
 from icecol.browse.cells import bare, cell, count, enum_name, exact
 from icecol.browse.table import Column, Inner, View
 from icecol.i3.archive import Record, Tree
-from icecol.i3.archive.objects import Table, is_base
+from icecol.i3.archive.arrays import Table
+from icecol.i3.archive.kinds import is_base
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Field, Map, Type, Vector
 from icecol.i3.classes.own import per_class

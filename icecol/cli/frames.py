@@ -114,7 +114,7 @@ def _show_objects(file: Path, key: str, first: int, n: int, *, as_json: bool, ve
 def _looked_at(frame: Frame, key: str) -> Any:
     """Return an object, the pulses it refers to, or its bytes as a hex dump."""
     from icecol.errors import FormatError
-    from icecol.i3.archive.objects import UnknownObject
+    from icecol.i3.archive.containers import UnknownObject
     from icecol.i3.pulses.batch import PULSE_CLASSES
 
     try:

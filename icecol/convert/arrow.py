@@ -17,7 +17,7 @@ from icecol.dataset import schema as schemas
 from icecol.errors import SchemaError
 from icecol.i3.columns.compiler import Leaf
 from icecol.i3.columns.fixed_names import Pattern
-from icecol.i3.columns.interpreter import Columns
+from icecol.i3.columns.passes import Columns
 from icecol.jit.cache import kept
 
 Ints = npt.NDArray[np.int64]

@@ -32,7 +32,9 @@ import polars as pl
 from icecol import units
 from icecol.dataset.pulses import MEMBERS, SERIES
 from icecol.errors import SchemaError
-from icecol.i3.archive.objects import DTYPES, is_base, is_frame_object, kind, new
+from icecol.i3.archive.arrays import DTYPES
+from icecol.i3.archive.kinds import is_base, is_frame_object, kind
+from icecol.i3.archive.objects import new
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum
 from icecol.i3.classes.own import per_class

@@ -14,7 +14,8 @@ from icecol.convert.geometry import WANTED, from_objects, read_objects
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import FormatError, naming
-from icecol.i3.archive.objects import Record, TriggerKey
+from icecol.i3.archive.keys import TriggerKey
+from icecol.i3.archive.objects import Record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Enum, Field, Map, Pointer, Type, Vector
 

@@ -34,13 +34,13 @@ from icecol.i3.classes import CLASSES
 from icecol.i3.columns.batch import decode
 from icecol.i3.columns.fixed_names import Pattern, has_names, pattern
 from icecol.i3.columns.heads import class_of
-from icecol.i3.columns.interpreter import Columns
 from icecol.i3.columns.old_values import modern
+from icecol.i3.columns.passes import Columns
 from icecol.i3.columns.waveforms import launches
 from icecol.i3.container.mixing import Events
 from icecol.i3.container.names import Names
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
-from icecol.i3.pulses.maps import ABSENT, OK, REASONS
+from icecol.i3.pulses.pulse_batch import ABSENT, OK, REASONS
 from icecol.jit.cache import kept
 from icecol.names import matches
 

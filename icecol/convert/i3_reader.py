@@ -27,8 +27,9 @@ from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Class
 from icecol.i3.classes.own import add, own_classes
 from icecol.i3.container.mixing import Events, mix, new_order, pieces
-from icecol.i3.container.scanner import Batch, Scanner
+from icecol.i3.container.scanner import Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch
 from icecol.names import matches
 
 if TYPE_CHECKING:

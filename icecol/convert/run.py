@@ -23,9 +23,12 @@ import pyarrow as pa
 from icecol.convert.processes import Context, begin, usable
 from icecol.convert.remarks import Modules, modules_of, tell, tell_outside, tell_without_frames
 from icecol.convert.source import Detector, Found, Reader
-from icecol.dataset import writer as writers
+from icecol.dataset import records, writer
+from icecol.dataset.folder import EVENTS
+from icecol.dataset.making import making
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
+from icecol.dataset.records import Record
 from icecol.detector.geometry import Geometry
 from icecol.errors import DamagedFileError, GeometryError, WorkerError, naming
 from icecol.files import Facts, Input, distinct
@@ -122,7 +125,7 @@ def from_source(
             with Input(path):  # says why it cannot be read
                 pass
     chosen = reader.settings()
-    with writers.making(dataset, overwrite=overwrite) as folder:
+    with making(dataset, overwrite=overwrite) as folder:
         outcomes = list(_convert_all(reader, paths, folder, jobs, progress))
         sources = [outcome.source for outcome in outcomes]
         _c_library("malloc_trim", 0)  # memory that was kept for further files
@@ -136,7 +139,7 @@ def from_source(
             msg = f"{damaged[0]}{more}; no event could be read, and no dataset was made"
             raise DamagedFileError(msg)
         detector = _detector(reader, geometry, sources)
-        writers.finish(folder, chosen, paths, *detector, more=settings)
+        writer.finish(folder, chosen, paths, *detector, more=settings)
     from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
 
     made = open_dataset(dataset)
@@ -187,19 +190,19 @@ def collecting(
     reader
         Checks what was found, if one made the tables.
     """
-    with writers.making(dataset, overwrite=overwrite) as folder:
-        with PartWriter(folder / writers.EVENTS, "part-0") as writer:
-            collector = Collector(lambda table: writer.append(table, name))
+    with making(dataset, overwrite=overwrite) as folder:
+        with PartWriter(folder / EVENTS, "part-0") as part_writer:
+            collector = Collector(lambda table: part_writer.append(table, name))
             yield collector
         found = collector.found
         source = found.source(name, Facts(0, 0, ""), collector.events)
         if reader is not None:
             reader.check([source])
-        parts = tuple(replace(part, path=f"{writers.EVENTS}/{part.path}") for part in writer.parts)
+        parts = tuple(replace(part, path=f"{EVENTS}/{part.path}") for part in part_writer.parts)
         simulation = {} if found.simulation is None else {name: found.simulation}
-        record = writers.Record((source,), parts, writer.schema, writer.origins, simulation)
+        record = Record((source,), parts, part_writer.schema, part_writer.origins, simulation)
         detector = collector.detector or Detector(Geometry.nominal())
-        writers.complete(folder, [record], {**settings, **(more or {})}, *detector)
+        writer.complete(folder, [record], {**settings, **(more or {})}, *detector)
     if reader is not None:
         from icecol.dataset.scan import open_dataset
 
@@ -231,12 +234,12 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
 def _convert_all(
     reader: Reader, files: Sequence[Path], folder: Path, jobs: int | None, progress: Progress | None
 ) -> Iterator[Outcome]:
-    records = writers.done(folder, files, reader.settings())
-    for source in (source for group in records for source in group.sources):
+    known = records.done(folder, files, reader.settings())
+    for source in (source for group in known for source in group.sources):
         if progress is not None:
             progress(source.path, source.events, 0, 1)
         yield Outcome(source)
-    done = {source.path for group in records for source in group.sources}
+    done = {source.path for group in known for source in group.sources}
     todo = [path for path in files if str(path.absolute()) not in done]
     n = 1 if current_process().daemon else min(jobs or usable(), len(todo))
     groups = list(_grouped(todo, len(todo) // (4 * max(n, 1))))
@@ -304,13 +307,13 @@ def convert_files(
     settings = reader.settings()
     outcomes = []
     simulation = {}
-    with writers.part_writer(folder, paths, settings) as writer:
+    with writer.part_writer(folder, paths, settings) as parts:
         for path in paths:
-            outcome, simulated = _convert_file(reader, path, writer, progress)
+            outcome, simulated = _convert_file(reader, path, parts, progress)
             outcomes.append(outcome)
             if simulated is not None:
                 simulation[outcome.source.path] = simulated
-    writers.record(folder, [outcome.source for outcome in outcomes], settings, writer, simulation)
+    records.record(folder, [outcome.source for outcome in outcomes], settings, parts, simulation)
     if progress is not None:
         for path in paths:
             progress(str(path), 0, 0, 1)

@@ -18,8 +18,7 @@ from icecol import files
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset import swap
-from icecol.dataset.manifest import Manifest
-from icecol.dataset.writer import (
+from icecol.dataset.folder import (
     CALIBRATION,
     DETECTOR_STATUS,
     EVENTS,
@@ -27,8 +26,9 @@ from icecol.dataset.writer import (
     PROGRESS,
     SIMULATION,
     TRIGGER_STATUS,
-    n_done,
 )
+from icecol.dataset.manifest import Manifest
+from icecol.dataset.records import n_done
 from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.names import matches, plain
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from icecol.i3.archive.objects import is_frame_object, kind
+from icecol.i3.archive.kinds import is_frame_object, kind
 from icecol.i3.classes import CLASSES, FAMILIES, verified
 from icecol.i3.classes.layout import Custom
 from icecol.i3.columns.compiler import flattens

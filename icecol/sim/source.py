@@ -18,7 +18,7 @@ from icecol.dataset.scan import Dataset, open_dataset
 from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.names import Names
 from icecol.i3.container.raw import encode_frame
-from icecol.i3.container.scanner import scan
+from icecol.i3.container.walk import scan
 from icecol.sim import columns, files
 
 if TYPE_CHECKING:

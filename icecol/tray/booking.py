@@ -14,7 +14,7 @@ from icecol.convert.run import collecting
 from icecol.convert.source import Detector
 from icecol.detector.geometry import Geometry
 from icecol.i3.container.names import Names
-from icecol.i3.container.scanner import Batch, scan
+from icecol.i3.container.walk import Batch, scan
 from icecol.i3.frames.frame import Frame
 
 BATCH_BYTES: Final = 8 << 20

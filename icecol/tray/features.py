@@ -28,7 +28,7 @@ from icecol.errors import GeometryError, MissingColumnError, did_you_mean
 from icecol.i3.archive import decode
 from icecol.i3.container.mixing import mix, new_order
 from icecol.i3.container.raw import encode_frame
-from icecol.i3.container.scanner import scan
+from icecol.i3.container.walk import scan
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.batch import PULSE_CLASSES
 from icecol.reco.decorator import Kernel

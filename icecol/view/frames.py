@@ -16,7 +16,7 @@ from icecol.detector.geometry import Geometry
 from icecol.errors import FormatError
 from icecol.i3.container.names import Names
 from icecol.i3.container.raw import encode_frame
-from icecol.i3.container.scanner import scan
+from icecol.i3.container.walk import scan
 from icecol.i3.frames.frame import Frame
 from icecol.i3.pulses.batch import PULSE_CLASSES
 

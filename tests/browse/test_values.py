@@ -11,7 +11,8 @@ from icecol.browse.values import element, look
 from icecol.browse.views import failed, hex_view, views
 from icecol.errors import IcecolError
 from icecol.i3.archive import decode, encode, new
-from icecol.i3.archive.objects import OMKey, table
+from icecol.i3.archive.arrays import table
+from icecol.i3.archive.keys import OMKey
 from icecol.i3.frames.files import open_i3
 from icecol.i3.frames.frame import Frame
 

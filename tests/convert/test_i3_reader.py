@@ -16,12 +16,12 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.dataset import parts, writer
+from icecol.dataset import parts
 from icecol.dataset.scan import Dataset
 from icecol.detector.geometry import Geometry, split_omkey
 from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownStreamError
 from icecol.i3.archive import FrameMap, OMKey, encode, new, record
-from icecol.i3.archive.objects import Alternative
+from icecol.i3.archive.containers import Alternative
 from icecol.i3.classes import type_name
 from icecol.i3.container.mixing import pieces
 from icecol.i3.container.raw import encode_frame
@@ -538,7 +538,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = writer.n_done(tmp_path / "d")
+    done = records.n_done(tmp_path / "d")
     assert 6 <= done < 12  # in groups of three
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "d" / "events").glob("part-*.parquet")}
     with pytest.raises(DatasetError):

@@ -17,8 +17,8 @@ from lines_reader import Lines
 import icecol as ic
 from icecol import files
 from icecol.dataset import manifest as manifests
+from icecol.dataset import records
 from icecol.dataset import schema as schemas
-from icecol.dataset import writer as writers
 from icecol.dataset.lock import Lock
 from icecol.errors import DamagedFileError, DatasetError, UnknownStreamError
 
@@ -71,7 +71,7 @@ def test_its_damage_is_told_and_its_files_are_resumed(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         ic.convert.from_source(Lines(), paths, tmp_path / "f", jobs=1, progress=stop)
-    assert writers.n_done(tmp_path / "f") == 2
+    assert records.n_done(tmp_path / "f") == 2
     read: list[str] = []
     resumed = ic.convert.from_source(
         Lines(),
@@ -133,7 +133,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_recorded(tmp_p
         OSError, match=r"5\.txt changed while it was being read .*run again when it is complete"
     ):
         ic.convert.from_source(Lines(), paths, tmp_path / "d", jobs=1, progress=touch)
-    done = {s.path for r in writers.done(tmp_path / "d", paths, Lines().settings()) for s in r.sources}
+    done = {s.path for r in records.done(tmp_path / "d", paths, Lines().settings()) for s in r.sources}
     assert done == {str(path) for path in paths[:4]}
     assert ic.convert.from_source(Lines(), paths, tmp_path / "d", jobs=1).rows == 25
 

@@ -7,8 +7,10 @@ import pytest
 
 from icecol.dataset import schema as schemas
 from icecol.dataset import writer as writers
+from icecol.dataset.making import making
 from icecol.dataset.manifest import Damage, Source
 from icecol.dataset.pulses import Pulses
+from icecol.dataset.records import record
 from icecol.dataset.scan import open_dataset
 from icecol.detector.geometry import Geometry
 from icecol.errors import DatasetError, MissingColumnError
@@ -47,7 +49,7 @@ def dataset(tmp_path):
             }
         ),
     ]
-    with writers.making(tmp_path / "d") as folder:
+    with making(tmp_path / "d") as folder:
         for i, table in enumerate(tables):
             path = tmp_path / f"{i}.i3"
             path.touch()
@@ -56,7 +58,7 @@ def dataset(tmp_path):
             damage = (Damage(99, 7, "unexpected end of data"),) if i else ()
             row = {str(path): pa.table({"I3CorsikaInfo.n_events": [5]})} if i else None
             source = Source(str(path), 0, path.stat().st_mtime_ns, events=2, damage=damage)
-            writers.record(folder, [source], {}, writer, simulation=row)
+            record(folder, [source], {}, writer, simulation=row)
         writers.finish(folder, {})
     return open_dataset(tmp_path / "d")
 

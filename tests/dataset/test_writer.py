@@ -1,4 +1,4 @@
-"""Datasets are written whole, and one takes the place of another (`dataset`: writer, swap)."""
+"""Datasets are written whole, and one takes the place of another (`writer`, `records`, `making`, `folder`, `swap`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 from tables import HEADER, events, files
 
-from icecol.dataset import swap
+from icecol.dataset import records, swap
 from icecol.dataset import writer as writers
+from icecol.dataset.folder import PROGRESS
+from icecol.dataset.making import making
 from icecol.dataset.manifest import Source
 from icecol.dataset.scan import open_dataset
 from icecol.detector.geometry import Geometry
@@ -22,12 +24,12 @@ def source(path, n):
 def make(dataset, sources, settings=(), *, until=None, together=1, **options):
     """Convert `sources` (path -> tables) as the converter does, so many `together`, and stop before source `until`."""
     settings = dict(settings)
-    with writers.making(dataset) as folder:
+    with making(dataset) as folder:
         convert(folder, sources, settings, until, together, options)
 
 
 def convert(dataset, sources, settings, until, together, options):
-    done = {source.path for group in writers.done(dataset, sources, settings) for source in group.sources}
+    done = {source.path for group in records.done(dataset, sources, settings) for source in group.sources}
     todo = [path for path in sources if str(path) not in done]
     for group in (todo[i : i + together] for i in range(0, len(todo), together)):
         if until in group:
@@ -40,7 +42,7 @@ def convert(dataset, sources, settings, until, together, options):
                 n = sum(table.num_rows for table in sources[path])
                 simulation[str(path)] = pa.table({"I3CorsikaInfo.n_events": [n]})
                 made.append(source(path, n))
-        writers.record(dataset, made, settings, writer, simulation)
+        records.record(dataset, made, settings, writer, simulation)
     writers.finish(dataset, settings, list(sources))
 
 
@@ -74,7 +76,7 @@ def test_a_killed_run_is_no_dataset_and_resumes_where_it_stopped(tmp_path, sourc
     dataset = tmp_path / "d.icecol"
     last = list(sources)[-1]
     make(dataset, sources, until=last)
-    stray = dataset / "events" / f".part-{writers.source_key(last, {})}-0.parquet.1.tmp"
+    stray = dataset / "events" / f".part-{records.source_key(last, {})}-0.parquet.1.tmp"
     stray.write_bytes(b"PAR1")
     (dataset / "events" / "part-0000000000000000-0.parquet").write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match=r"2 source files are done.*resume"):
@@ -94,14 +96,14 @@ def test_a_source_is_done_only_with_the_same_settings_content_and_parts(tmp_path
     first, second, third = sources
 
     def done(keys="*"):
-        return [record.sources[0].path for record in writers.done(dataset, sources, {"keys": [keys]})]
+        return [record.sources[0].path for record in records.done(dataset, sources, {"keys": [keys]})]
 
     make(dataset, sources, {"keys": ["*"]}, until=third)
     assert sorted(done()) == [str(first), str(second)]
     assert done("P") == []
     first.write_bytes(b"changed")
     assert done() == [str(second)]
-    (record,) = writers.done(dataset, [second], {"keys": ["*"]})
+    (record,) = records.done(dataset, [second], {"keys": ["*"]})
     (dataset / record.parts[0].path).write_bytes(b"cut")
     assert done() == []
 
@@ -121,13 +123,13 @@ def test_a_group_is_done_only_as_a_whole(tmp_path, sources):
     dataset = tmp_path / "d"
     first, second, third = sources
     make(dataset, sources, together=2, until=third)
-    (record,) = writers.done(dataset, sources, {})
+    (record,) = records.done(dataset, sources, {})
     assert [source.path for source in record.sources] == [str(first), str(second)]
-    assert writers.done(dataset, [first, third], {}) == []
+    assert records.done(dataset, [first, third], {}) == []
     with pytest.raises(DatasetError, match="2 sources have not been converted"):
         writers.finish(dataset, {}, [first, third])
     second.write_bytes(b"changed")
-    assert writers.done(dataset, sources, {}) == []
+    assert records.done(dataset, sources, {}) == []
     make(dataset, sources)
     frame = open_dataset(dataset).scan().collect()
     assert frame[HEADER[0]].to_list() == [1] * 17 + [2] * 17 + [3] * 17
@@ -139,7 +141,7 @@ def test_a_source_in_two_groups_counts_once(tmp_path, sources):
     first, _, third = sources
     make(dataset, sources, together=2, until=third)
     make(dataset, {first: sources[first]} | {third: sources[third]}, until=third)
-    groups = writers.done(dataset, sources, {})
+    groups = records.done(dataset, sources, {})
     assert len({source.path for group in groups for source in group.sources}) == sum(
         len(group.sources) for group in groups
     )
@@ -160,17 +162,17 @@ def test_a_source_without_events_is_part_of_the_dataset(tmp_path):
 def test_other_peoples_folders_and_finished_datasets_are_refused(tmp_path, sources):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").touch()
-    with pytest.raises(DatasetError, match=r"nor empty.*thesis\.tex"), writers.making(tmp_path / "home"):
+    with pytest.raises(DatasetError, match=r"nor empty.*thesis\.tex"), making(tmp_path / "home"):
         pass
     make(tmp_path / "d", sources)
     before = files(tmp_path / "d")
-    with pytest.raises(DatasetError, match="finished dataset"), writers.making(tmp_path / "d"):
+    with pytest.raises(DatasetError, match="finished dataset"), making(tmp_path / "d"):
         pass
     assert files(tmp_path / "d") == before
 
 
 def overwrite(dataset, sources, until=None):
-    with writers.making(dataset, overwrite=True) as folder:
+    with making(dataset, overwrite=True) as folder:
         convert(folder, sources, {}, until, 1, {})
 
 
@@ -178,7 +180,7 @@ def test_a_dataset_that_is_overwritten_is_there_until_the_new_one_is(tmp_path, s
     make(tmp_path / "d", sources)
     (tmp_path / "d" / "notes.txt").write_text("mine")
     first = list(sources)[:1]
-    with writers.making(tmp_path / "d", overwrite=True) as folder:
+    with making(tmp_path / "d", overwrite=True) as folder:
         assert folder != tmp_path / "d"
         convert(folder, {path: sources[path] for path in first}, {}, None, 1, {})
         assert open_dataset(tmp_path / "d").rows == 51
@@ -225,7 +227,7 @@ def test_a_kill_during_the_exchange_leaves_a_whole_dataset(tmp_path, sources, mo
     if step == "between":
         with pytest.raises(DatasetError, match="interrupted: convert again"):
             open_dataset(tmp_path / "d")
-        swap.settle(tmp_path / "d", {"events", "manifest.json"}, writers.PROGRESS)
+        swap.settle(tmp_path / "d", {"events", "manifest.json"}, PROGRESS)
     assert open_dataset(tmp_path / "d").rows == rows
     overwrite(tmp_path / "d", sources)
     assert open_dataset(tmp_path / "d").rows == 51
@@ -235,14 +237,14 @@ def test_a_kill_during_the_exchange_leaves_a_whole_dataset(tmp_path, sources, mo
 def test_a_failed_overwrite_leaves_the_old_dataset_as_it_was(tmp_path, sources):
     make(tmp_path / "d", sources)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "d").rglob("*")}
-    with pytest.raises(UnknownStreamError), writers.making(tmp_path / "d", overwrite=True):
+    with pytest.raises(UnknownStreamError), making(tmp_path / "d", overwrite=True):
         raise UnknownStreamError
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "d").rglob("*")} == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0.i3", "1.i3", "2.i3", "d"]
 
 
 def interrupted(dataset, sources, until, **options):
-    with writers.making(dataset, **options) as folder:
+    with making(dataset, **options) as folder:
         convert(folder, sources, {}, until, 1, {})
         raise KeyboardInterrupt
 
@@ -252,8 +254,8 @@ def test_a_killed_overwrite_goes_on_where_it_stopped(tmp_path, sources):
     first, second, _ = sources
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / "d", sources, second, overwrite=True)
-    with writers.making(tmp_path / "d", overwrite=True) as folder:
-        assert [r.sources[0].path for r in writers.done(folder, sources, {})] == [str(first)]
+    with making(tmp_path / "d", overwrite=True) as folder:
+        assert [r.sources[0].path for r in records.done(folder, sources, {})] == [str(first)]
         convert(folder, sources, {}, None, 1, {})
     assert open_dataset(tmp_path / "d").rows == 51
 
@@ -268,11 +270,11 @@ def test_a_first_run_that_records_no_event_leaves_no_folder(tmp_path, sources):
     assert not (tmp_path / "e").exists()
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / "f", sources, second)
-    assert writers.n_done(tmp_path / "f") == 1
+    assert records.n_done(tmp_path / "f") == 1
 
 
 def test_the_geometry_is_written_beside_the_events(tmp_path):
-    with writers.making(tmp_path / "d") as dataset:
+    with making(tmp_path / "d") as dataset:
         writers.finish(dataset, {}, geometry=Geometry.nominal())
     assert files(tmp_path / "d") == ["geometry.parquet", "manifest.json"]
     assert open_dataset(tmp_path / "d").geometry.equals(Geometry.nominal())
@@ -282,13 +284,13 @@ def test_a_source_that_changes_after_it_was_read_is_not_done(tmp_path, sources):
     first, second, _ = sources
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / "d", sources, second)
-    assert len(writers.done(tmp_path / "d", [first], {})) == 1
+    assert len(records.done(tmp_path / "d", [first], {})) == 1
     first.write_bytes(b"changed since")
-    assert writers.done(tmp_path / "d", [first], {}) == []
+    assert records.done(tmp_path / "d", [first], {}) == []
 
 
 def test_further_settings_are_in_the_manifest_and_decide_nothing(tmp_path, sources):
-    with writers.making(tmp_path / "d") as folder:
+    with making(tmp_path / "d") as folder:
         convert(folder, sources, {"keys": None}, list(sources)[2], 1, {})
         writers.finish(folder, {"keys": None}, list(sources)[:2], more={"nfiles": 2})
     assert open_dataset(tmp_path / "d").manifest.settings == {"keys": None, "nfiles": 2}
@@ -297,11 +299,11 @@ def test_further_settings_are_in_the_manifest_and_decide_nothing(tmp_path, sourc
 @pytest.mark.parametrize("name", ["cut", "empty", "list"])
 def test_a_record_that_is_not_whole_is_made_again(tmp_path, sources, name):
     make(tmp_path / "d", sources, until=list(sources)[-1])
-    assert writers.n_done(tmp_path / "d") == 2
-    (record, *_) = sorted((tmp_path / "d" / writers.PROGRESS).glob("*.json"))
+    assert records.n_done(tmp_path / "d") == 2
+    (record, *_) = sorted((tmp_path / "d" / PROGRESS).glob("*.json"))
     text = record.read_text()
     record.write_text({"cut": text[: len(text) // 2], "empty": "", "list": "[1]"}[name])
-    assert writers.n_done(tmp_path / "d") == 1
+    assert records.n_done(tmp_path / "d") == 1
     make(tmp_path / "d", sources)
     assert open_dataset(tmp_path / "d").rows == 51
 
@@ -311,7 +313,7 @@ def test_a_file_in_the_place_of_a_dataset_is_named_and_stays(tmp_path, name):
     (tmp_path / "f").write_text("mine")
     with (
         pytest.raises(DatasetError, match=r"cannot be a dataset, as .*f is a file"),
-        writers.making(tmp_path / name),
+        making(tmp_path / name),
     ):
         pass
     assert (tmp_path / "f").read_text() == "mine"

@@ -21,11 +21,11 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from framing import frame_of_version_3, frame_of_version_4
 from generated import VERSIONS, generate
 from naive_resolver import flat, resolve
 from test_batch import compare, events_of, random_file
 from test_compression import PACK
-from test_scanner import frame_of_version_3, frame_of_version_4
 
 from icecol import convert
 from icecol.errors import DamagedFileError, FormatError, IcecolError, SchemaError

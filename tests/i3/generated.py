@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from icecol.i3.archive import Alternative, FrameMap, Record, Tree
-from icecol.i3.archive.objects import DTYPES, KEYS, TRIGGERS, is_base, kind, pair_dtype, record
+from icecol.i3.archive.arrays import DTYPES, TRIGGERS, pair_dtype
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_base, kind
+from icecol.i3.archive.objects import record
 from icecol.i3.archive.old_values import to_today
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Custom, Enum, Map, Pair, Pointer, RawPairs, Variant, Vector

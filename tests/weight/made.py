@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 
 from icecol.dataset import writer as writers
+from icecol.dataset.making import making
 from icecol.dataset.manifest import Source
+from icecol.dataset.records import record
 from icecol.dataset.scan import Dataset, open_dataset
 
 
 def dataset(path: Path, events: pl.DataFrame, frames: list[dict[str, Any]] = (), **settings: Any) -> Dataset:
     """A dataset of these events, with an S frame for each file."""
-    with writers.making(path) as folder:
+    with making(path) as folder:
         names = [path.parent / f"{path.name}.{i}.i3" for i in range(max(1, len(frames)))]
         for name in names:
             name.touch()
@@ -26,7 +28,7 @@ def dataset(path: Path, events: pl.DataFrame, frames: list[dict[str, Any]] = (),
             Source(str(n), 0, n.stat().st_mtime_ns, events=events.height * (not i))
             for i, n in enumerate(names)
         ]
-        writers.record(folder, sources, {}, writer, simulation=rows or None)
+        record(folder, sources, {}, writer, simulation=rows or None)
         writers.finish(folder, {}, names, None, more=settings)
     return open_dataset(path)
 

@@ -11,8 +11,10 @@ OMKey a named tuple. A class without a layout keeps its bytes.
 
 The files, in reading order:
 
-- `objects`: start here. What objects are in Python: `Record`, `FrameMap`, `Tree`, `UnknownObject`, keys and
-  enumerations; their defaults; `new`.
+- `objects`: start here. `Record` and the classes made of it, one per layout; defaults of members; `new`.
+- `containers`, `keys`, `arrays`: the other things that objects are in Python: `FrameMap`, `Tree` and `UnknownObject`;
+  named tuples such as `OMKey`; structs of numbers as one array.
+- `kinds`: what a layout says of the object that it becomes: its kind, members and enumerations.
 - `blobs`: `decode` and `encode` of whole blobs, and the quick way to read objects that begin as an earlier one did.
 - `reader`: a position in a blob, with the headers and objects before it.
 - `reading` and `writing`: a function for each type, made once from its layout; `at_once` and `masks` read many values
@@ -27,19 +29,10 @@ The files, in reading order:
 from __future__ import annotations
 
 from icecol.i3.archive.blobs import class_name, decode, encode
-from icecol.i3.archive.objects import (
-    Alternative,
-    FrameMap,
-    FrameObject,
-    ModuleKey,
-    OMKey,
-    Record,
-    Tree,
-    UnknownObject,
-    enumeration,
-    new,
-    record,
-)
+from icecol.i3.archive.containers import Alternative, FrameMap, Tree, UnknownObject
+from icecol.i3.archive.keys import ModuleKey, OMKey
+from icecol.i3.archive.kinds import enumeration
+from icecol.i3.archive.objects import FrameObject, Record, new, record
 from icecol.i3.archive.reader import Reader
 from icecol.i3.archive.writing import Writer
 

@@ -14,8 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
+from icecol.i3.archive.arrays import DTYPES, table
 from icecol.i3.archive.fixed_size import Header, Shape, inside, shape
-from icecol.i3.archive.objects import DTYPES, KEYS, is_base, kind, plain, record, table
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_base, kind, plain
+from icecol.i3.archive.objects import record
 from icecol.i3.archive.reader import Read, Reader, begin, enter_base
 from icecol.i3.archive.types import U32, OpaqueError, block_of, pair_slot, slot_of
 from icecol.i3.classes import CLASSES

@@ -7,17 +7,10 @@ from typing import Any, Final
 
 import icecol.i3.archive.codecs  # noqa: F401  (fills the table of codecs)
 from icecol.errors import FormatError
+from icecol.i3.archive.containers import FrameMap, Tree, UnknownObject, Versions
 from icecol.i3.archive.fixed_size import Header, Shape, fixed, shape
-from icecol.i3.archive.objects import (
-    FrameMap,
-    FrameObject,
-    Record,
-    Tree,
-    UnknownObject,
-    Versions,
-    kind,
-    record,
-)
+from icecol.i3.archive.kinds import kind
+from icecol.i3.archive.objects import FrameObject, Record, record
 from icecol.i3.archive.reader import Read, Reader
 from icecol.i3.archive.reading import read_members, read_steps, reader_of
 from icecol.i3.archive.types import ROOT, ROOT_SLOT, TYPES, U32, OpaqueError, slot_of, steps_of

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
+from icecol.i3.archive.arrays import CODES, DTYPES, TRIGGERS, table
+from icecol.i3.archive.containers import Tree
 from icecol.i3.archive.masks import BITS_HEAD, SpareByte, read_bits
-from icecol.i3.archive.objects import CODES, DTYPES, TRIGGERS, Tree, table
 from icecol.i3.archive.reader import Read, Reader
 from icecol.i3.archive.reading import reader_of
 from icecol.i3.archive.types import CODECS, U32, OpaqueError

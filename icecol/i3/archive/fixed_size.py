@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
-from icecol.i3.archive.objects import CODES, KEYS, is_base, kind, members_of, record
+from icecol.i3.archive.arrays import CODES
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_base, kind, members_of
+from icecol.i3.archive.objects import record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum, Type
 from icecol.i3.classes.old_values import change_of

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from icecol.i3.archive.objects import Alternative, Record, Tree, UnknownObject
+from icecol.i3.archive.containers import Alternative, Tree, UnknownObject
+from icecol.i3.archive.objects import Record
 
 
 def jsonable(value: Any) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from icecol.errors import FormatError, did_you_mean
+from icecol.i3.archive.arrays import CODES, DTYPES, TRIGGERS, pair_dtype, table
+from icecol.i3.archive.containers import Alternative, FrameMap, Tree, UnknownObject, Versions, equal
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_base, is_frame_object, kind, member_names, members_of, plain
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import (
     CArray,
@@ -27,98 +28,7 @@ from icecol.i3.classes.layout import (
     Variant,
     Vector,
 )
-from icecol.i3.classes.old_values import change_of
 from icecol.i3.classes.own import per_class
-from icecol.i3.classes.particle import PUBLIC
-
-CODES: Final = {
-    "bool": "?", "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q",
-    "f32": "f", "f64": "d",
-}  # fmt: skip
-"""struct format of each arithmetic type."""
-DTYPES: Final = {
-    "bool": "?", "u8": "u1", "i8": "i1", "u16": "<u2", "i16": "<i2", "u32": "<u4", "i32": "<i4", "u64": "<u8",
-    "i64": "<i8", "f32": "<f4", "f64": "<f8",
-}  # fmt: skip
-"""numpy dtype of each arithmetic type."""
-
-Versions = dict[Type, tuple[int, int]]
-"""Tracking flag and version of types whose headers are not those of the newest version."""
-
-TRIGGERS: Final = np.dtype([("index", "u1"), ("length", "<u8"), ("time", "<u8")])
-"""A trigger of an I3SuperDSTTriggerSeries: index of its configuration in the detector status, length [ns] and time
-since the previous trigger [ns]."""
-
-# -- keys -----------------------------------------------------------------------------------------------------------
-
-
-class OMKey(NamedTuple):
-    """A PMT: string, module on the string, PMT in the module."""
-
-    string: int = 0
-    om: int = 0
-    pmt: int = 0
-
-
-class ModuleKey(NamedTuple):
-    """A module: string and module on the string."""
-
-    string: int = 0
-    om: int = 0
-
-
-class TankKey(NamedTuple):
-    """An IceTop tank: station and tank (0 is A, 1 is B)."""
-
-    string: int = 0
-    tank: int = 0
-
-
-class ScintKey(NamedTuple):
-    """A scintillator panel: station and panel."""
-
-    station: int = 0
-    panel: int = 0
-
-
-class AntennaKey(NamedTuple):
-    """A radio antenna: station and antenna."""
-
-    station: int = 0
-    antenna: int = 0
-
-
-class IceActKey(NamedTuple):
-    """An IceAct telescope: station and telescope."""
-
-    station: int = 0
-    telescope: int = 0
-
-
-class I3ParticleID(NamedTuple):
-    """Identity of a particle: ID of the process that made it, and a running number."""
-
-    majorID: int = 0  # noqa: N815
-    minorID: int = 0  # noqa: N815
-
-
-class TriggerKey(NamedTuple):
-    """A trigger: part of the detector, condition, its variant, number of the configuration or None."""
-
-    source: int = 80  # unknown, as IceTray has it
-    type: int = 180
-    subtype: int = 0
-    config_id: int | None = None
-
-
-KEYS: Final[dict[str, Any]] = {
-    key.__name__: key
-    for key in (OMKey, ModuleKey, TankKey, ScintKey, AntennaKey, IceActKey, I3ParticleID, TriggerKey)
-}
-"""Named tuples for the classes used as map keys."""
-
-
-# -- objects --------------------------------------------------------------------------------------------------------
 
 
 class Record:
@@ -200,186 +110,7 @@ class Record:
         return self.value
 
 
-class Row(np.record):  # type: ignore[misc]
-    """One struct of a `Table`: its members are attributes."""
-
-    @property
-    def flags(self) -> Any:
-        """The member of this name, which numpy would otherwise hide."""
-        return self["flags"]
-
-
-class Table(np.ndarray[Any, np.dtype[Any]]):
-    """Structs of numbers as one array: `pulses.time` is the array of times, `pulses[0].time` one of them."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in (self.dtype.names or ()):
-            return self[name]
-        msg = f"these structs have no member {name!r}; they have {', '.join(self.dtype.names or ())}"
-        raise AttributeError(msg)
-
-    def __getitem__(self, index: Any) -> Any:
-        found = super().__getitem__(index)
-        return found.view(np.ndarray) if isinstance(found, Table) and found.dtype.names is None else found
-
-    @property
-    def flags(self) -> Any:
-        """The member of this name, which numpy would otherwise hide; numpy's own flags if there is none."""
-        return self["flags"] if "flags" in (self.dtype.names or ()) else np.ndarray.flags.__get__(self)
-
-
-def table(values: npt.NDArray[Any]) -> Table:
-    """Give a structured array its members as attributes."""
-    return values.view(_rows(values.dtype)).view(Table)
-
-
-@cache
-def _rows(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype((Row, dtype))
-
-
-def pair_dtype(of: RawPairs) -> np.dtype[Any]:
-    """Return the dtype of pairs of numbers."""
-    return np.dtype([("first", DTYPES[of.first]), ("second", DTYPES[of.second])], align=True)
-
-
-class FrameMap(dict[Any, Any]):
-    """An I3Map: a dict with the name of its class."""
-
-    __slots__ = ("i3class", "versions")
-
-    def __init__(self, i3class: str, items: Any = (), /, versions: Versions | None = None) -> None:
-        super().__init__(items)
-        self.i3class = i3class
-        self.versions: Versions = versions or {}
-
-    def __reduce__(self) -> Any:
-        return FrameMap, (self.i3class, dict(self), self.versions)
-
-
-class Tree(list[Any]):
-    """A tree of particles or triggers: its nodes in pre-order, with the depth and the parent of each.
-
-    Attributes
-    ----------
-    depth : list of int
-        0 for a root.
-    parent : list of int
-        Index of the parent in the list, -1 for a root.
-    """
-
-    __slots__ = ("depth", "i3class", "parent", "versions")
-
-    def __init__(
-        self,
-        i3class: str,
-        nodes: Iterable[Any] = (),
-        depth: Iterable[int] = (),
-        /,
-        versions: Versions | None = None,
-    ) -> None:
-        super().__init__(nodes)
-        self.i3class = i3class
-        self.depth = list(depth) or [0] * len(self)
-        self.versions: Versions = versions or {}
-        self.parent: list[int] = []
-        if len(self.depth) != len(self):
-            msg = f"{i3class} of {len(self)} nodes with {len(self.depth)} depths"
-            raise ValueError(msg)
-        path: list[int] = []
-        for i, d in enumerate(self.depth):
-            if not 0 <= d <= len(path):
-                msg = f"node {i} of {i3class} has depth {d} after a node of depth {len(path) - 1}"
-                raise ValueError(msg)
-            del path[d:]
-            self.parent.append(path[-1] if path else -1)
-            path.append(i)
-
-    def children(self, node: int) -> list[int]:
-        """Return the indices of a node's children; for -1, those of the roots."""
-        return [i for i, parent in enumerate(self.parent) if parent == node]
-
-    def add(self, item: Any, parent: int = -1) -> int:
-        """Insert a node as the last child of another (-1: as the last root) and return its index."""
-        place = len(self)
-        if parent >= 0:
-            after = range(parent + 1, len(self))
-            place = next((i for i in after if self.depth[i] <= self.depth[parent]), place)
-        self.parent = [p + (p >= place) for p in self.parent]
-        self.insert(place, item)
-        self.depth.insert(place, self.depth[parent] + 1 if parent >= 0 else 0)
-        self.parent.insert(place, parent)
-        return place
-
-    def __reduce__(self) -> Any:
-        return Tree, (self.i3class, list(self), self.depth, self.versions)
-
-
-class Alternative(NamedTuple):
-    """A value of one of several types: the index of the type, and the value."""
-
-    which: int
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownObject:
-    """An object with an unknown layout or version: its bytes, which are written back unchanged."""
-
-    i3class: str
-    version: int
-    blob: bytes
-
-    def __repr__(self) -> str:
-        return f"UnknownObject({self.i3class!r}, version {self.version}, {len(self.blob)} bytes)"
-
-
 FrameObject = Record | FrameMap | Tree | UnknownObject
-
-
-def equal(a: Any, b: Any) -> bool:
-    """Compare values; NaN equals NaN."""
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        a, b = np.asarray(a), np.asarray(b)
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(equal, a, b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
-    return bool(a == b or (a != a and b != b))  # noqa: PLR0124
-
-
-def is_base(field: Field) -> bool:
-    """Return whether a field is a base class."""
-    return not field.name and isinstance(field.type, str) and field.type in CLASSES
-
-
-@per_class
-def member_names(name: str) -> tuple[str, ...]:
-    """List the members of a class and of its bases, over all versions, each once."""
-    names: dict[str, None] = {}
-    for field in CLASSES[name].fields:
-        if is_base(field):
-            names.update(dict.fromkeys(member_names(str(field.type))))
-        else:
-            names[field.name or "value"] = None
-    return tuple(names)
-
-
-@per_class
-def kind(name: str) -> str:
-    """Return what a class becomes in Python: a key, a map, a tree, a plain value or a record."""
-    if name in KEYS:
-        return "key"
-    own = [f for f in CLASSES[name].fields if not is_base(f)]
-    if own and all(not f.name for f in own):
-        if isinstance(own[0].type, Map):
-            return "map"
-        if all(isinstance(f.type, Custom) and f.type.codec.startswith("tree") for f in own):
-            return "tree"
-        if len(own) == len(CLASSES[name].fields):
-            return "value"
-    return "record"
 
 
 @per_class
@@ -470,18 +201,6 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     return record(name)(**values)
 
 
-@per_class
-def is_frame_object(name: str) -> bool:
-    """Return whether objects of a class can be in a frame: they have the base I3FrameObject and are not abstract."""
-    layout = CLASSES[name]
-    return layout.tracked and not layout.abstract and _has_base(name)
-
-
-def _has_base(name: str) -> bool:
-    first = CLASSES[name].at(CLASSES[name].version)[:1]
-    return name == "I3FrameObject" or any(is_base(f) and _has_base(str(f.type)) for f in first)
-
-
 def checked(obj: FrameObject) -> FrameObject:
     """Return an object if IceTray can read it from a frame.
 
@@ -521,36 +240,6 @@ def _holds(of: Type, name: str) -> bool:
     return of == name
 
 
-class Member(IntEnum):
-    """A member of an enumeration."""
-
-    def __reduce_ex__(self, _protocol: Any) -> Any:
-        return _restore_member, (_ENUMS[type(self)], int(self))
-
-
-_ENUMS: Final[dict[type[Member], Enum]] = {}
-
-
-def _restore_member(of: Enum, value: int) -> IntEnum:
-    return enumeration(of)(value)
-
-
-@cache
-def enumeration(of: Enum) -> type[IntEnum]:
-    """Return the Python enumeration for one in a layout."""
-    if of in PUBLIC:
-        return PUBLIC[of]
-    made: type[Member] = Member(of.name.rpartition(":")[2], dict(of.values))  # type: ignore[assignment, arg-type, call-arg]
-    _ENUMS[made] = of
-    return made
-
-
-@cache
-def members_of(of: Enum) -> dict[int, IntEnum]:
-    """Map numbers to enumeration members; other numbers stay as they are."""
-    return {int(member): member for member in enumeration(of)} if of.values else {}
-
-
 @per_class
 def defaults(name: str) -> dict[str, Callable[[], Any]]:
     """Return how to make each member of the newest version when it is not given."""
@@ -576,27 +265,6 @@ def _given(field: Field) -> Callable[[], Any]:
     if isinstance(of, Vector) and isinstance(value, tuple):
         return lambda: [default(of.of)() for _ in value]
     return lambda: value
-
-
-@per_class
-def plain(name: str, version: int) -> tuple[np.dtype[Any], int] | None:
-    """Return the dtype of a class that consists of numbers, and the number of its empty bases; None for others."""
-    if kind(name) != "record" or change_of(name, version) is not None:
-        return None
-    members: list[tuple[str, str]] = []
-    bases = 0
-    for field in CLASSES[name].at(version):
-        if is_base(field):
-            if field.type != "I3FrameObject" or members:
-                return None
-            bases += 1
-        elif isinstance(field.type, Enum):
-            members.append((field.name, "<i4"))
-        elif isinstance(field.type, str) and field.type in DTYPES:
-            members.append((field.name, DTYPES[field.type]))
-        else:
-            return None
-    return (np.dtype(members), bases) if members else None
 
 
 def default(of: Type) -> Callable[[], Any]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from icecol.i3.archive.objects import DTYPES, equal, members_of, record
+from icecol.i3.archive.arrays import DTYPES
+from icecol.i3.archive.containers import equal
+from icecol.i3.archive.kinds import members_of
+from icecol.i3.archive.objects import record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Enum
 from icecol.i3.classes.old_values import Values, change_of

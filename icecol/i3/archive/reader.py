@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
-from icecol.i3.archive.objects import Versions
+from icecol.i3.archive.containers import Versions
 from icecol.i3.archive.types import TYPES, U32, U64, OpaqueError, slot_of, usual_of
 from icecol.i3.classes import CLASSES
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from icecol.errors import FormatError
+from icecol.i3.archive.arrays import CODES, DTYPES, pair_dtype
 from icecol.i3.archive.at_once import (
     at_once,
     read_block,
@@ -19,21 +20,12 @@ from icecol.i3.archive.at_once import (
     shape_at,
     wrapped,
 )
+from icecol.i3.archive.containers import Alternative, FrameMap, Tree
 from icecol.i3.archive.fixed_size import fixed
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import kind, members_of, plain
 from icecol.i3.archive.masks import read_bits
-from icecol.i3.archive.objects import (
-    CODES,
-    DTYPES,
-    KEYS,
-    Alternative,
-    FrameMap,
-    Tree,
-    kind,
-    members_of,
-    pair_dtype,
-    plain,
-    record,
-)
+from icecol.i3.archive.objects import record
 from icecol.i3.archive.old_values import to_today
 from icecol.i3.archive.reader import Read, Reader, begin, enter_base
 from icecol.i3.archive.types import (

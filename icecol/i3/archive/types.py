@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from icecol.i3.archive.arrays import CODES
 from icecol.i3.archive.fixed_size import Header
-from icecol.i3.archive.objects import CODES, is_base, members_of, plain
+from icecol.i3.archive.kinds import is_base, members_of, plain
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import Custom, Enum, Map, Pointer
 from icecol.i3.classes.own import per_class

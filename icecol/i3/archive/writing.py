@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.errors import FormatError
-from icecol.i3.archive.objects import CODES, DTYPES, Versions, default, kind, pair_dtype
+from icecol.i3.archive.arrays import CODES, DTYPES, pair_dtype
+from icecol.i3.archive.containers import Versions
+from icecol.i3.archive.kinds import kind
+from icecol.i3.archive.objects import default
 from icecol.i3.archive.old_values import as_stored
 from icecol.i3.archive.types import (
     CODECS,

@@ -9,8 +9,9 @@ The files, in reading order:
 - `compiler`: start here. A class layout becomes a `Program`: instructions such as "copy 8 bytes to leaf 3" and the
   leaves (columns) that they fill.
 - `batch`: groups the objects by class and version, and runs the program of each.
-- `interpreter`: runs a program over all objects, first to check and count, then to write into arrays of exactly the
+- `passes`: runs a program over all objects twice, first to check and count, then to write into arrays of exactly the
   right size.
+- `interpreter`: the compiled loop over instructions that both passes are.
 - `alike`: objects that are all laid out alike are gathered without interpreting anything.
 - `heads`: how objects and lists begin.
 - `fixed_names`: maps from names to numbers that have the same names in all events (weights, mostly).

@@ -10,7 +10,8 @@ from icecol.errors import FormatError
 from icecol.i3.classes.own import on_change
 from icecol.i3.columns.compiler import Program, compile_class
 from icecol.i3.columns.heads import Bytes, Ints, class_of, opens_alike
-from icecol.i3.columns.interpreter import OK, OPENING, REASONS, VERSION, Columns, run
+from icecol.i3.columns.interpreter import OK, OPENING, REASONS, VERSION
+from icecol.i3.columns.passes import Columns, run
 from icecol.i3.container.names import Names
 
 

@@ -1,7 +1,7 @@
 """From a class layout to the program that turns its blobs into columns.
 
 Columns need no objects: the layout of one class (with the versions found in a file) becomes a flat list of
-instructions, which `icecol.i3.columns.interpreter` runs over all blobs of a batch in one compiled pass. Every numeric
+instructions, which `icecol.i3.columns.interpreter` runs over all blobs of a batch. Every numeric
 member ends up in one *leaf*; members inside vectors and maps are leaves of a *group*, which is one level of list
 nesting.
 """

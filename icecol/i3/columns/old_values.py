@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from icecol.i3.classes.old_values import change_of
 from icecol.i3.columns.compiler import NP_TYPES, Owner
-from icecol.i3.columns.interpreter import Columns
+from icecol.i3.columns.passes import Columns
 
 
 def modern(columns: Columns) -> Columns:

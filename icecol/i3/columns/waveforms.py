@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from icecol.errors import FormatError
 from icecol.i3.columns.compiler import Leaf
-from icecol.i3.columns.interpreter import Columns
+from icecol.i3.columns.passes import Columns
 from icecol.jit.cache import kept
 
 I32 = npt.NDArray[np.int32]

@@ -7,7 +7,8 @@ as its buffer is reused: memory is bounded by the batch size or by the largest f
 The files, in reading order:
 
 - `scanner`: start here. `Scanner` walks the frames, verifies their checksums, and after damage resumes at the next
-  intact frame. The module's docstring describes a frame byte by byte.
+  intact frame.
+- `walk`: the compiled walk, and the `Batch` it gives. The module's docstring describes a frame byte by byte.
 - `raw`: single frames, for what needs no batch: `raw_frames` reads them from a file, `encode_frame` writes one.
 - `names`: pairs of key and type name as integers.
 - `checksums`: CRC-32C and CRC-16.

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from icecol.i3.container.scanner import NEVER_KEPT, Batch
+from icecol.i3.container.scanner import NEVER_KEPT
+from icecol.i3.container.walk import Batch
 from icecol.jit.cache import kept
 
 Ints = npt.NDArray[np.int64]

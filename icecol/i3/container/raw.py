@@ -11,8 +11,9 @@ from typing import NamedTuple
 from icecol.errors import DamagedFileError, FormatError
 from icecol.i3.container.checksums import checksum
 from icecol.i3.container.old_versions import TAG
-from icecol.i3.container.scanner import Batch, Damage, Scanner
+from icecol.i3.container.scanner import Damage, Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch
 
 
 class Span(NamedTuple):

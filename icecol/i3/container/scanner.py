@@ -1,10 +1,7 @@
 """Frames in a byte stream: find and check them without decoding an object.
 
-A file is a plain sequence of frames. A frame of version 5 or 6 is: tag `[i3]`, version, a two-byte header, the
-stop letter, the number of objects, per object key, type name and blob (each with its length), and a checksum over
-everything from the stop letter on. There is no frame length: to skip a frame one walks its objects. That walk is
-compiled here and touches no Python object: (key, type name) pairs are interned, and since frames repeat their
-keys in the same order, the pair that followed last time is tried first, as one comparison of bytes.
+Bytes are read in steps, walked (`icecol.i3.container.walk`), and their checksums compared; after damage the next intact
+frame is looked for.
 """
 
 from __future__ import annotations
@@ -17,33 +14,23 @@ from typing import Final
 
 import google_crc32c
 import numpy as np
-import numpy.typing as npt
 
 from icecol.errors import FormatError
-from icecol.i3.container.bits import load_i64, load_u32, same
 from icecol.i3.container.checksums import CRC16, crc16
 from icecol.i3.container.compression import ByteStream
-from icecol.i3.container.names import Names, intern
-from icecol.i3.container.old_versions import MAX_FRAME, MAX_NAME, TAG, ShortError, parse_old
-from icecol.jit.cache import kept
+from icecol.i3.container.names import Names
+from icecol.i3.container.old_versions import MAX_FRAME, TAG, ShortError, parse_old
+from icecol.i3.container.walk import BAD, MORE, OLD, Batch, Ints, batch_of, remove, room, walk
 
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
-
 CHECKSUM: Final = "checksum does not match the content"
 """What is said of a frame with a wrong checksum."""
-
 _LOOKS: Final = 16
 """How often each byte may be looked at where frames are searched for behind damage, a largest frame apart."""
 _ALWAYS: Final = 1 << 12
 """Bytes that are looked at all the same, so that small frames are found behind whatever."""
-
 NEVER_KEPT: Final = tuple(b"PI")
 """Stops whose frames lend nothing to later frames; see `icecol.i3.container.mixing`."""
-
-_MORE, _FULL, _BAD, _NAMES, _OLD = 0, 1, 2, 3, 4
-
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,280 +47,6 @@ class Damage:
 
 
 _STORED: Final = struct.Struct("<I")
-
-
-@kept
-def _scan(
-    buf: Bytes,
-    pos: int,
-    end: int,
-    tray: bool,
-    max_frames: int,
-    frames: npt.NDArray[np.int64],
-    objects: npt.NDArray[np.int64],
-    count: Ints,
-    arena: Bytes,
-    start: Ints,
-    size: Ints,
-    follow: Ints,
-    table: Ints,
-    state: Ints,
-    max_frame: int,
-) -> tuple[int, int, int]:
-    """Walk whole frames in buf[pos:end]; return (why it stopped, where the next frame begins, where it is bad).
-
-    Rows of `frames`: begin, stop, version, first object, begin of the checked bytes, end of them, frame end.
-    Rows of `objects`: pair number, blob offset, blob size. `count` holds the numbers of both.
-    """
-    while True:
-        nf, no = count[0], count[1]
-        if nf >= max_frames or nf >= frames.shape[0]:
-            return _FULL, pos, pos
-        if pos + 8 > end:
-            return _MORE, pos, pos
-        if buf[pos] != 0x5B or buf[pos + 1] != 0x69 or buf[pos + 2] != 0x33 or buf[pos + 3] != 0x5D:
-            return _OLD, pos, pos
-        version = np.int64(load_u32(buf, pos + 4))
-        if version == 4:
-            return _OLD, pos, pos
-        if version != 5 and version != 6:
-            return _BAD, pos, pos + 4
-        at = pos + 8
-        if at + 11 > end:
-            return _MORE, pos, pos
-        if buf[at] > 1 or buf[at + 1] != 0:
-            return _BAD, pos, at
-        at += 2 + 4 * np.int64(buf[at])
-        if at + 5 > end:
-            return _MORE, pos, pos
-        body = at
-        stop = np.int64(buf[at])
-        n = np.int64(load_u32(buf, at + 1))
-        at += 5
-        record = tray or stop != 73  # 'I': processing history, nothing for columns
-        guess = follow[0] if state[0] > 0 else -1
-        last = np.int64(-1)
-        for _ in range(n):
-            if at + 8 > end:
-                return _MORE, pos, pos
-            pair = np.int64(-1)
-            if last >= 0:
-                guess = follow[last]
-            if guess >= 0 and at + size[guess] + 4 <= end and same(buf, at, arena, start[guess], size[guess]):
-                pair = guess
-                at += size[pair]
-            else:
-                n_key = np.int64(load_u32(buf, at))
-                if n_key > MAX_NAME or n_key == 0:
-                    return _BAD, pos, at
-                if at + 8 + n_key > end:
-                    return _MORE, pos, pos
-                n_type = np.int64(load_u32(buf, at + 4 + n_key))
-                if n_type > MAX_NAME:
-                    return _BAD, pos, at + 4 + n_key
-                if at + 12 + n_key + n_type > end:
-                    return _MORE, pos, pos
-                if record:
-                    pair = intern(buf, at, 8 + n_key + n_type, arena, start, size, table, state)
-                    if pair < 0:
-                        return _NAMES, pos, pos
-                    if last >= 0:
-                        follow[last] = pair
-                at += 8 + n_key + n_type
-            last = pair
-            n_blob = np.int64(load_u32(buf, at))
-            at += 4
-            if n_blob == 0xFFFFFFFF:
-                if at + 8 > end:
-                    return _MORE, pos, pos
-                n_blob = load_i64(buf, at)
-                at += 8
-            if n_blob <= 0 or n_blob > max_frame:
-                return _BAD, pos, at - 4
-            if at + n_blob > end:
-                return _MORE, pos, pos
-            if record:
-                if no >= objects.shape[0]:
-                    return _FULL, pos, pos
-                objects[no, 0] = pair
-                objects[no, 1] = at
-                objects[no, 2] = n_blob
-                no += 1
-            at += n_blob
-        if at + 4 > end:
-            return _MORE, pos, pos
-        frames[nf, 0] = pos
-        frames[nf, 1] = stop
-        frames[nf, 2] = version
-        frames[nf, 3] = count[1]
-        frames[nf, 4] = body
-        frames[nf, 5] = at
-        frames[nf, 6] = at + 4
-        count[0] = nf + 1
-        count[1] = no
-        pos = at + 4
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some whole frames in one buffer, which is reused for the next batch.
-
-    Attributes
-    ----------
-    buf : array of u8
-        The bytes.
-    stop : array of u8
-        Stop letter of each frame.
-    first : array of i64
-        Objects of frame i are first[i] to first[i + 1].
-    pair, at, size : arrays of i64
-        Of each object: number of its (key, type name) in `names`, place and size of its blob in `buf`.
-    begin, end : arrays of i64
-        Place of each frame in `buf`.
-    offset, index : arrays of i64
-        Place of each frame in the decompressed stream, and its number there.
-    fresh : int
-        Frames before this one are older frames still in force, repeated for mixing.
-    orphan : array of bool
-        Physics frames whose DAQ frame is lost to damage.
-    names : Names
-        The pairs, shared by all batches of a scanner.
-    """
-
-    buf: Bytes
-    stop: Bytes
-    version: Ints
-    first: Ints
-    pair: Ints
-    at: Ints
-    size: Ints
-    begin: Ints
-    end: Ints
-    offset: Ints
-    index: Ints
-    fresh: int
-    orphan: npt.NDArray[np.bool_]
-    names: Names
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of all frames."""
-        return int((self.end - self.begin).sum())
-
-
-def scan(
-    data: bytes | bytearray | memoryview | Bytes, *, names: Names | None = None, tray: bool = True
-) -> Batch:
-    """Find all frames (versions 5 and 6) in bytes that are in memory already, without a copy or checksums.
-
-    Parameters
-    ----------
-    data : bytes-like
-        Whole frames: a raw file, mapped or read.
-    names : Names, optional
-        Pairs of key and type name known already.
-    tray : bool
-        Note the objects of TrayInfo frames as well.
-
-    Raises
-    ------
-    FormatError
-        There is something else than whole frames; says at which byte.
-
-    Examples
-    --------
-    >>> from icecol.i3.container.raw import encode_frame
-    >>> batch = scan(bytearray(encode_frame("Q", [("Key", "type", b"blob")]) * 3))
-    >>> batch.stop.tobytes(), batch.names.pairs()
-    (b'QQQ', [('Key', 'type')])
-    """
-    buf = np.frombuffer(data, np.uint8)
-    names = Names() if names is None else names  # none known yet is false
-    frames, objects = np.zeros((4096, 7), np.int64), np.zeros((1 << 16, 3), np.int64)
-    count = np.zeros(2, np.int64)
-    frames, objects, (_, pos, bad) = _walk(buf, names, tray, 0, buf.size, frames, objects, count, 1 << 60)
-    if pos < buf.size:
-        msg = f"no whole frame at byte {pos} of {buf.size} (looked up to byte {bad})"
-        raise FormatError(msg)
-    n = int(count[0])
-    return _batch(
-        buf, frames[:n], objects[: count[1]], frames[:n, 0], np.arange(n), 0, np.zeros(n, bool), names
-    )
-
-
-def _walk(
-    buf: Bytes,
-    names: Names,
-    tray: bool,
-    pos: int,
-    end: int,
-    frames: Ints,
-    objects: Ints,
-    count: Ints,
-    max_frames: int,
-) -> tuple[Ints, Ints, tuple[int, int, int]]:
-    """Scan frames, growing tables as needed."""
-    while True:
-        why, pos, bad = _scan(
-            buf, pos, end, tray, max_frames, frames, objects, count,
-            names.arena, names.start, names.size, names.follow, names.table, names.state, MAX_FRAME,
-        )  # fmt: skip
-        if why == _NAMES:
-            names.grow()
-        elif why == _FULL and count[0] < max_frames:
-            frames, objects = _room(frames, objects, count, force=True)
-        else:
-            return frames, objects, (int(why), int(pos), int(bad))
-
-
-def _room(frames: Ints, objects: Ints, count: Ints, *, force: bool = False) -> tuple[Ints, Ints]:
-    if count[0] + 1 >= frames.shape[0]:
-        frames = np.concatenate([frames, np.zeros_like(frames)])
-    if force or count[1] + 1 >= objects.shape[0]:
-        objects = np.concatenate([objects, np.zeros_like(objects)])
-    return frames, objects
-
-
-def _remove(frames: Ints, objects: Ints, count: Ints, wrong: list[int]) -> None:
-    """Take some of the walked frames out of the tables, with their objects."""
-    n, m = int(count[0]), int(count[1])
-    keep = np.ones(n, np.bool_)
-    keep[[i for i in wrong if i < n]] = False
-    sizes = np.diff(np.append(frames[:n, 3], m))
-    begin = int(frames[0, 3]) if n else 0
-    kept = objects[begin:m][np.repeat(keep, sizes)]
-    rest = frames[:n][keep]
-    rest[:, 3] = begin + np.cumsum(np.append(0, sizes[keep]))[:-1]
-    frames[: rest.shape[0]], objects[begin : begin + kept.shape[0]] = rest, kept
-    count[:] = rest.shape[0], begin + kept.shape[0]
-
-
-def _batch(
-    buf: Bytes,
-    frames: Ints,
-    objects: Ints,
-    offset: Ints,
-    index: Ints,
-    fresh: int,
-    orphan: npt.NDArray[np.bool_],
-    names: Names,
-) -> Batch:
-    return Batch(
-        buf,
-        frames[:, 1].astype(np.uint8),
-        frames[:, 2],
-        np.append(frames[:, 3], objects.shape[0]),
-        np.ascontiguousarray(objects[:, 0]),
-        np.ascontiguousarray(objects[:, 1]),
-        np.ascontiguousarray(objects[:, 2]),
-        frames[:, 0],
-        frames[:, 6],
-        offset,
-        index,
-        fresh,
-        orphan,
-        names,
-    )
 
 
 class Scanner:
@@ -405,7 +118,7 @@ class Scanner:
             indices: list[int] = []
             for begin, end in carried:
                 frames, objects, (why, _, _) = self._walk(begin, end, frames, objects, count, 1 << 60)
-                if why == _OLD:
+                if why == OLD:
                     _, frames, objects = self._old(begin, end, frames, objects, count)
             fresh = int(count[0])
             orphan += [False] * fresh
@@ -436,20 +149,20 @@ class Scanner:
                     lost = not self._follows(int(frame[6]))
                     if lost:
                         count[0], count[1] = wrong[-1], frame[3]
-                    _remove(frames, objects, count, wrong)
+                    remove(frames, objects, count, wrong)
                     if lost:  # its size may be wrong as well: what was walked after it is walked again
                         pos, dropped = self._resync(int(frame[0]))
                         base += dropped
                         continue
                 pos = at
-                if why == _BAD:
+                if why == BAD:
                     self._damage(
                         base + pos, f"no valid frame (byte {base + bad} is not what a frame has there)"
                     )
                     pos, dropped = self._resync(pos)
                     base += dropped
                     continue
-                if why == _OLD:
+                if why == OLD:
                     step, frames, objects = self._old(pos, self._have, frames, objects, count)
                     if step >= 0:
                         if step > 0:
@@ -487,7 +200,7 @@ class Scanner:
                 self._fill(self._have + max(_STEP, min(self._have - pos, 1 << 28)))
             n, m = int(count[0]), int(count[1])
             if n > fresh:
-                yield _batch(
+                yield batch_of(
                     self._buf,
                     frames[:n],
                     objects[:m],
@@ -507,7 +220,7 @@ class Scanner:
     def _walk(
         self, pos: int, end: int, frames: Ints, objects: Ints, count: Ints, max_frames: int
     ) -> tuple[Ints, Ints, tuple[int, int, int]]:
-        return _walk(self._buf, self.names, self._tray, pos, end, frames, objects, count, max_frames)
+        return walk(self._buf, self.names, self._tray, pos, end, frames, objects, count, max_frames)
 
     def _wrong(self, frames: Ints, begin: int, end: int, *, always: bool = False) -> Iterator[int]:
         """Yield the frames of begin..end with a wrong checksum."""
@@ -586,8 +299,8 @@ class Scanner:
                         return at, dropped
                     self._looked += int(frames[0, 6]) - at
                     break
-                self._looked += (end if why == _MORE else stopped) - at
-                if why != _MORE or self._eof or self._have - at > MAX_FRAME or end < self._have:
+                self._looked += (end if why == MORE else stopped) - at
+                if why != MORE or self._eof or self._have - at > MAX_FRAME or end < self._have:
                     break
                 self._fill(self._have + max(1 << 16, self._have - at))
             at += 1
@@ -606,7 +319,7 @@ class Scanner:
         except FormatError:
             return -1, frames, objects
         while count[0] + 1 >= frames.shape[0] or count[1] + len(spans) >= objects.shape[0]:
-            frames, objects = _room(frames, objects, count, force=True)
+            frames, objects = room(frames, objects, count, force=True)
         frames[count[0]] = (pos, stop, version, count[1], pos, pos + size, pos + size)
         for key, type_name, at, n in spans:
             if not self._tray and stop == 73:

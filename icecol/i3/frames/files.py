@@ -18,8 +18,9 @@ from weakref import ReferenceType, ref
 from icecol.errors import DamagedFileError
 from icecol.files import whole
 from icecol.i3.container.compression import codec_of, compressor
-from icecol.i3.container.scanner import Batch, Damage, Scanner
+from icecol.i3.container.scanner import Damage, Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch
 from icecol.i3.frames.frame import Frame, Layout, Mixer, Stored
 from icecol.i3.pulses.of_frames import BatchPulses
 

@@ -14,8 +14,9 @@ import numpy as np
 from icecol.errors import FormatError
 from icecol.i3.archive import decode
 from icecol.i3.container.raw import raw_frames
-from icecol.i3.container.scanner import CHECKSUM, Batch, Damage, Scanner
+from icecol.i3.container.scanner import CHECKSUM, Damage, Scanner
 from icecol.i3.container.streams import open_stream
+from icecol.i3.container.walk import Batch
 from icecol.i3.frames.frame import Frame, Mixer
 
 HEADER = "I3EventHeader"

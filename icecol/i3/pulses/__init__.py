@@ -7,7 +7,9 @@ another series, a union of series, an I3SuperDST, a charge correction, a combina
 The files, in reading order:
 
 - `batch`: start here. `PulseResolver` follows references between keys, and resolves each key once for all events.
-- `maps`: the compiled readers of pulse maps and masks, unions, modules and charge corrections.
+- `pulse_batch`: what all of them give, a `PulseBatch`, and the reasons why a row has no pulses.
+- `maps`, `masks`, `unions`, `charges`: the compiled readers of pulse maps; masks; unions and combinations by module;
+  charge corrections.
 - `superdst`: the compiled reader of I3SuperDST.
 - `std_sort`: the sort of the C++ library. Masks count pulses after a sort that is not stable, so the order of pulses
   at equal times has to be that of libstdc++.

@@ -19,7 +19,10 @@ from icecol.errors import FormatError, GeometryError
 from icecol.i3.columns.heads import class_of, opening
 from icecol.i3.container.bits import same
 from icecol.i3.container.names import text
-from icecol.i3.pulses.maps import (
+from icecol.i3.pulses.charges import correct_charges
+from icecol.i3.pulses.maps import read_maps
+from icecol.i3.pulses.masks import apply_masks, named_sources
+from icecol.i3.pulses.pulse_batch import (
     ABSENT,
     CALIBRATION,
     CUT,
@@ -36,19 +39,14 @@ from icecol.i3.pulses.maps import (
     Bytes,
     Ints,
     PulseBatch,
-    apply_masks,
-    combine_modules,
-    correct_charges,
     filled,
-    named_sources,
     only_good,
     parts_of,
-    read_maps,
     room_for,
-    unite,
 )
 from icecol.i3.pulses.series import DEEPEST, MOST_PULSES
 from icecol.i3.pulses.superdst import read_superdst
+from icecol.i3.pulses.unions import combine_modules, unite
 from icecol.jit.cache import kept
 
 PULSE_CLASSES: Final = (
@@ -410,7 +408,7 @@ def _read_hits(buf: Bytes, at: Ints, size: Ints) -> PulseBatch:
     times: list[npt.NDArray[np.float64]] = []
     counts: list[npt.NDArray[np.int64]] = []
     from icecol.i3 import archive
-    from icecol.i3.archive.objects import FrameMap
+    from icecol.i3.archive.containers import FrameMap
 
     for i in range(at.size):
         n_om = 0

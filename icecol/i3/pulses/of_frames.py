@@ -15,9 +15,9 @@ import numpy as np
 from icecol.errors import FormatError, IcecolError, MissingColumnError, did_you_mean
 from icecol.i3.archive import OMKey, UnknownObject
 from icecol.i3.container.mixing import Events, mix, new_order
-from icecol.i3.container.scanner import Batch
+from icecol.i3.container.walk import Batch
 from icecol.i3.pulses.batch import PULSE_CLASSES, PulseResolver
-from icecol.i3.pulses.maps import (
+from icecol.i3.pulses.pulse_batch import (
     CALIBRATION,
     COUNT,
     F32,

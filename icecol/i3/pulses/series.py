@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.dataset.pulses import SERIES
-from icecol.i3.archive.objects import FrameMap, OMKey, new
+from icecol.i3.archive.containers import FrameMap
+from icecol.i3.archive.keys import OMKey
+from icecol.i3.archive.objects import new
 
 PULSE: Final = np.dtype([(member.name, f"<{member.dtype}") for member in SERIES if member.name != "omkey"])
 """A pulse of a given PMT, as in a pulse map."""

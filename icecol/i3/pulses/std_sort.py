@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from icecol.i3.pulses.pulse_batch import F32, F64, Bytes, Ints
 from icecol.jit.cache import kept
 
-Ints = npt.NDArray[np.int64]
-F64 = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 
@@ -149,3 +148,42 @@ def _swap(idx: Ints, t: Keys, first: int, last: int, left: Ints, right: Ints) ->
         # a number that was swapped to the other side is a stop, too
         i, j = min(left[k], j), max(right[m - 1 - k], i)
     return i
+
+
+@kept
+def sort_sensors(sensors: Ints, time: F64, charge: F32, width: F32, flags: Bytes) -> None:
+    """Sort the pulses of each PMT by time, in place."""
+    most = 1
+    for s in range(sensors.size - 1):
+        most = max(most, sensors[s + 1] - sensors[s])
+    idx = np.empty(most, np.int64)
+    t, q, w, f = (
+        np.empty(most),
+        np.empty(most, np.float32),
+        np.empty(most, np.float32),
+        np.empty(most, np.uint8),
+    )
+    for s in range(sensors.size - 1):
+        a, b = sensors[s], sensors[s + 1]
+        n = b - a
+        rising = True
+        for k in range(a + 1, b):
+            if not time[k - 1] < time[k]:
+                rising = False
+                break
+        if rising:
+            continue
+        nan = False
+        for k in range(a, b):
+            nan |= np.isnan(time[k])
+        for k in range(n):
+            idx[k] = k
+            t[k], q[k], w[k], f[k] = time[a + k], charge[a + k], width[a + k], flags[a + k]
+        if nan:  # where std::sort guarantees nothing: stable, NaN last
+            for k, j in enumerate(np.argsort(t[:n], kind="mergesort")):
+                idx[k] = j
+        else:
+            std_sort(idx, t, 0, n)
+        for k in range(n):
+            j = idx[k]
+            time[a + k], charge[a + k], width[a + k], flags[a + k] = t[j], q[j], w[j], f[j]

@@ -6,7 +6,7 @@ import numpy as np
 
 from icecol.i3.columns.heads import opening, read_short_size
 from icecol.i3.container.bits import load_u16, load_u32, same
-from icecol.i3.pulses.maps import (
+from icecol.i3.pulses.pulse_batch import (
     ALIAS,
     CUT,
     F32,
@@ -19,8 +19,8 @@ from icecol.i3.pulses.maps import (
     Ints,
     PulseBatch,
     read_twice,
-    sort_sensors,
 )
+from icecol.i3.pulses.std_sort import sort_sensors
 from icecol.jit.cache import kept
 
 

@@ -1,6 +1,7 @@
 """Objects from bytes and back, whatever the class.
 
-`blobs`, `codecs`, `masks`, `objects`, `old_values`, `reader`, `reading`, `at_once`, `types`, `writing`.
+`arrays`, `blobs`, `codecs`, `containers`, `keys`, `kinds`, `masks`, `objects`,
+`old_values`, `reader`, `reading`, `at_once`, `types`, `writing`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from icecol.i3.archive import (
     new,
     record,
 )
-from icecol.i3.archive.objects import Alternative
+from icecol.i3.archive.containers import Alternative
 from icecol.i3.classes import CLASSES
 from icecol.i3.container.raw import raw_frames
 
@@ -405,7 +406,7 @@ def test_objects_read_back_as_they_were_written(obj):
 
 @given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 2**40), st.integers(0, 2**40)), max_size=5))
 def test_short_numbers_of_triggers_read_back(rows):
-    from icecol.i3.archive.objects import TRIGGERS
+    from icecol.i3.archive.arrays import TRIGGERS
 
     obj = new("I3SuperDSTTriggerSeries", value=np.array(rows, TRIGGERS))
     assert decode(encode(obj)).value.tolist() == rows

@@ -10,8 +10,8 @@ import pytest
 from generated import VERSIONS, generate
 
 from icecol.i3.archive import Alternative, OMKey, UnknownObject, new
+from icecol.i3.archive.arrays import table
 from icecol.i3.archive.jsonable import jsonable
-from icecol.i3.archive.objects import table
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from icecol.errors import FormatError
 from icecol.i3.archive import decode, encode, new, record
-from icecol.i3.archive.objects import KEYS, is_frame_object
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_frame_object
 from icecol.i3.classes import CLASSES, FAMILIES, type_name
 from icecol.i3.classes.layout import (
     ARITHMETIC,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.i3.archive import OMKey, decode, encode, new
-from icecol.i3.archive.objects import FrameMap, Tree, record
+from icecol.i3.archive.containers import FrameMap, Tree
+from icecol.i3.archive.objects import record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.old_values import CHANGES, CORSIKA, RDMC, change_of
 

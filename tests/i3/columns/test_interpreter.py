@@ -1,6 +1,6 @@
 """Compiled columns hold what the generic decoder reads, for every class, version and shape; damage is reported.
 
-`interpreter`, `batch`, `alike`, `heads`.
+`interpreter`, `passes`, `batch`, `alike`, `heads`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from generated import Maker
 from icecol.errors import FormatError
 from icecol.i3 import archive
 from icecol.i3.archive import FrameMap, Record, Tree, decode, encode
-from icecol.i3.archive.objects import KEYS, is_base, kind, record
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.kinds import is_base, kind
+from icecol.i3.archive.objects import record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import ARITHMETIC, Custom, Enum, Field, Map, Pair, RawPairs, Variant, Vector
 from icecol.i3.columns.batch import decode as columns_of
 from icecol.i3.columns.compiler import NP_TYPES, flattens
 from icecol.i3.columns.heads import class_of
-from icecol.i3.columns.interpreter import Columns
 from icecol.i3.columns.old_values import modern
+from icecol.i3.columns.passes import Columns
 from icecol.i3.container.names import Names, text
 from icecol.i3.container.raw import raw_frames
 

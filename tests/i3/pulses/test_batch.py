@@ -1,4 +1,7 @@
-"""`batch`, `maps`, `superdst`: compiled pulse series are those of the naive resolver, however they are stored."""
+"""Compiled pulse series are those of the naive resolver, however they are stored.
+
+`batch`, `pulse_batch`, `maps`, `masks`, `unions`, `charges`, `superdst`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from icecol.i3.container.scanner import Scanner
 from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.frame import Frame, Mixer
 from icecol.i3.pulses.batch import PulseResolver
-from icecol.i3.pulses.maps import ABSENT, OK, REASONS
+from icecol.i3.pulses.pulse_batch import ABSENT, OK, REASONS
 from icecol.i3.pulses.series import PULSE
 
 FIELDS = ("time", "charge", "width", "flags")
