@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, expression, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 
 __all__ = ["good_runs", "rates", "table"]
@@ -154,7 +154,7 @@ def good_runs(source: str | os.PathLike[str] | pl.DataFrame) -> pl.DataFrame:
     >>> good_runs(lines)["livetime"].to_list()
     [43200.0, 86400.0]
     """
-    frame = source if isinstance(source, pl.DataFrame) else pl.read_csv(Path(source))
+    frame = source if isinstance(source, pl.DataFrame) else pl.read_csv(Path(source), glob=False)
     by_lower = {name.strip().lower(): name for name in frame.columns}
     names = {
         key: next((by_lower[other] for other in others if other in by_lower), None)
@@ -217,7 +217,7 @@ def rates(events: Events, runs: pl.DataFrame, weight: str | pl.Expr | None = Non
     if _RUN not in lf.collect_schema():
         msg = f"rates by run need {_RUN!r}"
         raise MissingColumnError(msg)
-    w = pl.lit(1.0) if weight is None else pl.col(weight) if isinstance(weight, str) else weight
+    w = expression(1.0 if weight is None else weight)
     found = (
         lf.select(pl.col(_RUN).cast(pl.UInt32).alias("run_id"), w.cast(pl.Float64).alias("w"))
         .group_by("run_id")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import polars as pl
 
 from icecol import hist, notebook
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, expression, lazy_frame
 from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
 from icecol.hist import Axis, Bundle
@@ -253,7 +253,7 @@ class Samples(Mapping[str, Sample]):
         weight = self[name].weight
         if weight is None:
             return None
-        found = pl.col(weight) if isinstance(weight, str) else weight
+        found = expression(weight)
         livetime = self.livetime
         return found if livetime is None else (found * livetime).alias("weight")
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from icecol import missing, notebook
-from icecol.dataset.events import Events, Several, lazy_frame, own_weights
+from icecol.dataset.events import Events, Several, expression, lazy_frame, own_weights
 from icecol.dataset.facts import facts
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean, not_numbers
 
@@ -399,7 +399,7 @@ def _pattern_table(lf: pl.LazyFrame, cuts: Cuts, weight: str | pl.Expr | None) -
         msg = f"{len(cuts)} cuts in one table, at most {_MAX_CUTS} are possible; combine some expressions with &"
         raise ValueError(msg)
     schema = lf.collect_schema()
-    w = pl.lit(1.0) if weight is None else (pl.col(weight) if isinstance(weight, str) else weight)
+    w = expression(1.0 if weight is None else weight)
     require_columns(schema, {"weight": w})
     events = lf.with_columns(  # not select, which would make a single row of a mere literal
         *(e.fill_null(value=False).alias(f"_pass{i}") for i, e in enumerate(passing(cuts, lf).values())),
@@ -448,13 +448,15 @@ def _totals(table: pl.DataFrame, rows: list[np.ndarray]) -> tuple[np.ndarray, np
     )
 
 
-def _efficiency(
-    name: str, passed: np.ndarray, tried: np.ndarray, tried2: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the efficiency, 1 in the first row, and half of the width of its 68.27 % Wilson interval (z = 1)."""
+def _efficiency(name: str, passed: np.ndarray, tried: np.ndarray, tried2: np.ndarray) -> dict[str, pl.Series]:
+    """Return the efficiency, 1 in the first row, and half of the width of its 68.27 % Wilson interval (z = 1).
+
+    Both are null if nothing was tried.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         p = passed / tried
         trials = tried * tried / tried2
         error = np.sqrt(p * (1 - p) / trials + 1 / (4 * trials * trials)) / (1 + 1 / trials)
     error[0] = 0 if tried[0] else math.nan
-    return {name: p, f"{name}_error": error}
+    found = {name: p, f"{name}_error": error}
+    return {column: pl.Series(values, dtype=pl.Float64).fill_nan(None) for column, values in found.items()}

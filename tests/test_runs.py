@@ -85,6 +85,15 @@ def test_a_list_of_runs_gives_the_livetime(tmp_path, form):
     assert both["rate"][0] == pytest.approx(3 / 70.5, rel=1e-4)
 
 
+def test_a_list_is_found_under_its_name_whatever_that_is(tmp_path):
+    (tmp_path / "run1").mkdir()
+    (tmp_path / "run1" / "good.csv").write_text("run,start,stop\n1,57000.0,57001.0\n")
+    (tmp_path / "run[1]").mkdir()
+    path = tmp_path / "run[1]" / "good.csv"
+    path.write_text("run,start,stop\n2,57000.0,57001.0\n")
+    assert runs.good_runs(path)["run_id"].to_list() == [2]
+
+
 def test_a_list_that_makes_no_sense_says_where():
     with pytest.raises(ValueError, match="run 3 goes from"):
         runs.good_runs(pl.DataFrame({"run": [3], "start": [57001.0], "stop": [57000.0]}))

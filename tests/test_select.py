@@ -229,10 +229,13 @@ def test_a_printed_table_shows_all_of_its_columns():
     assert all(f">{name}<" in table._repr_html_() for name in table.columns)
 
 
-def test_errors_of_no_cut_at_all_are_zero_and_of_no_events_nan():
+def test_errors_of_no_cut_at_all_are_zero_and_efficiencies_of_no_events_null():
     # the efficiency of all events is 1 by definition, not by counting
     df = pl.DataFrame({"x": [True, False]})
     first = cutflow(df, Cuts(x=pl.col("x"))).row(0, named=True)
     assert (first["eff"], first["eff_error"], first["eff_all_error"]) == (1.0, 0.0, 0.0)
-    nothing = cutflow(df[:0], Cuts(x=pl.col("x"))).row(0, named=True)
-    assert math.isnan(nothing["eff_error"])
+    for nothing in cutflow(df[:0], Cuts(x=pl.col("x"))).rows(named=True):
+        assert [nothing[c] for c in ("eff", "eff_error", "eff_all", "eff_all_error")] == [None] * 4
+    none_pass = Cuts(never=pl.lit(value=False), x=pl.col("x"))
+    assert cutflow(df, none_pass)["eff"].to_list() == [1.0, 0.0, None]
+    assert n_minus_one(df, none_pass)["eff"].to_list() == [None, 0.0, None]

@@ -46,6 +46,18 @@ def lazy_frame(events: Events) -> pl.LazyFrame:
     return events.scan()
 
 
+def expression(values: str | pl.Expr | float, what: str = "weight") -> pl.Expr:
+    """Return a column by its name, an expression as it is, a number as a literal; `what` is said in the error."""
+    if isinstance(values, str):
+        return pl.col(values)
+    if isinstance(values, (int, float)):
+        return pl.lit(float(values))
+    if not isinstance(values, pl.Expr):
+        msg = f"`{what}` is a column or an expression, as in pl.col('w') * 2; found {values!r:.60}"
+        raise TypeError(msg)
+    return values
+
+
 def own_weights(weight: str | pl.Expr | None) -> None:
     """Raise TypeError if a weight is given for samples, which have their own."""
     if weight is not None:

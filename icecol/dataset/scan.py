@@ -73,6 +73,14 @@ def open_dataset(path: str | Path) -> Dataset:
         more = f" (and {len(wrong) - 1} more parts)" if len(wrong) > 1 else ""
         msg = f"{path} is incomplete: {wrong[0]}{more}; restore it, or convert again with `overwrite`"
         raise DatasetError(msg)
+    sources = found.manifest.sources
+    events = sum(source.events for source in sources)
+    if sources and events != found.rows:
+        msg = (
+            f"{path / manifests.NAME} is damaged: its sources have {events:,} events, its parts {found.rows:,}; "
+            "restore it, or convert again with `overwrite`"
+        )
+        raise DatasetError(msg)
     return found
 
 
@@ -133,13 +141,21 @@ class Dataset:
 
     def _table(self, name: str) -> pl.LazyFrame | None:
         path = self.path / name
-        return pl.scan_parquet(path, glob=False) if path.exists() else None
+        if not path.exists():
+            return None
+        table = pl.scan_parquet(path, glob=False)
+        try:
+            table.collect_schema()
+        except pl.exceptions.PolarsError as err:
+            msg = f"{path} is damaged ({err}): restore it, or convert again with `overwrite`"
+            raise DatasetError(msg) from err
+        return table
 
     @property
     def simulation(self) -> pl.DataFrame | None:
         """The S frames, one row per source file (first column: `source`), or None if there were none."""
-        path = self.path / SIMULATION
-        return pl.read_parquet(path, glob=False) if path.exists() else None
+        table = self._table(SIMULATION)
+        return None if table is None else table.collect()
 
     @property
     def runs(self) -> pl.DataFrame:

@@ -282,11 +282,16 @@ class Geometry:
         Raises
         ------
         MissingColumnError, GeometryError
-            As in `from_columns`.
+            As in `from_columns`; also if the file is not Parquet, or damaged.
         """
         import polars as pl
 
-        return cls.from_columns(pl.read_parquet(Path(path), glob=False))
+        try:
+            table = pl.read_parquet(Path(path), glob=False)
+        except pl.exceptions.PolarsError as err:
+            msg = f"{path} cannot be read as a table of sensors: {err}"
+            raise GeometryError(msg) from err
+        return cls.from_columns(table)
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the geometry to a Parquet file, with units and meanings in the metadata of its fields.

@@ -29,8 +29,8 @@ def require_equal_axes(a: Hist, b: Hist, what: str) -> None:
         raise ValueError(msg)
 
 
-def add(a: Hist, b: Hist) -> Any:
-    """Add the bins of two histograms; categories are merged.
+def add(a: Hist, b: Hist, what: str = "added") -> Any:
+    """Add the bins of two histograms; categories are merged. `what` is said in the error.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def add(a: Hist, b: Hist) -> Any:
     try:
         total = _in_digits(a, b) + _in_digits(b, a)
     except ValueError as err:
-        msg = f"histograms with different axes cannot be added: {list(a.axes)} and {list(b.axes)}"
+        msg = f"histograms with different axes cannot be {what}: {list(a.axes)} and {list(b.axes)}"
         raise ValueError(msg) from err
     total.metadata = notes(a, b) or None
     return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -127,7 +128,13 @@ def log(
     if start is not None and not start > 0:
         msg = f"log axis {_name(values, name)!r} starts at {start!r}; it must start above 0"
         raise ValueError(msg)
-    return _ranged("log", values, bins, start, stop, label, name, unit)
+    axis = _ranged("log", values, bins, start, stop, label, name, unit)
+    if None not in (start, stop) and math.log(start) == math.log(stop):  # type: ignore[arg-type]
+        msg = (
+            f"log axis {axis.name!r} goes from {start!r} to {stop!r}, which have the same logarithm as floats"
+        )
+        raise ValueError(msg)
+    return axis
 
 
 def variable(
@@ -317,6 +324,9 @@ def _ranged(
     ):
         msg = f"axis {title!r} goes from {start!r} to {stop!r}; its start must be below its stop, both finite"
         raise ValueError(msg)
+    if not isinstance(bins, (int, np.integer)) or isinstance(bins, bool):
+        msg = f"axis {title!r} has {bins!r} bins, which is not an integer"
+        raise TypeError(msg)
     if bins < 1:
         msg = f"axis {title!r} has {bins!r} bins; it needs at least one"
         raise ValueError(msg)

@@ -10,7 +10,7 @@ from typing import Final, cast, overload
 import numpy as np
 import polars as pl
 
-from icecol.dataset.events import Events, Several, lazy_frame, own_weights
+from icecol.dataset.events import Events, Several, expression, lazy_frame, own_weights
 from icecol.dataset.facts import facts
 from icecol.errors import SchemaError, not_numbers
 from icecol.hist.axis import Axis, of_words
@@ -130,14 +130,15 @@ def fill_many(
     if isinstance(events, Several):
         own_weights(weight)
         return cast("Bundle", events.fill_many(histograms, statistics=statistics))
+    if not isinstance(histograms, Mapping):
+        msg = f"name each histogram, as in {{'energy': hist.log(...)}}; found {histograms!r:.60}"
+        raise TypeError(msg)
     lf = lazy_frame(events)
     blinding = facts(lf).blinding
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
     for key, axes in wanted.items():
         for axis in axes:
-            if not isinstance(axis, Axis):
-                msg = f"expected an axis, such as hist.regular(column, bins, start, stop); found {axis!r:.60}"
-                raise TypeError(msg)
+            _require_axis(axis)
         if not axes:
             msg = (
                 f"histogram {key!r} has no axis; give it one, such as hist.regular(column, bins, start, stop)"
@@ -145,7 +146,7 @@ def fill_many(
             raise ValueError(msg)
         _require_names(key, axes)
         require_size(f"histogram {key!r}" if key else "the histogram", axes)
-    w = pl.col(weight) if isinstance(weight, str) else weight
+    w = None if weight is None else expression(weight)
     every = _labelled(lf, [a for axes in wanted.values() for a in axes])
     named = {f"axis {a.name!r}": a.expr for a in every}
     require_columns(lf.collect_schema(), named if w is None else {**named, "weight": w})
@@ -232,6 +233,7 @@ def describe(
         ]
         return pl.concat(tables)
     for axis in variables:
+        _require_axis(axis)
         if axis.kind == "category":
             msg = f"axis {axis.name!r} holds categories, which have no mean, spread or quantile"
             raise SchemaError(msg)
@@ -265,6 +267,12 @@ def _labelled(lf: pl.LazyFrame, axes: Sequence[Axis]) -> list[Axis]:
     return [
         replace(a, unit=unit_of(a.expr, known)) if a.label is None and a.unit is None else a for a in axes
     ]
+
+
+def _require_axis(axis: object) -> None:
+    if not isinstance(axis, Axis):
+        msg = f"expected an axis, such as hist.regular(column, bins, start, stop); found {axis!r:.60}"
+        raise TypeError(msg)
 
 
 def _require_names(key: str, axes: Sequence[Axis]) -> None:

@@ -274,10 +274,13 @@ class Hist:
 
     def __add__(self, other: Hist) -> Hist:
         """Add two histograms with equal axes; categories are merged."""
-        if not isinstance(other, Hist):
-            return NotImplemented
+        return self._plus(other, "added") if isinstance(other, Hist) else NotImplemented
+
+    def _plus(self, other: Hist, what: str) -> Hist:
         data = None if self.data is None or other.data is None else self.data + other.data
-        return Hist(arithmetic.add(self, other), self.nan + other.nan, self.missing + other.missing, data)
+        return Hist(
+            arithmetic.add(self, other, what), self.nan + other.nan, self.missing + other.missing, data
+        )
 
     def __radd__(self, other: object) -> Hist:
         """Support the builtin `sum`, which starts from 0."""
@@ -285,7 +288,7 @@ class Hist:
 
     def __sub__(self, other: Hist) -> Hist:
         """Subtract a histogram with equal axes; the variances add, as for independent entries."""
-        return self + other * -1 if isinstance(other, Hist) else NotImplemented
+        return self._plus(other * -1, "subtracted") if isinstance(other, Hist) else NotImplemented
 
     def __mul__(self, factor: float) -> Hist:
         """Scale the values by a number and the variances by its square."""
@@ -302,6 +305,8 @@ class Hist:
     def __truediv__(self, divisor: Hist) -> Points: ...
     def __truediv__(self, divisor: float | Hist) -> Hist | Points:
         """Divide by a number, the variances by its square; or by an independent histogram, as `hist.ratio` does."""
+        if isinstance(divisor, str):
+            return NotImplemented
         return arithmetic.ratio(self, divisor) if isinstance(divisor, Hist) else self * (1 / divisor)
 
     def __eq__(self, other: object) -> bool:

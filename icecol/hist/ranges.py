@@ -109,11 +109,14 @@ def _with_range(axis: Axis, low: float | None, high: float | None, *, whole: boo
         msg = f"axis {axis.name!r} has no finite value to derive its range from; give start and stop"
         raise ValueError(msg)
     start, stop = axis.start, axis.stop
-    if low == high and start is None and stop is None and not (whole and axis.kind == "regular"):
-        start, stop = _around(low, logarithmic=axis.kind == "log")
+    logarithmic = axis.kind == "log"
+    alike = math.log(low) == math.log(high) if logarithmic else low == high
+    if alike and start is None and stop is None and not (whole and not logarithmic):
+        start, stop = _around(low, logarithmic=logarithmic)
     start = low if start is None else start
-    if stop is None and start <= high and whole and axis.kind == "regular" and start == int(start):
-        stop = _integer_stop(start, high, axis.bins)
+    if stop is None and start <= high and whole and not logarithmic and start == int(start):
+        even = _integer_stop(start, high, axis.bins)
+        stop = even if even > high else None  # beyond 2^53 it may be rounded to the largest value itself
     if not start < (high if stop is None else stop):
         msg = (
             f"axis {axis.name!r} would go from {start:.6g} to {high if stop is None else stop:.6g}, but its values go "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from icecol import hist
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, expression, lazy_frame
 from icecol.hist import Axis
 from icecol.plot.figure import new_axes
 from icecol.plot.look import look
@@ -72,7 +72,7 @@ def efficiency(
     cuts = {"": passed} if isinstance(passed, pl.Expr) else dict(passed)
     lazy = lazy_frame(events)
     Cuts(cuts).apply(lazy)  # columns that are missing, and conditions that are none, are errors of the cut
-    worth = pl.lit(1.0) if weight is None else pl.col(weight) if isinstance(weight, str) else weight
+    worth = expression(1.0 if weight is None else weight)
     decided = {
         name: (axis, hist.integer(Cuts({name: cut}).mask().cast(pl.Int64), 0, 2, label=f"passed {i}"))
         for i, (name, cut) in enumerate(cuts.items())

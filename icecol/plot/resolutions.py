@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, expression, lazy_frame
 from icecol.plot.figure import new_axes
 from icecol.plot.histogram import corner
 from icecol.plot.look import MOST, SERIES, legend, look, next_series
@@ -164,7 +164,7 @@ def _angles(
     events: Events, keys: Mapping[str, str], truth: str, weight: str | pl.Expr | None
 ) -> tuple[dict[str, Floats], Floats | None]:
     """Return the opening angles (rad) of each fit, NaN where it failed, and the weights."""
-    worth = pl.col(weight) if isinstance(weight, str) else weight
+    worth = None if weight is None else expression(weight)
     angles = [opening_angle(key, truth) for key in keys.values()]
     wanted = {f"the angle of {key!r}": angle for key, angle in zip(keys.values(), angles, strict=True)}
     lazy = lazy_frame(events)

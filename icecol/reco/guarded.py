@@ -120,6 +120,9 @@ def _fields(
     """Return what a loop gave as a struct column."""
     places = kernel.lists()
     rows = out[[k for k in range(len(out)) if k not in places]]
+    for k, (field, dtype) in enumerate(kernel.fields.items()):
+        of = found[2 * places.index(k) + 1] if k in places else out[k]
+        _require_whole(kernel, field, dtype.inner if isinstance(dtype, pl.List) else dtype, of)
     try:
         made = (
             struct(name, scalars, rows, present, kernel.ok).struct.unnest().get_columns() if scalars else []
@@ -133,6 +136,21 @@ def _fields(
         msg = f"kernel {kernel.function.__name__!r} returned what its field cannot hold: {err}"
         raise KernelError(msg) from err
     return pl.DataFrame(made).to_struct(name)
+
+
+def _require_whole(kernel: Kernel, field: str, dtype: Any, values: Array) -> None:
+    """Refuse what a field of integers would round, instead of rounding it."""
+    if dtype.is_integer():
+        wrong = values[np.isfinite(values) & ((values != np.trunc(values)) | (np.abs(values) > 2.0**53))]
+        if wrong.size:
+            msg = (
+                f"kernel {kernel.function.__name__!r} returned {wrong[0]:.17g} for its field {field!r} of {dtype}, "
+                "which would be rounded: round it in the kernel, or make the field pl.Float64"
+                if abs(wrong[0]) <= 2.0**53
+                else f"kernel {kernel.function.__name__!r} returned {wrong[0]:.17g} for its field {field!r}: integers "
+                "beyond 2^53 cannot be told apart, as results pass through double precision"
+            )
+            raise KernelError(msg)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from icecol.dataset.events import lazy_frame
+from icecol.dataset.events import expression, lazy_frame
 from icecol.hist import Axis, Hist, fill
 
 if TYPE_CHECKING:
@@ -147,9 +147,7 @@ def events(
     wanted = {f"_{i}": axis.expr for i, axis in enumerate(axes)} | {
         f"^{name}": base for name, base in powers.items()
     }
-    frame = lf.select(
-        pl.col(weight).alias("*") if isinstance(weight, str) else weight.alias("*"), **wanted
-    ).collect()
+    frame = lf.select(expression(weight).alias("*"), **wanted).collect()
     inside = np.ones(frame.height, np.bool_)
     flat = np.zeros(frame.height, np.int64)
     for i, axis in enumerate(filled.axes):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.events import Events, expression, lazy_frame
 from icecol.errors import not_numbers
 from icecol.hist.text import name_of
 from icecol.select import require_columns
@@ -96,7 +96,7 @@ def totals(events: Events, weight: str | pl.Expr) -> Totals:
     (Estimate(value=5.0, error=3.0), 0.5555555555555556)
     """
     lf = lazy_frame(events)
-    w = pl.col(weight) if isinstance(weight, str) else weight
+    w = expression(weight)
     require_columns(lf.collect_schema(), {"weight": w})
     each = pl.col("w")
     row = (

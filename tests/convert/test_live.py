@@ -134,7 +134,7 @@ def test_members_that_come_later_are_told(tmp_path, monkeypatch) -> None:
 
 
 def test_a_file_without_a_good_event_says_where_it_is_damaged(tmp_path) -> None:
-    (tmp_path / "notes.i3").write_text("this is no file of frames, but long enough to look like one")
+    (tmp_path / "notes.i3").write_bytes(b"this is no file of frames, but long enough to look like one\0")
     with pytest.raises(DamagedFileError, match=r"notes\.i3"):
         ic.scan_i3(tmp_path / "notes.i3")
 

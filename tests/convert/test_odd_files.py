@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def n_rows(path: Path) -> int:
 @pytest.mark.parametrize("skip_damaged", [False, True])
 @pytest.mark.parametrize("allow_empty", [False, True])
 def test_a_file_that_is_no_i3_file_makes_no_dataset(tmp_path, frames, skip_damaged, allow_empty):
-    text = file(tmp_path / "a.txt", b"hello world\n" * 50)
+    text = file(tmp_path / "a.txt", b"hello world\0" * 50)
     options = {"skip_damaged": skip_damaged, "allow_empty": allow_empty, "jobs": 1}
     with pytest.raises(DamagedFileError, match=r"a\.txt: frame 0 at byte 0: .* no dataset was made"):
         ic.convert.i3(text, tmp_path / "d", **options)
@@ -269,6 +270,11 @@ def test_another_format_is_named_and_not_skipped_as_damage(tmp_path, frames, ski
         "a web page": b"\n<!DOCTYPE HTML><html>404</html>",
         "a ROOT file": packed(b"root" + bytes(600), "gzip"),
         "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\n",
+        "compressed twice: decompressed once, it is still zstd": packed(
+            packed(good.read_bytes(), "zstd"), "gzip"
+        ),
+        "compressed by zlib": zlib.compress(encoded(frames)),
+        "text: it begins with 'run,event": b"run,event\n1,2\n",
     }
     for what, content in wrong.items():
         path = file(tmp_path / "wrong.i3", content)

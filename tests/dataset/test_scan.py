@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from icecol import sim
 from icecol.dataset import schema as schemas
 from icecol.dataset import writer as writers
 from icecol.dataset.making import making
@@ -13,7 +16,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.dataset.records import record
 from icecol.dataset.scan import open_dataset
 from icecol.detector.geometry import Geometry
-from icecol.errors import DatasetError, MissingColumnError
+from icecol.errors import DatasetError, GeometryError, MissingColumnError
 
 RUN = "I3EventHeader.run_id"
 PULSES = {
@@ -147,3 +150,24 @@ def test_a_part_that_does_not_fit_the_manifest_is_named(dataset):
         dataset.verify()
     with pytest.raises(DatasetError, match=rf"{one.name} is missing"):
         open_dataset(dataset.path)
+
+
+def test_a_manifest_whose_parts_are_not_all_of_its_events_is_damaged(tmp_path):
+    ds = sim.to_dataset(sim.events(4, seed=1), tmp_path / "d")
+    path = ds.path / "manifest.json"
+    found = json.loads(path.read_text())
+    for change in ({"parts": []}, {"sources": [{**found["sources"][0], "events": ds.rows + 1}]}):
+        path.write_text(json.dumps(found | change))
+        with pytest.raises(DatasetError, match=r"manifest\.json is damaged: its sources have \d+ events"):
+            open_dataset(ds.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no table"])
+def test_a_damaged_table_beside_the_events_is_named(dataset, content):
+    (dataset.path / "geometry.parquet").write_bytes(content)
+    with pytest.raises(GeometryError, match=r"geometry\.parquet cannot be read as a table of sensors"):
+        _ = dataset.geometry
+    for name in ("simulation", "calibration", "detector_status", "trigger_status"):
+        (dataset.path / f"{name}.parquet").write_bytes(content)
+        with pytest.raises(DatasetError, match=rf"{name}\.parquet is damaged"):
+            getattr(dataset, name)

@@ -19,10 +19,12 @@ def test_a_difference_adds_the_variances():
     np.testing.assert_allclose(d.values(), [2, 2, 0.5, 0])
     np.testing.assert_allclose(d.variances(), [6, 18, 0.25, 0])
     assert d.missing == hist.Tally(1, 3.0, 9.0)
-    with pytest.raises(ValueError, match="different axes"):
+    with pytest.raises(ValueError, match="different axes cannot be subtracted"):
         A - hist.fill(pl.DataFrame({"x": [1.0]}), hist.regular("x", 5, 0, 4))
     with pytest.raises(TypeError):
         A - 1
+    with pytest.raises(TypeError, match="for /: 'Hist' and 'str'"):
+        A / "x"
 
 
 def test_a_ratio_has_the_errors_of_both_and_no_value_where_it_has_no_denominator():

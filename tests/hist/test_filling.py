@@ -300,3 +300,16 @@ def test_a_histogram_needs_an_axis():
 def test_an_axis_is_made_by_its_function(axis):
     with pytest.raises(TypeError, match=r"expected an axis, such as hist\.regular"):
         hist.fill(pl.LazyFrame({"x": [1.0]}), axis)
+
+
+def test_what_is_no_axis_no_mapping_or_no_weight_is_told_at_once():
+    df = pl.DataFrame({"x": [1.0]})
+    axis = hist.regular("x", 1, 0, 2)
+    for call in (hist.fill, hist.describe, lambda df, a: hist.fill_many(df, {"a": a})):
+        with pytest.raises(TypeError, match=r"expected an axis, such as hist\.regular.*found 'x'"):
+            call(df, "x")
+    with pytest.raises(TypeError, match=r"name each histogram, as in \{'energy'"):
+        hist.fill_many(df, [axis])
+    with pytest.raises(TypeError, match="`weight` is a column or an expression"):
+        hist.fill(df, axis, weight=[2.0])
+    assert hist.fill(df, axis, weight=2.0) == hist.fill(df, axis, weight=pl.lit(2.0))

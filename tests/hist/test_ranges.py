@@ -121,3 +121,26 @@ def test_the_largest_integer_of_64_bits_is_a_category():
 
 def test_ranges_ignore_what_is_no_number():
     assert filled([math.nan, math.inf, -math.inf, 1.0, 2.0], hist.regular("x", 2)).edges[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([2**64 - 1, 2**63, 5], pl.UInt64), ([2**63 - 1, -1], pl.Int64), ([2**100, 1], pl.Int128)],
+)
+@pytest.mark.parametrize("bins", [1, 3, 7])
+def test_a_range_of_integers_beyond_the_exact_floats_holds_the_largest(values, dtype, bins):
+    assert filled(values, hist.regular("x", bins), dtype).sum() == len(values)
+
+
+def test_a_log_range_of_values_with_equal_logarithms_is_one_around_them():
+    h = filled([1e15, math.nextafter(1e15, 2e15)], hist.log("x", 4))
+    assert (h.sum(), h.edges[0] < 1e15 < h.edges[-1]) == (2, True)
+    with pytest.raises(ValueError, match="same logarithm"):
+        hist.log("x", 4, 1e15, math.nextafter(1e15, 2e15))
+
+
+@pytest.mark.parametrize("bins", [2.5, "3", None, True])
+def test_a_number_of_bins_is_an_integer(bins):
+    with pytest.raises(TypeError, match=r"bins, which is not an integer"):
+        hist.regular("x", bins, 0, 1)
+    assert hist.regular("x", np.int32(3), 0, 1).bins == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 
 import numpy as np
 import polars as pl
@@ -252,3 +253,22 @@ def test_a_parameter_that_numba_does_not_know_is_named():
         KernelError, match=r"the parameter 'k' of kernel 'third' is a dict, which numba does not know"
     ):
         with_features(FRAME, K=third(PULSES, k={})).collect()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(1.5, "returned 1.5 for its field 'n' of Int64"), (2.0**53 + 2, "beyond 2^53 cannot be told apart")],
+)
+@pytest.mark.parametrize("of_list", [False, True])
+def test_a_number_that_a_field_of_integers_would_round_is_refused(value, message, of_list):
+    @kernel(n=pl.List(pl.Int64) if of_list else pl.Int64)
+    def number(time, *, by=1.0):
+        return np.full(time.size, by) if of_list else by
+
+    def run(by):
+        return with_features(FRAME, N=number(PULSES, by=by)).select("N.n").collect()["N.n"].to_list()
+
+    with pytest.raises(KernelError, match=re.escape(message)):
+        run(value)
+    assert run(2.0**53)[0] == ([2**53] * 2 if of_list else 2**53)
+    assert run(-3.0)[3] == ([-3] if of_list else -3)

@@ -54,7 +54,7 @@ def kind(name: str) -> str:
 def is_frame_object(name: str) -> bool:
     """Return whether objects of a class can be in a frame: they have the base I3FrameObject and are not abstract."""
     layout = CLASSES[name]
-    return layout.tracked and not layout.abstract and _has_base(name)
+    return layout.tracked and not layout.abstract and _has_base(name) and name != "I3FrameObject"
 
 
 def _has_base(name: str) -> bool:

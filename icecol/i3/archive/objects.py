@@ -172,7 +172,7 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     name
         Export name of the class, such as "I3Particle".
     args
-        Of a map its items, of a tree its nodes and their depths.
+        Of a map its items, of a tree its nodes and their depths; the value of a class that has nothing else.
     values
         Of a record its members.
 
@@ -180,25 +180,38 @@ def new(name: str, *args: Any, **values: Any) -> Any:
     ------
     FormatError
         No layout has this name, or it is only a base of other classes.
+    AttributeError
+        A record has no such member.
+    TypeError
+        Members of a record that are not named.
 
     Examples
     --------
     >>> new("I3MapStringDouble", {"weight": 2.0})
     {'weight': 2.0}
-    >>> new("I3Double", value=3.0)
-    I3Double(value=3.0)
+    >>> new("I3Double", 3.0), new("I3Double", value=3.0)
+    (I3Double(value=3.0), I3Double(value=3.0))
     """
     if name in CLASSES and CLASSES[name].abstract:
         derived = [c for c in CLASSES if any(is_base(f) and f.type == name for f in CLASSES[c].fields)]
         msg = f"{name} is only a base of other classes" + (f": {', '.join(derived)}" if derived else "")
         raise FormatError(msg)
-    if name in CLASSES and kind(name) == "map":
-        return FrameMap(name, *args, **values)
-    if name in CLASSES and kind(name) == "tree":
-        return Tree(name, *args)
+    what = kind(name) if name in CLASSES else "record"
+    if what in {"map", "tree"}:
+        if values:
+            msg = f"{name} has no members, but {'items: give a dict' if what == 'map' else 'nodes: give a list'}"
+            raise TypeError(msg)
+        return FrameMap(name, *args) if what == "map" else Tree(name, *args)
     if name in KEYS:
         return KEYS[name](*args, **values)
-    return record(name)(**values)
+    made = record(name)
+    if not args:
+        return made(**values)
+    if len(args) > 1 or values or made.names != ("value",):
+        members = ", ".join(f"{member}=..." for member in made.names[:3])
+        msg = f"{name} takes its members by name, as in ic.new({name!r}, {members}); found {args!r:.60}"
+        raise TypeError(msg)
+    return made(value=args[0])
 
 
 def checked(obj: FrameObject) -> FrameObject:
@@ -214,13 +227,7 @@ def checked(obj: FrameObject) -> FrameObject:
     name = obj.i3class
     if name not in CLASSES or isinstance(obj, UnknownObject):
         return obj
-    if not is_frame_object(name):
-        inside = [
-            c for c in CLASSES if is_frame_object(c) and any(_holds(f.type, name) for f in CLASSES[c].fields)
-        ]
-        where = f": it stands inside others, such as {', '.join(inside[:3])}" if inside else ""
-        msg = f"{name} is not a frame object{where}"
-        raise TypeError(msg)
+    require_frame_object(name)
     if isinstance(obj, Tree) and name == "I3MCTree":
         identities = Counter((particle.major_id, particle.minor_id) for particle in obj)
         twice = next((identity for identity, n in identities.items() if n > 1), None)
@@ -231,6 +238,17 @@ def checked(obj: FrameObject) -> FrameObject:
             )
             raise ValueError(msg)
     return obj
+
+
+def require_frame_object(name: str) -> None:
+    """Raise TypeError if objects of a class stand only inside others."""
+    if not is_frame_object(name):
+        inside = [
+            c for c in CLASSES if is_frame_object(c) and any(_holds(f.type, name) for f in CLASSES[c].fields)
+        ]
+        where = f": it stands inside others, such as {', '.join(inside[:3])}" if inside else ""
+        msg = f"{name} is not a frame object{where}"
+        raise TypeError(msg)
 
 
 def _holds(of: Type, name: str) -> bool:

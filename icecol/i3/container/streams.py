@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from icecol.errors import FormatError, UnsupportedError
-from icecol.i3.container.compression import ByteStream, decompress, sniff
+from icecol.i3.container.compression import MAGIC, ByteStream, decompress, sniff
 from icecol.i3.container.tar import BLOCK, Tar, is_tar
 
 _JSON: Final = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[][{\"\d\-tfn])")
@@ -25,14 +25,27 @@ FOREIGN: Final = {
     b"SQLite format 3\0": "an SQLite database",
     b"PK\x03\x04": "a zip archive (unpack it)",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive (unpack it)",
+    b"Rar!\x1a\x07": "a RAR archive (unpack it)",
     b"\x04\x22\x4d\x18": "compressed by lz4 (decompress it)",
+    b"\xff\x06\x00\x00sNaPpY": "compressed by snappy (decompress it)",
     b"\x1f\x9d": "compressed by compress (decompress it)",
+    b"\x5d\x00\x00": "compressed by lzma (decompress it)",
+    **dict.fromkeys((b"x\x01", b"x\x9c", b"x\xda"), "compressed by zlib (decompress it)"),
+    **{magic: f"compressed twice: decompressed once, it is still {codec}" for magic, codec in MAGIC.items()},
+    b"ARROW1": "an Arrow file",
+    b"\x89PNG": "a PNG image",
+    b"%pdf": "a PDF document",
+    b"\x7fELF": "a program",
     b"version https://git-lfs": "a Git LFS pointer (run `git lfs pull`)",
     b"<!doctype html": "a web page: the download failed",
     b"<html": "a web page: the download failed",
     b"<?xml": "an XML file",
 }
 """What other files begin with, in lower case for text."""
+
+
+_TEXT: Final = bytes(range(32, 127)) + b"\t\n\r\f"
+"""What text is made of; frames have zeros, and not only in their first block."""
 
 
 class Ahead:
@@ -98,7 +111,7 @@ def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
     stream = Ahead(decompress(file, codec), name)
     text = stream.head[:64].lstrip().lower()
     for magic, what in FOREIGN.items():
-        if stream.head.startswith(magic) or (magic.startswith(b"<") and text.startswith(magic)):
+        if stream.head.startswith(magic) or (magic[:1] in {b"<", b"%"} and text.startswith(magic)):
             msg = f"{name} is not an .i3 file but {what}"
             raise UnsupportedError(msg)
     if is_tar(stream.head):
@@ -107,10 +120,15 @@ def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
         from icecol.i3.container.alerts import Alerts
 
         return Alerts(stream, name), "JSON" if codec == "raw" else codec
+    if len(stream.head) > 6 and not stream.head.strip(_TEXT) and b"[i3]" not in stream.head:
+        msg = f"{name} is not an .i3 file but text: it begins with {stream.head[:20].decode()!r}"
+        raise UnsupportedError(msg)
     return stream, codec
 
 
-def open_stream(path: str | Path, file: BinaryIO | None = None) -> tuple[ByteStream, BinaryIO, str]:
+def open_stream(
+    path: str | Path, file: BinaryIO | None = None, *, name: str | None = None
+) -> tuple[ByteStream, BinaryIO, str]:
     """Open a file for reading whatever its compression.
 
     Parameters
@@ -119,6 +137,8 @@ def open_stream(path: str | Path, file: BinaryIO | None = None) -> tuple[ByteStr
         The file.
     file
         The same if it is open already, peekable and at its beginning.
+    name
+        What errors call it; by default its path.
 
     Returns
     -------
@@ -132,7 +152,7 @@ def open_stream(path: str | Path, file: BinaryIO | None = None) -> tuple[ByteStr
     """
     opened = Path(path).open("rb") if file is None else file  # noqa: SIM115
     try:
-        stream, codec = unpacked(opened, str(path))
+        stream, codec = unpacked(opened, str(path) if name is None else name)
     except BaseException:
         if file is None:
             opened.close()

@@ -1,10 +1,11 @@
-"""Tar archives as one stream: the .i3 files in them, one after another."""
+"""Tar archives as one stream: the .i3 files and realtime alerts in them, one after another."""
 
 from __future__ import annotations
 
 import io
 import re
 import tarfile
+import warnings
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -17,6 +18,9 @@ BLOCK: Final = tarfile.BLOCKSIZE
 """Bytes of a header, of which a member fills a multiple."""
 _PAX: Final = re.compile(rb"^\d+ (path|size)=([^\n]*)\n", re.MULTILINE)
 """A record of an extended tar header: its length, a name, a value."""
+
+_READ_ALONE: Final = re.compile(r"\.(i3\.(lz4|lzma|br|Z|zip|7z|rar)|tar(\.\w+)?|tgz|tbz2?|txz|zip|7z|rar)$")
+"""Names of members that may hold events, but are not read here."""
 
 Unpacked: TypeAlias = Callable[[BinaryIO, str], tuple[ByteStream, str]]
 """What gives the decompressed bytes of an open file with a name, and its codec."""
@@ -36,7 +40,9 @@ def is_tar(head: bytes) -> bool:
 class Tar:
     """The members of a tar archive whose names end in `.i3`, or `.i3` and a codec, one after another.
 
-    All bytes before a cut are given, which the library's own reader does not do. `unpacked` opens compressed members.
+    So are those named `.json`, if they are realtime alerts. All bytes before a cut are given, which the library's own
+    reader does not do. `unpacked` opens members that are not raw frames. Archives among the members are not read, which
+    a warning says.
     """
 
     def __init__(self, stream: ByteStream, name: str, unpacked: Unpacked) -> None:
@@ -74,10 +80,30 @@ class Tar:
         assert self._member is not None
         name, stream = self._member
         try:
-            return stream.readinto(buffer)
+            n = stream.readinto(buffer)
+        except UnsupportedError:
+            if not _may_be_alert(name):
+                raise
+            self._others.append(name)
+            return 0
         except FormatError as err:
             msg = f"{err} (in {name!r}; what follows it in the archive was not read)"
             raise FormatError(msg) from None
+        self._found = self._found or n > 0
+        return n
+
+    def _open(self, name: str) -> bool:
+        """Open the member that is next if it is compressed, or alerts; tell whether it is to be read."""
+        if not packed(name) and not _may_be_alert(name):
+            return True
+        file = io.BufferedReader(_Stored(self), _READ)
+        try:
+            self._member = name, self._unpacked(file, f"{self._name}: {name!r}")[0]
+        except UnsupportedError:
+            if not _may_be_alert(name):
+                raise
+            return False
+        return True
 
     def _next(self) -> bool:
         """Go to the next member that is read; tell whether there is one."""
@@ -104,14 +130,12 @@ class Tar:
                 continue
             name, size = name or info.name, info.size if size < 0 else size
             padding = -size % BLOCK
-            if info.isreg() and name.removesuffix(PurePath(name).suffix if packed(name) else "").endswith(
-                ".i3"
-            ):
-                self._found, self._left, self._padding = True, size, padding
-                if packed(name):
-                    file = io.BufferedReader(_Stored(self), _READ)
-                    self._member = name, self._unpacked(file, f"{self._name}: {name!r}")[0]
-                return True
+            if info.isreg() and _plain(name).endswith((".i3", ".json")):
+                self._found = self._found or not _may_be_alert(name)
+                self._left, self._padding = size, padding
+                if self._open(name):
+                    return True
+                size, self._left = self._left, 0
             if info.isreg() or info.type not in tarfile.SUPPORTED_TYPES:
                 self._skip(size + padding)
             self._others.append(name)
@@ -121,6 +145,10 @@ class Tar:
             listed = ", ".join(map(repr, self._others[:5])) or "none"
             msg = f"{self._name} is a tar archive without .i3 files; its members: {listed}"
             raise UnsupportedError(msg)
+        if alone := [name for name in self._others if _READ_ALONE.search(name)]:
+            more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
+            msg = f"{self._name}: {', '.join(map(repr, alone[:3]))}{more} in this archive cannot be read: unpack it"
+            warnings.warn(msg, stacklevel=2)
         return False
 
     def _some(self, buffer: memoryview) -> int:
@@ -148,6 +176,15 @@ class Tar:
         block = memoryview(bytearray(min(n, _READ)))
         while n:
             n -= self._some(block[:n])
+
+
+def _plain(name: str) -> str:
+    """Return the name of a member without the ending of its codec."""
+    return name.removesuffix(PurePath(name).suffix) if packed(name) else name
+
+
+def _may_be_alert(name: str) -> bool:
+    return _plain(name).endswith(".json")
 
 
 class _Stored(io.RawIOBase):

@@ -58,7 +58,7 @@ def files_of(paths: Paths) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         name = os.fspath(path)
-        matches = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+        matches = [name] if Path(name).exists() else _matching(name)
         if not matches:
             msg = f"no file {name!r}" + (" matches the pattern" if glob.has_magic(name) else "")
             raise FileNotFoundError(msg)
@@ -66,6 +66,14 @@ def files_of(paths: Paths) -> list[Path]:
             _require_target(match)
             found += _messages_in(match) if match.is_dir() else [match]
     return found
+
+
+def _matching(pattern: str) -> list[str]:
+    """List the files that a pattern matches, each once: under its own name rather than that of a link."""
+    found: dict[str, str] = {}
+    for name in sorted(glob.glob(pattern, recursive=True), key=lambda n: (Path(n).is_symlink(), n)):  # noqa: PTH207
+        found.setdefault(os.path.realpath(name), name)
+    return sorted(found.values())
 
 
 def _require_target(path: Path) -> None:
@@ -109,6 +117,7 @@ class I3File(Iterator[Frame]):
 
     def __init__(self, paths: Paths, *, skip_damaged: bool = False, verify: bool = True) -> None:
         self.paths = files_of(paths)
+        self._here = Path.cwd()  # of relative paths, if the working directory changes before they are opened
         self.damages: list[tuple[Path, Damage]] = []
         self.path = self.paths[0] if self.paths else Path()
         self.index = -1
@@ -140,7 +149,7 @@ class I3File(Iterator[Frame]):
             yield from self._read_file(path, mixer)
 
     def _read_file(self, path: Path, mixer: Mixer) -> Generator[Frame, None, None]:
-        stream, file, _ = open_stream(path)
+        stream, file, _ = open_stream(self._here / path, name=str(path))
         foreign = frozenset(mixer.in_force().values())
         layouts: dict[bytes, Layout] = {}
         lost = False  # the current DAQ frame is not known

@@ -20,7 +20,8 @@ from icecol.i3.archive import (
     encode,
     new,
 )
-from icecol.i3.archive.objects import checked
+from icecol.i3.archive.keys import KEYS
+from icecol.i3.archive.objects import checked, require_frame_object
 from icecol.i3.classes import type_name
 from icecol.i3.container.old_versions import TAG
 from icecol.i3.container.raw import encode_frame
@@ -443,6 +444,8 @@ def as_object(value: Any) -> FrameObject:
         return checked(value)
     if isinstance(value, PulseSeries):
         return pulse_map(value)
+    if isinstance(value, tuple(KEYS.values())):
+        require_frame_object(type(value).__name__)
     plain: Any = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, bool | int | float | str):
         large = isinstance(plain, int) and plain >= 2**31

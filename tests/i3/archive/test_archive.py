@@ -532,3 +532,16 @@ def test_arrays_of_one_map_do_not_share_values():
     series = list(found.values())
     series[1]["charge"][:] = -1
     assert [s["charge"].tolist() for s in (series[0], series[2])] == [before[0], before[2]]
+
+
+def test_an_object_of_one_value_takes_it_without_its_name_and_no_other_drops_what_is_given():
+    assert new("I3Double", 3.0) == new("I3Double", value=3.0)
+    assert list(new("I3VectorInt", [1, 2])) == [1, 2]
+    for name, args, values in [
+        ("I3Double", (1.0, 2.0), {}), ("I3Double", (1.0,), {"value": 2.0}), ("I3Particle", (5.0,), {}),
+        ("I3EventHeader", (1, 2), {}), ("I3MCTree", ([],), {"x": 1}), ("I3MapStringDouble", (), {"a": 1.0}),
+    ]:  # fmt: skip
+        with pytest.raises(TypeError, match=name):
+            new(name, *args, **values)
+    with pytest.raises(AttributeError, match="did you mean 'value'"):
+        new("I3Double", val=1.0)

@@ -194,12 +194,12 @@ def test_a_raw_stream_is_passed_on() -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_content_tells_the_codec_whatever_the_name(tmp_path, codec: str, name: str) -> None:
     path = tmp_path / name
-    path.write_bytes(PACK[codec](b"content"))
+    path.write_bytes(PACK[codec](b"content\0"))
     stream, file, found = open_stream(path)
     with file:
         buffer = bytearray(100)
         assert found == codec
-        assert stream.readinto(memoryview(buffer)) == 7
+        assert stream.readinto(memoryview(buffer)) == 8
 
 
 @pytest.mark.parametrize("head", [b"", b"\x1f", b"B", b"[i3]\x06\x00", b"\x28\xb5\x2f"])
@@ -272,7 +272,7 @@ def test_an_error_of_the_disk_is_no_damage_and_names_the_file() -> None:
             self.n += 1
             if self.n > 3:
                 raise OSError(5, "Input/output error")
-            buffer[:] = b"x" * len(buffer)
+            buffer[:] = b"\0" * len(buffer)
             return len(buffer)
 
     stream, _, _ = open_stream("a.i3", io.BufferedReader(Disk(), 1 << 12))

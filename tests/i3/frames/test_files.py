@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import tarfile
+from pathlib import Path
 
 import pytest
+import realtime
+from zstandard import compress as zstd
 
 from icecol.errors import DamagedFileError, MissingColumnError, UnsupportedError
 from icecol.i3.container.streams import open_stream
@@ -233,3 +237,54 @@ def test_a_link_without_a_file_at_its_end_is_named(tmp_path, target, leads, name
         (tmp_path / "b.i3").symlink_to("a.i3")
     with pytest.raises(FileNotFoundError, match=rf"a\.i3' is a link that leads {leads}: remove it"):
         files_of(tmp_path / name)
+
+
+def test_alerts_in_a_tar_archive_are_read_and_other_json_is_not(tmp_path):
+    alert = realtime.write(tmp_path / "a.json", realtime.alert()).read_bytes()
+    members = [
+        ("about.json", b'{"a": 1}' * 9), ("run.json", b"no JSON"), ("a.json", alert), ("b.i3", part(0, 2)),
+        ("c.json.gz", gzip.compress(alert)), ("d.json.gz", gzip.compress(b"[]")), ("e.i3.zst", zstd(part(2, 1))),
+    ]  # fmt: skip
+    path = tmp_path / "events.tar"
+    path.write_bytes(tar(members))
+    found = [f["event"].value if "event" in f else "alert" for f in open_i3(path) if f.stop == "P"]
+    assert found == ["alert", 0, 1, "alert", 2]
+    path.write_bytes(tar(members[:2]))
+    with pytest.raises(
+        UnsupportedError, match=r"without \.i3 files; its members: 'about\.json', 'run\.json'"
+    ):
+        list(open_i3(path))
+    path.write_bytes(tar(members[2:3]))
+    assert [f.stop for f in open_i3(path)] == list("GCDQP")
+
+
+def test_members_of_a_tar_archive_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "events.tar"
+    inside = [
+        ("in.tar", tar([("c.i3", part(2, 1))])),
+        ("d.i3.lz4", b"x"),
+        ("a.i3.md5", b"y"),
+        ("a.txt", b"z"),
+    ]
+    path.write_bytes(tar([("a.i3", part(0, 2)), *inside]))
+    with pytest.warns(
+        UserWarning, match=r"events\.tar: 'in\.tar', 'd\.i3\.lz4' in this archive cannot be read"
+    ):
+        assert len(list(open_i3(path))) == 4
+
+
+def test_files_are_found_after_the_working_directory_has_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_i3("a.i3", events(2))
+    frames = open_i3("a.i3")
+    monkeypatch.chdir("/")
+    assert (len(list(frames)), frames.paths) == (4, [Path("a.i3")])
+
+
+def test_a_pattern_counts_a_file_once_under_its_own_name(tmp_path):
+    write_i3(tmp_path / "b.i3", events(1))
+    (tmp_path / "a.i3").symlink_to("b.i3")
+    (tmp_path / "loop").symlink_to(".")
+    assert files_of(tmp_path / "*.i3") == files_of(f"{tmp_path}/**/b.i3") == [tmp_path / "b.i3"]
+    both = [tmp_path / "a.i3", tmp_path / "b.i3"]
+    assert files_of(both) == both  # frames are read in the order, and as often, as they are asked for

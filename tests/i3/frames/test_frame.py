@@ -365,3 +365,11 @@ def test_type_names_are_those_that_icetray_writes(shared_data):
 def test_a_dict_of_texts_is_refused_as_icetray_reads_no_such_class():
     with pytest.raises(TypeError, match="IceTray has no class for a dict of strings"):
         as_object({"a": "b"})
+
+
+@pytest.mark.parametrize(
+    "name", ["OMKey", "ModuleKey", "TankKey", "TriggerKey", "I3ParticleID", "I3FrameObject"]
+)
+def test_keys_of_maps_and_bare_bases_are_no_frame_objects(name):
+    with pytest.raises(TypeError, match=f"{name} is not a frame object"):
+        Frame("P")["X"] = new(name)
