@@ -50,7 +50,7 @@ _CRAMER_RAO = Kernel(
 )
 
 
-@feature
+@feature(cost=10000)
 def paraboloid(
     pulses: Pulses,
     *,
@@ -170,7 +170,7 @@ def paraboloid(
     )
 
 
-@feature
+@feature(cost=50)
 def cramer_rao(
     pulses: Pulses, *, track: Reference = "MPEFit", all_hits: bool = True, z_dependent_scatter: bool = True
 ) -> pl.Expr:

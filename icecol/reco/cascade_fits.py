@@ -48,7 +48,7 @@ _LIKELIHOOD = Kernel(
 )
 
 
-@feature
+@feature(cost=2000)
 def cascade_fit(
     pulses: Pulses,
     *,
@@ -191,7 +191,7 @@ def cascade_fit(
     )
 
 
-@feature
+@feature(cost=50)
 def cascade_likelihood(
     pulses: Pulses,
     *,

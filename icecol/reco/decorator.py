@@ -14,7 +14,7 @@ import polars as pl
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.geometry import COLUMNS
 from icecol.reco.binding import bind
-from icecol.reco.feature import Feature
+from icecol.reco.feature import KERNEL, Feature, with_cost
 from icecol.reco.plan import event_expr
 
 _ONE: Final = threading.Lock()
@@ -39,6 +39,7 @@ class Kernel:
     array: bool = False
     series: tuple[str, ...] = ()
     boundscheck: bool = True
+    cost: float = KERNEL
 
     def on(self, *arrays: Any, **parameters: Any) -> Any:
         """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
@@ -87,14 +88,19 @@ class Kernel:
         if not _own(self.function):
             from icecol.reco.guarded import guarded_expr
 
-            return guarded_expr(self, pulses, parameters)
+            return with_cost(guarded_expr(self, pulses, parameters), self.cost)
         members, numbers, loop = bind(self, pulses, parameters)
         columns = [pulses.column(m) for m in members]
-        return event_expr(loop, columns, self.fields, events=numbers, ok=self.ok)
+        return with_cost(event_expr(loop, columns, self.fields, events=numbers, ok=self.ok), self.cost)
 
 
 def kernel(
-    *, events: Sequence[str] = (), series: Sequence[str] = (), boundscheck: bool = True, **fields: Any
+    *,
+    events: Sequence[str] = (),
+    series: Sequence[str] = (),
+    boundscheck: bool = True,
+    cost: float = KERNEL,
+    **fields: Any,
 ) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a feature of a function over one event.
 
@@ -122,6 +128,9 @@ def kernel(
         and the line. It costs 0.6 ns per pulse in a loop of sums that takes 2.4, and less in others. Negative indices
         count from the end, as in Python. False is for kernels that are tested: there, an index past the end reads the
         pulses of another event.
+    cost
+        Processor time for an event of some 60 pulses, in microseconds: of the features that it is given together,
+        `with_features` computes cheap ones first, and spares the others where a cut on those fails.
     fields
         Name and Polars type of what the function returns: a number, a bool, or a list of these.
 
@@ -166,7 +175,14 @@ def kernel(
 
     def decorate(function: Callable[..., Any]) -> Kernel:
         _check(function, *options)
-        return Kernel(function, dict(fields), events=options[0], series=options[1], boundscheck=boundscheck)
+        return Kernel(
+            function,
+            dict(fields),
+            events=options[0],
+            series=options[1],
+            boundscheck=boundscheck,
+            cost=float(cost),
+        )
 
     return decorate
 

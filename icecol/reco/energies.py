@@ -55,7 +55,7 @@ _LIKELIHOOD = Kernel(
 )
 
 
-@feature
+@feature(cost=500)
 def truncated_energy(
     pulses: Pulses,
     *,
@@ -143,7 +143,7 @@ def truncated_energy(
     )
 
 
-@feature
+@feature(cost=2000)
 def muon_energy(
     pulses: Pulses,
     *,

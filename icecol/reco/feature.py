@@ -1,11 +1,11 @@
-"""Features of a pulse series that is given by its name alone: `with_features` finds the series in the dataset."""
+"""What `with_features` needs to know of a feature: its pulse series, which may be a mere name, and what it costs."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, overload
 
 import polars as pl
 
@@ -42,13 +42,57 @@ class OfPulses(Protocol, Generic[P]):
     def __call__(self, pulses: str, *args: P.args, **kwargs: P.kwargs) -> Feature: ...
 
 
-def feature(function: Callable[Concatenate[Pulses, P], pl.Expr]) -> OfPulses[P]:
-    """Let a function of a `Pulses` handle take the name of a series, too."""
+KERNEL: Final = 1.0
+"""What a kernel costs that does not say so: microseconds for an event of some 60 pulses."""
+
+
+@overload
+def feature(function: Callable[Concatenate[Pulses, P], pl.Expr], /) -> OfPulses[P]: ...
+
+
+@overload
+def feature(*, cost: float) -> Callable[[Callable[Concatenate[Pulses, P], pl.Expr]], OfPulses[P]]: ...
+
+
+def feature(function: Any = None, /, *, cost: float = KERNEL) -> Any:
+    """Let a function of a `Pulses` handle take the name of a series, too, and say what its feature costs.
+
+    Parameters
+    ----------
+    function
+        Returns the expression of the feature.
+    cost
+        Processor time for an event of some 60 pulses, in microseconds. Its order of magnitude will do: `with_features`
+        puts what is cheap below what is dear, whose kernel is then spared where a cut on the cheap one fails.
+    """
+    if function is None:
+        return functools.partial(_feature, cost=cost)
+    return _feature(function, cost=cost)
+
+
+def _feature(function: Callable[..., pl.Expr], *, cost: float) -> Any:
+    @functools.wraps(function)
+    def priced(pulses: Pulses, *args: Any, **kwargs: Any) -> pl.Expr:
+        return with_cost(function(pulses, *args, **kwargs), cost)
 
     @functools.wraps(function)
-    def made(pulses: Pulses | str, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def made(pulses: Pulses | str, *args: Any, **kwargs: Any) -> pl.Expr | Feature:
         if isinstance(pulses, str):
-            return Feature(function, pulses, args, kwargs)
-        return function(pulses, *args, **kwargs)
+            return Feature(priced, pulses, args, kwargs)
+        return priced(pulses, *args, **kwargs)
 
     return made
+
+
+def with_cost(expression: pl.Expr, cost: float) -> pl.Expr:
+    """Note the cost of an expression on it; one that is made of it by a further method has none."""
+    vars(expression)[_COST] = cost
+    return expression
+
+
+def cost(expression: pl.Expr) -> float:
+    """Return the cost of an expression in microseconds an event: 0 of one that is no feature."""
+    return float(vars(expression).get(_COST, 0.0))
+
+
+_COST: Final = "_cost_of_a_feature"

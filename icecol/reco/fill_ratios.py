@@ -37,7 +37,7 @@ _LITE = Kernel(
 )
 
 
-@feature
+@feature(cost=50)
 def fill_ratio(
     pulses: Pulses,
     *,
@@ -112,7 +112,7 @@ def fill_ratio(
     )
 
 
-@feature
+@feature(cost=50)
 def fill_ratio_lite(
     pulses: Pulses,
     *,

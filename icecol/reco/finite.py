@@ -29,7 +29,7 @@ _FINITE = Kernel(
 )
 
 
-@feature
+@feature(cost=100)
 def finite_reco(
     pulses: Pulses,
     *,

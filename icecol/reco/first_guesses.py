@@ -114,7 +114,7 @@ def clast(
     )
 
 
-@feature
+@feature(cost=20)
 def dipole_fit(
     pulses: Pulses, *, min_hits: int = 5, dipole_step: int = 0, amp_weight_power: float = 0.0
 ) -> pl.Expr:

@@ -76,7 +76,7 @@ _ALONG = Kernel(
 )
 
 
-@feature
+@feature(cost=10)
 def common_variables(
     pulses: Pulses,
     *,

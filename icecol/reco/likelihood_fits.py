@@ -99,7 +99,7 @@ class FitSettings(TypedDict, total=False):
     max_calls: int
 
 
-@feature
+@feature(cost=1000)
 def spe_fit(
     pulses: Pulses,
     *,
@@ -271,7 +271,7 @@ def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
     return pl.map_batches(list(fits), choose, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
 
 
-@feature
+@feature(cost=3000)
 def mpe_fit(
     pulses: Pulses,
     *,
@@ -318,7 +318,7 @@ def mpe_fit(
     return spe_fit(pulses, seed=seed, form=form, jitter=jitter, **settings)
 
 
-@feature
+@feature(cost=50)
 def track_likelihood(
     pulses: Pulses,
     *,

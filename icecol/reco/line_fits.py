@@ -78,7 +78,7 @@ def linefit(
     )
 
 
-@feature
+@feature(cost=10)
 def improved_linefit(
     pulses: Pulses,
     *,

@@ -11,7 +11,7 @@ import polars as pl
 from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 from icecol.missing import columns_read
-from icecol.reco.feature import Feature
+from icecol.reco.feature import Feature, cost
 from icecol.reco.jagged import frozen, jagged, struct
 
 
@@ -22,8 +22,9 @@ def with_features(
 
     A feature may read columns of another one that is given in the same call, in any order: a fit its seed, a count of
     direct hits its track, a fit the pulses that a cleaning leaves. Each kernel runs once for all of its fields, not at
-    all if none of them is used, and only over the events that survive the cuts on other columns. (A kernel's expression
-    used directly runs once for every `.struct.field(...)` taken from it.)
+    all if none of them is used, and only over the events that survive the cuts on other columns and on features that
+    cost less: after `.filter(pl.col("Q.total") > 100)` a fit given beside the charge is made for the bright events
+    alone. (A kernel's expression used directly runs once for every `.struct.field(...)` taken from it.)
 
     Parameters
     ----------
@@ -68,27 +69,17 @@ def with_features(
         raise TypeError(msg)
     if not replace:
         _refuse_taken(lazy.collect_schema().names(), waiting)
+    schema = dict(lazy.collect_schema())
+    there = list(schema)
     while waiting:
-        there = lazy.collect_schema().names()
-        ready = {}
-        for name, feature in waiting.items():
-            others = waiting.keys() - {name}
-            read = columns_read(feature)
-            left = [c for c in read if not {c, c.rpartition(".")[0]} & others]
-            absent = [c for c in left if c not in there]
-            if absent:
-                msg = f"feature {name!r} reads the column {absent[0]!r}, which is not in the frame; "
-                if absent[0].endswith(".fit_status"):
-                    msg += f"for a seed that is not a fit, add with_columns(pl.lit(0).alias({absent[0]!r})); "
-                raise MissingColumnError(msg + did_you_mean(absent[0], there, "columns"))
-            if len(left) == len(read):
-                ready[name] = feature
+        ready = {n for n, f in waiting.items() if not _reads(n, f, waiting, schema) & waiting.keys()}
         if not ready:
             msg = f"circular dependency between features: {' → '.join(_circle(waiting))}"
             raise MissingColumnError(msg)
-        lazy = _with_columns(lazy, ready)
-        waiting = {name: feature for name, feature in waiting.items() if name not in ready}
-    return lazy
+        name = min((n for n in waiting if n in ready), key=lambda n: cost(waiting[n]))
+        lazy, schema = _with_feature(lazy, schema, name, waiting.pop(name))
+    kept = [c for c in there if not any(_belongs(c, name) for name in features)]
+    return lazy.select(*kept, *(c for name in features for c in schema if _belongs(c, name)))
 
 
 def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[str, pl.Expr]:
@@ -141,26 +132,41 @@ def _circle(waiting: Mapping[str, pl.Expr]) -> list[str]:
         path.append(name)
 
 
-def _with_columns(lazy: pl.LazyFrame, features: Mapping[str, pl.Expr]) -> pl.LazyFrame:
-    """Add features that read nothing of each other: one struct a kernel, its fields, and the struct dropped."""
+def _reads(name: str, feature: pl.Expr, waiting: Mapping[str, pl.Expr], there: Mapping[str, Any]) -> set[str]:
+    """Return the names of the features that a feature reads columns of, once all its other columns are found."""
+    others = waiting.keys() - {name}
+    read = {c: {c, c.rpartition(".")[0]} & others for c in columns_read(feature)}
+    absent = [c for c, of in read.items() if not of and c not in there]
+    if absent:
+        msg = f"feature {name!r} reads the column {absent[0]!r}, which is not in the frame; "
+        if absent[0].endswith(".fit_status"):
+            msg += f"for a seed that is not a fit, add with_columns(pl.lit(0).alias({absent[0]!r})); "
+        raise MissingColumnError(msg + did_you_mean(absent[0], list(there), "columns"))
+    return set().union(*read.values())
+
+
+def _with_feature(
+    lazy: pl.LazyFrame, schema: Mapping[str, Any], name: str, feature: pl.Expr
+) -> tuple[pl.LazyFrame, dict[str, Any]]:
+    """Add a feature, and say what columns there are then: a struct, its fields, and the struct dropped.
+
+    These are nodes of their own in the plan, so that a cut on the feature goes below those that are added later.
+    """
     from icecol.dataset.facts import hidden
 
-    structs = {name: hidden(name) for name in features}
-    lazy = lazy.with_columns(feature.alias(structs[name]) for name, feature in features.items())
-    schema = lazy.collect_schema()
-    computed = [
-        c for name, c in structs.items() if not features[name].meta.is_column()
-    ]  # else as the file has it
-    lazy = lazy.with_columns(_answers(pl.col(c), schema[c]).alias(c) for c in computed)
-    replaced = [c for c in schema.names() if any(_belongs(c, name) for name in features)]
-    fields = []
-    for name, column in structs.items():
-        dtype = schema[column]
-        if isinstance(dtype, pl.Struct):
-            fields += [pl.col(column).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
-        else:
-            fields.append(pl.col(column).alias(name))
-    return lazy.drop(replaced).with_columns(fields).drop(list(structs.values()))
+    dtype = pl.LazyFrame(schema=schema).select(feature.alias(name)).collect_schema()[name]
+    column = hidden(name)
+    value = pl.col(column)
+    replaced = [c for c in schema if _belongs(c, name)]
+    lazy = lazy.with_columns(feature.alias(column)).drop(replaced)
+    if not feature.meta.is_column():  # else as the file has it
+        lazy = lazy.with_columns(_answers(value, dtype).alias(column))
+    left = {c: t for c, t in schema.items() if c not in replaced}
+    if not isinstance(dtype, pl.Struct):
+        return lazy.with_columns(value.alias(name)).drop(column), left | {name: dtype}
+    made = {f"{name}.{f.name}": f for f in dtype.fields}
+    lazy = lazy.with_columns(value.struct.field(f.name).alias(c) for c, f in made.items()).drop(column)
+    return lazy, left | {c: f.dtype for c, f in made.items()}
 
 
 def _answers(value: pl.Expr, dtype: Any) -> pl.Expr:

@@ -44,7 +44,7 @@ Link: TypeAlias = tuple[float, float] | tuple[float, float, float]
 """Radius (m) and time (ns), or radius, time and height (m) for a cylinder."""
 
 
-@feature
+@feature(cost=50)
 def classic_rt(
     pulses: Pulses,
     radius: float = 150.0,
@@ -157,7 +157,7 @@ def delay_cleaning(
     return _INTERVAL(pulses, members, time_interval=float(time_interval), **parameters)
 
 
-@feature
+@feature(cost=100)
 def seeded_rt(
     pulses: Pulses,
     *,
@@ -268,7 +268,7 @@ def seeded_rt(
     )
 
 
-@feature
+@feature(cost=100)
 def rt_veto(
     pulses: Pulses,
     *,

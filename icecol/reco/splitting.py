@@ -21,7 +21,7 @@ from icecol.reco.selection import Selection
 _TOPOLOGICAL: Final = Selection(_topological_split, group=True)
 
 
-@feature
+@feature(cost=50)
 def topological_split(
     pulses: Pulses,
     multiplicity: int = 4,

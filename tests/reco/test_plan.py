@@ -18,6 +18,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError, KernelError, MissingColumnError, SchemaError
 from icecol.reco import event_expr, kernel, with_features
+from icecol.reco.feature import cost, with_cost
 from icecol.reco.testing import check_feature
 
 GEOMETRY = Geometry.nominal()
@@ -43,11 +44,13 @@ def events(n: int = 200, seed: int = 1) -> pl.DataFrame:
 class Counter:
     """A feature of two fields that counts the events it is called for."""
 
-    def __init__(self) -> None:
+    def __init__(self, cost: float = 1.0, *numbers: pl.Expr) -> None:
         self.events = 0
-        self.feature = event_expr(self.loop, ["P.time"], {"n": pl.Int32, "sum": pl.Float64})
+        fields = {"n": pl.Int32, "sum": pl.Float64}
+        self.feature = with_cost(event_expr(self.loop, ["P.time"], fields, events=numbers), cost)
 
-    def loop(self, offsets, time, out) -> None:
+    def loop(self, offsets, time, *rest) -> None:
+        *_, out = rest
         self.events += offsets.size - 1
         out[0] = np.diff(offsets)
         out[1] = [time[a:b].sum() for a, b in itertools.pairwise(offsets)]
@@ -78,6 +81,44 @@ def test_a_cut_written_after_the_kernel_reaches_the_file(engine, tmp_path):
     assert counter.events == found.height < 100
     assert "PROJECT 2/4 COLUMNS" in query.explain()
     assert "SELECTION" in query.explain().split("4 COLUMNS")[1]
+
+
+@ENGINES
+def test_a_cut_on_a_cheap_feature_spares_the_dear_ones_in_whatever_order_they_are_given(engine):
+    cheap, fit, better = Counter(), Counter(900.0), Counter(2000.0, pl.col("Fit.sum"))
+    found = with_features(events(), Better=better.feature, Fit=fit.feature, Q=cheap.feature)
+    assert found.collect_schema().names()[-6:] == [
+        "Better.n",
+        "Better.sum",
+        "Fit.n",
+        "Fit.sum",
+        "Q.n",
+        "Q.sum",
+    ]
+    bright = (pl.col("Fit.sum") > 0) & (pl.col("Q.n") > 20)
+    left = found.filter(bright & (pl.col("Better.sum") < 1e9) & (pl.col("Fit.n") < 28)).collect(engine=engine)
+    n = events()["P.time"].list.len()
+    assert cheap.events == 200
+    assert fit.events == (n > 20).sum() < 70
+    assert better.events == ((n > 20) & (n < 28)).sum() == left.height
+
+
+@ENGINES
+def test_a_cut_on_a_dear_feature_spares_nothing_that_it_reads(engine):
+    seed, fit = Counter(50.0), Counter(9.0, pl.col("Seed.sum"))
+    query = with_features(events(), Fit=fit.feature, Seed=seed.feature).filter(pl.col("Fit.n") > 20)
+    assert query.collect(engine=engine).height < 70
+    assert (seed.events, fit.events) == (200, 200)
+
+
+def test_costs_are_those_that_kernels_and_features_say():
+    @kernel(n=pl.Int32, cost=7)
+    def count(time):
+        return time.size
+
+    made = reco.spe_fit(PULSES, seed="L"), reco.linefit(PULSES), count(PULSES), pl.col("energy")
+    assert [cost(e) > 100 for e in made] == [True, False, False, False]
+    assert [cost(e) for e in made[1:]] == [1.0, 7.0, 0.0]
 
 
 def test_features_become_dotted_columns_beside_the_others():
