@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from icecol.sim.columns import Events, Hits, Truth
 from icecol.sim.files import frames, write, write_gcd
+from icecol.sim.generation import generate
+from icecol.sim.neutrino import neutrinos
 from icecol.sim.sample import bright, events, toy
 from icecol.sim.source import to_dataset
 
@@ -14,6 +16,8 @@ __all__ = [
     "bright",
     "events",
     "frames",
+    "generate",
+    "neutrinos",
     "to_dataset",
     "toy",
     "write",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from icecol import units
 from icecol.dataset.pulses import MEMBERS
 from icecol.detector.geometry import Geometry
 from icecol.sim import particles
+from icecol.sim.tree import COLUMNS, Tree
 from icecol.sim.weights import KEYS, weights
 
 F64: TypeAlias = npt.NDArray[np.float64]
@@ -74,6 +75,12 @@ class Events:
     pulses: Hits
     geometry: Geometry
     settings: dict[str, Any]
+    tree: Tree | None = None
+    """All particles, of events that `generate` made."""
+    particles: dict[str, Tree] = field(default_factory=dict)
+    """Some of them by frame key, one per event, with pdg_encoding 0 where there is none."""
+    thrown: dict[str, dict[str, F64]] = field(default_factory=dict)
+    """Weights by frame key and entry, of events that `generate` made."""
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -132,12 +139,20 @@ def _table(events: Events) -> pl.DataFrame:
         "speed": np.full(n, units.c),
         "pdg_encoding": truth.pdg_encoding,
     }
+    frame = frame.with_columns(
+        pl.when(particle).then(pl.Series(v)).alias(f"MCPrimary.{k}") for k, v in primary.items()
+    )
+    if events.tree is not None:
+        return frame.with_columns(
+            *(column for key, tree in events.particles.items() for column in _particles(key, tree)),
+            *_tree(events.tree),
+            *(pl.Series(f"{key}.{k}", v) for key, how in events.thrown.items() for k, v in how.items()),
+        )
     return frame.with_columns(
-        *(pl.when(particle).then(pl.Series(v)).alias(f"MCPrimary.{k}") for k, v in primary.items()),
         *(
             pl.when(track).then(pl.Series(v)).alias(f"MCMostEnergeticTrack.{k}")
             for k, v in primary.items()
-            if k in {"x", "y", "z", "zenith", "azimuth", "time", "energy", "pdg_encoding"}
+            if k in _OF_PARTICLE
         ),
         *(
             pl.when(pl.Series(truth.kind == kind)).then(pl.Series(v)).alias(f"{KEYS[kind]}.{k}")
@@ -145,3 +160,23 @@ def _table(events: Events) -> pl.DataFrame:
             for k, v in how.items()
         ),
     )
+
+
+_OF_PARTICLE: Final = ("x", "y", "z", "zenith", "azimuth", "time", "energy", "pdg_encoding")
+
+
+def _particles(key: str, tree: Tree) -> list[pl.Expr]:
+    there = pl.Series(tree.pdg_encoding != 0)
+    values = {name: getattr(tree, name) for name in (*_OF_PARTICLE, "length")}
+    values["pdg_encoding"] = tree.pdg_encoding.astype(np.int32)
+    return [pl.when(there).then(pl.Series(v)).alias(f"{key}.{name}") for name, v in values.items()]
+
+
+def _tree(tree: Tree) -> list[pl.Series]:
+    columns = {
+        name: getattr(tree, name) for name in COLUMNS if name not in {"parent", "pdg_encoding", "shape"}
+    }
+    for name in ("parent", "pdg_encoding", "shape"):
+        columns[name] = getattr(tree, name).astype(np.int32)
+    columns["depth"] = tree.depth.astype(np.int32)
+    return [_lists(values, tree.offsets).alias(f"I3MCTree.{name}") for name, values in columns.items()]

@@ -28,6 +28,7 @@ from icecol.i3.frames.frame import Frame, Mixer
 from icecol.sim import chain, particles, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
 from icecol.sim.columns import F64, Events
+from icecol.sim.tree import PRIMARY, Tree
 from icecol.sim.weights import KEYS, weights
 
 Raw: TypeAlias = tuple[str, list[Span]]
@@ -87,6 +88,34 @@ def _particle(events: Events, i: int, minor_id: int, pdg_encoding: int, shape: i
     )
 
 
+def _of_tree(events: Events, tree: Tree, k: int, minor_id: int) -> Any:
+    """Return particle `k` of a tree."""
+    primary = tree.shape[k] == PRIMARY
+    return new(
+        "I3Particle",
+        minor_id=minor_id,
+        major_id=_major_id(events),
+        pdg_encoding=int(tree.pdg_encoding[k]),
+        shape=int(tree.shape[k]),
+        fit_status=-1,
+        pos=new("I3Position", x=float(tree.x[k]), y=float(tree.y[k]), z=float(tree.z[k])),
+        dir=new("I3Direction", zenith=float(tree.zenith[k]), azimuth=float(tree.azimuth[k])),
+        time=float(tree.time[k]),
+        energy=float(tree.energy[k]),
+        length=float(tree.length[k]),
+        speed=units.c,
+        location_type=0 if primary else 30,
+    )
+
+
+def _major_id(events: Events) -> int:
+    """Return a number that particles of one sample share: of its seed, whatever that is made of."""
+    found = 0
+    for part in np.ravel(events.settings["seed"]).tolist():
+        found = (found * 1_000_003 + int(part) + 1) % 2**63
+    return found
+
+
 def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Raw]:
     """Return the Q and the P frame of one event; `thrown` is what `weights` returns for all of them."""
     hits, kind = events.pulses, events.truth.kind[i]
@@ -103,8 +132,20 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
         "SMT8": new("I3FilterResult", condition_passed=triggered, prescale_passed=triggered),
     }
     tree: list[Any] = []
+    depths: Sequence[int] = (0, 1)
     named: list[Span] = []
-    if kind == particles.MUON:
+    if events.tree is not None:
+        all_of_it, rows = events.tree, range(*events.tree.offsets[i : i + 2].tolist())
+        tree = [_of_tree(events, all_of_it, k, k) for k in rows]
+        depths = all_of_it.depth[rows.start : rows.stop].tolist()
+        chosen = [
+            ("MCPrimary", tree[0]),
+            *((key, _of_tree(events, t, i, rows.stop)) for key, t in events.particles.items()),
+        ]
+        named = [
+            _span(key, "I3Particle", encode(p)) for key, p in chosen if key == "MCPrimary" or p.pdg_encoding
+        ]
+    elif kind == particles.MUON:
         tree = [_particle(events, i, 2 * i, 13, 40, 30)]
         named = [_span(k, "I3Particle", encode(tree[0])) for k in ("MCPrimary", "MCMostEnergeticTrack")]
     elif kind == particles.CASCADE:
@@ -112,6 +153,7 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
         names = ("MCPrimary", "MCMostEnergeticCascade")
         named = [_span(k, "I3Particle", encode(p)) for k, p in zip(names, tree, strict=True)]
 
+    of_kind = [(KEYS[kind], thrown[kind])] if tree and kind in thrown else []
     q = [
         _header(i, run_id, end, ""),
         _object("I3TriggerHierarchy", "I3TriggerHierarchy", triggers, range(len(triggers))),
@@ -122,11 +164,11 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
             pulse_map(omkey, hits.time[s], hits.charge[s], hits.width[s], hits.flags[s]),
         ),
         _object("InIcePulsesTimeRange", "I3TimeWindow", start=chain.trigger_time - chain.before, stop=end),
-        _object("I3MCTree", "I3MCTree", tree, range(len(tree))),
+        _object("I3MCTree", "I3MCTree", tree, depths[: len(tree)]),
     ]
-    if tree:
-        how = {name: float(values[i]) for name, values in thrown[kind].items()}
-        q.append(_object(KEYS[kind], "I3MapStringDouble", how))
+    for key, entries in events.thrown.items() if events.tree is not None else of_kind:
+        how = {name: float(values[i]) for name, values in entries.items()}
+        q.append(_object(key, "I3MapStringDouble", how))
     everything = np.ones(omkey.size, np.bool_)
     mask = "I3RecoPulseSeriesMapMask"
     p = [
@@ -263,11 +305,15 @@ def frames_of(events: Events, i: int) -> tuple[Raw, Raw]:
     >>> [stop for stop, _ in frames_of(sim.events(1, seed=1), 0)]
     ['Q', 'P']
     """
-    return _event(events, i, 1, weights(events.truth, events.settings))
+    return _event(events, i, 1, _weights(events))
+
+
+def _weights(events: Events) -> Thrown:
+    return {} if events.tree is not None else weights(events.truth, events.settings)
 
 
 def _raw(events: Events, run_id: int) -> Iterator[Raw]:
-    thrown = weights(events.truth, events.settings)
+    thrown = _weights(events)
     for i in range(len(events)):
         yield from _event(events, i, run_id, thrown)
 

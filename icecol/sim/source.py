@@ -69,9 +69,12 @@ def to_dataset(
 
 
 def _fields(events: Events) -> dict[str, pa.Field]:
-    """Return the fields of all columns, with unit and meaning, as the first event of each kind has them in a file."""
+    """Return the fields of all columns, with unit and meaning, as the first events that have them do in a file."""
     found: dict[str, pa.Field] = {}
-    for i in np.unique(events.truth.kind, return_index=True)[1].tolist():
+    first = set(np.unique(events.truth.kind, return_index=True)[1].tolist())
+    first.update(int(t.pdg_encoding.argmin()) for t in events.particles.values() if len(events))
+    first.update(int(t.pdg_encoding.argmax()) for t in events.particles.values() if len(events))
+    for i in sorted(first):
         data = b"".join(encode_frame(stop, objects) for stop, objects in files.frames_of(events, i))
         batch = scan(bytearray(data), names=Names(), tray=False)
         found |= {field.name: field for field in TableMaker().table(mix(batch, "P", new_order())).schema}
