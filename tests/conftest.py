@@ -27,8 +27,10 @@ def shared_data() -> Path:
     return path
 
 
-# the first call of a kernel compiles it, which no deadline foresees
-settings.register_profile("compiled", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# the first call of a kernel compiles it, which no deadline foresees; every run tries other examples
+settings.register_profile(
+    "compiled", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("compiled")
 
 

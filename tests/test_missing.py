@@ -124,7 +124,7 @@ booleans = st.recursive(
 TYPES = {"x": pl.Float64, "y": pl.Float64, "f": pl.Float32, "values": pl.List(pl.Float64)}
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(booleans, st.lists(rows, min_size=1, max_size=12))
 def test_a_cut_is_true_where_logic_of_three_values_says_so(expression, rows):
     expr, value = expression

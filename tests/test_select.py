@@ -49,7 +49,7 @@ def naive_cutflow(df: pl.DataFrame) -> list[tuple[str, int, float, float, int]]:
     return table
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(events())
 def test_cutflow_is_what_filtering_cut_by_cut_gives(df):
     table = cutflow(df.lazy(), CUTS, "w")
@@ -59,7 +59,7 @@ def test_cutflow_is_what_filtering_cut_by_cut_gives(df):
         assert row["sumw_error"] == pytest.approx(math.sqrt(sumw2), abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(events())
 def test_n_minus_one_is_what_filtering_without_a_cut_gives(df):
     table = n_minus_one(df.lazy(), CUTS, "w")

@@ -50,8 +50,8 @@ def test_the_nominal_detector_written_by_icetray_is_the_one_built_in(shared_data
 
 def test_what_was_simulated_is_read_back(tmp_path: Path) -> None:
     made = ic.sim.events(1, seed=1).geometry
-    ic.sim.files.write_gcd(tmp_path / "gcd.i3.bz2", made)
-    found = read_geometry(tmp_path / "gcd.i3.bz2")
+    ic.sim.files.write_gcd(tmp_path / "gcd.i3.zst", made)
+    found = read_geometry(tmp_path / "gcd.i3.zst")
     for name in ("omkey", "x", "y", "z", "om_type"):
         assert np.array_equal(getattr(found, name), getattr(made, name)), name
     for name in ("dir_x", "dir_y", "dir_z", "area", "relative_efficiency"):

@@ -615,7 +615,7 @@ def test_keys_that_are_no_text_end_in_the_manifest(tmp_path):
     assert again.scan().collect().to_series(-1).to_list() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
+@pytest.mark.parametrize("stdin", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["file", "stdin"])
 def test_a_script_without_a_guard_converts_in_several_processes(tmp_path, stdin):
     for i in (1, 2, 3):
         ic.sim.write(tmp_path / f"run{i}.i3.zst", ic.sim.events(5, seed=i))

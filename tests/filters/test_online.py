@@ -163,7 +163,7 @@ def frame(rows) -> pl.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(ROWS)
 def test_every_condition_is_what_its_slow_twin_decides(rows):
     found = filters.apply(frame(rows)).collect()
@@ -286,7 +286,7 @@ def test_a_prescale_of_none_or_all_needs_no_draw(prescale, expected):
 MASKS = st.lists(st.tuples(*[BOOL] * 6, st.floats(0, 5), st.integers(0, 9)), max_size=20)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(MASKS)
 def test_rates_are_what_counting_event_by_event_gives(rows):
     names = [f"FilterMask.{f}.{p}_passed" for f in "ABC" for p in ("condition", "prescale")]

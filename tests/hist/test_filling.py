@@ -62,7 +62,7 @@ def check(h, bins, tallies):
         assert (tally.n, tally.sumw, tally.sumw2) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(samples())
 @pytest.mark.parametrize(
     "axis", [hist.regular("x", 16, -4, 4), hist.variable("x", EDGES)], ids=["regular", "variable"]
@@ -76,14 +76,14 @@ def test_one_axis_agrees_with_numpy(axis, df):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(samples())
 def test_two_axes_agree_with_numpy(df):
     h = hist.fill(df.lazy(), hist.regular("x", 16, -4, 4), hist.regular("y", 2, -4, 4), weight="w")
     check(h, *naive([df["x"].to_list(), df["y"].to_list()], df["w"], [EDGES, EDGES[::8]]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(samples())
 def test_no_weight_is_a_weight_of_one(df):
     axis = hist.regular("x", 16, -4, 4)

@@ -147,7 +147,7 @@ def test_a_saved_histogram_comes_back_the_same(axis, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["h.json"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     start=st.floats(1e-6, 10),
     width=st.floats(1.1, 1e6),

@@ -15,7 +15,7 @@ def filled(values, axis, dtype=pl.Float64):
     return hist.fill(pl.LazyFrame({"x": pl.Series(values, dtype=dtype)}), axis)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=5),
     bins=st.integers(1, 300),

@@ -60,7 +60,7 @@ def lit(rng, cascade=CASCADE):
     return event
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     EVENTS,
     st.sampled_from(sorted(CASCADE_FORMS)),
@@ -88,7 +88,7 @@ def test_likelihood_of_a_vertex_equals_its_slow_twin(events, form, timing_error,
 
 def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
     pulses = Pulses("SRTInIcePulses", NOMINAL)
-    rows = sim.events(40, seed=1, muons=0.0, cascades=1.0, noise=0.0).to_polars()
+    rows = sim.events(14, seed=1, muons=0.0, cascades=1.0, noise=0.0).to_polars()
     seeds = reco.with_features(rows, CLast=reco.clast(pulses)).collect()
     fit = {"form": "UPandel", "min_hits": 8}
     fits = {
@@ -100,7 +100,7 @@ def test_powells_method_leads_to_the_simplex_minimum_if_it_may_go_on():
         seeds, **fits, At=reco.cascade_likelihood(pulses, vertex="P", form="UPandel")
     ).collect()
     found = found.filter(pl.col("S.fit_status") == 0)
-    assert len(found) > 30
+    assert len(found) > 10
     assert found["P.fit_status"].unique().to_list() == found["E.fit_status"].unique().to_list() == [0]
     assert found["At.logl"].to_list() == pytest.approx(found["P.logl"].to_list(), rel=1e-12)
     assert (found["E.logl"] <= found["S.logl"] + 0.01).mean() > 0.8

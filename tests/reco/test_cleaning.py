@@ -74,7 +74,7 @@ def kept(cleaned: pl.Expr, event, order=None) -> set[int]:
 LINKS = st.sampled_from([(150.0, 1000.0), (75.0, 500.0), (200.0, 300.0, 50.0), (60.0, 700.0, 200.0)])
 
 
-@settings(max_examples=300)
+@settings(max_examples=90)
 @given(EVENT, st.data())
 def test_seeded_rt_equals_its_slow_twin(event, data):
     draw = data.draw

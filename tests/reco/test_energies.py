@@ -44,7 +44,7 @@ def muons():
     return made.to_polars(), Pulses("SRTInIcePulses", made.geometry)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(CALM, TRACK)
 def test_truncated_energy_agrees_with_its_slow_twin(events, track):
     rows = on(events, track).select(reco.truncated_energy(P, track="T").struct.unnest()).to_dicts()

@@ -18,7 +18,7 @@ from icecol.errors import GeometryError
 from icecol.reco.testing import check_feature
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(CALM, st.floats(-300, 300), st.floats(1.5, 1e5), st.sampled_from([1.3, 2.0]))
 def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy, scale):
     vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}
@@ -34,7 +34,7 @@ def test_fill_ratio_agrees_with_its_slow_twin(events, x, energy, scale):
         agree(row, expected, rel=1e-7)
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(CALM, st.floats(-300, 300), st.sampled_from([0.6, 1.0, 2.5]), st.sampled_from([0.0, 1.0, -0.5]))
 def test_fill_ratio_lite_agrees_with_its_slow_twin(events, x, scale, power):
     vertex = {"V.x": x, "V.y": x / 2 + 7.1, "V.z": -x / 3}

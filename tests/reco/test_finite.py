@@ -23,7 +23,7 @@ OWN = st.sampled_from(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(
     CALM,
     st.floats(0, math.pi),

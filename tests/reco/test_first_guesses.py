@@ -42,7 +42,7 @@ def agree(found: dict, expected: dict, rel: float = 1e-9) -> None:
         assert found[name] == near(value, rel=rel, abs=1e-7), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(CALM, st.sampled_from([0, 1]), st.sampled_from([1.0, 0.5]))
 def test_clast_agrees_with_its_slow_twin(events, option, power):
     feature = reco.clast(PULSES, amplitude_option=option, amplitude_weight=power)
@@ -66,7 +66,7 @@ DARK = CALM.map(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(
     st.one_of(CALM, DARK),
     st.sampled_from([0.0, 1.0, -1.0]),
@@ -112,7 +112,7 @@ def test_one_hit_does_not_converge_and_none_is_too_few(feature):
 
 
 @given(EVENTS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_odd_numbers_do_no_harm(events):
     for row, event in zip(rows(events, reco.clast(PULSES)), events, strict=True):
         assert row["fit_status"] in ((None,) if event is None else (0, 20))

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from answers import near
+from from_python import from_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_likelihood import track_logl
@@ -39,6 +40,8 @@ from icecol.reco.kernels.track_slope import blocks_of, track_slope
 from icecol.reco.likelihood_fits import ALTERNATIVES, FitSettings
 from icecol.reco.numerics.direction import across, folded, towards
 from icecol.reco.testing import check_feature
+
+blocks_of, hits, track_likelihood, track_slope = from_python(blocks_of, hits, track_likelihood, track_slope)
 
 FILES = {
     "oscNext_genie_level3_v02": "icecube86",
@@ -272,7 +275,7 @@ def frame(events, track=TRACK):
 FORM = st.sampled_from(["SPE1st", "SPEAll", "SPEqAll", "MPE", "MPEPlain", "MPEAll", "PSA"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(
     EVENTS,
     FORM,
@@ -510,7 +513,7 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_track(event
 @pytest.mark.parametrize("touching", [False, True])
 def test_the_smooth_likelihood_is_the_likelihood_and_its_gradient_is_its_slope(form, touching):
     rng, table = np.random.default_rng(form), pandel_table()
-    for _ in range(20):
+    for _ in range(8):
         n = int(rng.integers(7, 40))
         sensor = np.sort(rng.integers(0, 25, n))
         place = rng.normal(0, 60, (3, 25))

@@ -21,7 +21,7 @@ CLOSE = st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(KEYS)), max_siz
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     st.one_of(EVENT, CLOSE),
     st.integers(1, 4),

@@ -71,7 +71,7 @@ def naive(pulses):
     return row
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_the_summary_agrees_with_its_slow_twin(made):
     found = frame(made).select(FEATURE.struct.unnest()).to_dicts()
@@ -90,7 +90,7 @@ def test_the_summary_agrees_with_its_slow_twin(made):
             assert values == near(expected, rel=1e-9, abs=slack), name
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_times_of_shares_are_those_of_the_slow_twin(made):
     # eighths add up exactly, so that no rounding decides which pulse passes a share

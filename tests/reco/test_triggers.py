@@ -63,7 +63,7 @@ def assert_found(feature, events, twin) -> None:
     ("threshold", "window", "dead_time"),
     [(1, 400.0, 0.0), (2, 1000.0, 0.0), (3, 2500.0, 0.0), (4, 2500.0, 600.0)],
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_smt_is_what_sliding_a_window_hit_by_hit_gives(threshold, window, dead_time, events):
     feature = reco.smt(PULSES, threshold=threshold, time_window=window, dead_time=dead_time, doms="InIce")
@@ -75,7 +75,7 @@ def test_smt_is_what_sliding_a_window_hit_by_hit_gives(threshold, window, dead_t
 @pytest.mark.parametrize(
     ("threshold", "window", "coherence"), [(2, 1000.0, 1), (3, 1500.0, 4), (3, 4000.0, 7)]
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_string_trigger_equals_its_slow_twin(threshold, window, coherence, events):
     feature = reco.string_trigger(
@@ -97,7 +97,7 @@ def test_string_trigger_equals_its_slow_twin(threshold, window, coherence, event
         (2, 99, 2500.0, 1e9, 17.1),
     ],
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_volume_trigger_equals_its_slow_twin(multiplicity, simple, window, radius, height, events):
     feature = reco.volume_trigger(

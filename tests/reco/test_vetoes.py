@@ -119,7 +119,7 @@ def answers(expected):
 
 
 @pytest.mark.parametrize("name", TWINS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(EVENTS)
 def test_a_veto_equals_its_slow_twin_to_the_last_bit(name, events):
     feature, twin = TWINS[name]
@@ -306,7 +306,7 @@ def test_rt_veto_has_the_stored_charge_and_hits(shared_data):
         assert events["Q.n_hit_doms"].to_list() == events["IC2018_LE_L3_Vars.RTVeto250Hits"].to_list()
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     CLUSTERED, LINKS, LINKS, LINKS, st.booleans(), st.booleans(), st.sampled_from([None, (-250.0, -100.0)])
 )

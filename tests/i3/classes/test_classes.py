@@ -115,7 +115,7 @@ def test_every_class_reads_back_in_every_version(name, version):
     reads_back(name, version, 0)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(KNOWN), st.integers(1, 1 << 32))
 def test_any_object_reads_back(which, seed):
     reads_back(*which, seed)

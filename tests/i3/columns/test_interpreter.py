@@ -476,7 +476,7 @@ def test_what_the_decoder_refuses_does_not_become_columns() -> None:
     for name in FLAT:
         rng = random.Random(name)
         blob = max((random_blob(name, rng, {}) for _ in range(4)), key=lambda b: (len(b) < 1000, len(b)))
-        bad = damaged(blob, rng, 200)
+        bad = damaged(blob, rng, 60)
         for columns in run(bad):
             for k, i in enumerate(columns.good):
                 try:

@@ -43,7 +43,7 @@ WAVEFORM = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(WAVEFORM, max_size=8))
 def test_what_was_packed_is_expanded(waveforms: list[list[int]]) -> None:
     packed = [pack(w) for w in waveforms]
@@ -55,7 +55,7 @@ def test_what_was_packed_is_expanded(waveforms: list[list[int]]) -> None:
     assert [values[a:b].tolist() for a, b in zip(ends[:-1], ends[1:], strict=True)] == waveforms  # noqa: RUF007
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=12), st.integers(0, 400))
 def test_any_words_give_samples_or_an_error_as_the_plain_decoder_does(words: list[int], n: int) -> None:
     array = np.array(words, np.uint32)

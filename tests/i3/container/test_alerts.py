@@ -311,7 +311,7 @@ def test_messages_before_a_damage_are_kept(tmp_path, damaged, says, kept):
 
 
 @given(st.binary(max_size=200), st.data())
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_no_pickle_does_more_than_a_format_error(noise, data):
     good = pickled(b"[i3]" + b"x" * 20)
     at = data.draw(st.integers(0, len(good)))

@@ -37,7 +37,7 @@ def test_a_frame_is_the_bytes_that_the_format_says() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(FRAMES, st.integers(1, 3000))
 def test_what_is_written_is_read_whatever_the_keys_sizes_and_batches(frames, batch_bytes: int) -> None:
     made = [(stop, tuple((k, t, b) for k, (t, b) in objects.items())) for stop, objects in frames]

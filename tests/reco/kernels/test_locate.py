@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from from_python import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from icecol.reco.kernels.append import append
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.locate import arrange, locate, longest, rises, row_of
 
+append, arrange, locate, rises = from_python(append, arrange, locate, rises)
 GEOMETRY = Geometry.from_columns(
     {
         "string": [3, 3, 7, 7, 7],

@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from from_python import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol.i3.pulses.std_sort import std_sort
 from icecol.reco.numerics.ascending import ascending
 
+ascending, std_sort = from_python(ascending, std_sort)
 FEW = st.one_of(st.floats(), st.sampled_from([1.0, 2.0, math.nan, math.inf, -math.inf]))
 
 
