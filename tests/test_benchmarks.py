@@ -106,6 +106,7 @@ def test_kernels_tell_a_wrong_answer(load, monkeypatch, capsys):
     assert "WRONG ANSWER: charge: numpy reduceat: 1 of" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_reconstructions_agree_with_all_other_ways(load, monkeypatch, capsys):
     small = ["--events", "40", "--pulses", "60", "--distinct", "20", "--sample", "10", "--densities", "500"]
     module = load("reconstruction")

@@ -52,6 +52,7 @@ def test_shows_each_step_with_its_code_and_time(done):
         assert code in text
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_numbers_and_runs_over_its_own_folder(done):
     found, _ = done
     (found.folder / "notes.txt").write_text("mine")
@@ -73,6 +74,7 @@ def test_refuses_fewer_events_than_files(tmp_path):
         demo.run(tmp_path / "out", events=1)
 
 
+@pytest.mark.slow
 def test_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
     def absent(*_args, **_kwargs):
         msg = "icecol.plot needs matplotlib: pip install matplotlib"

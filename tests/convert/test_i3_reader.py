@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.dataset import parts
+from icecol.dataset import parts, records
 from icecol.dataset.scan import Dataset
 from icecol.detector.geometry import Geometry, split_omkey
 from icecol.errors import DamagedFileError, DatasetError, SchemaError, UnknownStreamError
@@ -494,7 +494,7 @@ def test_all_rows_but_those_of_damaged_frames_are_there(tmp_path: Path, hurt: li
 def test_a_damaged_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
     bad, lost = damaged_file(tmp_path / "a.i3", [9])
     good = write(tmp_path / "b.i3", events(5, first=100))
-    nothing = write(tmp_path / "c.i3", [b"no frames at all, but text"])
+    nothing = write(tmp_path / "c.i3", [b"no frames at all, \0 nor text"])
     dataset = convert([bad, good, nothing], tmp_path / "d", skip_damaged=True)
     assert dataset.rows == 20 - len(lost) + 5
     assert [s.status for s in sorted(dataset.manifest.sources, key=lambda s: s.path)] == [
@@ -532,9 +532,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         "    progress=lambda *done: time.sleep(0.1) if done[3] else None)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ})
-    records = tmp_path / "d" / ".progress"
+    made = tmp_path / "d" / ".progress"
     limit = time.monotonic() + 60
-    while time.monotonic() < limit and (not records.is_dir() or len(list(records.glob("*.json"))) < 2):
+    while time.monotonic() < limit and (not made.is_dir() or len(list(made.glob("*.json"))) < 2):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

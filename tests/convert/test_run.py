@@ -176,7 +176,7 @@ def test_what_fails_leaves_the_dataset_that_was_to_be_overwritten(tmp_path):
     ic.sim.write(tmp_path / "a.i3", ic.sim.events(5, seed=1))
     ds = ic.convert.i3(tmp_path / "a.i3", tmp_path / "d", jobs=1)
     before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in ds.path.rglob("*")}
-    (tmp_path / "b.i3").write_bytes(b"no frames at all, but text")
+    (tmp_path / "b.i3").write_bytes(b"no frames at all, \0 nor text")
     for error, path, options in (
         (UnknownStreamError, "a.i3", {"streams": "Typo"}),
         (UnknownStreamError, "a.i3", {"streams": ["InIceSplit", "Typo"]}),
@@ -191,7 +191,7 @@ def test_what_fails_leaves_the_dataset_that_was_to_be_overwritten(tmp_path):
 
 
 def test_a_first_conversion_that_finds_nothing_leaves_no_folder(tmp_path):
-    (tmp_path / "b.i3").write_bytes(b"no frames at all, but text")
+    (tmp_path / "b.i3").write_bytes(b"no frames at all, \0 nor text")
     with pytest.raises(DamagedFileError, match=r"b\.i3: frame 0 at byte 0: .*; no event could be read"):
         ic.convert.i3(tmp_path / "b.i3", tmp_path / "d", jobs=1)
     assert not (tmp_path / "d").exists()

@@ -145,6 +145,7 @@ SESSION = """
 """
 
 
+@pytest.mark.slow
 def test_no_session_has_the_answers_of_old_code(tmp_path):
     def session(factor: float) -> list[list[float]]:
         (tmp_path / "mine.py").write_text(textwrap.dedent(SESSION).replace("FACTOR", str(factor)))

@@ -154,7 +154,7 @@ def test_what_is_wrong_is_said(folder, sample, tmp_path):
         choose(tmp_path)
     with pytest.raises(ValueError, match="the list of them is empty"):
         choose([])
-    (tmp_path / "no.i3").write_bytes(b"These are no frames." * 10)
+    (tmp_path / "no.i3").write_bytes(b"\0 no frames" * 10)
     with pytest.raises(ic.errors.DamagedFileError, match=r"no\.i3"):
         choose(tmp_path / "no.i3")
     with pytest.raises(ValueError, match="one letter"):

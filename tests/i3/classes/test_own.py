@@ -110,6 +110,7 @@ def test_columns_become_objects_again(tmp_path):
     assert found == [new("MyNumbers", alpha=1.5, beta=2.5, gamma=3)] * 2
 
 
+@pytest.mark.slow
 def test_a_script_needs_one_call(tmp_path):
     """Also one without `if __name__ == "__main__":`, whose workers do not run it again."""
     add_both()

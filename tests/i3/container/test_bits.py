@@ -76,6 +76,7 @@ def test_ranges_are_compared_and_copied_whatever_their_length(n: int) -> None:
     assert not out[5 + n :].any()
 
 
+@pytest.mark.slow
 def test_with_checked_bounds_the_same_claims_hold_and_reading_outside_raises(tmp_path) -> None:
     script = (
         "import numpy as np\n"
