@@ -2,9 +2,9 @@
 
 Not a race: it shows what each further step of the chain LineFit, improved LineFit, SPE, SPE with further directions,
 MPE buys, and each way to the energy. The ice of the simulation is homogeneous, as the fits believe it to be, so that
-real resolutions are worse. The angles are held against each other for muons that shine evenly, as the fits take them
+real resolutions are worse. The angles are compared with each other for muons that shine evenly, as the fits take them
 to do; MPE uses that the first of many photo-electrons is early: it can help only where sensors see several of them, so
-it is held against SPE for events of at least BRIGHT PE. The energies are of muons that shine in single losses. With
+it is compared with SPE for events of at least BRIGHT PE. The energies are of muons that shine in single losses. With
 more tables, cascades and plots: `icecol study`.
 """
 

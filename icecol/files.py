@@ -154,15 +154,15 @@ class Checked(io.RawIOBase):
         return f"crc32c:{self._crc:08x}"
 
     def readable(self) -> bool:
-        """Tell whether it can be read."""
+        """Return whether it can be read."""
         return bool(self._file.readable())
 
     def writable(self) -> bool:
-        """Tell whether it can be written."""
+        """Return whether it can be written."""
         return bool(self._file.writable())
 
     def seekable(self) -> bool:
-        """Tell whether it can go back."""
+        """Return whether it can go back."""
         return self.readable()
 
     def readinto(self, buffer: Any, /) -> int:

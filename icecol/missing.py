@@ -41,7 +41,7 @@ _AS_NAN: Final = {
 
 
 def bears_floats(dtype: Any) -> bool:
-    """Tell whether values of this type are floats, or have floats in them."""
+    """Return whether values of this type are floats, or have floats in them."""
     if isinstance(dtype, pl.Struct):
         return any(bears_floats(field.dtype) for field in dtype.fields)
     if isinstance(dtype, pl.List | pl.Array):
@@ -337,7 +337,7 @@ def _is_nan(body: Mapping[str, Any]) -> bool:
 
 
 def _is_number(node: _Node) -> bool:
-    """Tell whether an expression is a number that is not NaN."""
+    """Return whether an expression is a number that is not NaN."""
     kind, body = _parts(node)
     if kind != "Literal" or _is_nan(body):
         return False

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=65536)
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Tell whether a name matches one of several shell patterns (`*`, `?`, `[...]`), or is one of them literally.
+    """Return whether a name matches one of several shell patterns (`*`, `?`, `[...]`), or is one of them literally.
 
     A name may hold brackets itself: it is found by that name, and what begins with it by that name and a `*`.
 

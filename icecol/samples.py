@@ -445,7 +445,7 @@ class Samples(Mapping[str, Sample]):
         return drawn
 
     def _lists(self, axis: Axis) -> bool:
-        """Tell whether an axis has several entries in an event."""
+        """Return whether an axis has several entries in an event."""
         first = next(iter(self.values())).scan()
         return isinstance(first.select(axis.expr).collect_schema().dtypes()[0], pl.List)
 

@@ -31,7 +31,7 @@ from icecol.i3.frames.files import Paths
 from icecol.i3.frames.frame import Frame
 from icecol.names import plain
 
-_DUMP: Final = 4096  # bytes that are shown of a damaged place
+_DUMP: Final = 4096  # bytes of a damaged place that are shown
 _STOP_KEYS: Final = "PQGCDSI"
 
 
@@ -52,7 +52,7 @@ class Browser(App[None]):
     FileNotFoundError
         A file does not exist.
     ValueError
-        `at` names no place.
+        `at` is not a position.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -121,12 +121,12 @@ class Browser(App[None]):
         self.frame: Frame | None = None
         self._keys: list[str] = []
         self._key = key  # stays wanted where a frame does not have it
-        self._way = ""  # how objects are looked at, where they can be
+        self._way = ""  # the view of objects that is preferred, where they have it
         self._ways: dict[str, Callable[[], View]] = {}
         self._path: list[tuple[str, View]] = []
         self._search = ""
         self._asked = ""
-        self.index.goto(-1, at)  # refuses what names no place before anything is shown
+        self.index.goto(-1, at)  # raises for what is not a position before anything is shown
         self._wanted: tuple[Callable[[], int | None], str] | None = (lambda: self.index.goto(-1, at), at)
         self._cursors: list[int] = []
         self._request = 0
@@ -155,14 +155,14 @@ class Browser(App[None]):
         return self.screen_stack[0]
 
     def on_mount(self) -> None:
-        """Begin to look through the files."""
+        """Begin to index the files."""
         self._base.query_one("#keys").focus()
         self._build()
         self.set_interval(0.1, self._poll)
         self._poll()
 
     def on_unmount(self) -> None:
-        """End what is under way."""
+        """Stop what is running."""
         self.index.close()
 
     @work(thread=True, group="index")
@@ -170,10 +170,10 @@ class Browser(App[None]):
         self.index.build()
 
     def _poll(self) -> None:
-        """Show how far the index is, and go where one wants to as soon as that is known."""
+        """Show how far the index is, and go to the requested position as soon as it is known."""
         if not self.screen_stack or not self._base.query("#title"):
             return  # all is being closed
-        done = self.index.done  # before the look: what is found now is all there is
+        done = self.index.done  # before the search: what is found now is all there is
         known = (done, len(self.index), self.index.bytes_read, self._wanted)
         if known == self._known:
             return
@@ -201,7 +201,7 @@ class Browser(App[None]):
         self.at = number
         try:
             self.frame = self.index.frame(number)
-        except (IcecolError, OSError) as err:  # the file changed since it was looked through
+        except (IcecolError, OSError) as err:  # the file has changed since it was indexed
             self.frame = None
             self._say(str(err))
         self._base.query_one(Frames).show(number)
@@ -278,7 +278,7 @@ class Browser(App[None]):
     # -- objects ------------------------------------------------------------------------------------------------
 
     def _look_at(self, key: str) -> None:
-        """Make the view of an object, in a thread: some take their time."""
+        """Make the view of an object, in a thread: some take a while."""
         self._request += 1
         if not key or self.frame is None:
             self._ways = {}
@@ -354,7 +354,7 @@ class Browser(App[None]):
             self._base.query_one("#keys").focus()
 
     def action_turn(self) -> None:
-        """Look at objects in the next way."""
+        """Switch to the next view of objects."""
         ways = list(self._ways)
         if ways:
             now = self._way if self._way in ways else ways[0]
@@ -371,7 +371,7 @@ class Browser(App[None]):
     # -- where to go --------------------------------------------------------------------------------------------
 
     def _go(self, find: Callable[[], int | None], what: str) -> None:
-        """Go to what is found; if the index does not have it yet, as soon as it has."""
+        """Go to a position; if the index does not have it yet, as soon as it does."""
         found = find()
         if found is not None:
             self._wanted = None
@@ -382,7 +382,7 @@ class Browser(App[None]):
             self._wanted = (find, what)
 
     def action_step(self, step: int) -> None:
-        """Go on or back by frames."""
+        """Go forward or back by frames."""
         at = self.at + step
         if 0 <= at < len(self.index):
             self._wanted = None
@@ -404,7 +404,7 @@ class Browser(App[None]):
             )
 
     def action_goto(self, where: str) -> None:
-        """Go to what a text names."""
+        """Go to the position that a text names."""
         at = self.at
         self._go(lambda: self.index.goto(at, where), where)
 
@@ -415,7 +415,7 @@ class Browser(App[None]):
         self._asked = what
         ask.value = self._search if what == "key" else ""
         ask.add_class("open")
-        self.screen.set_focus(ask)  # at once: what is typed next is for it
+        self.screen.set_focus(ask)  # at once: what is typed next goes there
 
     @on(Input.Changed, "#ask")
     def _typed(self, event: Input.Changed) -> None:
@@ -449,7 +449,7 @@ class Browser(App[None]):
         self._go(find, f"frame with a key like {text!r}")
 
     def action_cancel(self) -> None:
-        """Leave the question, or end the search, or what is looked for."""
+        """Leave the prompt, or end the search."""
         asked = self._base.query_one("#ask").has_class("open")
         self._close_ask()
         self._wanted = None

@@ -21,7 +21,7 @@ def bare(value: Any) -> Any:
 
 
 def exact(value: Any) -> str:
-    """Format a value for one cell, numbers with all their digits.
+    """Format a value for one cell, numbers with all digits.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def show(frame: Frame, folder: Path) -> str:
     from icecol.view.frames import numbers
 
     if frame.stop not in "PQ":
-        return f"a {frame.stop} frame is no event: go to a P or Q frame"
+        return f"a {frame.stop} frame is not an event: go to a P or Q frame"
     run, event = numbers(frame) or (0, 0)
     page = view(frame, stop=frame.stop).save(folder / f"run{run}-event{event}-{frame.stop}.html")
     desktop = sys.platform in {"darwin", "win32"} or any(

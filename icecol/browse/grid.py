@@ -1,4 +1,4 @@
-"""A widget that shows a `View`; only visible rows are made, so that any number of them is quick."""
+"""A widget that shows a `View`; only visible rows are made, so that any number of rows is quick to show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDEST: Final = 44  # of any column but the last; longer texts are cut
 _GUIDES: Final = "├└│─ "
 
 Paint = Callable[[int, int], Style | None]
-"""Row and column to a style of the cell."""
+"""From row and column to the style of the cell."""
 
 
 class Grid(ScrollView, can_focus=True, inherit_bindings=False):

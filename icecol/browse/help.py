@@ -23,7 +23,7 @@ KEYS: Final = (
     ("!", "next damaged place"),
     ("g", "go to a frame (17, +3, last) or stop (Q, -Q),"),
     ("", "or an event (e42, or 7/42 with its run)"),
-    ("/", "search keys here; Enter: in the frames that follow"),
+    ("/", "search keys here; Enter: also in later frames"),
     ("↑ ↓   j k", "move in the list; PgUp PgDn Home End too"),
     ("⇧← ⇧→", "scroll a wide table"),
     ("Tab", "go from the keys to the object and back"),

@@ -79,7 +79,7 @@ class Entry:
 
 
 class Index:
-    """The frames of one or several files, read as one stream as `open_i3` does.
+    """The frames of one or several files, read as one stream, as by `open_i3`.
 
     `build` does the work and is meant to run in a thread; everything else may be called at any time and returns what is
     known by then.
@@ -314,7 +314,7 @@ class Index:
         return chain
 
     def frame(self, i: int) -> Frame:
-        """Read a frame, with the objects of older frames mixed in; a damaged place is an empty one."""
+        """Read a frame, with the objects of older frames mixed in; a damaged place is an empty frame."""
         mixer = Mixer()
         for older in self.parents(i):
             mixer.mix(self._older(older))
@@ -392,7 +392,7 @@ class _Feed:
             n = self._stream.readinto(buffer)
         except (
             UnsupportedError
-        ) as err:  # an archive or JSON tells late what it is not: that is shown as a place
+        ) as err:  # that an archive or JSON is not what it seems shows late: it becomes a damaged place
             raise FormatError(str(err)) from None
         if self._spill is not None:
             self._spill.write(buffer[:n])
@@ -426,7 +426,7 @@ def _objects(data: bytes) -> list[tuple[str, str, bytes]]:
 
 
 def _last(mask: Mask) -> int:
-    """Return the place of the last True, -1 if there is none."""
+    """Return the position of the last True, -1 if there is none."""
     found = int(mask[::-1].argmax()) if mask.size else 0
     return mask.size - 1 - found if mask.size and mask[mask.size - 1 - found] else -1
 

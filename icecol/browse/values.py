@@ -293,7 +293,7 @@ def _array(value: npt.NDArray[Any]) -> View:
 
 
 def _tree(tree: Tree) -> View:
-    """Show the nodes with guides that tell who came from whom."""
+    """Show the nodes with guides that show which came from which."""
     first = tree[0] if tree else None
     leaves = _leaves(first, "") if tree else []
     guides = _guides(tree)

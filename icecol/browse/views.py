@@ -19,7 +19,7 @@ from icecol.i3.pulses.series import PulseSeries
 
 
 def views(frame: Frame, key: str, *, width: int = 16) -> dict[str, Callable[[], View]]:
-    """Return the ways in which an object can be looked at, best first.
+    """Return the views of an object, best first.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def _unread(frame: Frame, key: str, name: str, width: int) -> View:
 
 
 def pulses_view(frame: Frame, key: str) -> View:
-    """Show the pulses under a key, one a row, with masks and unions applied.
+    """Show the pulses under a key, one per row, with masks and unions applied.
 
     Raises
     ------

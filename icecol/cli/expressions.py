@@ -165,7 +165,7 @@ def feature_of(what: str) -> Any:
 
 
 def _takes_pulses(function: Any) -> bool:
-    """Tell whether a function of `icecol.reco` is a feature of a pulse series."""
+    """Return whether a function of `icecol.reco` is a feature of a pulse series."""
     return next(iter(inspect.signature(function).parameters), "") == "pulses"
 
 

@@ -99,7 +99,7 @@ def _field(name: str, dtype: pa.DataType, leaf: Leaf) -> pa.Field:
 
 
 def number_array(values: npt.NDArray[Any], dtype: pa.DataType, valid: Bools | None = None) -> pa.Array:
-    """Make an Arrow array of numbers that shares the numpy buffer (truth values are packed into bits)."""
+    """Make an Arrow array of numbers that shares the numpy buffer (booleans are packed into bits)."""
     if pa.types.is_boolean(dtype):
         buffer = pa.py_buffer(np.packbits(values != 0, bitorder="little"))
     else:
@@ -112,7 +112,7 @@ def number_array(values: npt.NDArray[Any], dtype: pa.DataType, valid: Bools | No
 
 
 def string_array(chars: npt.NDArray[Any], offsets: npt.NDArray[np.int32]) -> pa.Array:
-    """Make an Arrow array of strings; bytes that are no UTF-8 are taken for Latin-1."""
+    """Make an Arrow array of strings; bytes that are not UTF-8 are read as Latin-1."""
     raw = chars.view(np.uint8)
     if raw.size and raw.max() > 127:
         data = raw.tobytes()
@@ -152,7 +152,7 @@ def _nest(columns: Columns, array: pa.Array, group: int, top: int = 0) -> pa.Arr
 
 
 def _timestamps(year: npt.NDArray[Any], daq: npt.NDArray[Any]) -> pa.Array:
-    """Make UTC timestamps of year and tenths of nanoseconds since its start."""
+    """Make UTC timestamps from years and tenths of nanoseconds since their start."""
     year, daq = year.view(np.int32).astype(np.int64), daq.view(np.int64)
     valid = (year >= 1970) & (year <= 2261) & (daq >= 0) & (daq < 367 * 86_400 * 10**10)
     years, index = np.unique(np.where(valid, year, 1970), return_inverse=True)
@@ -222,7 +222,7 @@ def _named(key: str, columns: Columns, names: list[str], index: npt.NDArray[np.i
 
 
 def pattern_fields(key: str, form: Pattern) -> list[pa.Field]:
-    """Return the fields of the columns of maps of one form: name by name, leaf by leaf."""
+    """Return the fields of the columns of maps of one layout: name by name, leaf by leaf."""
     leaves = [form.program.leaves[i] for i in form.leaves]
     return [_named_field(key, _text(name), leaf, ARROW[leaf.kind]) for name in form.names for leaf in leaves]
 

@@ -10,10 +10,10 @@ The names and types of the fields decide, so that a key has one class in all fra
 - a single number, text or list is an I3Double, I3Int, I3UInt64, I3Bool, I3String or the I3Vector of such.
 
 A null leaves its object, or its entry of a map, out; in an object with members it is NaN, as IceTray has it, and so is
-the sum of the charges of no pulses. (A whole number has no NaN: the object is then left out if nothing else in it is
-known, and is a map if something is.) A failed fit is stored as
-IceTray does: an I3Particle with its fit_status, speed c and shape Null (a likelihood fit that did not converge, and a
-finite track, keep their shape), other members NaN, and no parameters where all of them are null.
+the total charge of no pulses. (A whole number has no NaN: the object is then left out if nothing else in it is known,
+and is a map if something is.) A failed fit is stored as IceTray does: an I3Particle with its fit_status, speed c and
+shape Null (a likelihood fit that did not converge, and a finite track, keep their shape), other members NaN, and no
+parameters where all of them are null.
 
 An object of which nothing is known is left out. Where its input is there, some of IceTray's modules store it with NaN
 in all members, as I3TrackCharacteristicsValues of no DOMs; but columns do not tell whether the input was there.
@@ -250,7 +250,7 @@ def _holds(of: str, dtype: Any) -> bool:
 
 
 def _several(key: str, types: Types, name: str | None = None) -> _MakeOne:
-    """Tell how to make an object of several fields: of the class `name`, or a map."""
+    """Return how to make an object of several fields: of the class `name`, or a map."""
     if all(_is_list(dtype) and _is_number(dtype.inner) for dtype in types.values()):
         return partial(_lists, types)
     for member, dtype in types.items():
@@ -310,7 +310,7 @@ def _pulses(values: Mapping[str, Any]) -> Any:
 
 
 def _single(key: str, member: str, dtype: Any) -> _MakeOne:
-    """Tell how to make an object of one value."""
+    """Return how to make an object of one value."""
     inner = dtype.inner if _is_list(dtype) else dtype
     if inner == pl.Boolean:
         names = "I3Bool", "I3VectorBool"

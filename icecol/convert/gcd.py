@@ -51,8 +51,8 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
 def tables_of(objects: Mapping[str, Any]) -> dict[str, pa.Table]:
     """Make the tables `calibration`, `detector_status` and `trigger_status` of a decoded GCD.
 
-    They have one row a sensor, of I3Calibration and I3DetectorStatus, or one a trigger, of the latter. Columns are
-    IceTray's members; those of a class inside are joined to its name by `_`, arrays are lists. The calibration has the
+    They have one row per sensor of I3Calibration and I3DetectorStatus, or per trigger of the latter. Columns are
+    IceTray's members; those of a nested class follow its name and `_`, arrays are lists. The calibration has the
     members of I3DOMCalibration and, for IceTop, of I3VEMCalibration; the status those of I3DOMStatus, and of TriggerKey
     and I3TriggerStatus. Units and meanings are in the metadata of the fields.
     """
@@ -100,7 +100,7 @@ KEYS: Final = tuple(dict.fromkeys((*WANTED, *_TABLES)))
 
 
 def _table(whole: Any, parts: Mapping[str, Mapping[Any, Record]]) -> pa.Table:
-    """Put the records of each class side by side, a row for each sensor that one of them has."""
+    """Put the records of each class side by side, one row for each sensor that any of them has."""
     keys = sorted({key for records in parts.values() for key in records})
     versions = {name: version for name, (_, version) in whole.versions.items() if isinstance(name, str)}
     numbers = [np.array([getattr(k, n) for k in keys], np.int32) for n in ("string", "om", "pmt")]
@@ -170,7 +170,7 @@ def _array(of: Type, versions: Versions, values: Sequence[Any] | np.ndarray) -> 
             return pa.ListArray.from_arrays(keys.offsets, inner_)
         case Pointer(derived=derived):
             return _structs(derived, versions, values)
-    msg = f"{of!r} has no form as a column"
+    msg = f"{of!r} cannot become a column"
     raise FormatError(msg)
 
 

@@ -18,7 +18,7 @@ from icecol.i3.archive.objects import Record
 from icecol.i3.container.raw import raw_frames
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
-"""Keys of lists of bad sensors, the first found counts."""
+"""Keys of lists of bad sensors, of which the first found is used."""
 
 
 _MOST_NAMED: Final = 5
@@ -66,14 +66,14 @@ WANTED = ("I3Geometry", "I3Calibration", "I3DetectorStatus", *BAD_DOMS)
 
 
 def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
-    """Decode objects of the geometry, calibration and status frames of a file, of each key the first.
+    """Decode the first object of each key in the geometry, calibration and status frames of a file.
 
-    Reading ends with the first other frame after an I3Geometry.
+    Reading stops at the first other frame after an I3Geometry.
 
     Raises
     ------
     GeometryError
-        The file has no I3Geometry, or only one of differences to another file.
+        The file has no I3Geometry, or only differences to another file.
     """
     found: dict[str, Any] = {}
     keys: set[str] = set()
@@ -97,7 +97,7 @@ def read_objects(path: str | Path, wanted: Collection[str]) -> dict[str, Any]:
 
 @lru_cache(maxsize=2)
 def gcd_objects(path: str) -> dict[str, bytes]:
-    """Return the objects of the geometry, calibration and status frames of a file, serialised; none of a table."""
+    """Return the serialised objects of the geometry, calibration and status frames of a file; none for a table."""
     if path.endswith(".parquet"):
         return {}
     return {
@@ -157,7 +157,7 @@ def _located(items: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 def _direction(om: Any) -> tuple[float, float, float]:
-    """Return where a sensor looks: the turned z axis; I3OMGeo version 0 says up, down, or nothing."""
+    """Return the direction a sensor faces, its rotated z axis; I3OMGeo version 0 has up, down, or nothing."""
     turned = getattr(om, "orientation", None)
     if turned is None:
         return (0.0, 0.0, {1: 1.0, -1: -1.0}.get(int(om.old_orientation), np.nan))

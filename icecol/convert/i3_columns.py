@@ -1,4 +1,4 @@
-"""Events of a batch as an Arrow table: one row an event, `key.member` columns.
+"""Events of a batch as an Arrow table: one row per event, `key.member` columns.
 
 A key's objects are decoded over the whole batch (`icecol.i3.columns`, `icecol.i3.pulses`) into buffers that Arrow
 takes over without a copy (`icecol.convert.arrow`); here each key gets its rows, and what could not be decoded is noted.
@@ -60,7 +60,7 @@ class TableMaker:
     Parameters
     ----------
     keys : sequence of str, or None
-        Glob patterns of the keys to take besides pulses; None takes all that have a form as columns. A key named
+        Glob patterns of the keys to take besides pulses; None takes all that can become columns. A key named
         without wildcards is taken even if its class has none: its bytes become the column `key.blob`.
     pulses : sequence of str, or None
         Glob patterns of pulse series; None takes all of them.
@@ -201,7 +201,7 @@ class TableMaker:
         ]
 
     def _beside_pulses(self, events: Events, key: str, pairs: list[int]) -> list[Column]:
-        """Make the columns of objects that are no pulses, under a key that has pulses in other events.
+        """Make the columns of objects that are not pulses, under a key that has pulses in other events.
 
         Where a column would have the name of one of the pulses, the object is noted as left out.
         """

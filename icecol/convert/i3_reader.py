@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 BATCH_BYTES: Final = 10 << 20
 """Bytes of frames that are decoded together (or one frame)."""
 _TIMES: Final = 2.0
-"""By how much the objects of a table may outgrow them, as older frames lend theirs to many."""
+"""By what factor the objects of a table may exceed them, as many frames share those of older ones."""
 
 Names = str | Iterable[str] | None
 Wanted = Callable[[str], bool]
@@ -69,7 +69,7 @@ class I3Reader(Reader):
         verify: bool = True,
         gcd: str | Path | Geometry | None = None,
     ) -> I3Reader:
-        """Make a reader of the options of a user.
+        """Make a reader from the options that a user gives.
 
         >>> I3Reader.of(keys="LineFit", streams=["InIceSplit"]).streams
         ('InIceSplit',)
@@ -241,23 +241,24 @@ def i3(
     streams : name or several, optional
         Sub-event streams to take, such as `InIceSplit`; by default all.
     stop : str
-        Frames that are rows: `P` (physics, a sub-event) or `Q` (DAQ, a readout).
+        Frames that become rows: `P` (physics, a sub-event) or `Q` (DAQ, a readout).
     jobs : int, optional
-        Processes; by default one per CPU that may be used, at most one per file. A daemonic process, as of a
-        `multiprocessing.Pool` or of Dask, converts alone.
+        Number of processes; by default one per available CPU, at most one per file. A daemonic process, such as a
+        worker of `multiprocessing.Pool` or Dask, converts on its own.
     overwrite : bool
         Replace a finished dataset. It stays as it is until the new one is complete.
     skip_damaged : bool
         Keep the intact frames of damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
         complete with them.
     allow_empty : bool
-        Make a dataset without events if the files have none of the stop and streams; otherwise that is an error.
+        Make a dataset without events if the files have none with this stop and these streams, which is otherwise an
+        error.
     verify : bool
         Check the checksum of every frame.
     settings : mapping, optional
         Further facts for the manifest: nfiles, livetime (s), generator settings.
     progress : function, optional
-        Called now and then with (file, events, bytes, files) done since the last call.
+        Called from time to time with (file, events, bytes, files) done since the last call.
 
     Returns
     -------

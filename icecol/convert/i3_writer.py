@@ -47,10 +47,10 @@ def to_i3(
     Parameters
     ----------
     events
-        Rows with the columns I3EventHeader.run_id, .event_id, .sub_event_id and .sub_event_stream, and best the
+        Rows with the columns I3EventHeader.run_id, .event_id, .sub_event_id and .sub_event_stream, and preferably the
         others of the header too: sub-run and times tell events apart that have the same numbers.
     files : path, glob pattern, or several
-        The files that they come from.
+        The files that the events come from.
     out : path
         A file (`.i3`, `.i3.gz`, `.i3.bz2`, `.i3.zst`, `.i3.xz`) for all events, or else a folder for one file of the
         same name for each input.
@@ -65,7 +65,7 @@ def to_i3(
     drop : str
         Stop letters of further frames that are left out: `"GCD"` where these come in a file of their own.
     skip_damaged : bool
-        Go on behind damaged places. Otherwise `DamagedFileError` is raised, and the file not written.
+        Continue after damaged places. Otherwise `DamagedFileError` is raised, and the file not written.
     level : int, optional
         Compression level; IceTray's own by default.
 
@@ -138,7 +138,7 @@ def _refuse_blind(events: Dataset | pl.LazyFrame | pl.DataFrame) -> None:
 
 
 def _targets(paths: Sequence[Path], out: Path) -> dict[Path, list[Path]]:
-    """Tell which files go into which."""
+    """Return which files are written from which."""
     if ".i3" in out.suffixes[-2:] and not out.is_dir():
         targets = {out: list(paths)}
     else:
@@ -150,7 +150,10 @@ def _targets(paths: Sequence[Path], out: Path) -> dict[Path, list[Path]]:
             ).append(path)
         same = [files for files in targets.values() if len(files) > 1]
         if same:
-            msg = f"{same[0][0]} and {same[0][1]} have one name: give a file as `out`, or one folder of files a call"
+            msg = (
+                f"{same[0][0]} and {same[0][1]} have the same name: give a file as `out`, or the files of one folder "
+                "per call"
+            )
             raise ValueError(msg)
         out.mkdir(parents=True, exist_ok=True)
     inputs = {path.resolve() for path in paths}
@@ -162,7 +165,7 @@ def _targets(paths: Sequence[Path], out: Path) -> dict[Path, list[Path]]:
 
 
 def _survivors(frames: I3File, chosen: Chosen, drop: str) -> Iterator[Frame]:
-    """Let the frames through that survive; a DAQ frame waits for its first physics frame."""
+    """Pass on the frames that survive; a DAQ frame waits for its first physics frame."""
     daq: Frame | None = None
     waits = whole = False
     for frame in frames:
@@ -192,7 +195,7 @@ def _header(frame: Frame) -> Any:
 
 
 class Chosen:
-    """The events that were selected, by what their headers say, and the objects that are put into their frames."""
+    """The selected events, identified by their headers, and the objects that are put into their frames."""
 
     def __init__(
         self, events: Dataset | pl.LazyFrame | pl.DataFrame, keys: Sequence[str], *, replace: bool
@@ -243,7 +246,10 @@ class Chosen:
         self.found += 1
         for key, obj in (item for make in self._makers for item in make(row).items()):
             if key in frame and not self._replace:
-                msg = f"{_shown(identity)} has an object {key!r} already: name the feature otherwise, or `replace=True`"
+                msg = (
+                    f"{_shown(identity)} has an object {key!r} already: give the feature another name, or use "
+                    "`replace=True`"
+                )
                 raise ValueError(msg)
             frame[key] = obj
         return True

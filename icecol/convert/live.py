@@ -44,7 +44,7 @@ def scan_i3(
     Parameters
     ----------
     paths, keys, pulses, streams, stop, gcd, verify
-        As for `icecol.convert.i3`. A Geometry as `gcd` is taken, too, but no column needs it.
+        As for `icecol.convert.i3`. `gcd` may be a Geometry, too, although no column needs it.
 
     Returns
     -------
@@ -63,7 +63,8 @@ def scan_i3(
     Warns
     -----
     UserWarning
-        A pattern of `keys` or `pulses` fits no object; or when collected: keys or columns come too late.
+        A pattern of `keys` or `pulses` matches no object; or, when collected: keys or columns appear too late in a
+        file.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def scan_i3(
     """
     files = distinct([path.absolute() for path in files_of(paths)])
     if not files:
-        msg = "no files are given to scan: the list of them is empty"
+        msg = "no files to scan: the list is empty"
         raise ValueError(msg)
     reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, verify=verify, gcd=gcd)
     chosen = reader.streams

@@ -1,4 +1,4 @@
-"""Worker processes that do not run the script of their user again, and end with the process that started them."""
+"""Worker processes that do not run the user's script again, and end with the process that started them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Context(SpawnContext):
         return made
 
     def queue(self) -> Any:
-        """Return a queue that a worker may be killed at."""
+        """Return a queue that survives the killing of a worker."""
         manager = SyncManager(ctx=self)
         manager.start(begin)
         self.workers.pop()
@@ -62,7 +62,9 @@ class Context(SpawnContext):
         ]
         killed = f" by signal {-codes[0]}" if codes and codes[0] < 0 else ""
         hint = (
-            ", probably as memory ran out: use fewer processes (`jobs`)" if killed == " by signal 9" else ""
+            ", probably because memory ran out: use fewer processes (`jobs`)"
+            if killed == " by signal 9"
+            else ""
         )
         return f"a worker process was killed{killed}{hint}"
 

@@ -1,4 +1,4 @@
-"""What a user is told after a conversion, in warnings: what was left out, is there twice, or does not fit."""
+"""Warnings after a conversion: of what was left out, what occurs twice, and what does not match."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_TOLD: Final = 5
 
 
 def tell(dataset: Dataset, reader: Reader) -> None:
-    """Warn once about all objects that did not become columns, and once about options that fit nothing."""
+    """Warn once about all objects that did not become columns, and once about options that match nothing."""
     _tell_twice(dataset)
     _tell_alike(dataset)
     told = sorted({left.describe() for source in dataset.manifest.sources for left in source.left_out})
@@ -38,7 +38,7 @@ def tell(dataset: Dataset, reader: Reader) -> None:
 
 
 def tell_without_frames(sources: Sequence[Source]) -> None:
-    """Warn about files that are whole and have nothing in them."""
+    """Warn about files that are intact but empty."""
     found = [source for source in sources if not source.frames_read and not source.damage]
     if found:
         more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
@@ -72,7 +72,7 @@ def _tell_alike(dataset: Dataset) -> None:
 
 
 def tell_unused(where: str, unused: Sequence[str]) -> None:
-    """Warn about options that fit nothing."""
+    """Warn about options that match nothing."""
     if unused:
         patterns = "the pattern " if len(unused) == 1 else "the patterns "
         msg = f"{where}: {patterns}{', '.join(unused)} matched no key; `icecol inspect FILE` lists the keys"
@@ -117,6 +117,6 @@ def modules_of(table: pa.Table) -> Modules:
         ),
         minlength=_MODULES,
     )
-    counts[[0, -1]] = 0  # what is no module of a string
+    counts[[0, -1]] = 0  # not a module on a string
     seen = np.flatnonzero(counts)
     return seen, counts[seen]

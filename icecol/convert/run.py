@@ -46,7 +46,7 @@ Progress = Callable[[str, int, int, int], None]
 
 
 class Outcome(NamedTuple):
-    """What one file gave, and the modules of the pulses of its first events, if it was converted just now."""
+    """The result of one file, and the modules hit in its first events, if it was converted just now."""
 
     source: Source
     modules: Modules | None = None
@@ -81,19 +81,19 @@ def from_source(
     geometry : Geometry, optional
         The sensors; by default those of the first file that has some, or else the nominal detector.
     jobs : int, optional
-        Processes; by default one per CPU that may be used, at most one per file. A daemonic process, as of a
-        `multiprocessing.Pool` or of Dask, converts alone.
+        Number of processes; by default one per available CPU, at most one per file. A daemonic process, such as a
+        worker of `multiprocessing.Pool` or Dask, converts on its own.
     overwrite : bool
         Replace a finished dataset. It stays as it is until the new one is complete.
     skip_damaged : bool
         Keep what is intact in damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
         complete with it.
     allow_empty : bool
-        Make a dataset without events if the files have none that is asked for; otherwise that may be an error.
+        Make a dataset without events if the files have none that match, which may otherwise be an error.
     settings : mapping, optional
         Further facts for the manifest: nfiles, livetime (s), generator settings.
     progress : function, optional
-        Called now and then with (file, events, bytes, files) done since the last call.
+        Called from time to time with (file, events, bytes, files) done since the last call.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def from_source(
     """
     paths = distinct(files_of(files))
     if not paths:
-        msg = "no files are given to convert: the list of them is empty"
+        msg = "no files to convert: the list is empty"
         raise ValueError(msg)
     for path in paths:
         if not path.is_file():
@@ -154,7 +154,7 @@ def from_source(
 
 @dataclass
 class Collector:
-    """Takes tables of events that come from no file, and what there is to say of them."""
+    """Takes tables of events that come from no file, and the facts about them."""
 
     append: Callable[[pa.Table], None]
     found: Found = field(default_factory=Found)
@@ -177,12 +177,12 @@ def collecting(
     overwrite: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> Iterator[Collector]:
-    """Make a dataset of tables that come from no file: it is there when the block ends well, and else is not.
+    """Make a dataset of tables that come from no file; it exists only if the block ends without an error.
 
     Parameters
     ----------
     name
-        What stands in the manifest for the path of a file.
+        What the manifest has in place of the path of a file.
     dataset, overwrite
         As for `from_source`.
     settings, more
@@ -276,7 +276,7 @@ def _convert_all(
 
 
 def _grouped(paths: Iterable[Path], most: int) -> Iterator[list[Path]]:
-    """Put small files that follow one another together, at most so many; a large one stays alone."""
+    """Group consecutive small files, up to a limit; a large one is a group of its own."""
     group: list[Path] = []
     size = 0
     for path in paths:
@@ -323,7 +323,7 @@ def convert_files(
 def _convert_file(
     reader: Reader, path: Path, writer: PartWriter, progress: Progress | None
 ) -> tuple[Outcome, pa.Table | None]:
-    """Append the events of a file; return what there is to say of it, and the table of its S frames."""
+    """Append the events of a file; return the facts about it, and the table of its S frames."""
     name = str(path.absolute())
     found = Found()
     events = told = 0
@@ -362,7 +362,7 @@ _ARENA_MAX: Final = -8  # M_ARENA_MAX of malloc.h
 
 
 def _c_library(function: str, *arguments: int) -> None:
-    """Call a function by which the GNU C library is told how to keep memory; other libraries have none."""
+    """Call the function that tells the GNU C library how to keep memory; other libraries have none."""
     call = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
     if call is not None:
         call(*arguments)

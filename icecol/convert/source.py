@@ -37,13 +37,13 @@ class Found:
     frames: int = 0
     """Frames (or what stands for them) read so far, whatever became of them."""
     skipped: int = 0
-    """Of these, how many could have been rows and were not wanted."""
+    """How many of these could have been rows but were not wanted."""
     stops: Counter[str] = field(default_factory=Counter)
     """Frames by stop letter, where the form has such."""
     streams: Counter[str] = field(default_factory=Counter)
     """Events by sub-event stream, those not wanted included."""
     damage: list[Damage] = field(default_factory=list)
-    """Damaged places. A reader goes on behind them if it can, or ends there."""
+    """Damaged places. A reader continues after them if it can, or stops there."""
     orphans: int = 0
     """Physics frames that have lost their DAQ frame to damage."""
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -84,7 +84,7 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, path: Path, file: BinaryIO, found: Found) -> Iterator[pa.Table]:
-        """Yield tables of events, one row an event, in order, and fill in `found` meanwhile.
+        """Yield tables of events, one row per event, in order, and fill in `found` meanwhile.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Blindness: what of a dataset may be looked at, kept in its manifest and applied wherever its events are read.
+"""Blindness: what may be looked at in a dataset, kept in its manifest and applied wherever its events are read.
 
 It protects from accidents, not from intent: the Parquet files hold everything and stay readable by other tools.
 """
@@ -56,7 +56,7 @@ class Veil:
     period: float = 2 * math.pi
     """Scrambled values are shifted by a random part of it, and stay within it."""
     name: str = ""
-    """What it is that is blind, in words."""
+    """What is blind, in words."""
 
     def describe(self) -> str:
         """Describe it.
@@ -111,7 +111,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Blinding:
-    """What of a dataset may be seen, and how that changed."""
+    """What may be seen of a dataset, and how that has changed."""
 
     burn: Burn | None = None
     veils: tuple[Veil, ...] = ()
@@ -134,12 +134,12 @@ class Blinding:
         return tuple(dict.fromkeys(column for veil in self.veils for column in veil.columns))
 
     def describe(self) -> str:
-        """Describe what is blind, as figures say it; empty if nothing is."""
+        """Describe what is blind, as figures show it; empty if nothing is."""
         veils = (veil.describe() for veil in self.veils)
         return "; ".join([*([self.burn.describe()] if self.burn is not None else []), *veils])
 
     def apply(self, events: pl.LazyFrame) -> pl.LazyFrame:
-        """Leave of all events of the dataset what may be seen."""
+        """Keep what may be seen, given all events of the dataset."""
         import polars as pl
 
         if not self.active:

@@ -38,7 +38,7 @@ class Columns:
         Raises
         ------
         MissingColumnError
-            There is neither; says what is similar.
+            There is neither; the message names what is similar.
         """
         full = self.__prefix + name
         if full in self.__names:

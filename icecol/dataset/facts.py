@@ -150,7 +150,7 @@ class Facts:
         return f"{column} / {unit}" if unit else column
 
     def knows(self, column: str) -> bool:
-        """Tell whether the unit of a column is known."""
+        """Return whether the unit of a column is known."""
         return isinstance(_trace(self._plan, column), Column)
 
     @property
@@ -160,13 +160,13 @@ class Facts:
 
     @property
     def blinding(self) -> str:
-        """What of the datasets is blind, as figures say it; empty if nothing is, or the datasets are not known."""
+        """What is blind in the datasets, as figures show it; empty if nothing is, or the datasets are not known."""
         found = (_manifest(path).blinding.describe() for path in self.sources)
         return "; ".join(dict.fromkeys(text for text in found if text))
 
     @property
     def livetime(self) -> float:
-        """Total livetime (s) of the datasets, of burn samples their part, regardless of the selection of events.
+        """Total livetime (s) of the datasets, for burn samples of that part, regardless of the selection of events.
 
         Raises
         ------
@@ -255,7 +255,7 @@ def _veiled(inputs: tuple[_Node, ...]) -> set[str]:
 
 
 def _made(visitor: Any, expr: Any) -> Any:
-    """Say what an expression makes (see `_Node.made`)."""
+    """Return what an expression makes (see `_Node.made`)."""
     try:
         found = visitor.view_expression(expr.node)
         match type(found).__name__:

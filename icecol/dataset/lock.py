@@ -87,7 +87,7 @@ class Lock:
 
     @staticmethod
     def is_held(folder: Path) -> bool:
-        """Tell whether a living process holds the lock of a folder."""
+        """Return whether a living process holds the lock of a folder."""
         try:
             age = time.time() - (folder / NAME).stat().st_mtime
         except OSError:

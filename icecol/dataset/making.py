@@ -17,7 +17,7 @@ from icecol.errors import DatasetError, UnknownStreamError
 
 @contextmanager
 def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Hold a dataset that is to be made, or go on with one that is not finished; give the folder to write into.
+    """Hold a dataset that is to be made, or resume an unfinished one; give the folder to write into.
 
     A finished dataset that is overwritten stays as it is until the new one is complete: that is made in a hidden folder
     beside it, and the two are exchanged at the end. Where the block fails before any event is recorded, no folder is
@@ -63,7 +63,7 @@ def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def _has_events(folder: Path) -> bool:
-    """Tell whether a group of files with events is recorded."""
+    """Return whether a group of files with events is recorded."""
     return any(content["parts"] for content in contents(folder))
 
 

@@ -156,7 +156,7 @@ class Manifest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """How it was made: keys, streams, generator settings, nfiles, livetime (s)."""
     blinding: Blinding = field(default_factory=Blinding)
-    """What of it may be seen."""
+    """What may be seen of it."""
     icecol_version: str = icecol.__version__
     """Version of icecol that wrote it."""
     schema_version: int = SCHEMA_VERSION

@@ -27,7 +27,7 @@ CHUNK_BYTES: Final = 10 << 10
 """Bytes in memory of a column chunk, on average, after which a row group is written however few its events: its
 fixed cost is then well below that of its values."""
 ROW_GROUP_BYTES: Final = 6 << 20
-"""Least bytes in memory of a row group of few columns. Twice its bytes are needed while it is written."""
+"""Minimum bytes in memory of a row group of few columns. Twice its bytes are needed while it is written."""
 PART_CHUNKS: Final = 6 << 10
 """Column chunks after which a file is finished and the next begun: the footer is kept in memory until then."""
 
@@ -49,7 +49,7 @@ class PartWriter:
         Files are named `<stem>-0.parquet`, `<stem>-1.parquet` and so on, in the order written.
     row_group_events, row_group_bytes
         A row group is written when it has so many events, or as soon as what is buffered takes so much memory;
-        None is 10 KiB a column, and 6 MiB at least.
+        None is 10 KiB per column, and at least 6 MiB.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Records of an unfinished conversion: what became of each group of source files, so that a killed run resumes.
 
 A record is a JSON file in the hidden folder `.progress`, named by the sources of its group and the settings they were
-converted with; schemas, which most groups share, lie beside under the hash of their content.
+converted with; schemas, which most groups share, lie beside it under the hash of their content.
 """
 
 from __future__ import annotations

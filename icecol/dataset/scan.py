@@ -203,8 +203,8 @@ class Dataset:
         Parameters
         ----------
         count
-            Whether to count the events that have the key, which takes a query; `events` is null if not. None counts in
-            datasets that are small enough for it to take no time. Of a blinded dataset, those that are visible count.
+            Whether to count the events that have the key, which takes a query; `events` is null if not. None counts
+            only in datasets small enough for it to take no time. In a blinded dataset, only visible events count.
 
         Returns
         -------
@@ -241,8 +241,8 @@ class Dataset:
     def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
         """Scan all parts as one lazy frame.
 
-        It has every column of the dataset, null in the parts that lack it. Of a blinded dataset it holds what may be
-        seen, and no more; so does all that is made from it, such as `tables`, histograms and exports.
+        It has every column of the dataset, null in the parts that lack it. For a blinded dataset it holds only what may
+        be seen; so does all that is made from it, such as `tables`, histograms and exports.
 
         Parameters
         ----------
@@ -367,7 +367,7 @@ class Dataset:
         return self.rows
 
     def __bool__(self) -> bool:
-        """Tell that it exists: a dataset without events is true, too."""
+        """Return True: a dataset without events is still a dataset."""
         return True
 
     def _repr_html_(self) -> str:

@@ -324,7 +324,7 @@ def _is_wide_number(dtype: pa.DataType) -> bool:
 
 
 def _few_distinct(sample: pa.Table, name: str, depth: int) -> bool:
-    """Tell whether a column of lists of numbers begins with so few distinct values that a dictionary pays."""
+    """Return whether a column of lists of numbers begins with so few distinct values that a dictionary pays."""
     chunks = [chunk for chunk in sample.column(name).chunks if len(chunk) > chunk.null_count]
     if not chunks:
         return False

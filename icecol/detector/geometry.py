@@ -342,7 +342,7 @@ class Geometry:
         return np.where(self.omkey[at] == keys, at, -1)
 
     def equals(self, other: Geometry) -> bool:
-        """Tell whether two geometries have the same PMTs with the same values (NaN equals NaN).
+        """Return whether two geometries have the same PMTs with the same values (NaN equals NaN).
 
         Parameters
         ----------

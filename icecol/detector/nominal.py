@@ -1,9 +1,9 @@
-"""Where the 86 strings and 81 stations of the finished IceCube detector are, in figures and as columns.
+"""Where the 86 strings and 81 stations of the completed IceCube detector are, as numbers and as columns.
 
 The rows are the surveyed positions of the IC86 geometry rounded to the centimetre, in m: x to grid east, y to
 grid north, z upward from the centre of the array. Strings 1-78 hang 60 DOMs 17 m apart; the DeepCore
 strings 79-86 ten at 10 m above the dust layer and fifty at 7 m below it (Abbasi et al., Astropart. Phys. 35
-(2012) 615). What a string's survey shows beside that even spacing is in `SHIFTS`.
+(2012) 615). `SHIFTS` has the places where the survey of a string departs from that even spacing.
 """
 
 from __future__ import annotations

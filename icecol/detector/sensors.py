@@ -18,7 +18,7 @@ _HIGH: Final = 1000.0  # m; the surface is at 1950 m, the highest module in the 
 
 
 def icecube_numbers(string: Any, om: Any) -> Any:
-    """Tell whether string and OM numbers are those of a DOM of IC86 in the ice: strings 1-86, OMs 1-60.
+    """Return whether string and OM numbers are those of a DOM of IC86 in the ice: strings 1-86, OMs 1-60.
 
     Other detectors use these numbers too; with a geometry, `of_icecube` also looks at the type of each sensor.
 
@@ -29,7 +29,7 @@ def icecube_numbers(string: Any, om: Any) -> Any:
 
 
 def surface_numbers(string: Any, om: Any) -> Any:
-    """Tell whether string and OM numbers are those of IceTop (OMs 61-64) or a scintillator (65, 66) at a station.
+    """Return whether string and OM numbers are those of IceTop (OMs 61-64) or a scintillator (65, 66) at a station.
 
     >>> surface_numbers(81, 64), surface_numbers(36, 60), surface_numbers(92, 62)
     (True, False, False)
@@ -38,9 +38,9 @@ def surface_numbers(string: Any, om: Any) -> Any:
 
 
 def of_icecube(geometry: Geometry) -> npt.NDArray[np.bool_]:
-    """Tell which sensors are IceCube's DOMs in the ice, and neither IceTop's nor the Upgrade's.
+    """Return which sensors are IceCube's DOMs in the ice, and neither IceTop's nor the Upgrade's.
 
-    Their type decides; in a geometry that tells no types, their string and OM numbers do.
+    Their type decides; in a geometry without types, their string and OM numbers do.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def of_icecube(geometry: Geometry) -> npt.NDArray[np.bool_]:
 
 
 def in_ice(geometry: Geometry) -> npt.NDArray[np.bool_]:
-    """Tell which sensors are in the ice (or water): all but IceTop's and others on the surface.
+    """Return which sensors are in the ice (or water): all but IceTop's and others on the surface.
 
     The type of a sensor decides; where it is not known, one with the numbers of IceTop counts as on the surface if it
     is high up, so that a detector with more than 60 modules on a string keeps all of them.

@@ -13,8 +13,8 @@ EDGE: Final = (
 last layer of I3VetoModule. (String 72 has five: 64, 65, 71, 73 and 78.)"""
 
 LOW_UP_EDGE: Final = tuple(string for string in EDGE if string != 72)
-"""Outer strings of the online filter LowUp_13, whose table (I3LowUpFilter_13::Configure in filterscripts) leaves out
-string 72: for that filter alone, which ran with it from 2013 on."""
+"""Outer strings of the online filter LowUp_13, whose table (I3LowUpFilter_13::Configure in filterscripts) leaves
+out string 72: only for that filter, which has run with it since 2013."""
 
 CORNERS: Final[Mapping[str, tuple[int, ...]]] = {
     "IC9": (21, 50, 59, 39, 38),

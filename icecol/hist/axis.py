@@ -288,12 +288,12 @@ def categories_in_digits(axis: Any) -> Any:
 
 
 def of_words(axis: Axis) -> bool:
-    """Tell whether the given categories of an axis are strings."""
+    """Return whether the given categories of an axis are strings."""
     return bool(axis.categories) and isinstance((axis.categories or ("",))[0], str)
 
 
 def fits_int32(*values: Any) -> bool:
-    """Tell whether all of these are integers that boost-histogram's axes of integers can hold.
+    """Return whether all of these are integers that boost-histogram's axes of integers can hold.
 
     >>> fits_int32(0, 2**31 - 1), fits_int32(2**31)
     (True, False)

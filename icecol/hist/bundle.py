@@ -78,7 +78,7 @@ class Bundle(Mapping[str, Any]):
         return len(self._members)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a member of that name."""
+        """Return whether there is a member of that name."""
         return name in self._members
 
     def __eq__(self, other: object) -> bool:

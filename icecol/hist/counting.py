@@ -170,5 +170,5 @@ def inner(dtype: pl.DataType) -> Any:
 
 
 def is_word(dtype: pl.DataType) -> bool:
-    """Tell whether a category axis names values of this type by strings."""
+    """Return whether a category axis names values of this type by strings."""
     return isinstance(inner(dtype), (pl.String, pl.Boolean, pl.Categorical, pl.Enum))

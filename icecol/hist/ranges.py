@@ -52,7 +52,7 @@ def with_ranges(
 
 
 def holds_integers(dtype: Any) -> bool:
-    """Tell whether values of this type, or the elements of its lists, are integers."""
+    """Return whether values of this type, or the elements of its lists, are integers."""
     return bool((dtype.inner if isinstance(dtype, pl.List) else dtype).is_integer())
 
 

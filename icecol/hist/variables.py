@@ -72,7 +72,7 @@ class Variables(Mapping[str, Axis]):
         return len(self._axes)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a variable of that name."""
+        """Return whether there is a variable of that name."""
         return name in self._axes
 
     def __repr__(self) -> str:

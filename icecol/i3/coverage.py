@@ -1,4 +1,4 @@
-"""The page of all classes: what is read, what is written, and what that was held against."""
+"""The page of all classes: what is read, what is written, and what that was checked against."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ was read, and is null in a dataset, with a message in the manifest.
   were read in.
 - **columns**: whether a key of that class becomes columns of a dataset. *pulses* are the five list columns of a
   pulse series. Classes without are in frames only (`ic.open_i3`).
-- **held against**: files in which objects of these versions were decoded to the last byte and encoded to the same
+- **checked against**: files in which objects of these versions were decoded to the last byte and encoded to the same
   bytes. *real data* are processed data and simulation; *written by IceTray* are files made for this purpose with every
   member filled; *IceTray's tests* are its regression files, where maps are empty. Versions not named, and classes
-  with a dash, were held against nothing but the published sources: a generated object of every version of every class
-  is encoded, decoded and compared by the tests.
+  with a dash, were checked against nothing but the published sources: a generated object of every version of every
+  class is encoded, decoded and compared by the tests.
 """
 
 
@@ -69,7 +69,7 @@ def page() -> str:
         lines += [
             f"## {TITLES[family]}",
             "",
-            "| class | reads | writes | columns | held against |",
+            "| class | reads | writes | columns | checked against |",
             "|---|---|---|---|---|",
         ]
         lines += [

@@ -70,7 +70,7 @@ def mark(function: Any) -> Mark:
 
 
 def own(function: Any) -> bool:
-    """Tell whether a function is icecol's own, which nobody changes while a process runs."""
+    """Return whether a function is icecol's own, which nobody changes while a process runs."""
     plain = getattr(function, "py_func", function)
     return plain.__module__.startswith(_PACKAGE) and Path(plain.__code__.co_filename).is_relative_to(_FOLDER)
 
@@ -93,7 +93,7 @@ def reached(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def trusted(value: Any) -> bool:
-    """Tell whether a module, class or function is one that numba implements."""
+    """Return whether a module, class or function is one that numba implements."""
     if isinstance(value, np.ufunc):
         return type(value) is np.ufunc and getattr(np, value.__name__, None) is value
     if isinstance(value, ModuleType):

@@ -71,12 +71,12 @@ def efficiency(
     """
     cuts = {"": passed} if isinstance(passed, pl.Expr) else dict(passed)
     lazy = lazy_frame(events)
-    Cuts(cuts).apply(lazy)  # columns that are missing, and conditions that are none, are errors of the cut
+    Cuts(cuts).apply(lazy)  # missing columns, and what is not a condition, are errors of the cut
     worth = expression(1.0 if weight is None else weight)
     decided = {
         name: (axis, hist.integer(Cuts({name: cut}).mask().cast(pl.Int64), 0, 2, label=f"passed {i}"))
         for i, (name, cut) in enumerate(cuts.items())
-    }  # all cuts in one pass, as what they are of may be fits
+    }  # all cuts in one pass, as they may be of fits
     counts = hist.fill_many(lazy, decided, weight=worth)
     ax = new_axes() if ax is None else ax
     for name in cuts:

@@ -178,7 +178,7 @@ def _particle(ax: Any, p: dict[str, Any], colour: str, box: list[tuple[float, fl
     with np.errstate(divide="ignore", invalid="ignore"):
         cuts = np.sort([(np.array([b[i] for b in box]) - place) / flight for i in (0, 1)], axis=0)
     low, high = float(np.nanmax(cuts[0])), float(np.nanmin(cuts[1]))
-    if low >= high:  # it passes by
+    if low >= high:  # it misses the box
         near = float(flight @ (np.mean(box, axis=1) - place))
         low, high = near - 600, near + 600
     low, high = (

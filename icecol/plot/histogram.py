@@ -282,14 +282,14 @@ def content_label(h: Hist, quantity: str, *, density: bool) -> str:
 
 
 def say_blind(ax: Axes, h: Hist | Points) -> None:
-    """Say above the upper left corner what of the events is blind, once for all histograms that share it."""
+    """Note above the upper left corner what is blind in the events, once for all histograms that share it."""
     if h.note:
         corner(ax, h.note, color="C3")
 
 
 @look()
 def corner(ax: Axes, text: str = "", *, events: int | None = None, color: Any = "0.3") -> None:
-    """Say above the upper left corner what a figure shows, such as simulation, and of how many events; once each.
+    """Note above the upper left corner what a figure shows, such as simulation, and of how many events; once each.
 
     Parameters
     ----------

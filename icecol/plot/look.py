@@ -155,7 +155,7 @@ def legend(ax: Axes, handles: Sequence[Any] | None = None, labels: Sequence[str]
 
 
 def _hides(ax: Axes, box: Any) -> bool:
-    """Tell whether data lie in a box; lines across all of the axes are none."""
+    """Return whether data lie in a box; lines across all of the axes do not count."""
     from matplotlib.collections import Collection, PolyCollection
 
     artist: Any

@@ -1,4 +1,4 @@
-"""Stacked histograms: simulation of several kinds, one upon the other, and data as points."""
+"""Stacked histograms: simulation of several kinds, one on top of the other, and data as points."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stack(
     panel: Literal["ratio", "pull"] | None = None,
     quantity: str = "",
 ) -> Axes:
-    """Plot histograms stacked upon each other, with the statistical error of their sum, and data as points.
+    """Plot histograms stacked on top of each other, with the statistical error of their sum, and data as points.
 
     Parameters
     ----------

@@ -157,7 +157,7 @@ def _require_whole(kernel: Kernel, field: str, dtype: Any, values: Array) -> Non
 
 
 def _named(ids: pl.Series, i: int, size: int) -> str:
-    """Say which event it is: by its header, if the frame has that, and by its place."""
+    """Return which event it is: by its header, if the frame has that, and by its place."""
     values = {k.rpartition(".")[2]: v for k, v in ids[i].items() if k}
     where = f"row {i} of its batch, {size} pulses"
     header = ", ".join(f"{k.removesuffix('_id').replace('_', '-')} {v}" for k, v in values.items())
@@ -222,7 +222,7 @@ def _not_compiled(kernel: Kernel, given: Mapping[str, Any], error: Exception) ->
 
 
 def _wrong(kernel: Kernel, returned: Any) -> str | None:
-    """Say what is wrong with the type that a kernel returns, None if nothing is."""
+    """Return what is wrong with the type that a kernel returns, None if nothing is."""
     from numba import types
 
     fields = list(kernel.fields)

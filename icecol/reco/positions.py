@@ -27,5 +27,5 @@ def geometry_of(pulses: Pulses, what: str) -> Geometry:
 
 
 def good_in_ice(geometry: Geometry) -> Array:
-    """Tell which sensors are in the ice and not on the list of bad DOMs."""
+    """Return which sensors are in the ice and not on the list of bad DOMs."""
     return in_ice(geometry) & ~geometry.bad

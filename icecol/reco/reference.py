@@ -20,7 +20,7 @@ def member(reference: Reference, name: str) -> pl.Expr:
 
 
 def present(reference: Reference, name: str) -> pl.Expr:
-    """Tell where a particle or fit exists that should have a member: also a fit that failed, which has a fit_status."""
+    """Return where a particle or fit exists that should have a member; one that failed exists, with a fit_status."""
     return (
         member(reference, name).is_not_null() | optional_member(reference, "fit_status", None).is_not_null()
     )

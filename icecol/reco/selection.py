@@ -137,7 +137,7 @@ def of_pulses(kernel: Selection, pulses: Pulses) -> pl.Expr:
 
 
 def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
-    """Tell which pulses are in another series too: a list of bool, null where either series is.
+    """Return which pulses are in another series too: a list of bool, null where either series is.
 
     It has a pulse of the same sensor with the same time, charge, width and flags.
     """

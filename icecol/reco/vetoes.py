@@ -322,7 +322,7 @@ def _around(fiducial: str | Array) -> str | Array:
 
 
 def _outer(x: Array, y: Array) -> Array:
-    """Tell which strings are at the edge: those with fewer than six others nearby."""
+    """Return which strings are at the edge: those with fewer than six others nearby."""
     near = np.hypot(x[:, None] - x, y[:, None] - y) < _NEIGHBOUR
     return near.sum(axis=1) - 1 < _NEIGHBOURS
 
@@ -332,7 +332,7 @@ def _has_voltages(geometry: Geometry) -> bool:
 
 
 def _switched_on(geometry: Geometry) -> Array:
-    """Tell which in-ice DOMs of IceCube are switched on; without voltages, which are calibrated."""
+    """Return which in-ice DOMs of IceCube are switched on; without voltages, which are calibrated."""
     if not _has_voltages(geometry):
         return calibrated_doms(geometry)
     chosen = of_icecube(geometry) & ~(geometry.pmt_hv < _OFF)  # as in IceTray, NaN does not count as off

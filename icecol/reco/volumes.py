@@ -287,7 +287,7 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def calibrated_doms(geometry: Geometry) -> Array:
-    """Tell which sensors are calibrated DOMs of IceCube in the ice."""
+    """Return which sensors are calibrated DOMs of IceCube in the ice."""
     chosen = np.asarray(of_icecube(geometry) & geometry.calibrated)
     if not chosen.any():
         msg = (

@@ -96,7 +96,7 @@ def slopes_and_curvature(
 
 @kept(error_model="numpy")
 def solved(h: Floats, more: float, g: Floats, moving: Flags, root: Floats, step: Floats) -> bool:
-    """Solve for Newton's step of what moves, the diagonal raised; say whether the matrix is positive definite."""
+    """Solve for Newton's step of what moves, the diagonal raised; return whether the matrix is positive definite."""
     n = g.size
     for p in range(n):
         step[p] = 0.0

@@ -30,7 +30,7 @@ def log_ratio(n: int, mu: float, b: float) -> float:
 
 @kept(error_model="numpy")
 def accepted(n0: int, mu: float, b: float, level: float) -> bool:
-    """Say whether the acceptance region of mu holds n0."""
+    """Return whether the acceptance region of mu holds n0."""
     own = log_ratio(n0, mu, b)
     inside = 0.0
     n = 0
@@ -126,7 +126,7 @@ def on_off_ratio(n: int, m: int, tau: float, mu: float) -> float:
 
 @kept(error_model="numpy")
 def on_off_accepted(n0: int, m0: int, tau: float, mu: float, level: float) -> bool:
-    """Say whether the acceptance region of mu holds the observed pair of counts."""
+    """Return whether the acceptance region of mu holds the observed pair of counts."""
     b = background_at(n0, m0, tau, mu)
     own = on_off_ratio(n0, m0, tau, mu)
     low_n, high_n = reach_of(mu + b)

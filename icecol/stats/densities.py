@@ -1,4 +1,4 @@
-"""Unbinned likelihoods of events with densities of one's own."""
+"""Unbinned likelihoods of events with user-defined densities."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def unbinned(
 
     ln L = Σ ln(Σ n_c p_c(x)) - Σ n_c. Each event becomes a bin with one count, which holds the densities at the event,
     and all that is not at an event one bin without counts. Fits, intervals, scans, contours and asymptotic
-    tests are those of any model; ln L has a constant added. Pseudo-experiments would need other events, so they mean
-    nothing here.
+    tests are those of any model; ln L has a constant added. Pseudo-experiments would need other events, so they are
+    meaningless here.
 
     Parameters
     ----------

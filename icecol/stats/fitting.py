@@ -73,7 +73,7 @@ def bounds(model: Model) -> Floats:
 
 
 def free(model: Model, fixed: Mapping[str, float]) -> npt.NDArray[np.bool_]:
-    """Say which parameters are free."""
+    """Return which parameters are free."""
     held = {*fixed, *without_meaning(model, fixed)}
     return np.array([name not in held and not p.fixed for name, p in model.parameters.items()])
 
@@ -169,7 +169,7 @@ class Fit:
     values
         Fitted values by parameter.
     errors
-        Standard errors from the curvature of ln L, by parameter; 0 for one that is fixed. They do not see a bound: use
+        Standard errors from the curvature of ln L, by parameter; 0 for one that is fixed. They ignore bounds: use
         `interval` near one.
     covariance
         Covariance of all parameters, in the order of `model.names`.
@@ -178,7 +178,7 @@ class Fit:
     fixed
         Parameters that were held at a value.
     minuit
-        The `iminuit.Minuit` object, for all else; None if no parameter is free.
+        The `iminuit.Minuit` object, for everything else; None if no parameter is free.
     """
 
     model: Model

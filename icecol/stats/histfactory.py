@@ -39,7 +39,7 @@ def pyhf_workspace(model: Model, data: Any, parameter: str, *, channel: str = "c
     Raises
     ------
     ValueError
-        If pyhf has nothing that says the same: another likelihood, a free spectral index, a prior of unequal
+        If pyhf has no equivalent: another likelihood, a free spectral index, a prior of unequal
         deviations or of another mean or width than (0, 1) on a variation, variations under a norm with a prior.
 
     Examples

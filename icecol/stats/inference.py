@@ -34,13 +34,13 @@ class HypothesisTest:
     statistic
         Test statistic: twice the difference in ln L between the best fit and the hypothesis.
     p
-        One-sided p-value; `p_interval` is its 68 % interval, of no width for an asymptotic one.
+        One-sided p-value; `p_interval` is its 68 % interval, of zero width for an asymptotic one.
     method
         How p was found.
     observed, expected
         Number of events, and that expected under the hypothesis.
     error
-        How far the priors allow the expected number up and down.
+        How far up and down the priors allow the expected number to vary.
     fitted
         Best fit of the tested norm.
     trials

@@ -1,4 +1,4 @@
-"""A model of binned counts: components with norms, nuisance parameters, and spectra that weight events anew."""
+"""A model of binned counts: components with norms, nuisance parameters, and spectra that reweight events."""
 
 from __future__ import annotations
 

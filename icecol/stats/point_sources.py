@@ -56,7 +56,7 @@ class PointSource:
     def scramble(
         self, n: int, *, seed: int = 0, threads: int | None = None, progress: bool = False
     ) -> Trials:
-        """Return test statistics of n skies whose events have random right ascensions, and all else as it is.
+        """Return test statistics of n skies whose events have random right ascensions, with everything else unchanged.
 
         Parameters
         ----------

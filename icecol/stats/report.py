@@ -16,7 +16,7 @@ def sentence(
     of: str = "expected",
     note: str = "",
 ) -> str:
-    """Return a result in words: how many were seen, how many expected, how likely that is, and the convention.
+    """Return a result in words: events seen, events expected, how likely that is, and by which convention.
 
     Parameters
     ----------

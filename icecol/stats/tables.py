@@ -1,6 +1,6 @@
 """The expectation of a model as tables that compiled code reads: what a pseudo-experiment needs.
 
-A component of events that a spectral index weights anew has its logarithm in each bin at equidistant indices, with the
+A component of events that a spectral index reweights has its logarithm in each bin at equidistant indices, with the
 first and second derivative; in between it is a polynomial of fifth degree, whose error is below that of the fits.
 """
 
@@ -143,7 +143,7 @@ def logarithms(sums: Floats, step: float) -> tuple[Floats, Floats]:
 def _precise(
     bins: Ints, weights: Floats, log: Floats, lower: float, step: float, made: tuple[Floats, Floats]
 ) -> bool:
-    """Say whether the polynomials are right in the middle between indices."""
+    """Return whether the polynomials are right in the middle between indices."""
     for i in range(len(made[0]) - 1):
         exact = moments(bins, weights, log, lower + (i + 0.5) * step, made[0].shape[2])[:, 0]
         for table, true, allowed in zip(made, exact, PRECISE, strict=True):

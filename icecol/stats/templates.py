@@ -82,7 +82,7 @@ INDEX = Parameter(start=2.0, lower=0.0, upper=6.0)
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Simulated events of a component that is weighted anew for each value of a spectral index; made by `events`.
+    """Simulated events of a component that is reweighted for each value of a spectral index; made by `events`.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def events(
     weight: str | pl.Expr,
     powers: Mapping[str, pl.Expr],
 ) -> Events:
-    """Prepare simulated events as a component whose spectrum is fitted: a spectral index weights events anew.
+    """Prepare simulated events as a component whose spectrum is fitted: a spectral index reweights the events.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def events(
     weight
         Expected number of events that each event stands for, without the power laws.
     powers
-        For each index, what is taken to the power of minus it: `{"index": pl.col("energy") / 1e5}` multiplies the
-        weight by (energy / 100 TeV)^(-index). Values must be positive. The index starts at 2 and is fitted between 0
-        and 6, unless the model says otherwise.
+        For each index, the base of the power law with minus that index: `{"index": pl.col("energy") / 1e5}` multiplies
+        the weight by (energy / 100 TeV)^(-index). Values must be positive. The index starts at 2 and is fitted between
+        0 and 6, unless the model says otherwise.
 
     Raises
     ------
@@ -175,7 +175,7 @@ class Component:
     ----------
     template
         Expectation at a norm of 1: a histogram; an array of values, without statistical error; a pair of arrays,
-        values and variances; or events that are weighted anew (`stats.events`).
+        values and variances; or events that are reweighted (`stats.events`).
     norm
         Name of the norm, which components may share; by default that of the component.
     variations

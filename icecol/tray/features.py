@@ -41,7 +41,7 @@ Evaluation: TypeAlias = tuple[Values, Mapping[str, Any]]
 
 
 def is_feature(module: Any) -> bool:
-    """Tell whether something is a formula over columns: a kernel, an expression, or a function that returns one."""
+    """Return whether something is a formula over columns: a kernel, an expression, or a function that returns one."""
     returns = getattr(module, "__annotations__", {}).get("return") if inspect.isfunction(module) else None
     return isinstance(module, Kernel | pl.Expr) or returns in {pl.Expr, "pl.Expr", "polars.Expr", "Expr"}
 

@@ -1,4 +1,4 @@
-"""Frames as columns: the few that are shown, chosen while a file passes by."""
+"""Frames as columns: the few that are shown, chosen while a file is read."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def view(
     """Show events in an interactive display: light in the detector over time, tracks and cascades, values.
 
     It is one HTML page, which opens from disk in any browser and needs no network; a notebook shows it inline. Light is
-    coloured from red (early) to blue (late), and a DOM is the larger the more charge it has.
+    coloured from red (early) to blue (late), and a DOM is larger the more charge it has.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def view(
 def page(data: dict[str, Any]) -> str:
     """Return the page of what `document` made.
 
-    Whatever names come from files, they are text in it: no `<`, `>` or `&` of theirs is in the source.
+    Names that come from files are text in it: none of their `<`, `>` or `&` are in the source.
     """
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     for character in "<>&":

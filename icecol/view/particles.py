@@ -11,7 +11,7 @@ from icecol import units
 from icecol.i3.classes.particle import FitStatus, ParticleShape, particle_name
 
 MOST: Final = 60
-"""So many particles of a list are shown, those of highest energy."""
+"""Maximum number of particles of a list that are shown, those of highest energy."""
 
 NEEDED: Final = ("x", "y", "z", "zenith", "azimuth")
 """Members that make a key a particle; lists, as of photons, need more to be particles."""
@@ -110,7 +110,7 @@ def number(value: Any) -> float | None:
 
 
 def kind_of(shape: int, pdg: int) -> str:
-    """Tell tracks from cascades as I3Particle does: by shape, and by type where the shape leaves it open.
+    """Distinguish tracks from cascades as I3Particle does: by shape, and by type where the shape leaves it open.
 
     >>> (
     ...     kind_of(40, 0),
@@ -132,7 +132,7 @@ def kind_of(shape: int, pdg: int) -> str:
 def _span(kind: str, shape: int, pdg: int, length: float | None) -> tuple[float | None, float | None]:
     """Return where a particle begins and ends, as I3Particle's GetStartPos and GetStopPos have it.
 
-    A neutrino that has no length ends where it is, at its interaction.
+    A neutrino without a length ends at its position, the interaction.
     """
     if kind == "cascade":
         return 0.0, length or 0.0

@@ -26,7 +26,7 @@ COLOURS: Final = (
 SAFE: Final = (
     "#7e0f5f", "#a92a63", "#cc4b56", "#e57242", "#f09d3e", "#e9c85f", "#bcd3a0", "#83bfc4", "#4d93c4", "#2a5fae",
 )  # fmt: skip
-"""From early to late, for those who do not tell red from green."""
+"""From early to late, for those who cannot distinguish red from green."""
 
 _BYTES: Final = {"f8": "<f8", "f4": "<f4", "u1": "u1", "i4": "<i4"}
 _EXACT: Final = 1 << 53  # the integers that are numbers in JavaScript

@@ -49,7 +49,7 @@ _RUN, _EVENT = "I3EventHeader.run_id", "I3EventHeader.event_id"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Some events, one a row, with their detector and pulse series, in the order in which they are shown."""
+    """Some events, one per row, with their detector and pulse series, in the order in which they are shown."""
 
     events: pl.DataFrame
     geometry: Geometry
@@ -57,7 +57,7 @@ class Chosen:
     source: str
     units: Mapping[str, str]
     blind: str = ""
-    """What of the events is blind, in words; empty if nothing is."""
+    """What is blind in the events, in words; empty if nothing is."""
 
 
 def choose(
@@ -136,7 +136,7 @@ def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
     several = iter(events)
     first = next(several, None)
     if first is None:
-        msg = "no files or frames are given to show: the list of them is empty"
+        msg = "no files or frames to show: the list is empty"
         raise ValueError(msg)
     if isinstance(first, Frame):
         return (one for one in chain([first], several) if isinstance(one, Frame)), "frames"

@@ -1,8 +1,8 @@
-"""What a simulated event is worth: weights, fluxes, effective areas, expected events.
+"""Weights of simulated events: fluxes, effective areas, expected events.
 
 `generation` says how the events of datasets were generated; its `weight(flux)` is an expression of the weight of each
-event in Hz, for `with_columns`, histograms and cutflows. `nugen`, `genie` and `corsika` are shorter where a flux is
-known at once. All fluxes are in GeV^-1 cm^-2 s^-1 sr^-1, for each type of particle.
+event in Hz, for `with_columns`, histograms and cutflows. `nugen`, `genie` and `corsika` are shortcuts where the flux is
+known already. All fluxes are in GeV^-1 cm^-2 s^-1 sr^-1, for each type of particle.
 """
 
 from __future__ import annotations

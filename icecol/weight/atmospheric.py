@@ -48,7 +48,7 @@ NUMU: Final = MappingProxyType(
 )
 NUE: Final = _Conventional(3.7561e-11, 2.7420, 11.53, 0.02557, 0.9092, 1.8051e5, 0.5309, (1.2671, 0.9197))
 ANTI: Final = MappingProxyType({14: 0.366, 12: 0.443})
-"""Share of antineutrinos in Honda's muon and electron neutrinos at 10 TeV and cos(zenith) = -0.5."""
+"""Fraction of antineutrinos among Honda's muon and electron neutrinos at 10 TeV and cos(zenith) = -0.5."""
 PROMPT: Final = MappingProxyType(
     {
         "ers_h3a": _Prompt(8.8330e-19, 2.5011, 1.0755e5, 0.9286, 1.1776),
@@ -73,8 +73,9 @@ def conventional(model: Conventional = "honda2006_h3a") -> Flux:
     """Make the flux of atmospheric neutrinos from pions and kaons, in a closed form fitted to tabulated models.
 
     phi = A (E / TeV)^-g [1 / (1 + B1 E c1 / 115) + eta / (1 + B2 E c2 / 850)] (1 + (E / Ek)^2)^(-d / 2), with c1 and c2
-    powers of the cosine at the shower. It is the same from above and below. Neutrino and antineutrino share it as in
-    Honda's model at 10 TeV, 63:37 for muon and 56:44 for electron neutrinos. There are no tau neutrinos.
+    powers of the cosine at the shower. It is the same from above and below. It is split into neutrinos and
+    antineutrinos as in Honda's model at 10 TeV, 63:37 for muon and 56:44 for electron neutrinos. There are no tau
+    neutrinos.
 
     Parameters
     ----------

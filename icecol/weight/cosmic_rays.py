@@ -11,7 +11,7 @@ from icecol.weight.flux import Flux, of_types
 
 
 class Nucleus(NamedTuple):
-    """A nucleus, and its three populations in a model of Gaisser's."""
+    """A nucleus, and its three populations in Gaisser's model."""
 
     charge: int
     mass: int

@@ -1,4 +1,4 @@
-"""From datasets to the generation of their events, and to weights."""
+"""From datasets to how their events were generated, and to weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def generation(
 ) -> Generation:
     """Find out how the events of one or more datasets were generated.
 
-    Read are the weight objects of neutrino-generator (`I3MCWeightDict`), GENIE (`I3GenieInfo` and `I3GenieResult`, or
+    This reads the weight objects of neutrino-generator (`I3MCWeightDict`), GENIE (`I3GenieInfo` and `I3GenieResult`, or
     `I3MCWeightDict` and `I3GENIEResultDict` of the older genie-icetray), CORSIKA (`I3PrimaryInjectorInfo` and
     `I3CorsikaWeight`, `I3CorsikaInfo`, or `CorsikaWeightMap`) and icecol's own simulation.
 
@@ -33,25 +33,25 @@ def generation(
     datasets
         A dataset, or several whose events are used together, as in `pl.concat([a.scan(), b.scan()], how="diagonal")`.
     nfiles
-        Number of files generated, of each dataset where there are several, for generations that do not say it
-        themselves; by default the `nfiles` in the settings of the manifest.
+        Number of files generated, for each dataset where there are several, for generators that do not store it; by
+        default the `nfiles` in the settings of the manifest.
     generator
-        `nugen`, `genie`, `corsika` or `icecol`, of which the weights are; by default the first that a dataset has.
+        Whose weights to use: `nugen`, `genie`, `corsika` or `icecol`; by default the first that a dataset has.
 
     Returns
     -------
     Generation
-        Of the sum of all surfaces.
+        The sum of all surfaces.
 
     Raises
     ------
     MissingColumnError
-        If a dataset has no weights of a generation that is known.
+        If a dataset has no weights of a known generator.
     MissingFactError
         If the number of files is needed and not known.
     ValueError
-        If the events of a dataset were generated in several ways, where it cannot be told how many files each has, or a
-        number of files is given that the generation says itself.
+        If the events of a dataset were generated in several ways, and it is unknown how many files each has, or a
+        number of files is given although the generator stores it.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def nugen(
     Parameters
     ----------
     datasets, nfiles
-        As for `generation`, which this is short for.
+        As for `generation`, to which this is a shortcut.
     flux
         As for `Generation.weight`.
 
@@ -130,7 +130,7 @@ def genie(
     datasets, flux
         As for `nugen`.
     nfiles
-        Number of files of each dataset; only for genie-icetray, as S frames know it otherwise.
+        Number of files of each dataset; only for genie-icetray, since S frames have it otherwise.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def corsika(
     datasets, flux
         As for `nugen`.
     nfiles
-        Number of files of each dataset; only for files without S frames, which know it otherwise.
+        Number of files of each dataset; only for files without S frames, which have it otherwise.
 
     Returns
     -------

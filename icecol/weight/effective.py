@@ -38,8 +38,8 @@ def effective_area(
     Returns
     -------
     polars.DataFrame
-        A row per bin: `energy_min`, `energy_max`, `cos_zenith_min`, `cos_zenith_max`, `area` (m^2), `error` (m^2, that
-        the number of simulated events leaves).
+        One row per bin: `energy_min`, `energy_max`, `cos_zenith_min`, `cos_zenith_max`, `area` (m^2), `error` (m^2,
+        from the finite number of simulated events).
 
     Raises
     ------
@@ -87,9 +87,10 @@ def effective_volume(
     cross_section: npt.ArrayLike | None = None,
     density: float = 0.917,
 ) -> pl.DataFrame:
-    """Compute the effective volume for neutrino interactions: the effective area over the nucleons and cross section.
+    """Compute the effective volume for neutrino interactions.
 
-    It is the volume in which as many neutrinos interact as are selected. Losses in the Earth are part of it.
+    It is the effective area divided by the density of nucleons and the cross section: the volume in which as many
+    neutrinos interact as are selected. It includes losses in the Earth.
 
     Parameters
     ----------

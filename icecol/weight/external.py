@@ -1,4 +1,4 @@
-"""Fluxes of libraries that tabulate them: nuflux and daemonflux, where they are installed."""
+"""Fluxes tabulated by other libraries: nuflux and daemonflux, where they are installed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def daemonflux(location: str = "generic", *, energy: tuple[float, float] = (10.0
     location
         Name of the site, such as `generic` or `IceCube`.
     energy
-        Lowest and highest energy (GeV) to tabulate, within what daemonflux knows; the flux is null outside.
+        Lowest and highest energy (GeV) to tabulate, within the range of daemonflux; the flux is null outside.
 
     Raises
     ------

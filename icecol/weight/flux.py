@@ -43,7 +43,7 @@ class Flux:
     def at(
         self, energy: npt.ArrayLike, cos_zenith: npt.ArrayLike = 0.0, pdg_encoding: npt.ArrayLike = 14
     ) -> F64:
-        """Return the flux at numbers or arrays, which are broadcast; NaN where it has no value.
+        """Return the flux for numbers or arrays, which are broadcast; NaN where it has no value.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ def power_law(
     cutoff: float | None = None,
     types: Sequence[int] | None = None,
 ) -> Flux:
-    """Make a power law, norm (E / pivot)^-index, if asked with an exponential cut-off, exp(-E / cutoff).
+    """Make a power law, norm (E / pivot)^-index, optionally with an exponential cut-off, exp(-E / cutoff).
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def power_law(
     cutoff
         Energy of the cut-off in GeV; None for none.
     types
-        PDG codes of the particles that have this flux, others have none; None for all.
+        PDG codes of the particles that have this flux, while others have none; None for all.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def _interpolated(x: F64, z: F64, at_x: F64, y: F64, at_y: F64) -> F64:
 
 
 def from_function(function: Callable[[F64, F64, npt.NDArray[np.int64]], npt.ArrayLike]) -> Flux:
-    """Make a flux from a function of arrays, such as one of another library.
+    """Make a flux from a function of arrays, such as one from another library.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Generation of simulated events: where it has thrown how many, and so the weight of each event."""
+"""The generation of simulated events: how many were thrown where, and so the weight of each event."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from icecol.weight.surface import Surface, merged
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Generation:
-    """How a sample was generated: its surfaces, and what they ask of each event; made by `icecol.weight.generation`.
+    """How a sample was generated: its surfaces, and what they need from each event; made by `icecol.weight.generation`.
 
     Generations add: an event then has the weight that it has in the united sample, flux over the sum of the densities
-    of *all* surfaces that could have thrown it. Never add events of samples with the weights of single ones.
+    of *all* surfaces that could have thrown it. Never combine events of several samples with the weights of the single
+    samples.
     """
 
     surfaces: tuple[Surface, ...]
-    """Where how many were thrown."""
+    """How many particles were thrown where."""
     pdg_encoding: pl.Expr
     """Type of the primary."""
     energy: pl.Expr

@@ -1,7 +1,7 @@
-"""How each generator tells what it has thrown: from the columns of a dataset to a `Generation`.
+"""What each generator stores about what it has thrown: from the columns of a dataset to a `Generation`.
 
 The columns and conventions are those that simweights reads: neutrino-generator and genie-icetray store the settings
-with every event and do not know the number of files; genie-reader and CORSIKA's S frames hold one row per file.
+with every event, but not the number of files; genie-reader and CORSIKA's S frames hold one row per file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from icecol.weight.surface import Surface, merged
 Row = dict[str, Any]
 
 GENIE_NEUTRINOS: Final = 0.7
-"""Share of neutrinos in genie-icetray, the rest being antineutrinos; no file holds it."""
+"""Fraction of neutrinos in genie-icetray, the rest being antineutrinos; files do not store it."""
 NUGEN_CYLINDER: Final = (950.0, 1900.0)
 """Radius and height (m) of neutrino-generator's cylinder where the file does not hold them."""
 
@@ -43,7 +43,7 @@ def generation_of(ds: Dataset, nfiles: float | None, generator: str | None = Non
 
 
 def _seen(ds: Dataset, made: Generation) -> Generation:
-    """Leave of the particles thrown the part that a burn sample shows."""
+    """Keep the fraction of the particles thrown that a burn sample shows."""
     part = ds.manifest.blinding.fraction
     return replace(made, surfaces=tuple(replace(s, n_events=s.n_events * part) for s in made.surfaces))
 
@@ -51,7 +51,7 @@ def _seen(ds: Dataset, made: Generation) -> Generation:
 def nugen(
     ds: Dataset, nfiles: float | None, key: str = "I3MCWeightDict", name: str = "PrimaryNeutrino"
 ) -> Generation:
-    """Return the generation of neutrino-generator, or of what writes weights in its manner."""
+    """Return the generation of neutrino-generator, or of whatever writes weights as it does."""
     total = next(
         (t for t in ("TotalWeight", "TotalInteractionProbabilityWeight") if _has(ds, f"{key}.{t}")), None
     )
@@ -293,7 +293,7 @@ def _several(ds: Dataset, key: str, rows: Sequence[Row]) -> ValueError:
     )
     return ValueError(
         f"the events of {ds.path} were generated in several ways, and {key} does not tell how many files each has "
-        f"({values}): convert them into a dataset for each, and give ic.weight.generation all of them"
+        f"({values}): convert each into a dataset of its own, and give ic.weight.generation all of them"
     )
 
 

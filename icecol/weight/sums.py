@@ -43,7 +43,7 @@ class Totals(NamedTuple):
         return self.expected(1.0)
 
     def expected(self, livetime: float = YEAR) -> Estimate:
-        """Return the number of events expected in a livetime (s), with the error that the simulation leaves.
+        """Return the number of events expected in a livetime (s), with its statistical error from the simulation.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class Totals(NamedTuple):
 
     @property
     def effective_livetime(self) -> Estimate:
-        """Time (s) in which as many events are expected as the simulation is worth: sum of w over sum of w^2."""
+        """Livetime (s) to which the simulation is equivalent: sum of w over sum of w^2."""
         a, b = self.sumw, self.sumw2
         if b == 0:
             return Estimate(math.nan, math.nan)
@@ -63,7 +63,7 @@ class Totals(NamedTuple):
 
     @property
     def effective_events(self) -> float:
-        """Number of events of equal weight that would have as small a relative error."""
+        """Number of events of equal weight that would have the same relative error."""
         return self.sumw**2 / self.sumw2 if self.sumw2 else 0.0
 
 

@@ -32,7 +32,7 @@ class Surface:
     height
         Height (m) of the cylinder; None for a circle at right angles to the direction.
     natural
-        Directions are as frequent as the area that the cylinder shows to them, instead of uniform in solid angle.
+        Directions follow the projected area of the cylinder, instead of being uniform in solid angle.
     scale
         Factor on the weights of all its events, such as GENIE's global probability scale.
     """
@@ -71,7 +71,7 @@ class Surface:
         return math.pi * (integral(high) - integral(low)) * _CM2
 
     def area(self, cos_zenith: pl.Expr) -> pl.Expr:
-        """Area (cm^2) that a direction sees."""
+        """Return the area (cm^2) seen from a direction."""
         cap = math.pi * self.radius**2 * _CM2
         if self.height is None:
             return pl.lit(cap)

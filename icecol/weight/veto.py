@@ -1,4 +1,4 @@
-"""Self-veto: how often an atmospheric neutrino from above comes without a muon that reaches the detector.
+"""Self-veto: how often an atmospheric neutrino from above arrives without a muon that reaches the detector.
 
 S. Schoenert et al., Phys. Rev. D 79 (2009) 043009; T. Gaisser, K. Jero, A. Karle and J. van Santen, Phys. Rev. D 90
 (2014) 023009. The muon of the neutrino's own meson counts for conventional muon neutrinos; muons from the other
@@ -94,7 +94,7 @@ def passing_fraction(
     parent
         `numu` and `nue` from pions and kaons, or `charm` for prompt neutrinos of either flavour.
     muon_energy
-        Energy (GeV) at the detector from which on a muon is seen.
+        Energy (GeV) at the detector above which a muon is seen.
     depth
         Depth of the detector in m.
 
@@ -112,7 +112,7 @@ def passing_fraction(
 
 
 def self_veto(*, prompt: bool = False, muon_energy: float = 1e3, depth: float = DEPTH) -> Flux:
-    """Make the factor by which the self-veto reduces an atmospheric flux: multiply the flux with it.
+    """Make the factor by which the self-veto reduces an atmospheric flux: multiply the flux by it.
 
     It interpolates a table of `passing_fraction`, to 0.004.
 

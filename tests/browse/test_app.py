@@ -364,4 +364,4 @@ def test_without_a_desktop_the_display_is_named_and_other_frames_have_none(path,
     page = tmp_path / "run7-event0-P.html"
     assert show(frame, tmp_path) == f"open {page} in a browser"
     assert page.exists()
-    assert show(Frame("G"), tmp_path) == "a G frame is no event: go to a P or Q frame"
+    assert show(Frame("G"), tmp_path) == "a G frame is not an event: go to a P or Q frame"

@@ -250,7 +250,7 @@ def test_an_event_that_is_there_twice_is_not_guessed(file: Path, tmp_path: Path)
         to_i3(rows((0, 0)), [file, file], tmp_path / "out.i3")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(ValueError, match="have one name"):
+    with pytest.raises(ValueError, match="have the same name"):
         to_i3(rows((0, 0)), [file, tmp_path / "other" / file.name], tmp_path / "out")
 
 

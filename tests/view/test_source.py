@@ -152,7 +152,7 @@ def test_what_is_wrong_is_said(folder, sample, tmp_path):
         choose(tmp_path / "none.i3")
     with pytest.raises(ic.errors.DatasetError):
         choose(tmp_path)
-    with pytest.raises(ValueError, match="the list of them is empty"):
+    with pytest.raises(ValueError, match="the list is empty"):
         choose([])
     (tmp_path / "no.i3").write_bytes(b"\0 no frames" * 10)
     with pytest.raises(ic.errors.DamagedFileError, match=r"no\.i3"):

@@ -12,7 +12,7 @@ OMKey a named tuple. A class without a layout keeps its bytes.
 The files, in reading order:
 
 - `objects`: start here. `Record` and the classes made of it, one per layout; defaults of members; `new`.
-- `containers`, `keys`, `arrays`: the other things that objects are in Python: `FrameMap`, `Tree` and `UnknownObject`;
+- `containers`, `keys`, `arrays`: the other forms that objects have in Python: `FrameMap`, `Tree` and `UnknownObject`;
   named tuples such as `OMKey`; structs of numbers as one array.
 - `kinds`: what a layout says of the object that it becomes: its kind, members and enumerations.
 - `blobs`: `decode` and `encode` of whole blobs, and the quick way to read objects that begin as an earlier one did.

@@ -128,7 +128,7 @@ def _size_codec(_: Custom) -> Codec:
 
 
 def _compact(of: Custom) -> Codec:
-    """Make the codec of words, preceded by their number in few bytes."""
+    """Make the codec of words, preceded by their number, stored compactly."""
     dtype = np.dtype(DTYPES[of.of])
 
     def read(r: Reader) -> Any:

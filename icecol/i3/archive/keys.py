@@ -49,7 +49,7 @@ class IceActKey(NamedTuple):
 
 
 class I3ParticleID(NamedTuple):
-    """Identity of a particle: ID of the process that made it, and a running number."""
+    """Identity of a particle: ID of the process that made it, and a serial number."""
 
     majorID: int = 0  # noqa: N815
     minorID: int = 0  # noqa: N815

@@ -164,17 +164,16 @@ def _restore(name: str, values: list[Any], versions: Versions, stored: dict[str,
 def new(name: str, *args: Any, **values: Any) -> Any:
     """Make an object of any class by name: a record from members, a map from items, a tree from nodes and depths.
 
-    Members that are not given have the values that IceTray's constructors set; a new I3Particle has an identity of its
-    own.
+    Members that are not given have the values that IceTray's constructors set; a new I3Particle has its own identity.
 
     Parameters
     ----------
     name
         Export name of the class, such as "I3Particle".
     args
-        Of a map its items, of a tree its nodes and their depths; the value of a class that has nothing else.
+        For a map its items, for a tree its nodes and their depths; the value of a class that has nothing else.
     values
-        Of a record its members.
+        For a record its members.
 
     Raises
     ------
@@ -246,7 +245,7 @@ def require_frame_object(name: str) -> None:
         inside = [
             c for c in CLASSES if is_frame_object(c) and any(_holds(f.type, name) for f in CLASSES[c].fields)
         ]
-        where = f": it stands inside others, such as {', '.join(inside[:3])}" if inside else ""
+        where = f": it occurs inside others, such as {', '.join(inside[:3])}" if inside else ""
         msg = f"{name} is not a frame object{where}"
         raise TypeError(msg)
 

@@ -1,4 +1,4 @@
-"""Objects of old class versions: today's values as they are read, the stored ones as they are written back."""
+"""Objects of old class versions: they are read with today's values, and written back with the stored ones."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ The files, in reading order:
 - `header` and `particle`: two short families that show what a table looks like; then `basic` (numbers, vectors, maps),
   `pulses`, `trigger`, `detector` (geometry, calibration, status), `reco`, `simulation`, `surface`, `upgrade`.
 - `own`: layouts that a user adds (`ic.i3_class`), and how what was derived from the tables is dropped then.
-- `old_values`: members whose meaning changed between versions; `identities`: those of new particles.
+- `old_values`: members whose meaning changed between versions; `identities`: the identities of new particles.
 - `verified`: which versions of which classes were checked against files that IceTray wrote.
 
 The idea: a class layout is data. To add a class, add its table to a family; nothing else has to change.

@@ -62,9 +62,9 @@ I3Position = frame_object(
 I3Direction = frame_object(
     "I3Direction",
     0,
-    Field("zenith", "f64", "rad", "zenith angle of where the particle comes from"),
-    Field("azimuth", "f64", "rad", "azimuth angle of where the particle comes from"),
-    doc="A direction, given by where the particle comes from.",
+    Field("zenith", "f64", "rad", "zenith angle of the direction that the particle comes from"),
+    Field("azimuth", "f64", "rad", "azimuth angle of the direction that the particle comes from"),
+    doc="A direction, given as the one that the particle comes from.",
 )
 I3Quaternion = frame_object(
     "I3Quaternion",
@@ -82,9 +82,9 @@ I3Orientation = frame_object(
         "quaternion",
         "I3Quaternion",
         flat="",
-        doc="rotation: facing is the turned z axis, up the turned x axis",
+        doc="rotation: it faces along the rotated z axis, up is the rotated x axis",
     ),
-    doc="How a sensor is turned.",
+    doc="Orientation of a sensor.",
 )
 I3Time = frame_object(
     "I3Time",
@@ -98,7 +98,7 @@ I3ParticleID = Class(
     0,
     (
         Field("majorID", "u64", doc="identifier of the process that made the particle"),
-        Field("minorID", "i32", doc="running number of the particle in that process"),
+        Field("minorID", "i32", doc="serial number of the particle in that process"),
     ),
     doc="Identity of a particle.",
 )
@@ -110,7 +110,7 @@ I3TimeWindow = Class(
         Field("start", "f64", "ns", "start of the window"),
         Field("stop", "f64", "ns", "end of the window"),
     ),
-    doc="A window in time.",
+    doc="A time window.",
 )
 I3TimeWindowSeries = frame_object(
     "I3TimeWindowSeries",
@@ -152,18 +152,18 @@ PODS: Final = (
     pod("I3Int", "i32", "An integer."),
     pod("I3Bool", "bool", "A truth value."),
     pod("I3String", "str", "A text."),
-    pod("I3UInt64", "u64", "A large integer without sign."),
+    pod("I3UInt64", "u64", "An unsigned 64-bit integer."),
 )
 
 VECTORS: Final = (
     vector("I3VectorBool", "bool", "Truth values."),
     vector("I3VectorChar", "i8", "Bytes."),
-    vector("I3VectorShort", "i16", "Integers of 16 bits."),
-    vector("I3VectorUShort", "u16", "Integers of 16 bits without sign."),
+    vector("I3VectorShort", "i16", "16-bit integers."),
+    vector("I3VectorUShort", "u16", "Unsigned 16-bit integers."),
     vector("I3VectorInt", "i32", "Integers."),
     vector("I3VectorUnsignedInt", "u32", "Integers without sign."),
-    vector("I3VectorInt64", "i64", "Integers of 64 bits."),
-    vector("I3VectorUInt64", "u64", "Integers of 64 bits without sign."),
+    vector("I3VectorInt64", "i64", "64-bit integers."),
+    vector("I3VectorUInt64", "u64", "Unsigned 64-bit integers."),
     vector("I3VectorFloat", "f32", "Floating-point numbers in single precision."),
     vector("I3VectorDouble", "f64", "Floating-point numbers."),
     vector("I3VectorString", "str", "Texts."),
@@ -187,7 +187,7 @@ GENIE_VALUE = Variant(("i32", "f64", "bool", Vector("i32"), Vector("f64"), Vecto
 MAPS: Final = (
     mapping("I3MapStringDouble", "str", "f64", "Numbers by name: weights, cut variables."),
     mapping("I3MapStringInt", "str", "i32", "Integers by name."),
-    mapping("I3MapStringBool", "str", "bool", "Truth values by name."),
+    mapping("I3MapStringBool", "str", "bool", "Booleans by name."),
     mapping("I3MapStringString", "str", "str", "Texts by name."),
     mapping("I3MapStringVectorDouble", "str", Vector("f64"), "Lists of numbers by name."),
     mapping("I3MapStringStringDouble", "str", "I3MapStringDouble", "Numbers by two names."),
@@ -198,14 +198,14 @@ MAPS: Final = (
     mapping("I3MapKeyUInt", "OMKey", "u32", "Integers by PMT."),
     mapping("I3MapUnsignedUnsigned", "u32", "u32", "Integers by integer."),
     mapping("I3MapUnsignedDouble", "u32", "f64", "Numbers by integer."),
-    mapping("I3MapUShortUShort", "u16", "u16", "Integers of 16 bits by integer of 16 bits."),
+    mapping("I3MapUShortUShort", "u16", "u16", "16-bit integers by 16-bit integer."),
     mapping("I3MapIntVectorInt", "i32", Vector("i32"), "Lists of integers by integer."),
     mapping("I3MapTriggerDouble", "TriggerKey", "f64", "Numbers by trigger."),
     mapping("I3MapTriggerUInt", "TriggerKey", "u32", "Integers by trigger."),
     mapping("I3MapTriggerVectorUInt", "TriggerKey", Vector("u32"), "Lists of integers by trigger."),
-    mapping("I3MapModuleKeyString", "ModuleKey", "str", "Texts by module: the subdetector it belongs to."),
+    mapping("I3MapModuleKeyString", "ModuleKey", "str", "Strings by module: the subdetector it belongs to."),
     mapping("I3MapI3ParticleIDDouble", "I3ParticleID", "f64", "Numbers by particle."),
-    mapping("I3TimeWindowSeriesMap", "OMKey", "I3TimeWindowSeries", "Windows in time by PMT."),
+    mapping("I3TimeWindowSeriesMap", "OMKey", "I3TimeWindowSeries", "Time windows by PMT."),
     mapping("I3IceActPixelPositionMap", "u32", "I3Position", "Points by pixel of an IceAct telescope."),
 )
 
@@ -234,8 +234,8 @@ MATRIX: Final = (
 I3RUsage = frame_object(
     "I3RUsage",
     0,
-    Field("SystemTime", "f64", "s", "time the system worked for the process"),
-    Field("UserTime", "f64", "s", "time the process worked"),
+    Field("SystemTime", "f64", "s", "CPU time in the kernel"),
+    Field("UserTime", "f64", "s", "CPU time in the process"),
     Field("WallClockTime", "f64", "s", "time that passed"),
     doc="Resources that a module used.",
 )

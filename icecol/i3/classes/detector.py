@@ -63,25 +63,25 @@ I3OMGeo = Class(
     (
         Field("position", "I3Position", doc="position", flat=""),
         Field("old_orientation", OLD_ORIENTATION, doc="whether it faces up or down", until=1),
-        Field("orientation", "I3Orientation", doc="how it is turned", since=1),
+        Field("orientation", "I3Orientation", doc="orientation", since=1),
         Field("omtype", OM_TYPE, doc="kind of module"),
         Field("area", "f64", "m^2", "area of the PMT"),
         Field("azimuth_angle", "f64", "rad", "azimuth angle", until=1),
         Field("pmttype", PMT_TYPE, doc="kind of PMT", since=2),
     ),
-    doc="Where a PMT is and what it is.",
+    doc="Position, orientation and type of a PMT.",
 )
 I3ModuleGeo = frame_object(
     "I3ModuleGeo",
     1,
     Field("module_type", OM_TYPE, doc="kind of module"),
     Field("pos", "I3Position", doc="position", flat=""),
-    Field("orientation", "I3Orientation", doc="how it is turned"),
+    Field("orientation", "I3Orientation", doc="orientation"),
     Field("radius", "f64", "m", "radius", until=1),
     Field("r_radius", "f64", "m", "radius across", since=1),
     Field("z_radius", "f64", "m", "radius along its axis", since=1),
     Field("height", "f64", "m", "height of the cylinder between the half spheres", since=1),
-    doc="Where a module is and how large.",
+    doc="Position, orientation and size of a module.",
 )
 I3TankGeo = Class(
     "I3TankGeo",
@@ -103,7 +103,7 @@ I3ScintGeo = Class(
     0,
     (
         Field("position", "I3Position", doc="position", flat=""),
-        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("orientation", "I3Orientation", doc="orientation"),
         Field("scint_type", SCINT_TYPE, doc="kind of panel"),
         Field("height_above_snow", "f64", "m", "height above the snow"),
         Field("scint_name", "str", doc="name"),
@@ -115,7 +115,7 @@ I3AntennaGeo = Class(
     1,
     (
         Field("position", "I3Position", doc="position", flat=""),
-        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("orientation", "I3Orientation", doc="orientation"),
         Field("antenna_type", "i32", doc="kind of antenna", until=1),
         Field("height_above_snow", "f64", "m", "height above the snow"),
         Field("antenna_name", "str", doc="name"),
@@ -128,7 +128,7 @@ I3IceActGeo = Class(
     0,
     (
         Field("position", "I3Position", doc="position", flat=""),
-        Field("orientation", "I3Orientation", doc="how it is turned"),
+        Field("orientation", "I3Orientation", doc="orientation"),
         Field("iceact_type", ICEACT_TYPE, doc="kind of camera"),
         Field("iceact_name", "str", doc="name"),
         Field("numberof_pixels", "i32", doc="number of pixels"),
@@ -180,7 +180,7 @@ TauParam = Class(
     doc="Parameters of the droop's time constants.",
 )
 PDF: Final = Class(
-    "SPEChargeDistribution::PDF", 0, (), doc="Base of the parts of a charge distribution.", abstract=True
+    "SPEChargeDistribution::PDF", 0, (), doc="Base of the components of a charge distribution.", abstract=True
 )
 GAUSSIAN: Final = Class(
     "SPEChargeDistribution::Gaussian",
@@ -190,19 +190,19 @@ GAUSSIAN: Final = Class(
         Field("mean", "f64", "PE", "mean"),
         Field("sigma", "f64", "PE", "standard deviation"),
     ),
-    doc="A Gaussian part of a charge distribution.",
+    doc="A Gaussian component of a charge distribution.",
 )
 EXPONENTIAL: Final = Class(
     "SPEChargeDistribution::Exponential",
     0,
     (Field("amplitude", "f64", doc="amplitude"), Field("width", "f64", "PE", "decay constant")),
-    doc="An exponential part of a charge distribution.",
+    doc="An exponential component of a charge distribution.",
 )
 RESIDUALS: Final = Class(
     "SPEChargeDistribution::Residuals",
     0,
     (Field("x", Vector("f64"), "PE", "charges"), Field("y", Vector("f64"), doc="residuals")),
-    doc="What a charge distribution's formula leaves over.",
+    doc="Residuals of a charge distribution with respect to its components.",
 )
 SPEChargeDistribution = Class(
     "SPEChargeDistribution",
@@ -235,15 +235,15 @@ SPEChargeDistribution = Class(
         Field(
             "pdfs",
             Vector(Pointer(PDF.name, derived=(GAUSSIAN.name, EXPONENTIAL.name))),
-            doc="parts of the distribution",
+            doc="components of the distribution",
             since=3,
         ),
         Field("compensation_factor", "f64", doc="compensation factor", since=3),
         Field("fadc_charge_scale", "f64", doc="scale of charges from the FADC", since=3),
-        Field("residuals", Pointer(RESIDUALS.name), doc="what the parts leave over", since=3),
+        Field("residuals", Pointer(RESIDUALS.name), doc="residuals of the components", since=3),
         Field("upper_limit", "f64", "PE", "upper end of the distribution", since=4),
     ),
-    doc="Distribution of the charge that one photoelectron makes.",
+    doc="Charge distribution of a single photoelectron.",
 )
 BINS: Final = 128
 I3DOMCalibration = Class(
@@ -309,7 +309,7 @@ I3DOMCalibration = Class(
             since=10,
         ),
         Field("dom_noise_scintillation_sigma", "f64", doc="standard deviation of the same", since=10),
-        Field("dom_noise_scintillation_hits", "f64", doc="mean number of hits of a decay", since=10),
+        Field("dom_noise_scintillation_hits", "f64", doc="mean number of hits per decay", since=10),
         Field(
             "combined_spe_charge_distribution",
             "SPEChargeDistribution",
@@ -330,8 +330,12 @@ I3DOMCalibration = Class(
             "mean charge of a photoelectron in the FADC; NaN if not valid",
             since=11,
         ),
-        Field("is_mean_atwd_charge_valid", "bool", doc="whether the ATWD's is valid", since=11, until=12),
-        Field("is_mean_fadc_charge_valid", "bool", doc="whether the FADC's is valid", since=11, until=12),
+        Field(
+            "is_mean_atwd_charge_valid", "bool", doc="whether that of the ATWD is valid", since=11, until=12
+        ),
+        Field(
+            "is_mean_fadc_charge_valid", "bool", doc="whether that of the FADC is valid", since=11, until=12
+        ),
         Field("dom_cal_time", "I3Time", doc="time of the calibration", since=13),
     ),
     doc="Calibration of a DOM.",
@@ -342,7 +346,7 @@ I3VEMCalibration = Class(
     (
         Field("pe_per_vem", "f64", "PE", "charge of a vertical muon"),
         Field("mu_peak_width", "f64", "PE", "width of the muon peak"),
-        Field("hglg_cross_over", "f64", "PE", "charge where high gain hands over to low gain"),
+        Field("hglg_cross_over", "f64", "PE", "charge at the crossover from high to low gain"),
         Field("corr_factor", "f64", doc="correction factor"),
     ),
     doc="Calibration of an IceTop DOM.",
@@ -365,11 +369,11 @@ AMANDA: Final = (
         "I3AMANDAOM_XTalk",
         0,
         (
-            Field("receiver", "OMKey", doc="module that is disturbed"),
+            Field("receiver", "OMKey", doc="module that sees the crosstalk"),
             *fields(
                 "f64",
-                ("timehigh", "ns", "end of the disturbance"),
-                ("timelow", "ns", "start of the disturbance"),
+                ("timehigh", "ns", "end of the crosstalk"),
+                ("timelow", "ns", "start of the crosstalk"),
                 ("width", "ns", "width"),
                 ("threshold", "", "threshold"),
             ),
@@ -399,7 +403,7 @@ AMANDA: Final = (
                 ("omo_highlim", "", "optical amplitude: upper end"),
                 ("pe_area", "", "area of a photoelectron"),
             ),
-            Field("xtalk_receivers", Vector("I3AMANDAOM_XTalk"), doc="modules that it disturbs"),
+            Field("xtalk_receivers", Vector("I3AMANDAOM_XTalk"), doc="modules that see crosstalk from it"),
         ),
         doc="Calibration of an AMANDA module.",
     ),
@@ -463,7 +467,7 @@ I3Calibration = frame_object(
     Field("twr_i3_time_offset", "f64", "ns", "its offset to IceCube", since=3, until=4),
     Field("start_time", "I3Time", doc="valid from"),
     Field("end_time", "I3Time", doc="valid until"),
-    doc="How digits become physical quantities.",
+    doc="Calibration of the detector: from counts to physical quantities.",
 )
 
 TRIG_MODE: Final = Enum(
@@ -494,7 +498,7 @@ I3DOMStatus = Class(
     6,
     (
         Field("trig_mode", TRIG_MODE, doc="what starts a readout", default=-1),
-        Field("lc_mode", LC_MODE, doc="neighbours it listens to", default=-1),
+        Field("lc_mode", LC_MODE, doc="neighbours whose coincidence signals it receives", default=-1),
         Field("lc_window_pre", "f64", "ns", "coincidence window before"),
         Field("lc_window_post", "f64", "ns", "coincidence window after"),
         Field("lc_span", "u32", doc="number of neighbours on each side", default=UNSET),
@@ -520,7 +524,9 @@ I3DOMStatus = Class(
         Field("delta_compress", ON_OFF, doc="delta compression", since=2, default=-1),
         Field("slc_active", "bool", doc="whether it reads out without coincidence", since=3),
         Field("mpe_threshold", "f64", doc="setting (DAC) of the multi-photon discriminator", since=4),
-        Field("tx_mode", LC_MODE, doc="neighbours it talks to", since=6, default=-1),
+        Field(
+            "tx_mode", LC_MODE, doc="neighbours to which it sends coincidence signals", since=6, default=-1
+        ),
     ),
     doc="Settings of a DOM.",
 )
@@ -572,7 +578,7 @@ I3DetectorStatus = frame_object(
     Field("start_time", "I3Time", doc="valid from"),
     Field("end_time", "I3Time", doc="valid until"),
     Field("daq_configuration_name", "str", doc="name of the data-acquisition configuration", since=3),
-    doc="How the detector was set up.",
+    doc="Settings of the detector.",
 )
 I3FlasherStatus = frame_object(
     "I3FlasherStatus",

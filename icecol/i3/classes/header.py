@@ -25,7 +25,7 @@ I3EventHeader = frame_object(
     Field("sub_event_stream", "str", doc="name of the splitter that made the sub-event", since=3),
     Field("start_time", "I3Time", doc="start of the readout"),
     Field("end_time", "I3Time", doc="end of the readout"),
-    doc="Which event it is and when it was.",
+    doc="Identity and time of an event.",
 )
 
 I3FilterResult = frame_object(
@@ -41,7 +41,7 @@ I3ConfigurationImpl = Class(
     2,
     (
         Field("parameters", Pointer("I3ConfigurationImpl::parameters"), doc="the parameters"),
-        Field("outboxes", Map("str", "str"), doc="where its frames go", since=2),
+        Field("outboxes", Map("str", "str"), doc="where its frames go next", since=2),
         Field("class_name", "str", doc="class of the module or service"),
         Field("instance_name", "str", doc="name of the module or service"),
     ),

@@ -1,4 +1,4 @@
-"""Identities of new particles, given as IceTray gives them: a number for the process and a running number in it."""
+"""Identities of new particles, given as IceTray gives them: a number for the process and a serial number in it."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def major_id() -> int:
 
 
 def minor_id() -> int:
-    """Return the next running number of this process."""
+    """Return the next serial number of this process."""
     return next(_of_process(os.getpid())[1])

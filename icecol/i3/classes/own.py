@@ -124,7 +124,7 @@ def add(layouts: Iterable[Class]) -> None:
 
 
 def remove(name: str) -> None:
-    """Take a class of the user's own out again: its objects are bytes as before."""
+    """Remove a class of the user's own: its objects are bytes again."""
     del OWN[name], CLASSES[name]
     for clear in _CLEAR:
         clear()
@@ -138,7 +138,7 @@ def own_classes() -> tuple[Class, ...]:
 def _check(layout: Class) -> None:
     name = layout.name
     if not name or (name in CLASSES and name not in OWN):
-        why = "is a class that icecol knows" if name else "is no name of a class"
+        why = "is a class that icecol knows" if name else "is not a class name"
         msg = f"{name!r} {why}: give the name under which your own class is exported"
         raise ValueError(msg)
     for field in layout.fields:

@@ -121,7 +121,7 @@ I3Particle = frame_object(
     Field(
         "minor_id",
         "i32",
-        doc="running number of the particle in the process that made it",
+        doc="serial number of the particle in the process that made it",
         default=minor_id,
     ),
     Field(
@@ -154,7 +154,7 @@ I3MCTree = frame_object(
     1,
     Field("", Custom("tree_counts", "I3Particle"), doc="the particles", until=1),
     Field("", Custom("tree_bits", "I3Particle"), doc="the particles", since=1),
-    doc="The simulated particles and who came from whom.",
+    doc="The simulated particles, as a tree of who came from whom.",
 )
 
 I3Stochastic = Class(
@@ -164,7 +164,7 @@ I3Stochastic = Class(
         Field("time", "f32", "ns", "time since the parent's"),
         Field("energy", "f32", "GeV", "kinetic energy"),
         Field("major_id", "u64", doc="identifier of the process that made the particle"),
-        Field("minor_id", "i32", doc="running number of the particle in that process"),
+        Field("minor_id", "i32", doc="serial number of the particle in that process"),
         Field("pdg_encoding", "i32", doc="PDG code"),
     ),
     doc="An energy loss on a track.",
@@ -174,7 +174,7 @@ I3LinearizedMCTree = frame_object(
     1,
     Field("tree", "I3MCTree", doc="the particles without their energy losses", flat=""),
     Field(
-        "ranges", RawPairs("u32", "u32"), doc="places of particles, and how many losses they have", until=1
+        "ranges", RawPairs("u32", "u32"), doc="positions of particles, and how many losses they have", until=1
     ),
     Field(
         "leaves",

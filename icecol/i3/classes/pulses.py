@@ -30,7 +30,7 @@ MASK_BITS: Final = Class(
     0,
     (Field("", Custom("bits"), doc="the bits"),),
     tracked=False,
-    doc="Which of a list of things are selected.",
+    doc="A mask: which elements of a list are selected.",
 )
 I3RecoPulseSeriesMapMask = frame_object(
     "I3RecoPulseSeriesMapMask",
@@ -58,16 +58,16 @@ I3RecoPulseSeriesMapCombineByModule = frame_object(
     "I3RecoPulseSeriesMapCombineByModule",
     0,
     Field("pulses_key", "str", doc="key of the pulse series that is combined"),
-    doc="The pulses under another key, all PMTs of a module taken as one.",
+    doc="The pulses under another key, with the PMTs of a module combined.",
 )
 
 SUPERDST: Final = (
     Class(
         "I3SuperDST::SizeCodec",
         0,
-        (Field("", Custom("size_codec"), doc="a number in few bytes"),),
+        (Field("", Custom("size_codec"), doc="a compact number"),),
         tracked=False,
-        doc="A number in few bytes.",
+        doc="A compact number.",
     ),
     *(
         Class(

@@ -25,22 +25,22 @@ I3DirectHitsValues = frame_object(
     "I3DirectHitsValues",
     0,
     *(
-        Field(f"{part}_{kind}_{things}", of, unit, f"{what} with pulses {when}")
+        Field(f"{part}_{kind}_{things}", of, unit, f"{what} {when}")
         for kind, when in (
             ("dir", "in the time window of direct light"),
             ("early", "before that window"),
             ("late", "after that window"),
         )
         for part, things, of, unit, what in (
-            ("n", "strings", "u32", "", "strings"),
-            ("n", "doms", "u32", "", "modules"),
-            ("n", "pulses", "u64", "", "number of pulses: those"),
-            ("q", "pulses", "f64", "PE", "charge of those"),
+            ("n", "strings", "u32", "", "strings with pulses"),
+            ("n", "doms", "u32", "", "modules with pulses"),
+            ("n", "pulses", "u64", "", "pulses"),
+            ("q", "pulses", "f64", "PE", "charge of the pulses"),
         )
     ),
     Field("dir_track_length", "f64", "m", "length of the track between its first and last direct hit"),
     Field("dir_track_hit_distribution_smoothness", "f64", doc="how evenly direct hits lie along the track"),
-    doc="Hits that fit light coming straight from a track.",
+    doc="Direct hits: those that fit unscattered light from a track.",
 )
 
 I3HitMultiplicityValues = frame_object(
@@ -53,7 +53,7 @@ I3HitMultiplicityValues = frame_object(
         ("n_hit_doms_one_pulse", "", "modules with just one pulse"),
     ),
     Field("n_pulses", "u64", doc="number of pulses"),
-    doc="How many strings, modules and pulses there are.",
+    doc="Numbers of strings, modules and pulses.",
 )
 
 I3HitStatisticsValues = frame_object(
@@ -71,7 +71,7 @@ I3HitStatisticsValues = frame_object(
         ("z_max", "m", "z of the highest hit module"),
         ("z_mean", "m", "mean z of the hit modules"),
         ("z_sigma", "m", "standard deviation of z of the hit modules"),
-        ("z_travel", "m", "how z of the hits moves with time"),
+        ("z_travel", "m", "drift of z of the hits with time"),
     ),
     doc="Statistics of the hits.",
 )
@@ -86,7 +86,7 @@ I3TimeCharacteristicsValues = frame_object(
         ("timelength_maxgap", "ns", "longest time without a pulse"),
         ("zpattern", "", "how often the next string is hit higher, less how often lower"),
     ),
-    doc="How the hits lie in time.",
+    doc="Distribution of the hits in time.",
 )
 
 I3TrackCharacteristicsValues = frame_object(
@@ -94,12 +94,12 @@ I3TrackCharacteristicsValues = frame_object(
     0,
     *fields(
         "f64",
-        ("avg_dom_dist_q_tot_dom", "m", "mean distance of modules to the track, by charge"),
+        ("avg_dom_dist_q_tot_dom", "m", "charge-weighted mean distance of the modules to the track"),
         ("empty_hits_track_length", "m", "longest part of the track without hits"),
         ("track_hits_separation_length", "m", "distance of the hits' centres in the first and last quarter"),
         ("track_hits_distribution_smoothness", "", "how evenly hits lie along the track"),
     ),
-    doc="How the hits lie along a track.",
+    doc="Distribution of the hits along a track.",
 )
 
 I3LineFitParams = frame_object(
@@ -211,7 +211,7 @@ I3StartStopParams = frame_object(
         ("LLHStoppingTrack", "", "likelihood of a stopping track"),
         ("LLHInfTrack", "", "likelihood of an infinite track"),
     ),
-    doc="Likelihoods of start and stop of a track.",
+    doc="Likelihoods that a track starts or stops in the detector.",
 )
 
 I3CscdLlhFitParams = frame_object(
@@ -246,18 +246,18 @@ I3FillRatioInfo = frame_object(
         "f64",
         ("mean_distance", "m", "mean distance of the hits to the vertex"),
         ("rms_distance", "m", "root mean square of the distances"),
-        ("nch_distance", "m", "distance by the number of channels"),
-        ("energy_distance", "m", "distance by the energy"),
-        ("fill_radius_from_rms", "m", "radius of the sphere by the root mean square"),
-        ("fill_radius_from_mean", "m", "radius of the sphere by the mean"),
-        ("fill_radius_from_energy", "m", "radius of the sphere by the energy"),
-        ("fillradius_from_nch", "m", "radius of the sphere by the number of channels"),
-        ("fill_radius_from_mean_plus_rms", "m", "radius of the sphere by mean plus root mean square"),
-        ("fill_ratio_from_rms", "", "hit fraction of the sphere by the root mean square"),
-        ("fill_ratio_from_mean", "", "hit fraction of the sphere by the mean"),
-        ("fill_ratio_from_mean_plus_rms", "", "hit fraction of the sphere by mean plus root mean square"),
-        ("fillratio_from_nch", "", "hit fraction of the sphere by the number of channels"),
-        ("fill_ratio_from_energy", "", "hit fraction of the sphere by the energy"),
+        ("nch_distance", "m", "distance from the number of channels"),
+        ("energy_distance", "m", "distance from the energy"),
+        ("fill_radius_from_rms", "m", "radius of the sphere from the root mean square"),
+        ("fill_radius_from_mean", "m", "radius of the sphere from the mean"),
+        ("fill_radius_from_energy", "m", "radius of the sphere from the energy"),
+        ("fillradius_from_nch", "m", "radius of the sphere from the number of channels"),
+        ("fill_radius_from_mean_plus_rms", "m", "radius of the sphere from mean plus root mean square"),
+        ("fill_ratio_from_rms", "", "hit fraction of the sphere from the root mean square"),
+        ("fill_ratio_from_mean", "", "hit fraction of the sphere from the mean"),
+        ("fill_ratio_from_mean_plus_rms", "", "hit fraction of the sphere from mean plus root mean square"),
+        ("fillratio_from_nch", "", "hit fraction of the sphere from the number of channels"),
+        ("fill_ratio_from_energy", "", "hit fraction of the sphere from the energy"),
     ),
     Field("hit_count", "i32", doc="number of hits"),
     doc="How densely the modules around a vertex are hit.",
@@ -287,8 +287,8 @@ I3ParaboloidFitParams = Class(
             "f64",
             ("pbfZen", "rad", "zenith angle of the minimum"),
             ("pbfAzi", "rad", "azimuth angle of the minimum"),
-            ("pbfErr1", "rad", "first half axis of the error ellipse"),
-            ("pbfErr2", "rad", "second half axis of the error ellipse"),
+            ("pbfErr1", "rad", "first semi-axis of the error ellipse"),
+            ("pbfErr2", "rad", "second semi-axis of the error ellipse"),
             ("pbfRotAng", "rad", "rotation of the error ellipse"),
             ("pbfCenterLlh", "", "likelihood at the centre of the grid"),
             ("pbfLlh", "", "likelihood at the minimum"),
@@ -400,7 +400,7 @@ DSTPosition = Class(
     "DSTPosition",
     0,
     fields("i8", ("x", "", "x, binned"), ("y", "", "y, binned"), ("z", "", "z, binned")),
-    doc="A point in one byte for each coordinate.",
+    doc="A point with one byte per coordinate.",
 )
 I3DST16 = frame_object(
     "I3DST16",
@@ -452,7 +452,7 @@ SANTA: Final = (
         "i32",
         ("dof", "", "degrees of freedom"),
         ("string", "", "string number; -1 for several"),
-        ("n_calls", "", "calls of the fit's function"),
+        ("n_calls", "", "number of function calls of the fit"),
     ),
     Field("fit_time", "f64", doc="time the fit took; unit unknown"),
     *fields("i32", ("fit_status", "", "outcome"), ("fit_type", "", "kind of fit")),
@@ -547,7 +547,7 @@ I3MuonEnergyParams = frame_object(
         ("gamma", "", "exponent"),
         ("gamma_err", "", "its error"),
         ("nDOMs", "", "modules used"),
-        ("rllh", "", "likelihood by degree of freedom"),
+        ("rllh", "", "likelihood per degree of freedom"),
         ("chi2", "", "quality of the fit"),
         ("chi2ndof", "", "logl divided by ndof"),
         ("peak_energy", "GeV", "energy at the peak"),
@@ -568,8 +568,8 @@ I3PortiaPulse = frame_object(
         ("BaseLine", "", "baseline"),
         ("LaunchTime", "ns", "start of the readout"),
         ("PeakBinTime", "ns", "time of the peak"),
-        ("Time50", "ns", "time of half of the charge"),
-        ("Time80", "ns", "time of 80 % of the charge"),
+        ("Time50", "ns", "time at which half of the charge has arrived"),
+        ("Time80", "ns", "time at which 80 % of the charge has arrived"),
         ("TOT", "ns", "time over threshold"),
         ("LETime", "ns", "leading edge"),
         ("NPE", "PE", "charge"),
@@ -606,7 +606,7 @@ I3OpheliaFirstGuessTrack = Class(
         *fields(
             "f64",
             *((f"Velocity_{x}", "m/ns", f"{x} of the speed") for x in "xyz"),
-            *((f"CenterOfBrightness_{x}", "m", f"{x} of the charges' centre") for x in "xyz"),
+            *((f"CenterOfBrightness_{x}", "m", f"{x} of the centre of charge") for x in "xyz"),
         ),
         Field("FitSuccess", "bool", doc="whether the fit succeeded"),
         Field("FitQuality", "f64", doc="quality of the fit"),
@@ -677,7 +677,7 @@ CLASSES: Final = (
     I3TrackCharacteristicsValues,
     I3LineFitParams,
     _inertia("I3TensorOfInertiaFitParams", "Result of the fit by the tensor of inertia."),
-    _inertia("I3CLastFitParams", "Result of the cascade's first guess."),
+    _inertia("I3CLastFitParams", "Result of the first guess of a cascade."),
     CramerRaoParams,
     I3DipoleFitParams,
     I3FiniteCuts,

@@ -22,7 +22,7 @@ I3IceTopSLCCalibration = Class(
             for channel in range(3)
         ),
     ),
-    doc="Calibration of charges without local coincidence of an IceTop DOM.",
+    doc="Calibration of the charges without local coincidence (SLC) of an IceTop DOM.",
 )
 I3TopLateralFitParams = frame_object(
     "I3TopLateralFitParams",
@@ -61,8 +61,8 @@ I3TopLateralFitParams = frame_object(
         ("Chi2", "", "quality of the fit"),
     ),
     Field("Ndf", "i32", doc="degrees of freedom"),
-    Field("RLogL", "f64", doc="logarithm of the likelihood by degree of freedom", since=3),
-    Field("NMini", "i32", doc="calls of the likelihood", since=3),
+    Field("RLogL", "f64", doc="logarithm of the likelihood per degree of freedom", since=3),
+    Field("NMini", "i32", doc="likelihood evaluations", since=3),
     Field("Chi2_time", "f64", doc="quality of the fit of times", since=3),
     *fields(
         "f64",

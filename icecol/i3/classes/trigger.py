@@ -209,7 +209,7 @@ CLASSES: Final = (
         "I3TriggerHierarchy",
         0,
         Field("", Custom("tree_counts", "I3Trigger"), doc="the triggers"),
-        doc="The triggers of an event and who consists of whom.",
+        doc="The triggers of an event, as a tree of which consists of which.",
     ),
     frame_object(
         "I3SuperDSTTriggerSeries",

@@ -108,7 +108,7 @@ I3NoiseSuppressionRecord = Class(
         Field("lc_window_size", "f64", "ns", "window of local coincidence"),
         Field("n_noise_hits", "u32", doc="hits in it"),
     ),
-    doc="Hits of an mDOM that were taken for noise and not read out.",
+    doc="Hits of an mDOM that were classified as noise and not read out.",
 )
 
 LinearityParameters = Class(
@@ -233,7 +233,7 @@ CLASSES: Final = (
         "I3NoiseSuppressionRecordSeriesMap",
         "OMKey",
         Vector("I3NoiseSuppressionRecord"),
-        "Hits of mDOMs that were taken for noise.",
+        "Hits of mDOMs that were classified as noise.",
     ),
     LinearityParameters,
     I3PMTCal,

@@ -1,4 +1,4 @@
-"""What the layouts were held against: which class, in which versions, in which kind of files."""
+"""What the layouts were checked against: which class, in which versions, in which kind of files."""
 
 from __future__ import annotations
 

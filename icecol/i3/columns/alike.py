@@ -31,7 +31,7 @@ def gather(
     buf: Bytes, at: Ints, size: Ints, runs: int, head: Bytes, fixed: Bytes, mask: Bytes, offset: Ints,
     leaf_size: Ints, leaf_base: Ints, out: Bytes,
 ) -> bool:  # fmt: skip
-    """Copy the members of blobs that all have one form; False if one has another.
+    """Copy the members of blobs that all have one form; return False if one has another.
 
     The blobs are `runs` series of equal length, side by side in memory: they are read in that order.
     """

@@ -27,8 +27,8 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
     names : Names
         Table of the strings that become column names.
     runs : int
-        Number of series of equal length that the blobs are, each in the order of the bytes, such as several keys of
-        the same frames; knowing it is quicker.
+        Number of series of equal length that the blobs form, each in the order of the bytes, such as several keys of
+        the same frames; it is faster if known.
 
     Returns
     -------

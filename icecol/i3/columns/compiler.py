@@ -54,7 +54,7 @@ CASE: Final = 19  # value, where to go if it is another one
 WIDEN: Final = 20  # leaf, kind: to f64
 BULK_WIDEN: Final = 21  # leaf, kind, group
 OPTIONAL: Final = 22  # leaf, leaf of validity: a flag, and an i32 only if it is set
-TRIGGERS: Final = 23  # end, group: a size in few bytes, then the body that many times
+TRIGGERS: Final = 23  # end, group: a compact size, then the body that many times
 TRIGGER: Final = 24  # leaf of index, leaf of length, leaf of time
 OPEN: Final = 25  # own slot: the opening was checked, which has the class's own header
 
@@ -301,7 +301,7 @@ class _Compiler:
         self.emit(HDR, self.slot(of), tracking, version)
 
     def enter(self, layout: Class) -> int:
-        own = layout.name == self.layout.name  # a class inside itself: one header, so one version
+        own = layout.name == self.layout.name  # a class that contains itself: one header, so one version
         version = self.program.version if own else self.program.versions.get(layout.name, layout.version)
         if version > layout.version:
             msg = f"{layout.name} version {version} is newer than the newest known version, {layout.version}"
@@ -313,7 +313,7 @@ class _Compiler:
 
     def fields(self, layout: Class, version: int, prefix: str, group: int) -> None:
         self.depth += 1
-        if self.depth > 20:  # a class inside itself would never end
+        if self.depth > 20:  # a class that contains itself would never end
             raise self.refuse()
         outer, self.owner = self.owner, Owner(layout.name, version, prefix)
         for member in layout.at(version):

@@ -74,7 +74,7 @@ def read_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
 
 @kept
 def read_short_size(buf: Bytes, pos: int, end: int) -> tuple[int, int]:
-    """Read a number in few bytes: below 247 itself, else followed by 255 - tag bytes; (-1, pos) if it is cut."""
+    """Read a compact number: below 247 itself, else followed by 255 - tag bytes; (-1, pos) if it is cut."""
     if pos >= end:
         return -1, pos
     tag = np.int64(buf[pos])

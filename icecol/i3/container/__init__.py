@@ -12,9 +12,9 @@ The files, in reading order:
 - `raw`: single frames, for what needs no batch: `raw_frames` reads them from a file, `encode_frame` writes one.
 - `names`: pairs of key and type name as integers.
 - `checksums`: CRC-32C and CRC-16.
-- `streams`: a file as a stream of bytes, whatever its codec (told by its content) and be it in a tar archive.
-- `alerts`: the frames of realtime alerts, which are JSON, as such a stream, with the values of the message added.
-- `compression`, `zstd`, `tar`: what `streams` unwraps with; `compression` also writes.
+- `streams`: a file as a stream of bytes, whatever its codec (detected from its content), also inside a tar archive.
+- `alerts`: the frames of realtime alerts, which are JSON, as a stream of frames, with the values of the message added.
+- `compression`, `zstd`, `tar`: what `streams` unwraps files with; `compression` also writes.
 - `mixing`: which object each key has in each event, once older frames (G, C, D, Q, ...) have lent theirs. The same
   rule for single frames is `icecol.i3.frames.frame.Mixer`.
 - `old_versions`: frames of container versions 1 to 4, in plain Python.

@@ -2,10 +2,10 @@
 
 A message has its frames in `value.data` (2016, 2017) or `value.data.frames` (2023): pairs of a stop letter and a text,
 which is base64 of zlib of a pickle of one I3Frame. The pickle is never loaded. Its opcodes are read, which must
-be the few that pickling a frame gives, and the longest string among them is the frame as an .i3 file has it: a
-BINSTRING if Python 2 wrote it, from Python 3 a BINUNICODE with one character for each byte.
+be the few that pickling a frame gives, and the longest string among them is the frame as in an .i3 file: a BINSTRING if
+Python 2 wrote it, a BINUNICODE with one character per byte if Python 3 did.
 
-What else is in the message is added to its DAQ frame, so that the physics frame inherits it:
+The rest of the message is added to its DAQ frame, so that the physics frame inherits it:
 
 - `AlertMessage` (I3String): all of it as JSON, without the frames;
 - `Alert` (I3MapStringDouble): the numbers of `value` and `value.data`, such as `nch` and `qtot`; true is 1;
@@ -54,14 +54,14 @@ _OPENING: Final = b"[i3]" + struct.pack("<IBB", 6, 0, 0)
 class Alerts:
     """The frames of all messages in a file: one message, a list of them, or one after another, as on lines.
 
-    Frames before a damage are given, and then one error.
+    Frames before damage are given, then one error is raised.
 
     Parameters
     ----------
     stream : ByteStream
         The JSON.
     name : str
-        The file, for the error of JSON that is no alert.
+        The file, for the error of JSON that is not an alert.
     """
 
     def __init__(self, stream: ByteStream, name: str) -> None:
@@ -93,7 +93,7 @@ def _frames(stream: ByteStream, name: str) -> Iterator[bytes]:
         number += 1
         frames = _frames_of(message)
         if frames is None:
-            why = "this is JSON, but no alert: `value.data` is not a list of [stop, frame] pairs"
+            why = "this is JSON, but not an alert: `value.data` is not a list of [stop, frame] pairs"
             if number > 1:
                 msg = f"message {number}: {why}"
                 raise FormatError(msg)
@@ -110,7 +110,7 @@ def _frames(stream: ByteStream, name: str) -> Iterator[bytes]:
     if cut:
         raise FormatError(cut)
     if not number:
-        msg = f"{name}: this is JSON, but no alert: an empty list"
+        msg = f"{name}: this is JSON, but not an alert: an empty list"
         raise UnsupportedError(msg)
 
 
@@ -123,7 +123,7 @@ def _text(stream: ByteStream, name: str) -> tuple[str, str]:
         while n := stream.readinto(block):
             found += block[:n]
             if len(found) > MAX_TEXT:
-                msg = f"{name}: JSON of more than {MAX_TEXT >> 20} MiB: split it into files of some messages each"
+                msg = f"{name}: JSON of more than {MAX_TEXT >> 20} MiB: split it into files of a few messages each"
                 raise UnsupportedError(msg)
     except FormatError as err:
         cut = str(err)
@@ -156,7 +156,7 @@ def _messages(text: str, cut: str) -> Iterator[Any]:
 
 
 def _frames_of(message: Any) -> list[tuple[str, str]] | None:
-    """Return stops and texts of the frames of a message; None if it is no alert."""
+    """Return stops and texts of the frames of a message; None if it is not an alert."""
     value = message.get("value") if isinstance(message, dict) else None
     data = value.get("data") if isinstance(value, dict) else None
     frames = data.get("frames") if isinstance(data, dict) else data

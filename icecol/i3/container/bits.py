@@ -98,7 +98,7 @@ if CHECKED:
 
 @kept
 def same(a: np.ndarray, i: int, b: np.ndarray, j: int, n: int) -> bool:
-    """Tell whether a[i:i+n] and b[j:j+n] are equal; both ranges must lie inside their arrays."""
+    """Return whether a[i:i+n] and b[j:j+n] are equal; both ranges must lie inside their arrays."""
     k = 0
     while k + 8 <= n:
         if load_u64(a, i + k) != load_u64(b, j + k):

@@ -1,7 +1,7 @@
 """Codecs of files: told apart by their first bytes when reading, by the ending of the name when writing.
 
 Raw, gzip (many members), bzip2 (many streams), Zstandard (many frames) and xz are read and written. A stream that is
-cut or damaged gives all bytes before the damage and then one error.
+cut or damaged gives all bytes before the damage, then one error.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Members:
                 data = self._decompressor.decompress(self._pending, min(len(buffer), _READ))
             except self._errors as err:
                 if str(err).startswith("Memory usage limit"):
-                    msg = f"{self._codec} stream needs more than {_XZ_MEMORY >> 30} GiB of memory: compress it anew"
+                    msg = f"{self._codec} stream needs more than {_XZ_MEMORY >> 30} GiB of memory: recompress it"
                     raise UnsupportedError(msg) from None
                 self._fail(f"damaged {self._codec} stream: {err}")
             self._pending = b""
@@ -119,7 +119,7 @@ class Members:
 
 
 def packed(name: str) -> bool:
-    """Tell whether a name ends as that of a compressed file."""
+    """Return whether a name ends as that of a compressed file."""
     return PurePath(name).suffix in SUFFIXES
 
 

@@ -5,11 +5,11 @@ The rule is IceTray's:
 - of every stop but `P` and `I` (`NEVER_KEPT`) the latest frame is current, across files, until the next of that stop;
 - a frame gets the objects of the current frames of all other stops;
 - its own objects win; between two current frames, the stop that appeared first in the stream wins;
-- a physics frame whose DAQ frame is lost to damage gets nothing of a DAQ frame.
+- a physics frame whose DAQ frame is lost to damage gets nothing from any DAQ frame.
 
 It is applied in two places that share `NEVER_KEPT` but no code: here in one compiled pass that makes a table of
 integers for a whole batch, and in `icecol.i3.frames.frame.Mixer`, where frames refer to one another's objects without
-copying them, whoever made or edited these. A test holds each against the other.
+copying them, whoever made or edited them. A test compares the two.
 """
 
 from __future__ import annotations
@@ -116,13 +116,13 @@ def new_order() -> Ints:
 def mix(batch: Batch, stop: str, order: Ints) -> Events:
     """Make the events of a batch: its fresh frames of one stop.
 
-    An orphan gets nothing of a DAQ frame: its own is lost, and an older one in force is of another event.
+    An orphan gets nothing from a DAQ frame: its own is lost, and an older one belongs to another event.
 
     Parameters
     ----------
     batch : Batch
     stop : str
-        Stop letter of the frames that are rows, `P` or `Q` mostly.
+        Stop letter of the frames that are rows, usually `P` or `Q`.
     order : array of i64
         From `new_order()`, one for the whole stream; updated here.
     """

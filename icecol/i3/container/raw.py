@@ -50,8 +50,8 @@ def raw_frames(
     verify : bool
         Check each frame's checksum.
     damages : list, optional
-        Where to note damaged places; good frames after them go on. Without it the first damage raises
-        `DamagedFileError`, after all good frames before it were given.
+        Where to note damaged places; reading continues with the intact frames after them. Without it the first damage
+        raises `DamagedFileError`, after all intact frames before it were given.
     """
     stream, file, _ = open_stream(path)
     with file:
@@ -99,7 +99,7 @@ def encode_frame(stop: str, objects: Iterable[tuple[str, str, bytes]], *, sort: 
     parts = [stop.encode("latin-1"), struct.pack("<I", len(items))]
     for key, type_name, blob in items:
         if not key or any(c in key for c in b" \t\n"):
-            msg = f"frame key {key!r} is empty or has white space"
+            msg = f"frame key {key!r} is empty or contains white space"
             raise FormatError(msg)
         if not blob:
             msg = f"frame object {key!r} has no bytes"

@@ -24,11 +24,11 @@ from icecol.i3.container.walk import BAD, MORE, OLD, Batch, Ints, batch_of, remo
 
 _STEP: Final = 1 << 20  # read so much, then walk and check it while it is in the processor's cache
 CHECKSUM: Final = "checksum does not match the content"
-"""What is said of a frame with a wrong checksum."""
+"""The message for a frame with a wrong checksum."""
 _LOOKS: Final = 16
-"""How often each byte may be looked at where frames are searched for behind damage, a largest frame apart."""
+"""How often each byte may be examined in the search for frames after damage, besides one frame of the maximum size."""
 _ALWAYS: Final = 1 << 12
-"""Bytes that are looked at all the same, so that small frames are found behind whatever."""
+"""Bytes that are always examined, so that small frames are found after anything."""
 NEVER_KEPT: Final = tuple(b"PI")
 """Stops whose frames lend nothing to later frames; see `icecol.i3.container.mixing`."""
 
@@ -42,7 +42,7 @@ class Damage:
     message: str
 
     def describe(self, path: object) -> str:
-        """Say it in one line, with the file."""
+        """Describe it in one line, with the file."""
         return f"{path}: frame {self.frame} at byte {self.offset}: {self.message}"
 
 
@@ -52,8 +52,8 @@ _STORED: Final = struct.Struct("<I")
 class Scanner:
     """Read a byte stream frame by frame in batches, in memory bounded by the batch size (or one frame).
 
-    Damage does not end the scan: it is noted in `damages`, the next frame with a right checksum is looked for, and
-    reading goes on there. Physics frames between a damaged frame and the next DAQ frame are marked as orphans.
+    Damage does not end the scan: it is noted in `damages`, and reading resumes at the next frame with a correct
+    checksum. Physics frames between a damaged frame and the next DAQ frame are marked as orphans.
 
     Parameters
     ----------
@@ -80,9 +80,9 @@ class Scanner:
         self._have = 0  # bytes in the buffer
         self._eof = False
         self._lost_daq = False
-        self._old_era = True  # versions 1 to 3 have no tag: only where one was before, or at the begin
+        self._old_era = True  # versions 1 to 3 have no tag: only after such a frame, or at the beginning
         self._stream_error: str | None = None
-        self._looked = 0  # bytes of what looked like frames behind damage, and were none
+        self._looked = 0  # bytes after damage that looked like frames but were not
 
     def _fill(self, upto: int) -> None:
         """Read until the buffer holds `upto` bytes or the stream ends."""
@@ -107,7 +107,7 @@ class Scanner:
     def batches(self) -> Iterator[Batch]:
         """Yield batches of frames; the arrays of one are valid until the next is asked for."""
         base = 0  # stream offset of buf[0], once the carried frames are taken off
-        carried: list[tuple[int, int]] = []  # (begin, end) in buf of frames still in force
+        carried: list[tuple[int, int]] = []  # (begin, end) in buf of frames that are still current
         pos = 0
         while True:
             frames = np.zeros((4096, 7), np.int64)
@@ -238,13 +238,13 @@ class Scanner:
                 yield i
 
     def _follows(self, end: int) -> bool:
-        """Tell whether a frame, or nothing, begins where another one ends: then its size is right."""
+        """Return whether a frame, or nothing, begins where another one ends: then its size is right."""
         return (end + 4 <= self._have and self._buf[end : end + 4].tobytes() == TAG) or (
             self._eof and end >= self._have
         )
 
     def _orphans(self, stops: Ints) -> list[bool]:
-        """Tell which frames are physics frames between a damage and the next DAQ frame."""
+        """Return which frames are physics frames between damage and the next DAQ frame."""
         if not self._lost_daq:
             return [False] * stops.size
         daq = np.flatnonzero(stops == ord("Q"))
@@ -258,7 +258,7 @@ class Scanner:
         self._lost_daq = True
 
     def _resync(self, bad: int) -> tuple[int, int]:
-        """Find the next right frame after the damaged one at `bad`.
+        """Find the next intact frame after the damaged one at `bad`.
 
         Returns
         -------
@@ -290,7 +290,7 @@ class Scanner:
             at = base + found
             while True:
                 count = np.zeros(2, np.int64)
-                # What looks like a frame is looked at whole, and may be made to reach over many others that look so.
+                # What looks like a frame is examined as a whole, and hostile bytes may make it overlap many others.
                 left = MAX_FRAME + _LOOKS * self.n_bytes - self._looked
                 end = min(self._have, at + max(left, _ALWAYS))
                 frames, objects, (why, _, stopped) = self._walk(at, end, frames, objects, count, 1)
@@ -330,7 +330,7 @@ class Scanner:
         return pos + size, frames, objects
 
     def _carry(self, frames: Ints, n: int, pos: int, base: int) -> tuple[int, int, list[tuple[int, int]]]:
-        """Move the frames still in force and the unread bytes to the front of the buffer."""
+        """Move the frames that are still current and the unread bytes to the front of the buffer."""
         latest: dict[int, int] = {}
         for i in range(n):
             stop = int(frames[i, 1])

@@ -51,7 +51,7 @@ _TEXT: Final = bytes(range(32, 127)) + b"\t\n\r\f"
 class Ahead:
     """A stream whose first block was looked at; `head` is what it begins with.
 
-    Errors that are no damage get the `name` of the file; damage is named by who knows its frame.
+    Errors other than damage get the `name` of the file; damage is reported by whoever knows its frame.
     """
 
     def __init__(self, stream: ByteStream, name: str) -> None:

@@ -27,7 +27,7 @@ Unpacked: TypeAlias = Callable[[BinaryIO, str], tuple[ByteStream, str]]
 
 
 def is_tar(head: bytes) -> bool:
-    """Tell whether bytes begin as a tar archive does: with the header of a member, which has a checksum."""
+    """Return whether bytes begin as a tar archive does: with the header of a member, which has a checksum."""
     if len(head) < BLOCK or head.startswith(b"[i3]"):
         return False
     try:
@@ -106,7 +106,7 @@ class Tar:
         return True
 
     def _next(self) -> bool:
-        """Go to the next member that is read; tell whether there is one."""
+        """Go to the next member that is read; return whether there is one."""
         self._take(self._padding)
         name, size = "", -1  # those of extended headers count
         while any(header := self._take(BLOCK, may_end=True)):  # a block of zeros ends the archive

@@ -159,7 +159,7 @@ class Batch:
     offset, index : arrays of i64
         Place of each frame in the decompressed stream, and its number there.
     fresh : int
-        Frames before this one are older frames still in force, repeated for mixing.
+        Frames before this one are older frames that are still current, repeated for mixing.
     orphan : array of bool
         Physics frames whose DAQ frame is lost to damage.
     names : Names
@@ -204,7 +204,7 @@ def scan(
     Raises
     ------
     FormatError
-        There is something else than whole frames; says at which byte.
+        There is anything but whole frames; the message says at which byte.
 
     Examples
     --------

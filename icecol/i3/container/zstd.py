@@ -13,7 +13,7 @@ _ZSTD_WINDOW: Final = 1 << 31 if sys.maxsize > 1 << 32 else 1 << 30
 
 
 # `backports.zstd` (1.8; it is Python 3.14's `compression.zstd`) would fit into `Members`, but takes a quarter more time
-# for each byte (320 against 403 MB/s), as it cannot fill a buffer, and gives nothing of the blocks before a damage.
+# for each byte (320 against 403 MB/s), as it cannot fill a buffer, and gives nothing of the blocks before damage.
 class Zstd:
     """Concatenated Zstandard frames, decompressed straight into the caller's buffer."""
 

@@ -397,7 +397,7 @@ class Frame(MutableMapping[str, Any]):
 
 
 def _is_same(was: _Place | None, now: _Place | None, foreign: Collection[object]) -> bool:
-    """Tell whether a key still has the object it was read with, and that from this file."""
+    """Return whether a key still has the object it was read with, and that from this file."""
     if was is None or now is None:
         return was is now
     return was[0] not in foreign and was[0].stored is now[0].stored and was[1] == now[1]

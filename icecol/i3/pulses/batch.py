@@ -170,7 +170,7 @@ class PulseResolver:
         return PulseBatch(np.where(few, taken.status, MANY), *parts_of(taken))
 
     def _few(self, listed: Ints) -> npt.NDArray[np.bool_]:
-        """Tell which rows, from the first on, have together no more sensors and pulses than the batch has bytes.
+        """Return which rows, from the first on, have together no more sensors and pulses than the batch has bytes.
 
         A pulse takes two bytes at least; that every row has one series, and a union of two, is within that. What
         is not may be of any size: rows that share a source and unions of unions stand for it in few bytes.

@@ -10,7 +10,7 @@ from icecol.jit.cache import kept
 
 @kept(error_model="numpy")
 def before(a: float, b: float) -> bool:
-    """Tell whether `a` belongs before `b`; NaN belongs after all numbers."""
+    """Return whether `a` belongs before `b`; NaN belongs after all numbers."""
     return a < b or (np.isnan(b) and not np.isnan(a))
 
 

@@ -179,7 +179,7 @@ def test_what_is_written_is_read_again(message, tmp_path):
 def test_other_json_is_no_alert(tmp_path, text):
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(UnsupportedError, match=r"x\.json: this is JSON, but no alert"):
+    with pytest.raises(UnsupportedError, match=r"x\.json: this is JSON, but not an alert"):
         list(ic.open_i3(path))
 
 
@@ -292,8 +292,8 @@ def test_json_that_is_cut_is_an_error(tmp_path, cut):
         (lambda whole: whole[:-50], "cut or damaged JSON", [1]),
         (lambda whole: gzip.compress(whole)[:-300], "gzip stream ends in the middle", [1]),
         (lambda whole: b"[" + whole.replace(b"\n", b","), "the list of messages has no end", [1, 2]),
-        (lambda whole: whole + b"{}", "message 3: this is JSON, but no alert", [1, 2]),
-        (lambda whole: whole.replace(b"\n", b"{}"), "message 2: this is JSON, but no alert", [1]),
+        (lambda whole: whole + b"{}", "message 3: this is JSON, but not an alert", [1, 2]),
+        (lambda whole: whole.replace(b"\n", b"{}"), "message 2: this is JSON, but not an alert", [1]),
         (lambda whole: whole + b"[" * 100_000, "cut or damaged JSON: .*recursion", [1, 2]),
         (lambda whole: whole + b"\n" + b"9" * 5000, "cut or damaged JSON: Exceeds the limit", [1, 2]),
         (lambda whole: whole + b"\xff", "JSON that is not UTF-8", [1, 2]),
