@@ -85,7 +85,13 @@ class Sample:
         return _table({"": self})
 
     def map(self, function: Callable[[Events], Events]) -> Sample:
-        """Apply a function to each part, in all variations too."""
+        """Apply a function to each part, in all variations too.
+
+        Parameters
+        ----------
+        function
+            Takes a dataset, lazy frame or data frame of the sample, and returns what takes its place.
+        """
         others = {name: sample.map(function) for name, sample in self.variations.items()}
         return replace(self, events=tuple(function(part) for part in self.parts), variations=others)
 
@@ -121,6 +127,8 @@ class Samples(Mapping[str, Sample]):
     ----------
     samples
         Samples by name, in the order in which they are stacked.
+    named
+        Further samples, by name.
     livetime
         Time (s) for which simulation is scaled; by default that of the data, where their datasets have it in their
         settings, or else none: simulation then counts in Hz.
@@ -235,21 +243,47 @@ class Samples(Mapping[str, Sample]):
         return Samples(chosen, livetime=self.livetime)
 
     def map(self, function: Callable[[Events], Events]) -> Samples:
-        """Apply a function to the datasets or lazy frames of all samples and variations; the livetime stays."""
+        """Apply a function to the datasets or lazy frames of all samples and variations; the livetime stays.
+
+        Parameters
+        ----------
+        function
+            Takes a dataset, lazy frame or data frame, and returns what takes its place.
+        """
         return Samples({n: s.map(function) for n, s in self.items()}, livetime=self.livetime)
 
     def with_features(
         self, *, replace: bool | pl.Expr | Feature = False, **features: pl.Expr | Feature
     ) -> Samples:
-        """Add features to all samples, as `ic.with_features` does."""
+        """Add features to all samples, as `ic.with_features` does.
+
+        Parameters
+        ----------
+        replace
+            Whether, or where, features take the place of columns of their names, as in `ic.with_features`.
+        features
+            Features by name.
+        """
         return self.map(lambda events: with_features(events, replace=replace, **features))
 
     def select(self, cuts: Cuts) -> Samples:
-        """Keep the events that pass all cuts, in all samples."""
+        """Keep the events that pass all cuts, in all samples.
+
+        Parameters
+        ----------
+        cuts
+            The cuts.
+        """
         return self.map(cuts.apply)
 
     def weight(self, name: str) -> pl.Expr | None:
-        """Return the weight of a sample, scaled to the livetime: its events expected, or Hz without a livetime."""
+        """Return the weight of a sample, scaled to the livetime: its events expected, or Hz without a livetime.
+
+        Parameters
+        ----------
+        name
+            Name of the sample.
+        """
         weight = self[name].weight
         if weight is None:
             return None
@@ -362,6 +396,11 @@ class Samples(Mapping[str, Sample]):
     def cutflow(self, cuts: Cuts) -> pl.DataFrame:
         """Count the events of each sample that pass the cuts, one after the other.
 
+        Parameters
+        ----------
+        cuts
+            The cuts, in the order in which they are applied.
+
         Returns
         -------
         polars.DataFrame
@@ -372,7 +411,13 @@ class Samples(Mapping[str, Sample]):
         return self._counts(cutflow, cuts)
 
     def n_minus_one(self, cuts: Cuts) -> pl.DataFrame:
-        """Count the events of each sample that pass all cuts but one, for each cut: `without`, and as in `cutflow`."""
+        """Count the events of each sample that pass all cuts but one, for each cut: `without`, and as in `cutflow`.
+
+        Parameters
+        ----------
+        cuts
+            The cuts, each of which is left out in turn.
+        """
         return self._counts(n_minus_one, cuts)
 
     def _counts(self, count: Callable[..., pl.DataFrame], cuts: Cuts) -> pl.DataFrame:

@@ -22,7 +22,15 @@ from icecol.files import Facts
 
 
 class Detector(NamedTuple):
-    """The sensors, and tables to be written beside the events under their names: `calibration`, ..."""
+    """The sensors, and tables to be written beside the events under their names: `calibration`, ...
+
+    Attributes
+    ----------
+    geometry
+        The sensors.
+    tables
+        Further tables by name.
+    """
 
     geometry: Geometry
     tables: Mapping[str, pa.Table] = {}
@@ -54,7 +62,17 @@ class Found:
     """What holds for the file as a whole: its simulation (S) frames, one row each."""
 
     def source(self, path: str, facts: Facts, events: int) -> Source:
-        """Return it as the manifest has it."""
+        """Return it as the manifest has it.
+
+        Parameters
+        ----------
+        path
+            Path of the file.
+        facts
+            Its size, time of change and checksum.
+        events
+            Number of rows that it gave.
+        """
         return Source(
             path=path,
             size=facts.size,
@@ -97,14 +115,32 @@ class Reader(ABC):
         """
 
     def detector(self, path: Path) -> Detector | None:  # noqa: ARG002
-        """Read the detector of a file that has one (`Found.has_geometry`); None if it cannot be read."""
+        """Read the detector of a file that has one (`Found.has_geometry`); None if it cannot be read.
+
+        Parameters
+        ----------
+        path
+            The file.
+        """
         return None
 
     def check(self, sources: Sequence[Source]) -> None:  # noqa: B027
-        """Raise an error if what is asked for is in none of the files; called when all are read."""
+        """Raise an error if what is asked for is in none of the files; called when all are read.
+
+        Parameters
+        ----------
+        sources
+            What was found in each file.
+        """
 
     def unused(self, columns: Sequence[str]) -> list[str]:  # noqa: ARG002
-        """List the options that ask for something of which there is no column; the user is warned."""
+        """List the options that ask for something of which there is no column; the user is warned.
+
+        Parameters
+        ----------
+        columns
+            Names of the columns of the dataset.
+        """
         return []
 
 

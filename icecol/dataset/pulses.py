@@ -49,6 +49,13 @@ class Pulses:
 
     A null list means an event without the key, an empty list an event without pulses.
 
+    Attributes
+    ----------
+    key
+        Key of the series.
+    geometry
+        The detector in which omkeys are looked up; features that need positions raise an error without one.
+
     >>> pulses = Pulses("SRTInIcePulses", Geometry.nominal())
     >>> pulses.column("time")
     'SRTInIcePulses.time'
@@ -63,7 +70,13 @@ class Pulses:
         return tuple(self.column(member) for member in MEMBERS)
 
     def column(self, member: str) -> str:
-        """Return the name of the column of one member."""
+        """Return the name of the column of one member.
+
+        Parameters
+        ----------
+        member
+            `time` (ns), `charge` (PE), `width` (ns), `flags` or `omkey`.
+        """
         if member not in MEMBERS:
             msg = f"a pulse series has no member {member!r}; it has {', '.join(MEMBERS)}"
             raise ValueError(msg)
@@ -71,6 +84,11 @@ class Pulses:
 
     def named(self, key: str) -> Pulses:
         """Return the handle on another series of the same sensors, such as a cleaned version of this one.
+
+        Parameters
+        ----------
+        key
+            Key of the other series.
 
         >>> Pulses("SplitInIcePulses", Geometry.nominal()).named("SRT").columns[0]
         'SRT.time'

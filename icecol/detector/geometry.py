@@ -164,6 +164,29 @@ class Geometry:
     `COLUMNS` describes each column; positions are in m, areas in m^2. `xyz` has the positions as an (n, 3) array, and
     `lookup` is the table with which kernels find the row of an omkey. A DOM of IceCube has one PMT, thus one row.
 
+    Attributes
+    ----------
+    omkey
+        `string << 16 | om << 8 | pmt`, ascending, i32.
+    string, om, pmt
+        Numbers of string (or IceTop station), module and PMT.
+    x, y, z
+        Position, in m.
+    dir_x, dir_y, dir_z
+        Direction the PMT faces.
+    area
+        Area of the photocathode, in m^2.
+    relative_efficiency
+        Efficiency relative to a standard DOM; NaN where it is not measured.
+    calibrated
+        Whether the calibration has an entry for the DOM.
+    bad
+        Whether it is on the list of bad DOMs.
+    pmt_hv
+        High voltage, in V; 0 where the detector status has no entry, NaN where it is unknown.
+    om_type
+        Type of the sensor, as I3OMGeo has it: 20 IceCube, 30 IceTop, 110 PDOM, 120 D-Egg, 130 mDOM.
+
     Examples
     --------
     >>> geometry = Geometry.nominal()

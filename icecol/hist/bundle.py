@@ -142,7 +142,13 @@ class Bundle(Mapping[str, Any]):
         return Bundle(found) if all(isinstance(m, (Hist, Bundle)) for m in found.values()) else found
 
     def select(self, *names: str) -> Bundle:
-        """Keep the named members, in this order."""
+        """Keep the named members, in this order.
+
+        Parameters
+        ----------
+        names
+            Names of the members.
+        """
         return Bundle({name: self[name] for name in names})
 
     def merge(self) -> Any:
@@ -196,11 +202,27 @@ class Bundle(Mapping[str, Any]):
         return Bundle({i: Bundle({n: m[i] for n, m in self.items() if i in m}) for i in inner})
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Plot histograms of one axis together, as `plot.bundle` does, whose options these are; returns the axes."""
+        """Plot histograms of one axis together, as `plot.bundle` does, whose options these are; returns the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; a new figure if None.
+        options
+            Those of `plot.bundle`.
+        """
         return draw("bundle", self, ax, **options)
 
     def save(self, path: str | os.PathLike[str], *, group: str | None = None) -> None:
-        """Write the bundle as JSON or HDF5, as `hist.save` does, for `hist.load` to read back."""
+        """Write the bundle as JSON or HDF5, as `hist.save` does, for `hist.load` to read back.
+
+        Parameters
+        ----------
+        path
+            File to write: `.json` or `.h5`.
+        group
+            Group in an HDF5 file, which may hold others.
+        """
         writing.save(self, path, group=group)
 
     def _repr_html_(self) -> str:

@@ -22,7 +22,17 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Entries that no bin holds: their number, sum of weights and sum of squared weights."""
+    """Entries that no bin holds: their number, sum of weights and sum of squared weights.
+
+    Attributes
+    ----------
+    n
+        Number of entries.
+    sumw
+        Sum of their weights.
+    sumw2
+        Sum of their squared weights.
+    """
 
     n: int = 0
     sumw: float = 0.0
@@ -111,24 +121,54 @@ class Hist:
         return edges[0] if self.ndim == 1 else edges
 
     def values(self, *, flow: bool = False) -> Floats:
-        """Return the sum of weights in each bin, including underflow and overflow if `flow`."""
+        """Return the sum of weights in each bin, including underflow and overflow if `flow`.
+
+        Parameters
+        ----------
+        flow
+            Include underflow and overflow.
+        """
         return cast("Floats", self.bh.values(flow=flow))
 
     def variances(self, *, flow: bool = False) -> Floats:
-        """Return the sum of squared weights in each bin, including underflow and overflow if `flow`."""
+        """Return the sum of squared weights in each bin, including underflow and overflow if `flow`.
+
+        Parameters
+        ----------
+        flow
+            Include underflow and overflow.
+        """
         return cast("Floats", self.bh.variances(flow=flow))
 
     def errors(self, *, flow: bool = False) -> Floats:
-        """Return the statistical error of each bin, the square root of its variance."""
+        """Return the statistical error of each bin, the square root of its variance.
+
+        Parameters
+        ----------
+        flow
+            Include underflow and overflow.
+        """
         return cast("Floats", np.sqrt(self.variances(flow=flow)))
 
     def counts(self, *, flow: bool = False) -> Floats:
-        """Return the effective number of entries in each bin, (sum w)^2 / sum w^2; 0 for an empty bin."""
+        """Return the effective number of entries in each bin, (sum w)^2 / sum w^2; 0 for an empty bin.
+
+        Parameters
+        ----------
+        flow
+            Include underflow and overflow.
+        """
         value, variance = self.values(flow=flow), self.variances(flow=flow)
         return np.divide(value**2, variance, out=np.zeros_like(value), where=variance != 0)
 
     def sum(self, *, flow: bool = False) -> float:
-        """Return the sum of weights in all bins, including underflow and overflow if `flow`."""
+        """Return the sum of weights in all bins, including underflow and overflow if `flow`.
+
+        Parameters
+        ----------
+        flow
+            Include underflow and overflow.
+        """
         return float(self.bh.sum(flow=flow).value)
 
     @property
@@ -142,35 +182,88 @@ class Hist:
 
         This and the following take all entries of a bin to be at its center, and know none outside; `h.data` has the
         exact ones, of a histogram filled with `statistics=True`.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
         """
         return self._binned(axis).mean()
 
     def mean_error(self, axis: int | str = 0) -> float:
-        """Return the error of the mean."""
+        """Return the error of the mean.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._binned(axis).mean_error()
 
     def variance(self, axis: int | str = 0, *, unbiased: bool = False) -> float:
-        """Return the variance of the bin centers; `unbiased`: that of the population, as `Statistics.variance`."""
+        """Return the variance of the bin centers; `unbiased`: that of the population, as `Statistics.variance`.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        unbiased
+            Estimate the variance of the population: multiply by n / (n - 1), with the effective entries n.
+        """
         return self._binned(axis).variance(unbiased=unbiased)
 
     def std(self, axis: int | str = 0, *, unbiased: bool = False) -> float:
-        """Return the standard deviation of the bin centers along an axis, weighted by bin content."""
+        """Return the standard deviation of the bin centers along an axis, weighted by bin content.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        unbiased
+            As for `variance`.
+        """
         return self._binned(axis).std(unbiased=unbiased)
 
     def skewness(self, axis: int | str = 0) -> float:
-        """Return the skewness of the bin centers, weighted by bin content."""
+        """Return the skewness of the bin centers, weighted by bin content.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._binned(axis).skewness()
 
     def kurtosis(self, axis: int | str = 0) -> float:
-        """Return the excess kurtosis of the bin centers, weighted by bin content: 0 for a normal distribution."""
+        """Return the excess kurtosis of the bin centers, weighted by bin content: 0 for a normal distribution.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._binned(axis).kurtosis()
 
     def median(self, axis: int | str = 0) -> float:
-        """Return the median of the binned content along an axis, interpolated linearly within a bin."""
+        """Return the median of the binned content along an axis, interpolated linearly within a bin.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self.quantile(0.5, axis)
 
     def quantile(self, q: float, axis: int | str = 0) -> float:
-        """Return the `q` quantile of the binned content along an axis, interpolated linearly within a bin."""
+        """Return the `q` quantile of the binned content along an axis, interpolated linearly within a bin.
+
+        Parameters
+        ----------
+        q
+            Fraction of the content, 0 to 1.
+        axis
+            Name or number of the axis.
+        """
         if not 0 <= q <= 1:
             msg = f"a quantile lies between 0 and 1; found {q!r}"
             raise ValueError(msg)
@@ -188,6 +281,11 @@ class Hist:
 
     def project(self, *axes: int | str) -> Hist:
         """Project onto the given axes, by number or name, summing over all others with their under- and overflow.
+
+        Parameters
+        ----------
+        axes
+            Names or numbers of the axes that are kept, in this order.
 
         Raises
         ------
@@ -207,7 +305,15 @@ class Hist:
         band: Literal["error", "std"] | tuple[float, float] | None = None,
         exact: bool = False,
     ) -> Points:
-        """Summarize one axis of two in each bin of the other, as `hist.profile` does."""
+        """Summarize one axis of two in each bin of the other, as `hist.profile` does.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis that is summarized.
+        center, band, exact
+            As for `hist.profile`.
+        """
         return profiles.profile(self, axis, center=center, band=band, exact=exact)
 
     def rebin(self, bins: int | Sequence[float], axis: int | str = 0) -> Hist:
@@ -264,6 +370,11 @@ class Hist:
         """Return the cumulative histogram: each bin plus all bins below it, underflow included.
 
         With `reverse`, each bin plus all bins above it, overflow included. Variances are summed in the same way.
+
+        Parameters
+        ----------
+        reverse
+            Sum from above.
         """
         return replace(self, bh=arithmetic.cumulated(self, reverse=reverse), data=None)
 
@@ -369,6 +480,11 @@ class Hist:
     def show(self, **options: Any) -> None:
         """Print a histogram of one axis as bars of characters, by histoprint, whose options these are.
 
+        Parameters
+        ----------
+        options
+            Those of `histoprint.print_hist`.
+
         Raises
         ------
         MissingDependencyError
@@ -419,6 +535,13 @@ class Hist:
 
     def save(self, path: str | os.PathLike[str], *, group: str | None = None) -> None:
         """Write the histogram as JSON, HDF5 or Parquet, as `hist.save` does, for `hist.load` to read back.
+
+        Parameters
+        ----------
+        path
+            File to write: `.json`, `.h5` or `.parquet`.
+        group
+            Group in an HDF5 file, which may hold others.
 
         Examples
         --------

@@ -76,7 +76,15 @@ class Points:
         return points_to_frame(self)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Plot the points of one axis, as `plot.points` does, whose options these are; returns the axes."""
+        """Plot the points of one axis, as `plot.points` does, whose options these are; returns the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; a new figure if None.
+        options
+            Those of `plot.points`.
+        """
         return draw("points", self, ax, **options)
 
     def __repr__(self) -> str:

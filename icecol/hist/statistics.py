@@ -82,11 +82,23 @@ class Statistics:
         return self.sum_of_weights**2 / squares if squares > 0 else 0.0
 
     def mean(self, axis: int | str = 0) -> float:
-        """Return the mean, sum w v / sum w."""
+        """Return the mean, sum w v / sum w.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._mean_of(self._row(axis))
 
     def mean_error(self, axis: int | str = 0) -> float:
-        """Return the error of the mean, sqrt(sum w^2 (v - mean)^2) / sum w, right for weights that depend on v too."""
+        """Return the error of the mean, sqrt(sum w^2 (v - mean)^2) / sum w, right for weights that depend on v too.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         row = self._row(axis)
         if not self.sum_of_weights:
             return math.nan
@@ -110,20 +122,46 @@ class Statistics:
         return found
 
     def std(self, axis: int | str = 0, *, unbiased: bool = False) -> float:
-        """Return the standard deviation, the square root of the variance."""
+        """Return the standard deviation, the square root of the variance.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        unbiased
+            As for `variance`.
+        """
         found = self.variance(axis, unbiased=unbiased)
         return math.sqrt(found) if found >= 0 else math.nan
 
     def skewness(self, axis: int | str = 0) -> float:
-        """Return the skewness, the third central moment over the cubed standard deviation."""
+        """Return the skewness, the third central moment over the cubed standard deviation.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._standardized(axis, 3)
 
     def kurtosis(self, axis: int | str = 0) -> float:
-        """Return the excess kurtosis: 0 for a normal distribution."""
+        """Return the excess kurtosis: 0 for a normal distribution.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self._standardized(axis, 4) - 3
 
     def median(self, axis: int | str = 0) -> float:
-        """Return the median, the 0.5 quantile."""
+        """Return the median, the 0.5 quantile.
+
+        Parameters
+        ----------
+        axis
+            Name or number of the axis.
+        """
         return self.quantile(0.5, axis)
 
     def quantile(self, q: float, axis: int | str = 0, *, interpolate: bool = False) -> float:
@@ -147,7 +185,15 @@ class Statistics:
         return self.quantiles([q], axis, interpolate=interpolate)[0]
 
     def quantiles(self, q: Sequence[float], axis: int | str = 0, *, interpolate: bool = False) -> list[float]:
-        """Return several quantiles, sorting the values once; otherwise as `quantile`."""
+        """Return several quantiles, sorting the values once; otherwise as `quantile`.
+
+        Parameters
+        ----------
+        q
+            Fractions of the weight, 0 to 1.
+        axis, interpolate
+            As for `quantile`.
+        """
         if not all(0 <= one <= 1 for one in q):
             msg = f"quantiles lie between 0 and 1; found {list(q)!r}"
             raise ValueError(msg)
@@ -182,7 +228,13 @@ class Statistics:
         return Statistics(self.names, self.values, self.weights * factor, self.squares * factor**2)
 
     def project(self, *axes: int | str) -> Statistics:
-        """Keep the given axes."""
+        """Keep the given axes.
+
+        Parameters
+        ----------
+        axes
+            Names or numbers of the axes that are kept, in this order.
+        """
         kept = [number_of(axis, self.names) for axis in axes]
         return Statistics(tuple(self.names[i] for i in kept), self.values[kept], self.weights, self.squares)
 

@@ -30,6 +30,23 @@ class Kernel:
 
     Call it with a `Pulses` handle to get an expression. `on` runs the plain Python function on arrays. With `array` the
     function returns its numbers in an array, and is compiled once however many they are.
+
+    Attributes
+    ----------
+    function
+        The function, as it was written or compiled by numba.
+    fields
+        Name and Polars type of each number that it returns.
+    ok
+        Fields that are null where the field fit_status is not 0.
+    events
+        Names of the parameters that have one number per event.
+    array
+        Whether the function returns its numbers in an array.
+    series
+        Names of further pulse series, whose members are arguments with that prefix.
+    boundscheck
+        Whether every index is checked, as for `ic.kernel`.
     """
 
     function: Callable[..., Any]
@@ -42,7 +59,15 @@ class Kernel:
     cost: float = KERNEL
 
     def on(self, *arrays: Any, **parameters: Any) -> Any:
-        """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
+        """Run the plain Python function, not compiled, on the arrays of one event: for debugging.
+
+        Parameters
+        ----------
+        arrays
+            One array of numbers for each member of the series that the function takes, in the order of its arguments.
+        parameters
+            Its parameters by name.
+        """
         return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
 
     def lists(self) -> tuple[int, ...]:
@@ -84,7 +109,15 @@ class Kernel:
         return self.expr(pulses, parameters)
 
     def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:
-        """Return the struct expression; a parameter in `events` is an expression or the name of a column."""
+        """Return the struct expression; a parameter in `events` is an expression or the name of a column.
+
+        Parameters
+        ----------
+        pulses
+            The series.
+        parameters
+            The function's parameters by name; those that are not given keep their defaults.
+        """
         if not _own(self.function):
             from icecol.reco.guarded import guarded_expr
 

@@ -21,6 +21,16 @@ class Selection:
     """A function over the pulses of one event that tells for each whether it is kept, or the group it is in.
 
     Call it with a `Pulses` handle, the members that the new series is to have, and the function's parameters.
+
+    Attributes
+    ----------
+    function
+        The function, as it was written or compiled by numba.
+    events
+        Names of the parameters that have one number per event.
+    group
+        Whether it returns the number of a group for each pulse (negative for none), instead of whether the pulse is
+        kept.
     """
 
     function: Callable[..., Any]
@@ -28,7 +38,15 @@ class Selection:
     group: bool = False
 
     def on(self, *arrays: Any, **parameters: Any) -> Any:
-        """Run the plain Python function, not compiled, on the arrays of one event: for debugging."""
+        """Run the plain Python function, not compiled, on the arrays of one event: for debugging.
+
+        Parameters
+        ----------
+        arrays
+            One array of numbers for each member of the series that the function takes, in the order of its arguments.
+        parameters
+            Its parameters by name.
+        """
         return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
 
     def loop(self) -> Any:

@@ -33,8 +33,8 @@ class HypothesisTest:
         The norm that was tested, and its value.
     statistic
         Test statistic: twice the difference in ln L between the best fit and the hypothesis.
-    p
-        One-sided p-value; `p_interval` is its 68 % interval, of zero width for an asymptotic one.
+    p, p_interval
+        One-sided p-value, and its 68 % interval, of zero width for an asymptotic one.
     method
         How p was found.
     observed, expected

@@ -15,7 +15,15 @@ ONE_SIGMA = math.erf(math.sqrt(0.5))
 
 
 class Interval(NamedTuple):
-    """Lower and upper end of a confidence interval."""
+    """Lower and upper end of a confidence interval.
+
+    Attributes
+    ----------
+    lower
+        Lower end.
+    upper
+        Upper end.
+    """
 
     lower: float
     upper: float

@@ -114,6 +114,11 @@ class Model:
     def number(self, name: str) -> int:
         """Return the position of a parameter.
 
+        Parameters
+        ----------
+        name
+            Name of the parameter.
+
         Raises
         ------
         MissingColumnError
@@ -127,6 +132,11 @@ class Model:
     def vector(self, values: Mapping[str, float]) -> Floats:
         """Return all parameters as an array: those given, the others at their start.
 
+        Parameters
+        ----------
+        values
+            Values of parameters by name.
+
         Raises
         ------
         MissingColumnError
@@ -139,6 +149,11 @@ class Model:
 
     def counts(self, data: Any) -> Floats:
         """Return data, a histogram or an array, as flat counts.
+
+        Parameters
+        ----------
+        data
+            Histogram or array of counts.
 
         Raises
         ------
@@ -159,7 +174,13 @@ class Model:
         return k.ravel()
 
     def expectation(self, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the flat expectation, its variance, and the slopes of both by parameter and bin."""
+        """Return the flat expectation, its variance, and the slopes of both by parameter and bin.
+
+        Parameters
+        ----------
+        x
+            Values of all parameters, in the order of `names`.
+        """
         values = dict(zip(self.names, x.tolist(), strict=True))
         size = int(np.prod(self.shape))
         mu, s2 = np.zeros(size), np.zeros(size)
@@ -241,17 +262,59 @@ class Model:
         return fitting.fit(self, self.counts(data), self.centers, fixed)
 
     def test(self, data: Any, parameter: str, value: float = 0.0, **options: Any) -> HypothesisTest:
-        """Test the hypothesis that a norm has a value, by default 0, against larger ones: `stats.hypotest`."""
+        """Test the hypothesis that a norm has a value, by default 0, against larger ones: `stats.hypotest`.
+
+        Parameters
+        ----------
+        data
+            Histogram or array of counts.
+        parameter
+            Name of the norm.
+        value
+            Its value under the hypothesis.
+        options
+            Those of `stats.hypotest`.
+        """
         return inference.hypotest(self, data, parameter, value, **options)
 
     def cls(self, data: Any, parameter: str, value: float, **options: Any) -> CLs:
-        """Return CLs of a value of a norm, observed and expected: `stats.cls`."""
+        """Return CLs of a value of a norm, observed and expected: `stats.cls`.
+
+        Parameters
+        ----------
+        data
+            Histogram or array of counts.
+        parameter, value
+            The norm, and the value to be excluded.
+        options
+            Those of `stats.cls`.
+        """
         return limits.cls(self, data, parameter, value, **options)
 
     def upper_limit(self, data: Any, parameter: str, level: float = 0.95) -> Limit:
-        """Return the upper limit of a norm by CLs, observed and expected: `stats.upper_limit`."""
+        """Return the upper limit of a norm by CLs, observed and expected: `stats.upper_limit`.
+
+        Parameters
+        ----------
+        data
+            Histogram or array of counts.
+        parameter
+            Name of the norm.
+        level
+            Confidence level.
+        """
         return limits.upper_limit(self, data, parameter, level)
 
     def pseudo_experiments(self, n: int, parameter: str, value: float = 0.0, **options: Any) -> Trials:
-        """Return the test statistic of pseudo-experiments: `stats.pseudo_experiments`."""
+        """Return the test statistic of pseudo-experiments: `stats.pseudo_experiments`.
+
+        Parameters
+        ----------
+        n
+            Number of pseudo-experiments.
+        parameter, value
+            The norm that is tested, and its value under the hypothesis.
+        options
+            Those of `stats.pseudo_experiments`.
+        """
         return inference.pseudo_experiments(self, n, parameter, value, **options)

@@ -48,6 +48,11 @@ class Trials:
         """Return the probability of a statistic at least as large, and a 68 % interval for it.
 
         The interval is that of Clopper and Pearson or, for weighted trials, plus and minus the standard error.
+
+        Parameters
+        ----------
+        observed
+            Observed test statistic.
         """
         reached = self.statistics >= observed - EQUAL
         n = reached.size
@@ -61,6 +66,13 @@ class Trials:
 
     def extrapolated(self, observed: float, quantile: float = 0.99) -> float:
         """Return a p-value from an exponential tail, fitted above a quantile: wrong by factors of 2 to 3 far out.
+
+        Parameters
+        ----------
+        observed
+            Observed test statistic.
+        quantile
+            The tail begins at this quantile of the trials.
 
         Raises
         ------

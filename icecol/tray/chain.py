@@ -178,7 +178,19 @@ class Tray:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one module did: number of calls, frames in and out, and seconds."""
+    """What one module did: number of calls, frames in and out, and seconds.
+
+    Attributes
+    ----------
+    name
+        Name of the module.
+    calls
+        Number of calls.
+    frames_in, frames_out
+        Number of frames that reached it, and that left it.
+    seconds
+        Time spent in it.
+    """
 
     name: str
     calls: int
@@ -189,7 +201,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Summary:
-    """What a run did, module by module; its text is a table."""
+    """What a run did, module by module; its text is a table.
+
+    Attributes
+    ----------
+    rows
+        One row per module, in order.
+    seconds
+        Time of the whole run.
+    """
 
     rows: tuple[Row, ...]
     seconds: float

@@ -68,7 +68,13 @@ class Generation:
         return (self.flux(flux) / self.density()).alias("weight")
 
     def flux(self, flux: FluxLike) -> pl.Expr:
-        """Return the expression of a flux for the primary of each event; arguments as for `weight`."""
+        """Return the expression of a flux for the primary of each event; arguments as for `weight`.
+
+        Parameters
+        ----------
+        flux
+            As for `weight`.
+        """
         if isinstance(flux, pl.Expr):
             return flux
         if isinstance(flux, (int, float)):

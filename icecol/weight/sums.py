@@ -17,7 +17,15 @@ YEAR: Final = 365.25 * 86400.0
 
 
 class Estimate(NamedTuple):
-    """A value with its standard error."""
+    """A value with its standard error.
+
+    Attributes
+    ----------
+    value
+        The value.
+    error
+        Its standard error.
+    """
 
     value: float
     error: float

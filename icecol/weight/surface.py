@@ -71,7 +71,13 @@ class Surface:
         return math.pi * (integral(high) - integral(low)) * _CM2
 
     def area(self, cos_zenith: pl.Expr) -> pl.Expr:
-        """Return the area (cm^2) seen from a direction."""
+        """Return the area (cm^2) seen from a direction.
+
+        Parameters
+        ----------
+        cos_zenith
+            Cosine of the zenith angle.
+        """
         cap = math.pi * self.radius**2 * _CM2
         if self.height is None:
             return pl.lit(cap)

@@ -226,7 +226,15 @@ class Frame(MutableMapping[str, Any]):
         self._read: tuple[BatchPulses, int, _Own, tuple[_Own, ...]] | None = None
 
     def share(self, pulses: BatchPulses, i: int) -> None:
-        """Register the frame, as it is now, as frame `i` of a batch whose pulses are resolved together."""
+        """Register the frame, as it is now, as frame `i` of a batch whose pulses are resolved together.
+
+        Parameters
+        ----------
+        pulses
+            The batch, which resolves the pulses of a key for all of its frames at once.
+        i
+            Number of the frame in it.
+        """
         self._read = pulses, i, self._own, self._lenders
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
@@ -335,19 +343,63 @@ class Frame(MutableMapping[str, Any]):
         return tuple(self._own.entries)
 
     def stop_of(self, key: str) -> str:
-        """Return the stop letter of the frame that the object under `key` comes from."""
+        """Return the stop letter of the frame that the object under `key` comes from.
+
+        Parameters
+        ----------
+        key
+            A key of the frame.
+
+        Raises
+        ------
+        MissingColumnError
+            If the frame has no such key.
+        """
         return self._entry(key).stop
 
     def type_name(self, key: str) -> str:
-        """Return the C++ type name that the file stores with the object under `key`."""
+        """Return the C++ type name that the file stores with the object under `key`.
+
+        Parameters
+        ----------
+        key
+            A key of the frame.
+
+        Raises
+        ------
+        MissingColumnError
+            If the frame has no such key.
+        """
         return self._entry(key).type_name
 
     def class_name(self, key: str) -> str:
-        """Return the class name of the object under `key` without decoding it."""
+        """Return the class name of the object under `key` without decoding it.
+
+        Parameters
+        ----------
+        key
+            A key of the frame.
+
+        Raises
+        ------
+        MissingColumnError
+            If the frame has no such key.
+        """
         return class_name(self._entry(key).blob)
 
     def raw(self, key: str) -> bytes:
-        """Return the serialized bytes of the object under `key`."""
+        """Return the serialized bytes of the object under `key`.
+
+        Parameters
+        ----------
+        key
+            A key of the frame.
+
+        Raises
+        ------
+        MissingColumnError
+            If the frame has no such key.
+        """
         return self._entry(key).blob
 
     def pulses(self, key: str) -> PulseSeries:
