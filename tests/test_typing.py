@@ -28,6 +28,13 @@ cuts = ic.Cuts(upgoing=pl.col("LineFit.zenith") > 90 * ic.units.deg)
 table = ic.cutflow(events, cuts)
 h = ic.hist.fill(cuts.apply(events), ic.hist.log("Mine.early", 40, 1, 1e4))
 axes = ic.plot.hist1d(h)
+flux = ic.weight.conventional() * ic.weight.self_veto() + ic.weight.power_law(1e-18, 2.0)
+made = ic.weight.generation(ds)
+weight = made.weight(flux)
+model = ic.stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]})
+fit = model.fit([10, 7])
+samples = ic.Samples(data=ic.Sample(ds), nu=ic.Sample(ds, weight), livetime=3600.0)
+energetic = ds.scan().filter(ds.col.MCPrimary.energy > 1e5)
 """
 """A script as an analyst would write it; each of its names is one that mypy must know."""
 
@@ -46,6 +53,30 @@ REVEALED = {
     "ic.reco.linefit": "icecol.reco.feature.OfPulses[[*, min_hits: int =",
     "ic.convert.i3": "-> icecol.dataset.scan.Dataset",
     "ic.units.c": "0.299792458",
+    "flux": "icecol.weight.flux.Flux",
+    "made": "icecol.weight.generations.Generation",
+    "weight": "polars.expr.expr.Expr",
+    "ic.weight.totals(ds, weight).rate.value": "float",
+    "ic.weight.effective_area(ds, made, [1e2, 1e3])": "polars.dataframe.frame.DataFrame",
+    "model": "icecol.stats.model.Model",
+    "fit.values": "dict[str, float]",
+    "fit.interval('signal')": "icecol.stats.intervals.Interval",
+    "fit.scan({'signal': [1.0]})": "icecol.stats.fitting.Scan",
+    "model.test([10, 7], 'signal').significance": "float",
+    "model.upper_limit([10, 7], 'signal').observed": "float",
+    "ic.stats.point_source(ds, (1.3, 0.1))": "icecol.stats.point_sources.PointSource",
+    "samples['nu']": "icecol.samples.Sample",
+    "samples.fill(ic.hist.log('Q.total', 4, 1, 10))": "icecol.hist.bundle.Bundle",
+    "samples.cutflow(cuts)": "polars.dataframe.frame.DataFrame",
+    "samples.model(ic.hist.log('Q.total', 4, 1, 10))": "icecol.stats.model.Model",
+    "samples.plot(ic.hist.log('Q.total', 4, 1, 10))": "matplotlib.axes._axes.Axes",
+    "ic.plot.view(ds)": "icecol.view.page.Display",
+    "ic.plot.event(ds)": "matplotlib.axes._axes.Axes",
+    "ic.plot.n_minus_one(ds, cuts, {})": "list[matplotlib.axes._axes.Axes]",
+    "ic.plot.save(axes, 'a.png')": "pathlib.Path",
+    "h / h": "icecol.hist.points.Points",
+    "ds.runs": "polars.dataframe.frame.DataFrame",
+    "energetic": "polars.lazyframe.frame.LazyFrame",
 }
 
 ANYTHING = {"ic.new", "ic.tray.pulse_mask"}

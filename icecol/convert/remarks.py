@@ -39,7 +39,7 @@ def tell(dataset: Dataset, reader: Reader) -> None:
 
 def tell_without_frames(sources: Sequence[Source]) -> None:
     """Warn about files that are intact but empty."""
-    found = [source for source in sources if not source.frames_read and not source.damage]
+    found = [source for source in sources if not (source.frames_read or source.events or source.damage)]
     if found:
         more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
         msg = f"{found[0].path} has no frames ({found[0].size:,} bytes){more}: it may not have been written to its end"

@@ -115,6 +115,21 @@ def from_source(
         A worker process was killed. What is done is kept for the next run.
     OSError
         A file changed while it was being read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> class Energies(Reader):  # text files with energies
+    ...     def settings(self):
+    ...         return {"form": "energies"}
+    ...
+    ...     def read(self, path, file, found):
+    ...         yield pa.table({"Fit.energy": [float(word) for word in file.read().split()]})
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "run1.txt").write_text("1.5 20.0")
+    >>> ds = from_source(Energies(), folder / "run1.txt", folder / "run1.icecol", jobs=1)
+    >>> ds.scan().collect()["Fit.energy"].to_list()
+    [1.5, 20.0]
     """
     paths = distinct(files_of(files))
     if not paths:

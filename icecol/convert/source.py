@@ -43,7 +43,7 @@ class Found:
     bytes: int = 0
     """Bytes read so far, decompressed, for the progress."""
     frames: int = 0
-    """Frames (or what stands for them) read so far, whatever became of them."""
+    """Frames (or what stands for them, if anything) read so far, whatever became of them."""
     skipped: int = 0
     """How many of these could have been rows but were not wanted."""
     stops: Counter[str] = field(default_factory=Counter)

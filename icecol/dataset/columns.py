@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -32,8 +33,9 @@ class Columns:
         self.__names = tuple(names)
         self.__prefix = prefix
 
-    def __getitem__(self, name: str) -> pl.Expr | Columns:
-        """Return a column, or the columns of a key.
+    # Any, as only the dataset tells a column from a key: a checker would refuse all that only one of the two has
+    def __getitem__(self, name: str) -> Any:
+        """Return a column (`polars.Expr`), or the columns of a key (`Columns`).
 
         Raises
         ------
@@ -53,7 +55,7 @@ class Columns:
         msg = f"{f'{self.__prefix[:-1]!r} has no member' if self.__prefix else 'no column'} {name!r}; {meant}"
         raise MissingColumnError(msg)
 
-    def __getattr__(self, name: str) -> pl.Expr | Columns:
+    def __getattr__(self, name: str) -> Any:
         """Return the same for a name that is an identifier."""
         if name.startswith(
             ("__", "_Columns__")

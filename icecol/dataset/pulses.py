@@ -56,6 +56,8 @@ class Pulses:
     geometry
         The detector in which omkeys are looked up; features that need positions raise an error without one.
 
+    Examples
+    --------
     >>> pulses = Pulses("SRTInIcePulses", Geometry.nominal())
     >>> pulses.column("time")
     'SRTInIcePulses.time'
@@ -90,6 +92,8 @@ class Pulses:
         key
             Key of the other series.
 
+        Examples
+        --------
         >>> Pulses("SplitInIcePulses", Geometry.nominal()).named("SRT").columns[0]
         'SRT.time'
         """

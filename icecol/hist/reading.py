@@ -71,6 +71,16 @@ def load(path: str | os.PathLike[str], *, group: str | None = None) -> Hist | Bu
         If there is no such group.
     MissingDependencyError
         If the form is HDF5 and h5py is not installed.
+
+    Examples
+    --------
+    >>> import polars as pl, tempfile
+    >>> from icecol import hist
+    >>> h = hist.fill(pl.LazyFrame({"x": [0.1, 0.2]}), hist.regular("x", 3, 0, 3))
+    >>> path = f"{tempfile.mkdtemp()}/x.json"
+    >>> h.save(path)
+    >>> load(path) == h
+    True
     """
     source = Path(path)
     suffix = source.suffix.lower()

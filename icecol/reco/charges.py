@@ -76,6 +76,15 @@ def homogenized_qtot(pulses: Pulses) -> pl.Expr:
     ------
     GeometryError
         The geometry has no relative efficiencies, without which the DOMs of DeepCore would count as standard ones.
+
+    Examples
+    --------
+    >>> from icecol.detector.geometry import Geometry
+    >>> keys = [36 << 16 | om << 8 for om in (30, 31, 32)] + [79 << 16 | 30 << 8]  # the last one in DeepCore
+    >>> frame = pl.DataFrame({"P.time": [[0.0] * 4], "P.charge": [[3.0, 4.0, 4.0, 50.0]], "P.omkey": [keys]})
+    >>> total = homogenized_qtot(Pulses("P", Geometry.nominal()))
+    >>> frame.select(total.struct.field("value")).to_series().to_list()
+    [11.0]
     """
     _check_efficiencies(pulses)
     return _HOMOGENIZED(pulses)

@@ -76,6 +76,14 @@ def slc_pulses(pulses: Pulses, *, members: Sequence[str] = MEMBERS) -> pl.Expr:
     -------
     pl.Expr
         The pulses that `hlc_pulses` drops; null where the series is null.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[1.0, 2.0]], "P.flags": [[7, 4]]}, schema_overrides={"P.flags": pl.List(pl.UInt8)}
+    ... )
+    >>> frame.select(slc_pulses(Pulses("P"), members=("time", "flags")).struct.unnest()).row(0)
+    ([2.0], [4])
     """
     return _LOCAL_COINCIDENCE(pulses, members, hard=False)
 
@@ -147,6 +155,13 @@ def charge_range(
     -------
     pl.Expr
         A pulse series; null where the series is null.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.time": [[1.0, 2.0, 3.0]], "P.charge": [[0.2, 0.5, 9.0]]})
+    >>> bright = charge_range(Pulses("P"), min_charge=0.5, members=("time", "charge"))
+    >>> frame.select(bright.struct.unnest()).row(0)
+    ([2.0, 3.0], [0.5, 9.0])
     """
     return _CHARGE_RANGE(pulses, members, min_charge=float(min_charge), max_charge=float(max_charge))
 
@@ -222,6 +237,15 @@ def time_window(
     -------
     pl.Expr
         A pulse series; null where the series is null.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.time": [[1.0, 2.0, 3.0]], "Trigger.time": [1.0]})
+    >>> after = time_window(
+    ...     Pulses("P"), min_time="Trigger.time", max_time=pl.col("Trigger.time") + 2, members=("time",)
+    ... )
+    >>> frame.select(after.struct.field("time")).item().to_list()
+    [2.0]
     """
     first, last = (pl.lit(float(t)) if isinstance(t, (int, float)) else t for t in (min_time, max_time))
     return _TIME_WINDOW(pulses, members, min_time=first, max_time=last)
@@ -261,6 +285,15 @@ def static_time_window(
     pl.Expr
         A pulse series; empty where the event has no such trigger, null where the event has no trigger hierarchy or the
         series is null.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[0.0, 9e3, 1e4, 2e4]], "T.config_id": [[1006, 1011]], "T.time": [[1e4, 3e4]]}
+    ... )
+    >>> around = static_time_window(Pulses("P"), [1006], triggers="T", members=("time",))
+    >>> frame.select(around.struct.field("time")).item().to_list()
+    [9000.0, 10000.0]
     """
     ids = sorted_keys(config_ids).tolist()
     wanted = pl.col(f"{triggers}.config_id").list.eval(pl.element().is_in(ids).arg_true())
@@ -296,5 +329,15 @@ def dynamic_time_window(
     -------
     pl.Expr
         A pulse series; null where the series is null.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"P.time": [[0.0, 5000.0, 5100.0, 20000.0]], "P.charge": [[9.0, 1.0, 1.0, 2.0]]})
+    >>> densest = dynamic_time_window(Pulses("P"), 500.0, members=("time",))
+    >>> frame.select(densest.struct.field("time")).item().to_list()
+    [5000.0, 5100.0]
+    >>> brightest = dynamic_time_window(Pulses("P"), 500.0, use_charge=True, members=("time",))
+    >>> frame.select(brightest.struct.field("time")).item().to_list()
+    [0.0]
     """
     return _DYNAMIC(pulses, members, window=float(window), use_charge=bool(use_charge))

@@ -58,6 +58,18 @@ def i3cuts(
     ------
     ValueError
         The window or the shape is not valid.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> g = Geometry.from_columns({"string": [1], "om": [1], "x": [30.0], "y": [0.0], "z": [0.0]})
+    >>> track = {"L.x": 0.0, "L.y": 0.0, "L.z": 0.0, "L.time": 0.0, "L.zenith": 0.0, "L.azimuth": 0.0}
+    >>> pulses = {"P.time": [[91.8, 150.0]], "P.charge": [[1.0, 1.5]], "P.omkey": [[65792, 65792]]}
+    >>> cuts = i3cuts(Pulses("P", g), track="L").struct.unnest()
+    >>> pl.DataFrame({**pulses, **track}).select(cuts).select("Nchan", "Nhit", "Ndir", "Nlate", "cog_x").row(
+    ...     0
+    ... )
+    (1, 2, 1, 1, 30.0)
     """
     begin, end = direct_window(window)
     return on_track(_CUTS, pulses, track, shape, begin=begin, end=end)

@@ -139,6 +139,17 @@ def dipole_fit(
         1, a line), MagnetX, MagnetY, MagnetZ, AmpSum, NHits, NPairs, MaxAmp. If the status is not 0 the first six and
         the params are null, as IceTray stores none then. With amp_weight_power, a charge of NaN leaves
         the status at 0 and all fields but the last three null. All fields are null where the series is null.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> keys = [36 << 16 | om << 8 for om in (30, 31, 32, 33)]  # hit from the bottom to the top
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[150.0, 100.0, 50.0, 0.0]], "P.charge": [[1.0] * 4], "P.omkey": [keys]}
+    ... )
+    >>> fit = dipole_fit(ic.Pulses("P", ic.Geometry.nominal()), min_hits=4)
+    >>> frame.select(fit.struct.unnest()).select(pl.col("zenith").degrees(), "Magnet", "time").row(0)
+    (180.0, 1.0, 75.0)
     """
     return _DIPOLE(
         pulses,

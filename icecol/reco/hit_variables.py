@@ -182,6 +182,17 @@ def hit_statistics(pulses: Pulses) -> pl.Expr:
         DOMs, regardless of charge); z_travel (m, mean z of all hit DOMs minus that of the first quarter of them).
         Without pulses q_tot_pulses is 0; the others are null if there are too few: none, one for a spread, or fewer
         than four DOMs for z_travel. All fields are null where the series is null.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> g = Geometry.from_columns(
+    ...     {"string": [1, 1], "om": [1, 2], "x": [0, 0], "y": [0, 0], "z": [40.0, 20.0]}
+    ... )
+    >>> pulses = {"P.time": [[0.0, 90.0]], "P.charge": [[1.0, 3.0]], "P.omkey": [[65792, 66048]]}
+    >>> found = pl.DataFrame(pulses).select(hit_statistics(Pulses("P", g)).struct.unnest())
+    >>> found.select("cog_z", "z_mean", "q_tot_pulses", "max_pulse_time").row(0)
+    (25.0, 30.0, 4.0, 90.0)
     """
     return _STATISTICS(pulses)
 
@@ -203,6 +214,17 @@ def time_characteristics(pulses: Pulses) -> pl.Expr:
         steps down in z, DOMs in order of time; the first DOM is compared with z = 0). As in IceTray these are -1, -1,
         -1 and 0 without pulses, and the longest gap is that between times truncated to integers. All fields are null
         where the series is null.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> g = Geometry.from_columns(
+    ...     {"string": [1, 1], "om": [1, 2], "x": [0, 0], "y": [0, 0], "z": [40.0, 20.0]}
+    ... )
+    >>> pulses = {"P.time": [[0.0, 30.0, 90.0]], "P.omkey": [[65792, 65792, 66048]]}
+    >>> found = pl.DataFrame(pulses).select(time_characteristics(Pulses("P", g)).struct.unnest())
+    >>> found.select("timelength_last_first", "timelength_maxgap", "zpattern").row(0)
+    (90, 90, 0)
     """
     return _TIMES(pulses)
 
@@ -302,5 +324,20 @@ def track_characteristics(
     ------
     ValueError
         The shape is not valid.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> z = [0.0, 20.0, 40.0]
+    >>> g = Geometry.from_columns(
+    ...     {"string": [1] * 3, "om": [1, 2, 3], "x": [30.0] * 3, "y": [0.0] * 3, "z": z}
+    ... )
+    >>> track = {"L.x": 0.0, "L.y": 0.0, "L.z": 0.0, "L.time": 0.0, "L.zenith": 0.0, "L.azimuth": 0.0}
+    >>> keys = [1 << 16 | om << 8 for om in (1, 2, 3)]
+    >>> pulses = {"P.time": [[92.0, 160.0, 230.0]], "P.charge": [[1.0] * 3], "P.omkey": [keys]}
+    >>> found = track_characteristics(Pulses("P", g), track="L").struct.unnest()
+    >>> columns = "avg_dom_dist_q_tot_dom", "empty_hits_track_length"
+    >>> pl.DataFrame({**pulses, **track}).select(found).select(pl.col(columns).round(3)).row(0)
+    (30.0, 20.0)
     """
     return on_track(_ALONG, pulses, track, shape, cylinder_radius=float(cylinder_radius))

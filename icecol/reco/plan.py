@@ -212,6 +212,16 @@ def event_expr(
     -------
     pl.Expr
         A struct. Where a list is null every field is null; NaN from the loop, a number that does not exist, is null.
+
+    Examples
+    --------
+    >>> def total(offsets, charge, out):  # compile it for many events
+    ...     for i in range(offsets.size - 1):
+    ...         out[0, i] = charge[offsets[i] : offsets[i + 1]].sum()
+    >>> frame = pl.DataFrame({"P.charge": [[1.0, 2.5], [], None]})
+    >>> found = frame.select(event_expr(total, ["P.charge"], {"sum": pl.Float64}).struct.field("sum"))
+    >>> found.to_series().to_list()
+    [3.5, 0.0, None]
     """
 
     def run(series: Sequence[pl.Series]) -> pl.Series:

@@ -81,6 +81,16 @@ def classic_rt(
     ------
     GeometryError
         The pulses have no geometry.
+
+    Examples
+    --------
+    >>> keys = [1 << 16 | om << 8 for om in (1, 2, 3, 60)]
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[0.0, 50.0, 100.0, 5000.0]], "P.width": [[1.0] * 4], "P.omkey": [keys]}
+    ... )
+    >>> kept = classic_rt(Pulses("P", Geometry.nominal()), members=("time",))
+    >>> frame.select(kept.struct.field("time")).item().to_list()
+    [0.0, 50.0, 100.0]
     """
     return _CLASSIC_RT(
         pulses,

@@ -68,6 +68,17 @@ def topological_split(
         multiplicity, time_window, xy_dist or time_cone is not positive and finite.
     GeometryError
         The pulses have no geometry.
+
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> keys = [36 << 16 | om << 8 for om in (20, 21, 22, 23)]  # two tracks down string 36, 1 ms apart
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[t + 50.0 * k for k in range(4) for t in (0, 1e6)]], "P.omkey": [np.repeat(keys, 2)]}
+    ... )
+    >>> split = topological_split(Pulses("P", Geometry.nominal()), members=("time",))
+    >>> frame.select(split.struct.field("time")).item().to_list()
+    [[0.0, 50.0, 100.0, 150.0], [1000000.0, 1000050.0, 1000100.0, 1000150.0]]
     """
     for name, value in {
         "multiplicity": multiplicity,

@@ -176,6 +176,17 @@ def layer_veto(
     GeometryError
         The pulses have no geometry, or it has no good DOM on strings 1 to 78.
 
+    Examples
+    --------
+    >>> from icecol import Geometry
+    >>> keys = [1 << 16 | 30 << 8, 36 << 16 | 30 << 8, 36 << 16 | 31 << 8]  # the first on an outer string
+    >>> frame = pl.DataFrame(
+    ...     {"P.time": [[0.0, 50.0, 90.0]], "P.charge": [[1.0, 5.0, 5.0]], "P.omkey": [keys]}
+    ... )
+    >>> found = frame.select(layer_veto(Pulses("P", Geometry.nominal())).struct.unnest())
+    >>> found.select("layer0", "layer1", "qtot", "time").row(0)
+    (1.0, 0.0, 11.0, 50.0)
+
     References
     ----------
     Aartsen et al. (IceCube), Phys. Rev. D 91 (2015) 022001.

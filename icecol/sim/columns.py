@@ -26,9 +26,25 @@ RUN_ID: Final = 1
 class Truth:
     """The true particle of each event, one row per event; NaN in a noise event. In ns, m, rad and GeV.
 
-    `x, y, z, time` is a point of the track (the one closest to the detector's centre) or the cascade, `zenith` and
-    `azimuth` say where it comes from, `one_weight` is in GeV cm^2 sr, and `n_events` is the number of particles of this
-    kind that were generated for the whole sample: `one_weight * flux / n_events` is a rate.
+    Attributes
+    ----------
+    kind
+        What was generated, as `icecol.sim.particles` numbers it.
+    pdg_encoding
+        PDG code.
+    x, y, z
+        A point of the track (the one closest to the detector's centre) or the cascade, in m.
+    zenith, azimuth
+        Direction that the particle comes from, in rad.
+    time
+        Time at that point, in ns.
+    energy
+        Energy in GeV.
+    one_weight
+        OneWeight, in GeV cm^2 sr.
+    n_events
+        Number of particles of this kind that were generated for the whole sample: `one_weight * flux / n_events` is a
+        rate.
     """
 
     kind: npt.NDArray[np.uint8]
@@ -48,8 +64,20 @@ class Truth:
 class Hits:
     """Pulses of all events, one after the other: event i has those from `offsets[i]` to `offsets[i + 1]`.
 
-    Sorted by omkey and then by time. `noise` is true for a pulse of dark noise alone, `srt` for one that survives
-    seeded radius-time cleaning.
+    Sorted by omkey and then by time.
+
+    Attributes
+    ----------
+    offsets
+        Where the pulses of each event begin, and where the last ones end.
+    omkey
+        The PMT of each pulse.
+    time, charge, width, flags
+        Its time (ns), charge (PE), width (ns) and flags.
+    noise
+        Whether it is of dark noise alone.
+    srt
+        Whether it survives seeded radius-time cleaning.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -66,7 +94,18 @@ class Hits:
 class Events:
     """Simulated events: truth, trigger and pulses in columns, and the settings they were made with.
 
-    `trigger_time` and `trigger_length` are in ns, NaN where the simple majority trigger did not fire (noise events).
+    Attributes
+    ----------
+    truth
+        The true particle of each event.
+    trigger_time, trigger_length
+        Begin and length of the simple majority trigger in ns; NaN where it did not fire (noise events).
+    pulses
+        Pulses of all events.
+    geometry
+        The detector.
+    settings
+        What the events were made with.
     """
 
     truth: Truth

@@ -367,6 +367,14 @@ def write_gcd(path: str | os.PathLike[str], geometry: Geometry, *, dark_rate: fl
         The detector.
     dark_rate
         Dark rate of a standard DOM in Hz.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> path = f"{tempfile.mkdtemp()}/GCD.i3.gz"
+    >>> write_gcd(path, ic.Geometry.nominal())
+    >>> [frame.stop for frame in ic.open_i3(path)]
+    ['G', 'C', 'D']
     """
     _write(path, _gcd(geometry, dark_rate))
 

@@ -96,6 +96,17 @@ def pulse_mask(frame: Frame, source: str, keep: npt.ArrayLike) -> Any:
     ------
     ValueError
         There are more or fewer truth values than pulses.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> frame = ic.Frame("P")
+    >>> from icecol.i3.archive import OMKey
+    >>> pulses = [ic.new("I3RecoPulse", time=time, charge=1.0) for time in (1.0, 5.0)]
+    >>> frame["Pulses"] = ic.new("I3RecoPulseSeriesMap", {OMKey(1, 1): pulses})
+    >>> frame["First"] = pulse_mask(frame, "Pulses", [True, False])
+    >>> frame.pulses("First").time.tolist()
+    [1.0]
     """
     sizes = np.diff(pulses_of(frame, source).sensors)
     chosen = np.asarray(keep, np.bool_)

@@ -111,6 +111,16 @@ def effective_volume(
     ------
     ValueError
         As for `effective_area`, or if there is not one cross section per bin of energy.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> ds = ic.sim.to_dataset(
+    ...     ic.sim.events(50, seed=1, muons=0, index=1), f"{tempfile.mkdtemp()}/sim.icecol"
+    ... )
+    >>> volume = ic.weight.effective_volume(ds, ic.weight.generation(ds), [3e2, 3e3, 1e5])
+    >>> (volume["volume"] / 1e9).round(2).to_list()  # km^3
+    [1.24, 0.95]
     """
     from icecol.sim import primary
 

@@ -55,6 +55,21 @@ def test_a_reader_of_a_new_form_is_one_class(tmp_path):
     ds.verify()
 
 
+class Uncounted(Lines):
+    def read(self, path, file, found):
+        yield from super().read(path, file, found)
+        found.frames = 0
+
+
+def test_a_reader_of_a_form_without_frames_need_not_count_any(tmp_path):
+    ds = ic.convert.from_source(Uncounted(), lines(tmp_path / "1.txt", 1, 3), tmp_path / "d", jobs=1)
+    assert ds.rows == 3
+    with pytest.warns(UserWarning, match=r"none\.txt has no frames \(0 bytes\)"):
+        ic.convert.from_source(
+            Uncounted(), [tmp_path / "1.txt", lines(tmp_path / "none.txt", 1, 0)], tmp_path / "e", jobs=1
+        )
+
+
 def test_its_damage_is_told_and_its_files_are_resumed(tmp_path):
     paths = [lines(tmp_path / f"{run}.txt", run, 3) for run in range(8)]
     with paths[3].open("a") as file:

@@ -275,6 +275,18 @@ def write_i3(path: str | os.PathLike[str], frames: Iterable[Frame], *, level: in
     -------
     int
         Number of frames written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> frame = Frame("P")
+    >>> frame["Charge"] = 12.5
+    >>> path = f"{tempfile.mkdtemp()}/one.i3.zst"
+    >>> write_i3(path, [frame])
+    1
+    >>> with open_i3(path) as frames:
+    ...     [read["Charge"].value for read in frames]
+    [12.5]
     """
     n = 0
     with writing(path, level=level) as out:
