@@ -45,8 +45,8 @@ class Kernel:
         Whether the function returns its numbers in an array.
     series
         Names of further pulse series, whose members are arguments with that prefix.
-    boundscheck
-        Whether every index is checked, as for `ic.kernel`.
+    boundscheck, cost
+        As for `ic.kernel`.
     """
 
     function: Callable[..., Any]
