@@ -16,6 +16,7 @@ import polars as pl
 from common import Report, Table, parser, race, seconds
 
 import icecol as ic
+from icecol.ahead import features, fits
 
 KEY, CLEANED = "InIcePulses", "SRTInIcePulses"
 """Pulses that features are computed of, and those that tracks and cascades are fitted to."""
@@ -28,76 +29,6 @@ ICETRAY = {
     "spe_fit, 2 more directions": "12 ms (45 sensors)",
 }
 """What IceTray's own modules take, as published; not run here."""
-
-
-def features(p: ic.Pulses) -> dict[str, pl.Expr]:
-    """Return the features that can be computed of simulated pulses and of first guesses."""
-    r = ic.reco
-    track = {"track": "LineFit"}
-    return {
-        "charge": r.charge(p),
-        "homogenized_qtot": r.homogenized_qtot(p),
-        "causal_qtot": r.causal_qtot(p, vertex="LineFit"),
-        "dom_summary": r.dom_summary(p),
-        "linefit": r.linefit(p),
-        "improved_linefit": r.improved_linefit(p),
-        "improved_linefit, EHE": r.improved_linefit(p, delay_time_interval=1e4, min_doms=8),
-        "tensor_of_inertia": r.tensor_of_inertia(p),
-        "clast": r.clast(p),
-        "dipole_fit": r.dipole_fit(p),
-        "hit_multiplicity": r.hit_multiplicity(p),
-        "hit_statistics": r.hit_statistics(p),
-        "time_characteristics": r.time_characteristics(p),
-        "direct_hits": r.direct_hits(p, window="C", **track),
-        "track_characteristics": r.track_characteristics(p, **track),
-        "common_variables": r.common_variables(p, **track),
-        "i3cuts": r.i3cuts(p, window="C", **track),
-        "cherenkov": r.cherenkov(p, **track),
-        "finite_reco": r.finite_reco(p, **track),
-        "fill_ratio": r.fill_ratio(p, vertex="CLast"),
-        "fill_ratio_lite": r.fill_ratio_lite(p, vertex="CLast"),
-        "hlc_pulses": r.hlc_pulses(p),
-        "first_pulses": r.first_pulses(p),
-        "select_doms": r.select_doms(p, strings=range(1, 79)),
-        "dynamic_time_window": r.dynamic_time_window(p),
-        "classic_rt": r.classic_rt(p),
-        "seeded_rt": r.seeded_rt(p),
-        "delay_cleaning": r.delay_cleaning(p),
-        "topological_split": r.topological_split(p),
-        "smt": r.smt(p),
-        "string_trigger": r.string_trigger(p),
-        "volume_trigger": r.volume_trigger(p),
-        "hese_veto": r.hese_veto(p),
-        "layer_veto": r.layer_veto(p),
-        "deepcore_veto": r.deepcore_veto(p),
-        "i3_veto": r.i3_veto(p),
-        "rt_veto": r.rt_veto(p),
-        "containment": r.containment(p.geometry, vertex="CLast"),
-        "containment_size": r.containment_size(p.geometry, track="LineFit"),
-        "cylinder_size": r.cylinder_size(track="LineFit"),
-        "opening_angle": r.opening_angle("LineFit", "CLast"),
-        "truncated_energy": r.truncated_energy(p, **track),
-        "cramer_rao": r.cramer_rao(p, track="LineFit"),
-        "track_likelihood": r.track_likelihood(p, track="LineFit"),
-        "cascade_likelihood": r.cascade_likelihood(p, vertex="CLast"),
-    }
-
-
-def fits(p: ic.Pulses) -> dict[str, pl.Expr]:
-    """Return the fits of tracks and cascades, and what takes as long."""
-    r = ic.reco
-    return {
-        "spe_fit": r.spe_fit(p),
-        "spe_fit, BFGS": r.spe_fit(p, minimizer="BFGS"),
-        "spe_fit, 2 more directions": r.spe_fit(p, iterations=2),
-        "mpe_fit": r.mpe_fit(p, seed="LineFit"),
-        "mpe_fit, BFGS": r.mpe_fit(p, seed="LineFit", minimizer="BFGS"),
-        "cascade_fit": r.cascade_fit(p),
-        "cascade_fit, UPandel, Powell": r.cascade_fit(p, form="UPandel", minimizer="Powell", min_hits=8),
-        "cascade_fit, directional": r.cascade_fit(p, directional=True),
-        "paraboloid": r.paraboloid(p, track="LineFit"),
-        "muon_energy": r.muon_energy(p, track="LineFit"),
-    }
 
 
 def simulate(n: int, pulses: int, distinct: int) -> tuple[pl.DataFrame, ic.Geometry]:

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 from rich.console import Console
 
 import icecol as ic
 from icecol import files, terminal
+from icecol.ahead import small_event
 from icecol.errors import DatasetError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -338,36 +338,12 @@ def compile_conversion() -> None:
     """Write and convert one small event, so that the kernels of both are compiled."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.i3.zst"
-        ic.sim.write(path, _small())
+        ic.sim.write(path, small_event())
         ic.convert.i3(path, Path(folder) / "small.icecol", jobs=1)
 
 
 def compile_features() -> None:
     """Select one small event, so that the kernels of the features are compiled."""
-    small = _small()
+    small = small_event()
     pulses = ic.Pulses(PULSES, small.geometry)
     ic.with_features(small.to_polars(), **features(pulses)).filter(cuts().mask()).collect()
-
-
-def _small() -> Any:
-    """Return a hand-made muon with one pulse in each of eight DOMs of a string."""
-    n = 8
-    one = [np.ones(1)] * 9
-    geometry = ic.Geometry.nominal()
-    return ic.sim.Events(
-        truth=ic.sim.Truth(np.array([1], np.uint8), np.array([13], np.int32), *one),
-        trigger_time=np.array([1e4]),
-        trigger_length=np.array([1e3]),
-        pulses=ic.sim.Hits(
-            offsets=np.array([0, n]),
-            omkey=geometry.omkey[:n],
-            time=np.linspace(1e4, 1e4 + 50.0 * (n - 1), n),
-            charge=np.ones(n, np.float32),
-            width=np.full(n, 8.0, np.float32),
-            flags=np.ones(n, np.uint8),
-            noise=np.zeros(n, np.bool_),
-            srt=np.ones(n, np.bool_),
-        ),
-        geometry=geometry,
-        settings={"seed": 1, "energy": (1e2, 1e5), "index": 2.0, "zenith": "isotropic", "radius": 700.0},
-    )

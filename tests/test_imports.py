@@ -15,6 +15,7 @@ PACKAGE = Path(icecol.__file__).parent
 LAYERS = (
     {"cli", "__main__"},
     {"batch", "browse", "tray", "demo", "study"},
+    {"ahead"},
     {"samples"},
     {"plot"},
     {"view"},

@@ -6,6 +6,7 @@ Exit codes: 0 success, 1 an error or damaged input, 2 incorrect usage, 130 inter
 from __future__ import annotations
 
 from icecol.cli.analysis import cutflow, features, hist, info
+from icecol.cli.compilation import compile_ahead
 from icecol.cli.conversion import convert, to_i3, verify
 from icecol.cli.demos import demo, study
 from icecol.cli.display import view
@@ -14,5 +15,6 @@ from icecol.cli.program import app, main
 
 for _command in (convert, verify, inspect, browse, info, features, cutflow, hist, to_i3, view, demo, study):
     app.command()(_command)
+app.command("compile")(compile_ahead)
 
 __all__ = ["app", "main"]

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from icecol import files
@@ -247,6 +246,8 @@ class _File:
         self.rows += group.num_rows
         self.chunks += group.num_columns
         if RUN in group.schema.names:
+            import pyarrow.compute as pc  # takes long to import
+
             extremes = pc.min_max(group.column(RUN)).as_py()
             if extremes["min"] is not None:
                 low, high = self.runs or (extremes["min"], extremes["max"])

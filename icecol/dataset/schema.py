@@ -10,7 +10,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from icecol.errors import SchemaError
@@ -336,5 +335,7 @@ def _few_distinct(sample: pa.Table, name: str, depth: int) -> bool:
     values = values.slice(0, _SAMPLE_VALUES)
     if not pt.is_primitive(values.type):
         return False
+    import pyarrow.compute as pc  # takes long to import
+
     distinct: int = pc.count_distinct(values).as_py()
     return distinct <= max(1, len(values) * _SAMPLE_DISTINCT // _SAMPLE_VALUES)

@@ -1,6 +1,7 @@
-"""Machine code on disk: one file for each function, type of its arguments, and mark of what it was made of.
+"""Machine code on disk: one file for each function, type of its arguments, processor, and mark of what it was made of.
 
-Nothing depends on it. Where no file can be written or read, functions are compiled anew, and a warning says so once.
+Files are found by what they are made of, wherever icecol is installed. Nothing depends on them: where none can be
+written or read, functions are compiled anew, and a warning says so once.
 """
 
 from __future__ import annotations
@@ -8,23 +9,32 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import pickle
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, overload
 
-from numba import njit
-from numba.core.caching import CompileResultCacheImpl, NullCache
+import numba
+from numba.core.caching import NullCache
 from numba.core.serialize import dumps
 
 from icecol.files import temporary
-from icecol.jit.mark import mark
+from icecol.jit import turns
+from icecol.jit.function import Function, compiled, packed, unpacked
+from icecol.jit.mark import Mark, mark
+from icecol.jit.targets import targets
 
 _LOG: Final = logging.getLogger("icecol")
 _DIGEST: Final = hashlib.sha256().digest_size
+_FORM: Final = 1
+"""Raised when machine code is made in another way, or kept in another form."""
 _warned: set[str] = set()
+made: list[tuple[str, float]] = []
+"""Functions that this process has compiled and kept: name, and seconds of the clock."""
 
 
 @overload
@@ -61,10 +71,24 @@ def kept(function: Callable[..., Any] | None = None, /, *, label: str | None = N
 
 
 def _kept(function: Callable[..., Any], label: str | None, options: dict[str, Any]) -> Any:
-    dispatcher = njit(nogil=True, **options)(function)
-    if hasattr(dispatcher, "py_func"):  # with NUMBA_DISABLE_JIT there is nothing to keep
+    dispatcher = compiled(**{"error_model": "python"} | options)(function)
+    if isinstance(dispatcher, Function):  # with NUMBA_DISABLE_JIT there is nothing to keep
         dispatcher._cache = _Cache(dispatcher, label)
     return dispatcher
+
+
+def folders() -> list[Path]:
+    """Return where machine code is looked for, in this order; new code is kept in the first.
+
+    First the folder that NUMBA_CACHE_DIR names, or else `icecol` in the user's cache (XDG_CACHE_HOME or ~/.cache). Then
+    the folders that ICECOL_CACHE names, separated as in PATH, and `share/icecol/compiled` of the Python environment:
+    `icecol compile --cache` fills these, and nothing else writes there.
+    """
+    first = numba.config.CACHE_DIR
+    if not first:
+        first = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "icecol"
+    shared = [p for p in os.environ.get("ICECOL_CACHE", "").split(os.pathsep) if p]
+    return [Path(p) for p in (first, *shared, Path(sys.prefix) / "share" / "icecol" / "compiled")]
 
 
 class _Cache(NullCache):
@@ -73,75 +97,105 @@ class _Cache(NullCache):
     def __init__(self, dispatcher: Any, label: str | None) -> None:
         self._dispatcher = dispatcher
         self._label = label
-        self._files: CompileResultCacheImpl | None = None
-        self._marks: dict[Any, Any] = {}
+        self._asked: dict[Any, tuple[Mark, float]] = {}
+        self._turns: list[tuple[Path, int]] = []
 
     @property
-    def cache_path(self) -> str | None:
+    def cache_path(self) -> str:
         """Folder of the files."""
-        return self._files.locator.get_cache_path() if self._files else None
+        return str(folders()[0])
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled for these types, if it is there and whole."""
         target_context.refresh()
-        made_of = self._marks[sig] = mark(self._dispatcher)
-        path = None
+        made_of = mark(self._dispatcher)
         found = None
         if made_of.lasting:
-            with self._forgiving("read"):
-                path = self._path(sig, target_context.codegen(), made_of.digest)
-                found = self._load(path, target_context) if path else None
-        if found is None and self._label:
-            _say(f"compiling {self._label}{' (once: it is kept on disk)' if path else ''}")
+            names = [self._name(sig, target, made_of) for target in targets(target_context.codegen())]
+            found = _find(names, target_context) or self._in_turn(names, target_context)
+        if found is None:
+            self._asked[sig] = made_of, time.perf_counter()
+            if self._label:
+                _say(f"compiling {self._label}{' (once: it is kept on disk)' if made_of.lasting else ''}")
         return found
 
-    def _load(self, path: Path, target_context: Any) -> Any:
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+    def _in_turn(self, names: list[str], target_context: Any) -> Any:
+        """Wait while another process compiles the function, and return what it has kept."""
+        path = folders()[0] / names[0]
+        turn = turns.take(path)
+        if turn is None:
             return None
-        digest, data = content[:_DIGEST], content[_DIGEST:]
-        if hashlib.sha256(data).digest() != digest:
-            msg = f"{path} is damaged"
-            raise pickle.UnpicklingError(msg)
-        assert self._files is not None
-        return self._files.rebuild(target_context, pickle.loads(data))
+        handle, waited = turn
+        self._turns.append((path, handle))
+        return _find(names, target_context) if waited else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled, unless what it was made of cannot be told, or changed in the meantime."""
-        made_of = self._marks.pop(sig, None)
-        if made_of is None or not made_of.lasting or mark(self._dispatcher) != made_of:
+        made_of, begin = self._asked.pop(sig)
+        took = time.perf_counter() - begin
+        if self._label:
+            _say(f"compiled {self._label} in {took:.1f} s")
+        if not made_of.lasting or mark(self._dispatcher) != made_of:
             return
-        with self._forgiving("written"):
-            path = self._path(sig, data.codegen, made_of.digest)
-            if path is None or not self._files or not self._files.check_cachable(data):
-                return
-            content = dumps(self._files.reduce(data))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = temporary(path)
-            try:
-                aside.write_bytes(hashlib.sha256(content).digest() + content)
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
+        with _forgiving("written"):
+            content = packed(data)
+            if content is not None:
+                name = self._name(sig, data.codegen.magic_tuple(), made_of)
+                _write(folders()[0] / name, dumps(content))
+                made.append((name.rpartition("-")[0], took))
 
-    def _path(self, sig: Any, codegen: Any, digest: str) -> Path | None:
-        if self._files is None:
-            try:
-                self._files = CompileResultCacheImpl(self._dispatcher.py_func)
-            except (OSError, RuntimeError):  # no folder, or no file to keep the machine code beside
-                if Path(self._dispatcher.py_func.__code__.co_filename).exists():
-                    _warn("there is no folder for it that can be written")
-                return None
-        key = hashlib.sha256(repr((sig, codegen.magic_tuple(), digest)).encode()).hexdigest()[:24]
-        return Path(self._files.locator.get_cache_path()) / f"{self._files.filename_base}-{key}.nbc"
+    def finish(self) -> None:
+        """Let other processes go on, be it compiled or not."""
+        while self._turns:
+            turns.give_back(*self._turns.pop())
 
-    @contextlib.contextmanager
-    def _forgiving(self, what: str) -> Any:
-        try:
-            yield
-        except Exception as err:  # noqa: BLE001  # whatever is wrong with the file, it can be compiled
-            _warn(f"it cannot be {what} ({type(err).__name__}: {err})")
+    def _name(self, sig: Any, target: tuple[str, ...], made_of: Mark) -> str:
+        function = self._dispatcher.py_func
+        name = f"{function.__module__}.{function.__qualname__}".replace(".<locals>", "")
+        python = sys.implementation.cache_tag
+        key = repr((_FORM, python, name, sig, target, made_of.digest))
+        readable = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[-100:]
+        return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc"
+
+
+def _find(names: list[str], target_context: Any) -> Any:
+    for path in [folder / name for folder in folders() for name in names]:
+        with _forgiving("read"):
+            found = _load(path, target_context)
+            if found is not None:
+                return found
+    return None
+
+
+def _load(path: Path, target_context: Any) -> Any:
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(data).digest() != digest:
+        msg = f"{path} is damaged"
+        raise pickle.UnpicklingError(msg)
+    return unpacked(pickle.loads(data), target_context)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = temporary(path)
+    try:
+        aside.write_bytes(hashlib.sha256(content).digest() + content)
+        aside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _forgiving(what: str) -> Any:
+    try:
+        yield
+    except Exception as err:  # noqa: BLE001  # whatever is wrong with the file, it can be compiled
+        _warn(f"it cannot be {what} ({type(err).__name__}: {err})")
 
 
 def _warn(reason: str) -> None:

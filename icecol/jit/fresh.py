@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
-from numba import jit
 from numba.core.dispatcher import Dispatcher
 
+from icecol.jit.function import compiled
 from icecol.jit.mark import names, own, reached, trusted
 
 
@@ -29,12 +29,12 @@ def fresh(function: Any, *, boundscheck: bool) -> Any:
     """
     if own(function) and isinstance(function, Dispatcher):
         return function
-    options = (
-        function.targetoptions
-        if isinstance(function, Dispatcher)
-        else {"nogil": True, "error_model": "numpy"}
-    )
+    options = _options(function) if isinstance(function, Dispatcher) else {}
     return _compiled(getattr(function, "py_func", function), options, {}, boundscheck=boundscheck)
+
+
+def _options(function: Dispatcher) -> dict[str, Any]:
+    return {"nogil": False, "error_model": "python"} | function.targetoptions
 
 
 def _compiled(
@@ -57,7 +57,7 @@ def _compiled(
     twin.__module__, twin.__qualname__ = function.__module__, function.__qualname__
     if boundscheck:
         options = options | {"boundscheck": True}
-    made[id(function)] = compiled = jit(**{"nopython": True} | options)(twin)
+    made[id(function)] = anew = compiled(**options)(twin)
     near = names(code)
     for name, value in reached(function):
         new = _renewed(value, near, made, boundscheck=boundscheck)
@@ -65,14 +65,14 @@ def _compiled(
             cells[name].cell_contents = new
         else:
             known[name] = new
-    return compiled
+    return anew
 
 
 def _renewed(value: Any, near: frozenset[str], made: dict[Any, Any], *, boundscheck: bool) -> Any:
     """Return what takes the place of a value: compiled functions anew, also those in tuples and modules."""
     if isinstance(value, Dispatcher) and not own(value):
         plain = value.py_func
-        return made.get(id(plain)) or _compiled(plain, value.targetoptions, made, boundscheck=boundscheck)
+        return made.get(id(plain)) or _compiled(plain, _options(value), made, boundscheck=boundscheck)
     if type(value) is tuple:
         return tuple(_renewed(v, near, made, boundscheck=boundscheck) for v in value)
     if isinstance(value, ModuleType) and not trusted(value):

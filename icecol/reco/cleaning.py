@@ -17,7 +17,8 @@ from typing import Final
 import polars as pl
 
 from icecol.dataset.pulses import MEMBERS, Pulses
-from icecol.detector.dom_sets import dom_set, sorted_keys
+from icecol.detector.dom_sets import dom_set as dom_set  # noqa: PLC0414  # a public name of icecol.reco
+from icecol.detector.dom_sets import sorted_keys
 from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import pulse_cuts

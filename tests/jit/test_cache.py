@@ -15,20 +15,22 @@ from pathlib import Path
 import pytest
 
 from icecol.jit import cache
-from icecol.jit.cache import kept
+from icecol.jit.cache import folders, kept
 
 SOURCE = "def twice(x):\n    return 2 * x\n"
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch):
+def _fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, "_warned", set())
-    monkeypatch.setattr("numba.config.CACHE_DIR", "")
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("ICECOL_CACHE", "")
 
 
 def twice(folder: Path, source: str = SOURCE):
     """Return the function `twice` of a file, as a process finds it."""
     path = folder / "mine.py"
+    folder.mkdir(exist_ok=True)
     path.write_text(source)
     spec = importlib.util.spec_from_file_location("mine", path)
     module = importlib.util.module_from_spec(spec)
@@ -46,19 +48,19 @@ def test_machine_code_is_kept_until_the_function_changes(tmp_path, caplog):
     assert first(2) == 4
     assert "compiling twice (once: it is kept on disk)" in caplog.text
     caplog.clear()
-    again = twice(tmp_path, f"# a comment\n{SOURCE}".replace("# a comment\n", "") + "# a comment\n")
+    again = twice(tmp_path / "elsewhere", f"# a comment above\n{SOURCE}")
     assert again(2) == 4
     assert (misses(first), misses(again)) == (1, 0)
     assert not caplog.text
     changed = twice(tmp_path, SOURCE.replace("2 * x", "3 * x"))
     assert changed(2) == 6
-    assert [p.suffix for p in (tmp_path / "__pycache__").iterdir() if "twice" in p.name] == [".nbc"] * 2
+    assert [p.name.rpartition("-")[0] for p in (tmp_path / "cache").iterdir()] == ["mine.twice"] * 2
 
 
 @pytest.mark.parametrize("left", [0, 10, 200, -1])
 def test_a_file_that_is_cut_is_replaced(tmp_path, left):
     twice(tmp_path)(2)
-    (path,) = (tmp_path / "__pycache__").glob("*.nbc")
+    (path,) = (tmp_path / "cache").glob("*.nbc")
     content = path.read_bytes()
     path.write_bytes(content[:left])
     with pytest.warns(
@@ -73,7 +75,7 @@ def test_a_file_that_is_cut_is_replaced(tmp_path, left):
 
 def test_a_flipped_bit_is_noticed(tmp_path):
     twice(tmp_path)(2)
-    (path,) = (tmp_path / "__pycache__").glob("*.nbc")
+    (path,) = (tmp_path / "cache").glob("*.nbc")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -84,10 +86,9 @@ def test_a_flipped_bit_is_noticed(tmp_path):
 def test_without_a_folder_that_can_be_written_functions_are_compiled_and_it_is_said_once(
     tmp_path, monkeypatch
 ):
-    (tmp_path / "__pycache__").write_text("a file in the place of the folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "__pycache__"))
+    (tmp_path / "cache").write_text("a file in the place of the folder")
     function = twice(tmp_path)
-    with pytest.warns(RuntimeWarning, match=r"not kept on disk: there is no folder.*NUMBA_CACHE_DIR"):
+    with pytest.warns(RuntimeWarning, match=r"not kept on disk: it cannot be written.*set NUMBA_CACHE_DIR"):
         assert function(2) == 4
     assert function(0.5) == 1.0  # a second warning would be an error
     assert twice(tmp_path)(2) == 4
@@ -103,7 +104,32 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.warns(RuntimeWarning, match=r"cannot be written \(OSError: .*No space left"):
         assert function(2) == 4
     assert function(0.5) == 1.0  # a second warning would be an error
-    assert not [p for p in (tmp_path / "__pycache__").iterdir() if p.suffix != ".pyc"]
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_code_is_read_from_shared_folders_and_written_to_the_users_own(tmp_path, monkeypatch):
+    shared, own = tmp_path / "shared", tmp_path / "cache"
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(shared))
+    twice(tmp_path)(2)
+    shared.chmod(0o500)
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(own))
+    monkeypatch.setenv("ICECOL_CACHE", f"{tmp_path / 'absent'}:{shared}")
+    function = twice(tmp_path)
+    assert function(2) == 4
+    assert misses(function) == 0
+    assert not own.exists()
+    assert function(0.5) == 1.0
+    assert misses(function) == 1
+    assert len(list(own.iterdir())) == len(list(shared.iterdir())) == 1
+
+
+def test_without_other_words_code_is_in_the_users_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folders() == [tmp_path / "icecol", Path(sys.prefix) / "share" / "icecol" / "compiled"]
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert folders()[0] == tmp_path / ".cache" / "icecol"
 
 
 def test_a_function_typed_at_a_prompt_is_compiled_without_a_word():
@@ -150,7 +176,8 @@ def test_no_session_has_the_answers_of_old_code(tmp_path):
     def session(factor: float) -> list[list[float]]:
         (tmp_path / "mine.py").write_text(textwrap.dedent(SESSION).replace("FACTOR", str(factor)))
         command = [sys.executable, tmp_path / "mine.py"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        return json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
 
     def write(scale: float, shift: float) -> None:
         (tmp_path / "helpers.py").write_text(HELPERS.replace("10.0", str(scale)))

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from icecol.jit.cache import kept
+from icecol.jit.function import compiled
 
 CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in {"", "0"}
 
@@ -65,7 +66,7 @@ if CHECKED:
     def _checked_load(dtype: Any) -> Any:
         size = np.dtype(dtype).itemsize
 
-        @njit(nogil=True)
+        @compiled(error_model="python")
         def load(buf: Any, at: int) -> Any:
             raw = np.empty(size, np.uint8)
             for i in range(size):
@@ -77,7 +78,7 @@ if CHECKED:
     def _checked_store(dtype: Any) -> Any:
         size = np.dtype(dtype).itemsize
 
-        @njit(nogil=True)
+        @compiled(error_model="python")
         def store(buf: Any, at: int, value: Any) -> None:
             raw = np.empty(1, dtype)
             raw[0] = value

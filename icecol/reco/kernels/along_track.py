@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cherenkov import (
     INFINITE_TRACK,
     cherenkov,
@@ -16,7 +16,7 @@ from icecol.reco.kernels.cherenkov import (
 )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def seen_from(track, doms):
     """Return the positions of the DOMs along the track (m), their distances (m), and the arrival times of light (ns).
 
@@ -39,7 +39,7 @@ def seen_from(track, doms):
     return place, distance, arrival
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def longest_gap(places):
     """Return the largest gap between sorted positions; NaN for fewer than two."""
     if places.size < 2:
@@ -51,7 +51,7 @@ def longest_gap(places):
     return gap
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def smoothness(places):
     """Return the largest |s_i|, with its sign, of s_i = i / n - (l_i - l_0) / (l_n - l_0) for 0 < i < n = size - 1.
 
@@ -76,7 +76,7 @@ def smoothness(places):
     return highest if highest > -lowest else lowest
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def spread(places):
     """Return length and smoothness of sorted positions along a track; NaN for fewer than two and three of them."""
     if places.size < 2:

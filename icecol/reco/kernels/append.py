@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def append(flat, used, values):
     """Put values after the first `used` ones; return how many there are then, and the array or a larger one."""
     end = used + values.size

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood
 from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.track_fit import MISSING_SEED
@@ -19,7 +19,7 @@ _STEPS = (20.0, 20.0, 20.0, 20.0)
 LIMIT = 1000.0
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def _objective(parameters, data):
     """Return -ln L at time, x, y, z."""
     event, form, energy, response, noise, table = data
@@ -69,14 +69,14 @@ def fitter(minimise, name):
         )  # fmt: skip
 
     fit.__name__ = name
-    return njit(nogil=True, error_model="numpy")(fit)
+    return compiled(fit)
 
 
 _simplex = minimiser(_objective)
 _powell = direction_set(_objective)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def by_simplex(data, start, tolerance, max_calls):
     """Minimise -ln L over time, x, y and z: the result, its value, number of calls, and convergence."""
     high = np.array([0.0, LIMIT, LIMIT, LIMIT])
@@ -88,7 +88,7 @@ cascade_fit = fitter(by_simplex, "cascade_fit")
 powell_cascade_fit = fitter(_powell, "powell_cascade_fit")
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def vertex_likelihood(
     time, charge, omkey, x, y, z, vertex_x, vertex_y, vertex_z, vertex_time, vertex_energy,
     form, response, noise, table,

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.kernels.pandel import integral, pandel, timing
 from icecol.reco.kernels.track_likelihood import (
     MPE,
@@ -42,7 +41,7 @@ _LEAST, _FARTHEST = 1e-10, 500.0
 _POINT_YIELD, _POINT_ATTENUATION, _NEAREST = 1.4, 29.0, 0.1
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cascade_likelihood(hits, form, vertex, time, energy, response, noise, table):
     """Return -ln L of the arrival times of light from a point.
 
@@ -69,7 +68,7 @@ def cascade_likelihood(hits, form, vertex, time, energy, response, noise, table)
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def patched(t, r, sigma):
     """Return the patched Pandel density of cscd-llh (1/ns) at t ns after direct light, r m from the cascade.
 
@@ -95,14 +94,14 @@ def patched(t, r, sigma):
     return max(_LEAST, p)  # nan, too, becomes the least
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def point_photons(r, energy):
     """Return the mean number of photoelectrons r m from a cascade, over all angles (Kowalski's, of PointCascade)."""
     d = r + _NEAREST
     return energy * _POINT_YIELD / d * math.exp(-d / _POINT_ATTENUATION)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def photons(rx, ry, rz, e, energy, light):
     """Return the mean number of photoelectrons at (rx, ry, rz) from a cascade that flies along e.
 
@@ -115,7 +114,7 @@ def photons(rx, ry, rz, e, energy, light):
     return energy * light[0] / d * math.exp(-d / light[1]) * (light[2] + cos * (light[3] + cos * light[4]))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def light_likelihood(place, charges, sensors, vertex, zenith, azimuth, energy, light, by_charge):
     """Return -ln L of the amount of light in each DOM.
 
@@ -146,7 +145,7 @@ def light_likelihood(place, charges, sensors, vertex, zenith, azimuth, energy, l
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def missed(mu, noise, dead):
     """Return the probability that a DOM is not hit: neither light nor noise, or dead."""
     dark = math.exp(-mu)

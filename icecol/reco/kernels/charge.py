@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def charge(time, charge, omkey):
     """Sum and count the pulses of one event, sorted by omkey.
 
@@ -50,7 +51,7 @@ def charge(time, charge, omkey):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
     """Return the total charge (PE) of the standard DOMs of one event, without those that have half of it or more.
 
@@ -61,7 +62,7 @@ def homogenized_qtot(charge, omkey, calibrated, relative_efficiency):
     return _qtot(charge, np.ones(charge.size, np.bool_), omkey, calibrated, relative_efficiency)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_time, no_vertex, time_window):
     """Return `homogenized_qtot` of the pulses with vertex_time <= t < vertex_time + time_window (ns).
 
@@ -73,7 +74,7 @@ def causal_qtot(time, charge, omkey, calibrated, relative_efficiency, vertex_tim
     return _qtot(charge, inside, omkey, calibrated, relative_efficiency)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _qtot(charge, inside, omkey, calibrated, relative_efficiency):
     limit, total = math.inf, 0.0
     for _ in range(2):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from icecol.detector.medium import n_ice_group, theta_cherenkov
+from icecol.jit.function import compiled
 from icecol.reco.kernels.locate import row_of
 from icecol.units import c
 
@@ -40,7 +39,7 @@ class Track(NamedTuple):
     length: float
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def make_track(x, y, z, time, zenith, azimuth, shape, length):
     """Return the Track of a particle from (zenith, azimuth), in rad. NaN gives NaN everywhere."""
     phi = math.pi + azimuth
@@ -56,7 +55,7 @@ def make_track(x, y, z, time, zenith, azimuth, shape, length):
     return Track(x, y, z, time, ex, ey, ez, cos_phi, sin_phi, cos_theta, sin_theta, shape, length)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def distance_along_track(track, x, y, z):
     """Return the distance (m) of a point along the track from its vertex, whatever its length; NaN for a cascade."""
     if track.shape == CASCADE:
@@ -64,7 +63,7 @@ def distance_along_track(track, x, y, z):
     return _along(track, x - track.x, y - track.y, z - track.z)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def closest_approach_distance(track, x, y, z):
     """Return the distance (m) of a point to the track, or to its nearer end if the closest point is beyond that."""
     s, distance = _closest(track, x, y, z)
@@ -80,7 +79,7 @@ def closest_approach_distance(track, x, y, z):
     return distance
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cherenkov(track, x, y, z):
     """Return the emission point (m along the track from its vertex), path length (m) and arrival time of direct light.
 
@@ -102,7 +101,7 @@ def cherenkov(track, x, y, z):
     return emission, path, arrival
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def endless(track, x, y, z):
     """Return the distance to an infinite track, and what `cherenkov` returns for it."""
     s, closest = _closest(track, x, y, z)
@@ -118,7 +117,7 @@ def endless(track, x, y, z):
     return closest, emission, path, (emission + path * n_ice_group) / c
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def time_residual(track, time, arrival):
     """Return the time residual (ns) of a pulse with respect to direct light that arrived at that time (`cherenkov`)."""
     return time - track.time - arrival
@@ -151,12 +150,12 @@ def cherenkov_pulses(
             out[7, j] = track.z + emission * track.ez
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _along(track, dx, dy, dz):
     return track.cos_theta * dz + track.sin_theta * (track.cos_phi * dx + track.sin_phi * dy)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _closest(track, x, y, z):
     """Return the position along the infinite track of its closest point, and its distance."""
     s = track.ex * (x - track.x) + track.ey * (y - track.y) + track.ez * (z - track.z)
@@ -164,6 +163,6 @@ def _closest(track, x, y, z):
     return s, _magnitude(x - px, y - py, z - pz)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _magnitude(x, y, z):
     return math.sqrt(x * x + y * y + z * z)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def classic_rt(time, width, x, y, z, radius, window, multiplicity, use_width):
     """Return which pulses have more than `multiplicity` pulses within `radius` m and `window` ns, themselves included.
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import OK
 from icecol.reco.kernels.tensor_of_inertia import inertia
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def clast(
     time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one, direct_hit_radius, direct_hit_window,
     direct_hit_threshold, energy_0, energy_1, energy_2, energy_3, energy_4, energy_5,
@@ -45,7 +45,7 @@ def clast(
     return cx, cy, cz, vertex_time, zenith, azimuth, 10.0**power, status, mineval, ratio, eval2, eval3
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def first_light(time, omkey, x, y, z, cx, cy, cz, radius, window, threshold):
     """Return the time (ns) at which light left the centre, from the first pulses of the DOMs around it.
 

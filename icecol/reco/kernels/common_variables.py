@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.along_track import longest_gap, seen_from, smoothness, spread
 from icecol.reco.kernels.cherenkov import make_track
 from icecol.reco.kernels.direct_hits import AT_ONCE, count, residuals
@@ -20,7 +20,7 @@ N_PULSES, N_DIRECT, N_ALONG = 4 + 13 + 4, 14, 4
 """Number of values for the pulses alone, for each window of direct hits, and for the hits along the track."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def common_variables(
     time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
@@ -64,7 +64,7 @@ def common_variables(
     return out
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def put(out, at, values):
     """Put numbers into an array, from place `at` on."""
     for k in range(len(values)):

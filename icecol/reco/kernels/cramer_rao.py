@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.numerics.inverse import inverse
 from icecol.reco.numerics.special import trigamma
@@ -40,7 +40,7 @@ _SHARE = (
 _MIDDLE, _HALF, _EDGE = 0.8829696376157378, 0.5485994851275268, 4.2
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def information(d, scattering):
     """Return T in 1/m^2 at d m, scattering in 1/m: up to 40 m blurred by the jitter of the DOM.
 
@@ -60,7 +60,7 @@ def information(d, scattering):
     return value + scattering * scattering * trigamma(x) / (1.0 + math.exp(-logit))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def tabled(i, z, by_depth):
     """Return T at (i + 1) / 2 m for a DOM at height z: blurred and by depth, or for plain Pandel."""
     d = 0.5 * (i + 1)
@@ -70,7 +70,7 @@ def tabled(i, z, by_depth):
     return information(d, 1e-3 * _SCATTERING[int(min(max(layer, 0.0), 121.0))])
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def interpolated(d, z, by_depth):
     """Return T as IceTray's module takes it from its table.
 
@@ -85,7 +85,7 @@ def interpolated(d, z, by_depth):
     return here + (i // 2 - d) * (tabled(i - 1, z, by_depth) - here) / 0.5
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cramer_rao(
     charge, omkey, x, y, z, track_x, track_y, track_z, track_zenith, track_azimuth, all_hits, by_depth
 ):

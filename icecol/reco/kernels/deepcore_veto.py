@@ -8,16 +8,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.kernels.dom_set import member
 
 SLOWEST, FASTEST = 0.25, 0.40
 """Speeds in m/ns at which a hit counts as causal, ends included."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def deepcore_veto(
     time, charge, omkey, x, y, z, min_hits_to_veto, fiducial, veto, first_hit_only, charge_weight_cog
 ):
@@ -70,6 +70,6 @@ def deepcore_veto(
     return 1.0 if causal <= min_hits_to_veto else 0.0, float(causal), q, cx, cy, cz, t
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _distance(ax, ay, az, bx, by, bz):
     return math.sqrt((ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2)

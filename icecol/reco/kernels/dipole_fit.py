@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, INSUFFICIENT_HITS, OK
 from icecol.reco.numerics.ascending import ascending
 from icecol.reco.numerics.direction import direction
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_power):
     """Fit the first pulses of the DOMs of one event, sorted by omkey.
 
@@ -69,7 +69,7 @@ def dipole_fit(time, charge, omkey, x, y, z, min_hits, dipole_step, amp_weight_p
     )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _failed(status):
     nan = math.nan
     return nan, nan, nan, nan, nan, nan, float(status), nan, nan, nan, nan, nan, nan, nan, nan

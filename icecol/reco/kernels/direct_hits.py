@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.along_track import seen_from, spread
 from icecol.reco.kernels.cherenkov import make_track, time_residual
 from icecol.reco.kernels.sensors import exact, sensors
@@ -16,7 +16,7 @@ AT_ONCE, _BLOCK = 7, 255
 """Number of windows that `count` can take, one byte of an integer each, and of pulses that a byte can count."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def direct_hits(
     time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
@@ -42,7 +42,7 @@ def direct_hits(
     return n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], length, smooth
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def residuals(track, arrival, time, omkey):
     """Return the time residual (ns) of every pulse; direct light reaches the DOMs at `arrival`."""
     residual = np.empty(time.size)
@@ -54,7 +54,7 @@ def residuals(track, arrival, time, omkey):
     return residual
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def count(omkey, charge, residual, begins, ends, hit, out):
     """Count the direct, early and late pulses of up to `AT_ONCE` windows: 12 numbers in each row of `out`.
 
@@ -137,5 +137,5 @@ def _window(residual, charge, begin, end, bit, earlier, later):
     return q_direct, q_early, q_late
 
 
-_window_in_order = njit(nogil=True, error_model="numpy")(_window)
-_window_in_any_order = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(_window)
+_window_in_order = compiled(_window)
+_window_in_any_order = compiled(fastmath={"reassoc", "nsz"})(_window)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cascade_fit import LIMIT
 from icecol.reco.kernels.cascade_likelihood import cascade_likelihood, light_likelihood
 from icecol.reco.kernels.first_pulses import first_pulses
@@ -21,7 +21,7 @@ _STEPS = (20.0, 20.0, 20.0, 20.0, 0.3, 0.3, 0.3)
 _GAIN = 0.01
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def charges_of(time, charge, omkey, bad, form):
     """Return the charge of each hit DOM, NaN for one that is known to be bad."""
     good = usable(time, charge, form)
@@ -36,7 +36,7 @@ def charges_of(time, charge, omkey, bad, form):
     return charges
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def _objective(parameters, data):
     """Return -ln L at time, x, y, z, zenith, azimuth, and the logarithm of the energy to base 10."""
     event, charges, sensors, form, response, noise, light, by_charge, table = data
@@ -52,7 +52,7 @@ def _objective(parameters, data):
 _simplex = minimiser(_objective)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _minimum(data, start, tolerance, max_calls):
     """Minimise by the simplex, restarted where it stopped as long as that helps: in seven dimensions it stops early.
 
@@ -73,7 +73,7 @@ def _minimum(data, start, tolerance, max_calls):
     return p, y, calls, converged
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def directional_cascade_fit(
     time, charge, omkey, x, y, z, bad,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_energy, seed_status,

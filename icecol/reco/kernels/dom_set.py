@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def member(omkey, table):
     """Return the entry `table[string, om]` of a DOM, 0 for one outside the table."""
     string, om = omkey >> 16, (omkey >> 8) & 0xFF

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.locate import rises
 from icecol.reco.numerics.order import order
 
@@ -16,7 +16,7 @@ EARLY, HALF = 0.2, 0.5
 """Fractions of the charge whose times are given."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def dom_summary(time, charge, begin, end):
     """Summarise the pulses of one DOM, begin <= j < end; those whose time or charge is not finite are left out.
 
@@ -40,7 +40,7 @@ def dom_summary(time, charge, begin, end):
     return _rising(time[kept[:n]], charge[kept[:n]], 0, n)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _rising(time, charge, begin, end):
     nan = math.nan
     if begin == end:
@@ -67,7 +67,7 @@ def _rising(time, charge, begin, end):
     return total, near, far, first, last, time[early], time[half], first + mean, spread
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def by_sensor(omkey):
     """Return the order of the pulses of an event by DOM."""
     return order(omkey.astype(np.float64))  # exact, stable, and far quicker to compile than numpy's

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.numerics.order import order
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def dynamic_time_window(time, charge, window, use_charge):
     """Return which pulses are in the first window of `window` ns with the most pulses, or with the most charge.
 

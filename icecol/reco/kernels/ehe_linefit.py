@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.improved_linefit import cleaned_linefit, count_doms, delay_cleaning
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def ehe_linefit(
     time, charge, omkey, x, y, z,
     min_hits, delay_distance, delay_time_window, delay_time_interval, huber_distance, debias_distance, min_doms,
@@ -26,7 +26,7 @@ def ehe_linefit(
     return cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def interval_cleaning(time, charge, omkey, x, y, z, distance, time_window, time_interval, min_doms):
     """Return which pulses `delay_cleaning` keeps, except in DOMs that a quiet time separates from the brightest one.
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def fill_ratio(
     charge, omkey, x, y, z, bad, vertex_x, vertex_y, vertex_z, vertex_energy, vertex_status,
     scale_mean, scale_rms, scale_mean_plus_rms, scale_nch, scale_energy, amplitude_weighting_power,
@@ -97,7 +96,7 @@ def fill_ratio(
     )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _reach(log_energy):
     """Return the distance (m), at least 40, up to which a cascade of 10^log_energy GeV gives single photoelectrons."""
     return max(-0.6441 + 36.9 * log_energy, 40.0)

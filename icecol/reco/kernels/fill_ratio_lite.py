@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def fill_ratio_lite(
     charge, omkey, x, y, z, bad, vertex_x, vertex_y, vertex_z, scale, amplitude_weighting_power,
     strings, sensor_omkey, sensor_x, sensor_y, sensor_z,

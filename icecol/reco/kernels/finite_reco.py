@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track, make_track
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
@@ -21,7 +21,7 @@ STOPPING, CONTAINED = 60, 70
 """I3Particle.ParticleShape."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def finite_reco(
     omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, track_status, own_length,

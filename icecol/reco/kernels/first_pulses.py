@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def first_pulses(omkey):
     """Return the index of the first pulse of each DOM, and the number of pulses at the end."""
     first = np.empty(omkey.size + 1, np.int64)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.track_fit import STEPS, fitter
 from icecol.reco.kernels.track_slope import blocks_of, track_slope
 from icecol.reco.numerics.bfgs import quasi_newton
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def objective_slope(parameters, data, gradient):
     """Return -ln L at x, y, z, zenith, azimuth, and set its gradient."""
     blocks, event, form, time, response, noise, ice, table, blunt = data
@@ -30,7 +30,7 @@ _SAME = 0.02
 _FEW = 16
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def by_gradient(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence.
 
@@ -70,7 +70,7 @@ def by_gradient(data, start, tolerance, max_calls):
     return best, lowest, calls, found
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def along_axes(data, start, steps, backwards):
     """Step along each axis in turn, in growing steps, while it descends, as Minuit starts; return place and calls."""
     x, gradient = start.copy(), np.empty(start.size)

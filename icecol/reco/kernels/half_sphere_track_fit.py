@@ -7,8 +7,8 @@ Unlike two angles, these are good coordinates near the zenith, too.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.track_fit import fitter
 from icecol.reco.kernels.track_likelihood import track_likelihood
 from icecol.reco.numerics.direction import across, direction, towards
@@ -17,7 +17,7 @@ from icecol.reco.numerics.simplex import minimiser
 _STEPS = (0.3, 0.3, 30.0, 30.0, 30.0)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def aside(a, b, e, one, two):
     """Return the direction (zenith, azimuth) of a flight along e + a one + b two."""
     return direction(
@@ -25,7 +25,7 @@ def aside(a, b, e, one, two):
     )
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def _objective(parameters, data):
     """Return -ln L at two lengths across the direction of the seed, x, y and z."""
     (event, form, time, response, noise, ice, table), e, one, two = data
@@ -37,7 +37,7 @@ def _objective(parameters, data):
 _simplex = minimiser(_objective)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def by_half_sphere(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence."""
     e = towards(start[3], start[4])

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.numerics.ascending import ascending
 from icecol.units import c
 
 _BALLOON, _MARGIN = 0.9, 50.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def hese_veto(
     time,
     charge,
@@ -84,7 +84,7 @@ def hese_veto(
     return nan, nan, nan, nan, nan, nan, nan, nan
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def inside(x, y, z, z_bottom, z_top, side_width, edge):
     """Return whether a point is between the planes and no nearer than side_width to a string of the edge."""
     nearest = math.inf
@@ -93,7 +93,7 @@ def inside(x, y, z, z_bottom, z_top, side_width, edge):
     return z_bottom < z < z_top and nearest >= side_width
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def not_balloons(charge, omkey):
     """Return which pulses are in DOMs that have at most 0.9 of all charge."""
     total = 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def hit_multiplicity(omkey):
     """Count the pulses of one event, sorted by omkey, as IceTray's CommonVariables does.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.sensors import charges_of, sensors
 from icecol.reco.numerics.ascending import ascending
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def hit_statistics(time, charge, omkey, x, y, z):
     """Return the statistics of the pulses of one event, sorted by omkey.
 
@@ -26,7 +26,7 @@ def hit_statistics(time, charge, omkey, x, y, z):
     return statistics(doms, ascending(doms.time), charges_of(doms, omkey, charge), time, charge, x, y, z)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def statistics(doms, order, charges, time, charge, x, y, z):
     """Return the numbers of `hit_statistics`; `charges` of the DOMs, whose first pulses rise in that order."""
     nan = math.nan
@@ -78,7 +78,7 @@ def statistics(doms, order, charges, time, charge, x, y, z):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _sigma(n, w, ww, wz, wzz):
     """Return the standard deviation from sums of weights and values, with w^2 / ww for the number of values."""
     if n < 2:
@@ -86,7 +86,7 @@ def _sigma(n, w, ww, wz, wzz):
     return math.sqrt(w * w / ww / (w * w / ww - 1.0) * (wzz / w - wz / w * wz / w))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _z_travel(doms, order):
     """Return the mean z of all hit DOMs minus that of the quarter hit first; NaN for fewer than four."""
     n = order.size

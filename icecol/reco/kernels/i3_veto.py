@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.dom_set import member
 from icecol.reco.numerics.ascending import ascending
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def i3_veto(time, charge, omkey, z, n_layers, layer_of):
     """Return the members of I3Veto of one event, its pulses sorted by omkey, in the order of the class.
 
@@ -81,7 +81,7 @@ def i3_veto(time, charge, omkey, z, n_layers, layer_of):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def layer_z(om, n_layers):
     """Return the vertical layer: five DOMs thick from the top, one from the bottom; -1 for none."""
     for i in range(n_layers):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.along_track import smoothness
 from icecol.reco.kernels.cherenkov import cherenkov, distance_along_track, make_track, time_residual
 from icecol.reco.numerics.ascending import ascending
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def i3cuts(
     time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,

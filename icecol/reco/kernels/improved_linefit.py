@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.linefit import linefit
 from icecol.reco.numerics.direction import direction
@@ -21,7 +21,7 @@ _BLOCK = 10 * _LANES
 arrays overlap, and the compiler turns all of it into vector instructions."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def improved_linefit(
     time,
     omkey,
@@ -40,7 +40,7 @@ def improved_linefit(
     return cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias_distance, min_doms):
     """Fit a line to the pulses that a first cleaning keeps and that are not far from their robust fit."""
     time, omkey, x, y, z = (
@@ -55,7 +55,7 @@ def cleaned_linefit(time, omkey, x, y, z, keep, min_hits, huber_distance, debias
     return linefit(kept(time, keep), kept(x, keep), kept(y, keep), kept(z, keep), min_hits)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def kept(values, keep):
     """Return the values that are kept, without a branch for each, as indexing with a mask would have."""
     found = np.empty(keep.size, values.dtype)
@@ -66,7 +66,7 @@ def kept(values, keep):
     return found[:n]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def count_doms(omkey, keep):
     """Count the DOMs with a pulse that is kept."""
     n = 0
@@ -79,7 +79,7 @@ def count_doms(omkey, keep):
     return n
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     """Return which pulses come within time_window of the first light within `distance` of their DOM.
 
@@ -108,7 +108,7 @@ def delay_cleaning(time, omkey, x, y, z, distance, time_window, min_doms):
     return keep
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def huber_fit(time, omkey, x, y, z, distance, min_doms):
     """Fit a line that minimises the Huber penalty of the distances to the pulses.
 
@@ -145,7 +145,7 @@ def huber_fit(time, omkey, x, y, z, distance, min_doms):
     return ox, oy, oz, t0, zenith, azimuth, speed, True
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _blocks(time, x, y, z, t0):
     """Return the points in blocks, the last one filled up with the last point, and the means of dt and dt^2."""
     n = time.size
@@ -167,7 +167,7 @@ def _blocks(time, x, y, z, t0):
     return blocks, m1 / n, m2 / n
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _sums(blocks, n):
     """Return the sums of the fitted positions of the n points, and of these times dt, in their order."""
     sx, sy, sz, qx, qy, qz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -187,7 +187,7 @@ def _sums(blocks, n):
     return sx, sy, sz, qx, qy, qz
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
     """Move the points of a block; return whether the squared distance of one from the line is then above the limit."""
     far = 0
@@ -209,7 +209,7 @@ def _move(block, relax, distance, limit, ox, oy, oz, vx, vy, vz):
     return far != 0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def below(distance, closed):
     """Return the largest square whose root is below a distance (or, closed, not above it): it saves many roots."""
     if not distance > 0.0:
@@ -222,7 +222,7 @@ def below(distance, closed):
     return square
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def debiasing(time, omkey, x, y, z, seed, distance, min_doms):
     """Return which pulses are within `distance` of the position of the seed at their time.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.dom_set import member
 from icecol.reco.numerics.order import order
 from icecol.units import c
@@ -17,7 +17,7 @@ from icecol.units import c
 _BALLOON = 0.9
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window, layers):
     """Return layer0, layer1, qtot (PE) and vertex_time (ns) of one event, its pulses sorted by omkey.
 
@@ -71,7 +71,7 @@ def layer_veto(time, charge, omkey, x, y, z, q_min, q_max, q_scale, time_window,
     return outer, inner, total, t
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _stream(time, charge, omkey):
     """Return the pulses in order of time without those of balloon DOMs, and the charge that is left.
 

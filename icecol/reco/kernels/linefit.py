@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, GENERAL_FAILURE, INSUFFICIENT_HITS, OK
 from icecol.reco.numerics.direction import direction
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def linefit(time, x, y, z, min_hits):
     """Fit a line to all pulses of one event, each with weight 1; see `solve` for the result."""
     n = 0
@@ -37,7 +37,7 @@ def linefit(time, x, y, z, min_hits):
     return solve(n, float(n), t, tt, px, py, pz, xt, yt, zt, min_hits)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, first_only):
     """Fit a line to the pulses of one event, sorted by omkey, or to the first of each DOM; see `solve`.
 
@@ -70,7 +70,7 @@ def weighted_linefit(time, charge, omkey, x, y, z, min_hits, amp_weight_power, f
     return solve(n, weights, t, tt, px, py, pz, xt, yt, zt, min_hits)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def solve(n, weights, t, tt, px, py, pz, xt, yt, zt, min_hits):
     """Solve for v = (<r t> - <r><t>) / (<t^2> - <t>^2), with <a> the weighted mean of a.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.numerics.order import order
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def row_of(omkey, lookup):
     """Return the row of an omkey in the geometry, -1 if it is not there."""
     # unsigned, or the compiler allows for indices that count from the end
@@ -21,7 +21,7 @@ def row_of(omkey, lookup):
     return lookup.row[np.uint64(lookup.first[s]) + om * n_pmt + pmt]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def locate(omkey, lookup, rows):
     """Fill in the row of every pulse; False if one is not in the geometry or the pulses are not sorted by omkey."""
     fine = True
@@ -35,7 +35,7 @@ def locate(omkey, lookup, rows):
     return fine
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def rises(omkey):
     """Return whether the pulses are sorted by omkey."""
     fine = True
@@ -44,7 +44,7 @@ def rises(omkey):
     return fine
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def arrange(omkey, lookup, rows):
     """Return the stable order by omkey of the pulses that are in the geometry, and fill in their rows."""
     found = order(omkey)
@@ -58,7 +58,7 @@ def arrange(omkey, lookup, rows):
     return found[:n]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def longest(offsets):
     """Return the largest number of pulses in one event."""
     n = 0

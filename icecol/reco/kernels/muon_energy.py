@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cherenkov import make_track
 from icecol.reco.kernels.finite_reco import MISSING_SEED
 from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
@@ -33,7 +32,7 @@ WORST = 10.0
 """The -ln L of one DOM counts in full up to about this, and at most with twice this."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def muon_energy(
     charge, omkey,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
@@ -69,7 +68,7 @@ def muon_energy(
     return calibrated(amount, calibration), amount, error, least, hit, seen.size, OK
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def unlikeliness(x, seen, bare, noise, form):
     """Return -ln L at x = ln N."""
     amount, total = math.exp(x), 0.0
@@ -78,7 +77,7 @@ def unlikeliness(x, seen, bare, noise, form):
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def unlikely(q, mu, form):
     """Return -ln L of the charge q of a DOM that expects mu, minus its minimum, and thus at least 0.
 
@@ -119,13 +118,13 @@ def unlikely(q, mu, form):
     return WORST + beyond / math.sqrt(1.0 + (beyond / WORST) ** 2) if beyond > 0.0 else worse
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def poisson(q, mu):
     """Return -ln of the Poisson probability of q, minus its value at mu = q."""
     return mu - q + (q * math.log(q / mu) if q > 0.0 else 0.0)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def slope(x, seen, bare, noise):
     """Return d ln L / d ln N of the Poisson form at x = ln N, which falls with x."""
     amount, total = math.exp(x), 0.0
@@ -136,7 +135,7 @@ def slope(x, seen, bare, noise):
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def climb(low, high, seen, bare, noise):
     """Return where the slope, positive at `low`, is zero: by bisection of ln N to the last bit."""
     for _ in range(60):
@@ -148,7 +147,7 @@ def climb(low, high, seen, bare, noise):
     return (low + high) / 2
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def descend(start, seen, bare, noise):
     """Return the minimum of -ln L of the skewed form: on a grid around `start`, then by golden sections to 1e-3."""
     step = (BELOW + ABOVE) / STEPS
@@ -174,7 +173,7 @@ def descend(start, seen, bare, noise):
     return (low + high) / 2
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def calibrated(value, coefficients):
     """Return the energy (GeV) of an energy loss or an amount of light: ((value - a) / b)^g from v0 on.
 

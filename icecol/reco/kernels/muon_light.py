@@ -21,10 +21,10 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import n_ice_phase
 from icecol.jit.cache import kept
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cherenkov import closest_approach_distance, distance_along_track
 
 sin_cherenkov: Final = math.sqrt(1 - 1 / n_ice_phase**2)
@@ -79,7 +79,7 @@ def acceptance(upward: float, path: float, scattering: float) -> float:
     return 1 + 0.7 * upward * math.exp(-path / scattering)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def seen_and_expected(charge, omkey, track, sensors, light, reach):
     """Return what each DOM within `reach` m of the track saw, and what it would see of a bare track.
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.pandel_table import LEAST_ETA, LEAST_XI, MOST_ETA, MOST_XI, tabulated
 from icecol.reco.numerics.special import digamma, gamma_p, gamma_q, kummer, tricomi
 
@@ -39,7 +38,7 @@ SMALLEST = 1.1754943508222875e-38
 """Lower bound of the convoluted density (FLT_MIN), so that its logarithm exists."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def pandel(t, xi, rho):
     """Return the density of arrival times without jitter, in 1/ns: rho^xi t^(xi - 1) exp(-rho t) / Gamma(xi)."""
     if t <= 0.0 or xi <= 0.0:
@@ -47,13 +46,13 @@ def pandel(t, xi, rho):
     return math.exp(xi * math.log(rho) + (xi - 1.0) * math.log(t) - rho * t - math.lgamma(xi))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def timing(rho, sigma):
     """Return what the convoluted density needs of rho (1/ns) and jitter (ns): both, and two logarithms."""
     return rho, sigma, math.log(rho * sigma), math.log(math.sqrt(2.0 * math.pi) * sigma)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def convoluted(t, xi, timing, table):
     """Return the density of arrival times with jitter, in 1/ns, at least `SMALLEST`; without jitter that of `pandel`.
 
@@ -75,7 +74,7 @@ def convoluted(t, xi, timing, table):
     return max(SMALLEST, p)  # NaN, too, becomes the smallest
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def slopes(t, xi, timing, table):
     """Return the density without the jumps of `convoluted`, and the slopes of its logarithm in t and xi.
 
@@ -99,7 +98,7 @@ def slopes(t, xi, timing, table):
     return p, in_t, in_xi
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _late(t, xi, timing):
     """Return density and slopes by the asymptotic series for late times: the Gamma density at t - rho sigma^2, bent."""
     rho, sigma, log_rs, _ = timing
@@ -123,13 +122,13 @@ def _late(t, xi, timing):
     return p, -in_eta / sigma - rho, in_xi
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def covers(xi, table):
     """Return whether there is a table and it covers xi; it covers all times and jitters in use."""
     return table.shape[0] > 0 and xi >= LEAST_XI
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def _log_tabulated(t, xi, timing, table):
     rho, sigma, log_rs, log_norm = timing
     u = t / sigma
@@ -137,7 +136,7 @@ def _log_tabulated(t, xi, timing, table):
     return xi * log_rs - 0.5 * u * u + value - log_norm, in_xi, in_eta
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _log_close(t, xi, timing):
     """Return the logarithm of the density for small xi, long before or after direct light."""
     rho, sigma, log_rs, log_norm = timing
@@ -148,7 +147,7 @@ def _log_close(t, xi, timing):
     return xi * (log_rs - math.log(rs - u)) - 0.5 * u * u - log_norm
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _near(t, xi, timing):
     """Return the convolution by confluent hypergeometric functions: parabolic cylinder functions D_-xi(eta)."""
     rho, sigma, log_rs, _ = timing
@@ -171,7 +170,7 @@ def _near(t, xi, timing):
     return math.exp(xi * (log_rs - 0.5 * math.log(2.0)) - 0.5 * u * u) / (sigma * math.sqrt(2.0)) * h
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _log_far(t, xi, timing):
     """Return the logarithm of the density from the uniform expansion of D_-xi(eta) for large xi."""
     rho, sigma, log_rs, log_norm = timing
@@ -197,7 +196,7 @@ def _log_far(t, xi, timing):
     return log + math.log((1.0 + n1 + n2 + n3) / math.sqrt(w))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def integral(t, xi, rho):
     """Return the probability of an arrival before t, without jitter."""
     if xi <= 0.0:
@@ -205,7 +204,7 @@ def integral(t, xi, rho):
     return gamma_p(xi, rho * t)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def fast_integral(t, xi, rho, sigma):
     """Return the probability of an arrival before t, with a jitter uniform within 2.5 sqrt(2) sigma on either side.
 

@@ -11,7 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 LEAST_XI, MOST_XI = 0.06, 38.0
 LEAST_ETA, MOST_ETA = -30.0, 9.9
@@ -40,7 +41,7 @@ def pandel_table() -> Any:
     return np.ascontiguousarray(np.einsum("pa,iajb,qb->ijpq", solve, value, solve))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def tabulated(xi, eta, table):
     """Return the value at (xi, eta), and its slopes in both; they must lie inside of the table."""
     root = math.sqrt(math.sqrt(xi))

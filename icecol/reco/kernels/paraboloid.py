@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import GENERAL_FAILURE, INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.track_fit import MISSING_SEED, centre
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
@@ -35,7 +35,7 @@ SUCCESS, NON_POSITIVE_ERRS, NON_POSITIVE_ERR_1, NON_POSITIVE_ERR_2, TOO_SMALL_ER
 _SMALLEST = 1e-5
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def _objective(parameters, data):
     """Return -ln L at x, y, z of a track whose direction is fixed."""
     event, form, time, zenith, azimuth, response, noise, ice, table = data
@@ -46,7 +46,7 @@ def _objective(parameters, data):
 _simplex = minimiser(_objective)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def best_vertex(data, vertex, step, tolerance, max_calls):
     """Return the best vertex of a direction, -ln L, the number of calls, and convergence; with step 0 it is given."""
     start = np.array([vertex[0], vertex[1], vertex[2]])
@@ -57,7 +57,7 @@ def best_vertex(data, vertex, step, tolerance, max_calls):
     return (p[0], p[1], p[2]), y, calls + 1, converged
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def turned(zenith_offset, azimuth_offset, zenith, azimuth):
     """Return the direction (zenith, azimuth) of an offset in the frame in which the track lies on the equator."""
     ex, ey, ez = towards(0.5 * math.pi + zenith_offset, math.pi + azimuth_offset)
@@ -68,7 +68,7 @@ def turned(zenith_offset, azimuth_offset, zenith, azimuth):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def offset(true_zenith, true_azimuth, zenith, azimuth):
     """Return the offset (zenith, azimuth) of a direction in the frame in which the track lies on the equator."""
     ex, ey, ez = towards(true_zenith, true_azimuth)
@@ -78,7 +78,7 @@ def offset(true_zenith, true_azimuth, zenith, azimuth):
     return zen - 0.5 * math.pi, azi - math.pi
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def parabola(zen, azi, y):
     """Fit y = alpha + beta x + x gamma x / 2 to points that lie symmetrically around 0, x = (zen, azi).
 
@@ -119,13 +119,13 @@ def parabola(zen, azi, y):
     return alpha, b1, b2, g11, g12, g22, left, there
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def signed_root(value):
     """Return the square root of |value|, with the sign of the value."""
     return math.copysign(math.sqrt(abs(value)), value)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def ellipse(c11, c12, c22):
     """Return both eigenvalues of a covariance, the larger first, and the angle of the axis of the first, in [0, pi].
 
@@ -139,7 +139,7 @@ def ellipse(c11, c12, c22):
     return large, p - root, math.acos(c12 / math.sqrt(c12 * c12 + (large - c11) ** 2))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def paraboloid(
     time, charge, omkey, x, y, z,
     seed_x, seed_y, seed_z, seed_time, seed_zenith, seed_azimuth, seed_status, true_zenith, true_azimuth,
@@ -240,13 +240,13 @@ def paraboloid(
     return out
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def place(out, vertex, time, zenith, azimuth):
     """Set the particle of a result."""
     out[0], out[1], out[2], out[3], out[4], out[5] = vertex[0], vertex[1], vertex[2], time, zenith, azimuth
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def verdict(err1, err2):
     """Return the status that IceTray gives for the two errors."""
     if err1 <= 0.0 and err2 <= 0.0:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def local_coincidence(flags, hard):
     """Return which pulses are in hard local coincidence (bit 0 of the flags), or which are not."""
     return (flags & 1 != 0) == hard
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def charge_range(charge, min_charge, max_charge):
     """Return which pulses have a charge within the limits, both included; NaN is not."""
     return (charge >= min_charge) & (charge <= max_charge)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def time_window(time, min_time, max_time):
     """Return which pulses are between two times, both excluded; none if one of them is NaN."""
     return (time > min_time) & (time < max_time)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def first_pulse(omkey):
     """Return which pulses are the first of their DOM, as stored; they are sorted by omkey."""
     keep = np.ones(omkey.size, np.bool_)
@@ -33,7 +34,7 @@ def first_pulse(omkey):
     return keep
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def earliest_pulse(time, omkey):
     """Return which pulses are the earliest of their DOM (the first of several); they are sorted by omkey.
 
@@ -50,7 +51,7 @@ def earliest_pulse(time, omkey):
     return keep
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def charge_of_sensor(charge, omkey):
     """Return, for each pulse, the charge (PE) of all pulses of its DOM, summed as float32; sorted by omkey."""
     charges = np.empty(omkey.size, np.float32)
@@ -66,7 +67,7 @@ def charge_of_sensor(charge, omkey):
     return charges
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def of_sensors(omkey, omkeys, strings, exclude):
     """Return which pulses are on one of the omkeys or strings (both sorted), or which are not."""
     keep = np.empty(omkey.size, np.bool_)
@@ -75,7 +76,7 @@ def of_sensors(omkey, omkeys, strings, exclude):
     return keep
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def within(value, values):
     """Return whether a sorted array has a value."""
     at = np.searchsorted(values, value)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.kernels.seeded_rt import linked, part_of
 from icecol.reco.numerics.ascending import ascending
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def rt_veto(time, omkey, x, y, z, allow_self_coincidence, parts, links, dust):
     """Return which pulses of one event, sorted by omkey, are in its largest cluster (the first of equal ones).
 

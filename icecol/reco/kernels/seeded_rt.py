@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.numerics.order import order
 
 ALL_HLC, HLC_CORE, ALL_CORE, HLC_COG, OMKEYS, FIRST_OMKEYS = range(6)
 ICECUBE, DEEPCORE, PINGU, NOWHERE = range(4)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def seeded_rt(
     time,
     flags,
@@ -104,7 +104,7 @@ def seeded_rt(
     return keep
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def part_of(omkey, parts):
     """Return which part of the detector a DOM is in: `parts` are (string 36 has DeepCore DOMs, PINGU strings)."""
     string, om = omkey >> 16, omkey >> 8 & 0xFF
@@ -120,7 +120,7 @@ def part_of(omkey, parts):
     return DEEPCORE if 79 <= string <= 86 else NOWHERE
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def linked(i, j, pulse, allow_self_coincidence, links, dust):
     """Return whether two pulses are linked."""
     time, omkey, x, y, z, part = pulse
@@ -130,7 +130,7 @@ def linked(i, j, pulse, allow_self_coincidence, links, dust):
     return close(apart, z[i], z[j], time[i] - time[j], links[part[i], part[j]], dust)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def close(apart, z1, z2, dt, link, dust):
     """Return whether two points and times are close enough for a link."""
     upper, lower = max(z1, z2), min(z1, z2)
@@ -146,7 +146,7 @@ def close(apart, z1, z2, dt, link, dust):
     return near and abs(dt) < window + length / c_ice
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cores(chosen, threshold, rank, pulse, allow_self_coincidence, links, dust, reach):
     """Return which chosen pulses are linked to chosen pulses of at least `threshold` DOMs."""
     time, omkey = pulse[0], pulse[1]
@@ -171,7 +171,7 @@ def cores(chosen, threshold, rank, pulse, allow_self_coincidence, links, dust, r
     return core
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def around_cog(rank, flags, pulse, parts, links, dust, sensors):
     """Return which pulses are linked to the mean place and time of the HLC pulses.
 

@@ -9,8 +9,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 
 
@@ -24,7 +24,7 @@ class Sensors(NamedTuple):
     z: Any
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def sensors(time, omkey, x, y, z):
     """Return the DOMs of the pulses of one event, sorted by omkey."""
     first = first_pulses(omkey)
@@ -37,7 +37,7 @@ def sensors(time, omkey, x, y, z):
     return Sensors(first, t, px, py, pz)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def charges_of(doms, omkey, charge):
     """Return the charge (PE) of each DOM, without pulses whose charge is not finite."""
     charges = np.empty(doms.time.size)
@@ -53,7 +53,7 @@ def charges_of(doms, omkey, charge):
     return charges
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def exact(charge):
     """Return whether all sums of these charges are exact: float32 numbers of similar size, summed as float64.
 

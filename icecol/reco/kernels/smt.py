@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.dom_set import member
 
 HLC = 1
 """Flag bit of a pulse in local coincidence with a neighbouring DOM."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
     """Find the triggers among the HLC hits of one event, sorted by omkey; DOMs that are 0 in `doms` do not count.
 
@@ -27,7 +27,7 @@ def smt(time, flags, omkey, threshold, time_window, dead_time, doms):
     return triggers, start, end - start
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def majority(hits, threshold, time_window):
     """Return the number of triggers among times that rise, and start and end (ns) of the first; NaN if there is none.
 
@@ -53,7 +53,7 @@ def majority(hits, threshold, time_window):
     return triggers, start, end
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def launches(time, flags, omkey, dead_time, doms):
     """Return the times of HLC hits, DOM by DOM, and the index of the first pulse of each one's DOM.
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.smt import launches
 from icecol.reco.numerics.order import order
 
 _OM_PER_STRING = 60
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_time, doms):
     """Find the triggers among the HLC hits of one event, sorted by omkey.
 
@@ -57,7 +57,7 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
     return triggers, start, length
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _near(om, row, around, threshold, up, down):
     """Return the first and the last of the hits near a DOM that has threshold hits around it."""
     begin, end = -1, -1

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
 from icecol.reco.kernels.hit_multiplicity import hit_multiplicity
 from icecol.reco.numerics.direction import direction
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     """Return the fit to the pulses of one event, sorted by omkey.
 
@@ -28,7 +28,7 @@ def tensor_of_inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     return inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one=False)[0]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def with_axes(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     """Return what `tensor_of_inertia` does, and zenith and azimuth (rad) of the axes of eval2 and of eval3."""
     found, first, second, third = inertia(
@@ -45,7 +45,7 @@ def with_axes(time, charge, omkey, x, y, z, min_hits, amplitude_weight):
     return (*found, zenith2, azimuth2, zenith3, azimuth3)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_one):
     """Return the fit to the pulses of one event, and (value, vector x, y, z) of the three axes, not sorted.
 
@@ -98,7 +98,7 @@ def inertia(time, charge, omkey, x, y, z, min_hits, amplitude_weight, small_as_o
     return found, a, b, c
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _moments(q, x, y, z, t):
     q_sum, cx, cy, cz, ct = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(q.size):
@@ -111,7 +111,7 @@ def _moments(q, x, y, z, t):
 
 
 # these sums may be in any order, several at a time; those above are IceTray's to the last bit
-@njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _products(w, x, y, z, cx, cy, cz):
     xx, yy, zz, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(w.size):
@@ -126,7 +126,7 @@ def _products(w, x, y, z, cx, cy, cz):
     return yy + zz, xx + zz, xx + yy, xy, xz, yz
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
     """Return the slope of time along the axis, weighted with the squares of the masses.
 
@@ -147,7 +147,7 @@ def grows(time, w, x, y, z, cx, cy, cz, ax, ay, az):
     return (u_sum * utp - up * ut) / (den if den != 0.0 else u_sum)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def eigen(xx, yy, zz, xy, xz, yz):
     """Return (value, vector x, y, z) of each axis of a symmetric matrix, by Jacobi rotations."""
     # written out: a three by three array takes longer to allocate than to rotate
@@ -176,7 +176,7 @@ def eigen(xx, yy, zz, xy, xz, yz):
     return (xx, a0, a1, a2), (yy, b0, b1, b2), (zz, c0, c1, c2)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _turn(kk, mm, km):
     """Return tangent, cosine and sine of the angle that makes an off-diagonal element 0."""
     if km == 0.0:
@@ -187,6 +187,6 @@ def _turn(kk, mm, km):
     return t, cos, t * cos
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _turned(cos, sin, p, q):
     return cos * p - sin * q, sin * p + cos * q

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.sensors import sensors
 from icecol.reco.numerics.ascending import ascending
 
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def time_characteristics(time, omkey, z):
     """Return the characteristics of the first pulses of one event, sorted by omkey, as IceTray's CommonVariables.
 
@@ -26,7 +25,7 @@ def time_characteristics(time, omkey, z):
     return follow(doms, ascending(doms.time))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def follow(doms, order):
     """Return the numbers of `time_characteristics`; the first pulses of the DOMs rise in that order."""
     times, n = doms.time, doms.time.size
@@ -47,7 +46,7 @@ def follow(doms, order):
     return fwhm, _whole(times[order[n - 1]] - times[order[0]]), gap, float(pattern)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _whole(t):
     """Return a double as C++ assigns it to an int: without its fraction, and -2^31 for NaN or what does not fit."""
     return math.trunc(t) * 1.0 if -2147483649.0 < t < 2147483648.0 else -2147483648.0

@@ -14,16 +14,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.sensors import ICECUBE
+from icecol.jit.function import compiled
 from icecol.reco.numerics.order import order
 from icecol.units import c
 
 """I3OMGeo.OMType of the DOMs of IceCube in the ice."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def topological_split(
     time, omkey, x, y, z, om_type, multiplicity, time_window, xy_dist, z_dom_dist, time_cone
 ):
@@ -105,7 +105,7 @@ def topological_split(
     return out
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def empty_table(rows, n):
     """Return a table of clusters: their pulses, those that left, how many pulses, and the last that counts."""
     return (
@@ -116,7 +116,7 @@ def empty_table(rows, n):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def enlarged(table, n, free):
     """Return a table with as many rows again, which are free."""
     rows = table[2].size
@@ -129,13 +129,13 @@ def enlarged(table, n, free):
     return more
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def empty_list():
     """Return an empty list of integers."""
     return [np.int64(0) for _ in range(0)]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def connected(i, j, pulse, cut):
     """Return whether two pulses are connected.
 
@@ -157,7 +157,7 @@ def connected(i, j, pulse, cut):
     return abs(float(abs(t[i] - t[j])) - math.sqrt(float(d2)) / c) < time_cone
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def count_connected(hits, h, pulse, dom, cut, multiplicity):
     """Count the DOMs of a cluster that a pulse is connected to, latest first, until there are enough.
 
@@ -176,7 +176,7 @@ def count_connected(hits, h, pulse, dom, cut, multiplicity):
     return n, every
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def insert(k, h, table, dom, multiplicity):
     """Put a pulse at the end of a cluster, and note it if the cluster then has the multiplicity."""
     hits, _, size, end = table
@@ -192,7 +192,7 @@ def insert(k, h, table, dom, multiplicity):
         end[k] = h
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def within(value, values):
     """Return whether an array has a value."""
     found = False
@@ -201,7 +201,7 @@ def within(value, values):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def advance(k, now, window, table, t, clusters, event, partial, finished):
     """Let pulses leave a cluster that are more than the time window ago."""
     hits, left, size, end = table
@@ -219,7 +219,7 @@ def advance(k, now, window, table, t, clusters, event, partial, finished):
             hits[k, q] = hits[k, q + 1]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def merge(new, event, partial):
     """Make a sub-event of the pulses in a mask and of the sub-events that share one with it.
 
@@ -237,7 +237,7 @@ def merge(new, event, partial):
     partial.append(number)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def finish(hits, left, size, t, clusters, event, partial, finished):
     """Put aside the sub-events that no cluster can add to any more: they end before the first pulse of all clusters."""
     earliest = np.float32(math.inf)
@@ -260,7 +260,7 @@ def finish(hits, left, size, t, clusters, event, partial, finished):
             k += 1
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def first_of(mask):
     """Return the first place where a mask is set, its size if there is none."""
     k = 0
@@ -269,7 +269,7 @@ def first_of(mask):
     return k
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def offer(new, hits, size, fresh, free):
     """Add a cluster to those that a pulse brings about, unless it is part of one, and without those that it covers."""
     mine = hits[new, : size[new]]
@@ -286,7 +286,7 @@ def offer(new, hits, size, fresh, free):
     fresh.append(new)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def adopt(new, h, hits, left, size, clusters, free):
     """Add a cluster that ends with pulse h, unless it is part of one, taking over what left those that it covers."""
     mine = hits[new, : size[new]]
@@ -307,7 +307,7 @@ def adopt(new, h, hits, left, size, clusters, free):
     clusters.append(new)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def subset(a, b):
     """Return whether all of `a` is in `b`; both are sorted."""
     k = 0

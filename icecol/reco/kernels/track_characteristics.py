@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.along_track import longest_gap, seen_from, smoothness
 from icecol.reco.kernels.cherenkov import distance_along_track, make_track
 from icecol.reco.kernels.sensors import charges_of, sensors
 from icecol.reco.numerics.ascending import rising
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def track_characteristics(
     time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
@@ -40,7 +40,7 @@ def track_characteristics(
     return mean, longest_gap(place), separation, smoothness(place)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def close(distance, charges, cylinder_radius, hit):
     """Return the charge-weighted mean distance of the DOMs close to a track, and which they are."""
     dq_sum, q_sum = 0.0, 0.0
@@ -52,7 +52,7 @@ def close(distance, charges, cylinder_radius, hit):
     return dq_sum / q_sum if q_sum > 0.0 else math.nan
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def separate(track, doms, hit, charges, rising):
     """Return how far along the track the charge moves from the first to the last quarter of the hit DOMs.
 
@@ -78,7 +78,7 @@ def separate(track, doms, hit, charges, rising):
     return distance_along_track(track, x, y, z) - before
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _centre(doms, charges, chosen):
     """Return the centre of charge of the chosen DOMs; NaN without any."""
     q, x, y, z = 0.0, 0.0, 0.0, 0.0

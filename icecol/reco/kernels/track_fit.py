@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.fit_status import FAILED_TO_CONVERGE, OK
 from icecol.reco.kernels.track_likelihood import hits, track_likelihood
 from icecol.reco.kernels.track_seed import T_CHARGE_FRACTION, T_FIRST, directions, seen, tweak
@@ -96,10 +96,10 @@ def fitter(minimise, name):
         )  # fmt: skip
 
     fit.__name__ = name
-    return njit(nogil=True, error_model="numpy")(fit)
+    return compiled(fit)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def event_likelihood(
     time, charge, omkey, x, y, z,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth,
@@ -117,7 +117,7 @@ def event_likelihood(
     return logl, logl / ndof if ndof > 0.0 else math.nan, ndof
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def centre(charge, x, y, z):
     """Return the mean position of the pulses of one event, weighted with charge."""
     cx, cy, cz, total = 0.0, 0.0, 0.0, 0.0
@@ -132,7 +132,7 @@ def centre(charge, x, y, z):
     return cx / total, cy / total, cz / total
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def objective(parameters, data):
     """Return -ln L at x, y, z, zenith, azimuth."""
     event, form, time, response, noise, ice, table = data
@@ -145,7 +145,7 @@ def objective(parameters, data):
 _simplex = minimiser(objective)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def by_simplex(data, start, tolerance, max_calls):
     """Minimise -ln L over x, y, z, zenith and azimuth: the result, its value, number of calls, and convergence."""
     high = np.array([LIMIT, LIMIT, LIMIT, 0.0, 0.0])
@@ -156,7 +156,7 @@ def by_simplex(data, start, tolerance, max_calls):
 track_fit = fitter(by_simplex, "track_fit")
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def sobol(j):
     """Return point j of Sobol's sequence in two dimensions, in Gray code order, without the origin."""
     n, gray = j + 1, (j + 1) ^ ((j + 1) >> 1)
@@ -172,7 +172,7 @@ def sobol(j):
     return a, b / float(1 << 30)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def offset(origin, a, b, cos_zenith_range):
     """Return the direction of a point (a, b) of the unit square, which begins at that of the origin and is cyclic.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.kernels.pandel import ABSORPTION, convoluted, fast_integral, integral, timing
 from icecol.reco.numerics.direction import towards
@@ -26,7 +26,7 @@ SLOW = (N_PHASE * N_GROUP - 1.0) / (SIN * N_PHASE)
 _MOST_PHOTONS = 40.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def hits(time, charge, omkey, x, y, z, form):
     """Return what the likelihood needs of the pulses of one event, sorted by omkey, grouped by DOM.
 
@@ -63,19 +63,19 @@ def hits(time, charge, omkey, x, y, z, form):
     return place, offsets, times, weights
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def usable(time, charge, form):
     """Return which pulses a likelihood takes."""
     return np.isfinite(time) & ((charge > 0.0) | (form == U_PANDEL))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def photons(charge):
     """Return the number of photons of a charge: the nearest integer, at least 1."""
     return math.floor(charge + 0.5) if charge >= 1.5 else 1.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def light(place, i, vertex, e):
     """Return the position of a DOM along the track, its distance, and the cosine of the light's angle at the DOM.
 
@@ -93,7 +93,7 @@ def light(place, i, vertex, e):
     return along, closest, height / path if path > 0.0 else 0.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise, ice, table):
     """Return -ln L of an infinite track at speed c.
 
@@ -121,7 +121,7 @@ def track_likelihood(hits, form, vertex, time, zenith, azimuth, response, noise,
     return total
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
     """Return the likelihood of the pulses of one DOM; unscattered light arrives at t0."""
     product = 1.0
@@ -138,7 +138,7 @@ def of_sensor(form, begin, end, times, weights, t0, xi, blur, table):
     return product
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def arrived(form, t, xi, blur):
     """Return the probability that a photon has arrived by t, for the given form."""
     plain = form == MPE_PLAIN or blur[1] == 0.0
@@ -146,7 +146,7 @@ def arrived(form, t, xi, blur):
     return min(max(f, 0.0), 1.0)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def of_earlier(n, t, xi, blur):
     """Return the ratio of the density of the first of n photons to that of one, with a probability of at least 1e-4."""
     if n < 2.0:
@@ -154,7 +154,7 @@ def of_earlier(n, t, xi, blur):
     return n * (1.0 - min(arrived(MPE_ALL, t, xi, blur), 0.9999)) ** (n - 1.0)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def of_clock(form, t, n, xi, blur, error):
     """Return the likelihood of the first of n photons if the clock of the DOM may be off by up to `error` ns."""
     before = (1.0 - arrived(form, t - error, xi, blur)) ** n
@@ -162,7 +162,7 @@ def of_clock(form, t, n, xi, blur, error):
     return max(before - after, 0.0) / (2.0 * error)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def of_poisson(mean, t, xi, blur, table):
     """Return the likelihood of the first photon at t, their number Poisson distributed around `mean`, not 0."""
     p = convoluted(t, xi, blur, table)
@@ -172,7 +172,7 @@ def of_poisson(mean, t, xi, blur, table):
     return mean / some * p * math.exp(-mean * arrived(PSA, t, xi, blur))
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def muon_photons(closest, cos, energy, scattering, decay):
     """Return the mean number of photoelectrons from a muon, at most 40: the light yield of IceTray's ipdf (AMANDA's).
 

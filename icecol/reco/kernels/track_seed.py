@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.detector.medium import c_ice
+from icecol.jit.function import compiled
 from icecol.reco.kernels.first_pulses import first_pulses
 from icecol.reco.numerics.direction import across, direction, rotated, towards
 
@@ -20,7 +20,7 @@ NO_ALTERNATIVES, REVERSE, TETRAHEDRON, CUBE = range(4)
 _C, _N_PHASE, _N_GROUP = 0.299792458, 1.3195, 1.35634
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def seen(time, charge, omkey, x, y, z, shift):
     """Return position (3, n), time and charge of the pulses that set the time: the first of each DOM, or all.
 
@@ -37,7 +37,7 @@ def seen(time, charge, omkey, x, y, z, shift):
     return place, times, charges
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def closest_to_cog(cog, vertex, time, zenith, azimuth):
     """Move a vertex along its track, at speed c, to the point closest to the centre of charge."""
     ex, ey, ez = towards(zenith, azimuth)
@@ -45,14 +45,14 @@ def closest_to_cog(cog, vertex, time, zenith, azimuth):
     return (vertex[0] + s * ex, vertex[1] + s * ey, vertex[2] + s * ez), time + s / _C
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def tweak(pulses, cog, vertex, time, zenith, azimuth, moves):
     """Return vertex and time of a track moved to the centre of charge, and in time; `pulses` as from `seen`."""
     vertex, time = closest_to_cog(cog, vertex, time, zenith, azimuth)
     return vertex, time + time_shift(track_residuals(pulses, vertex, time, zenith, azimuth), pulses[2], moves)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def time_shift(late, charges, moves):
     """Return the time shift (ns) of a seed, from the residuals (ns) and charges of the pulses.
 
@@ -76,7 +76,7 @@ def time_shift(late, charges, moves):
     return first if math.isfinite(first) else 0.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _of_charge(late, charges, fraction):
     """Return the residual of the pulse at which the fraction of the charge that is to be early is exceeded."""
     order = np.argsort(late, kind="mergesort")
@@ -88,7 +88,7 @@ def _of_charge(late, charges, fraction):
     return 0.0
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def track_residuals(pulses, vertex, time, zenith, azimuth):
     """Return the time residual of each pulse with respect to unscattered Cherenkov light, in ns."""
     place, times, _ = pulses
@@ -103,7 +103,7 @@ def track_residuals(pulses, vertex, time, zenith, azimuth):
     return late
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def cascade_residuals(pulses, vertex, time):
     """Return the time residual of each pulse with respect to unscattered light from a point, in ns."""
     place, times, _ = pulses
@@ -114,7 +114,7 @@ def cascade_residuals(pulses, vertex, time):
     return late
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def directions(zenith, azimuth, alternatives):
     """Return the direction of a seed and those that it is turned to: zenith and azimuth (rad) in each row.
 

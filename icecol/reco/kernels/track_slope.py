@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.pandel import slopes, timing
 from icecol.reco.kernels.track_likelihood import MPE, N_PHASE, SIN, SLOW, SPEQ_ALL, C, arrived
 from icecol.reco.numerics.direction import towards
@@ -22,7 +22,7 @@ _BLOCK = 21 * _LANES
 """Number of pulses in a block, and where the values of each kind begin in it."""
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def blocks_of(hits):
     """Return blocks of the pulses of `track_likelihood.hits`, the last one filled up with the last pulse."""
     place, offsets, times, _ = hits
@@ -36,7 +36,7 @@ def blocks_of(hits):
     return blocks
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def track_slope(
     hits, blocks, form, vertex, time, zenith, azimuth, response, noise, ice, table, blunt, gradient
 ):
@@ -86,7 +86,7 @@ def track_slope(
     return total - math.log(product)
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _look(block, vertex, time, e, ice, blunt):
     """Store the positions of the DOMs of a block with respect to the track, the time residuals, and the shapes xi."""
     _, scattering, p1, p00, p01, p02, _ = ice
@@ -105,7 +105,7 @@ def _look(block, vertex, time, e, ice, blunt):
         block[_XI + j] = (p1 * closest + p00 + (p01 + p02 * cos) * cos) * per_length
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _lean(block, e, ice):
     """Store the derivatives for the DOMs of a block in the position of the vertex, and in the direction."""
     _, scattering, p1, _, p01, p02, _ = ice
@@ -129,7 +129,7 @@ def _lean(block, e, ice):
         block[_HZ + j] = lean * rz - in_height * (along - closest / (SIN * N_PHASE))
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _shine(block, blur, table):
     """Store the density of the pulses of a block, and the derivatives of its logarithm in t and xi."""
     for j in range(_LANES):
@@ -138,7 +138,7 @@ def _shine(block, blur, table):
         )
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _of_sensor(form, begin, end, weights, blocks, blur):
     """Return the likelihood of the pulses of one DOM, and turn the slopes into those of its logarithm."""
     p = 1.0

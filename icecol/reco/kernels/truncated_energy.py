@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from icecol.jit.function import compiled
 from icecol.reco.kernels.cherenkov import make_track
 from icecol.reco.kernels.finite_reco import MISSING_SEED
 from icecol.reco.kernels.fit_status import INSUFFICIENT_HITS, OK
@@ -21,7 +21,7 @@ BIN_CUT, DOM_CUT = 0.4, 0.5
 MIN_BINS, MIN_DOMS = 3, 8
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def truncated_energy(
     charge, omkey,
     track_x, track_y, track_z, track_time, track_zenith, track_azimuth, track_length, shape,
@@ -101,7 +101,7 @@ def truncated_energy(
     )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def keep(seen, expected, cut):
     """Return which bins have more than `cut` bins, themselves included, of the same or a larger ratio; none: 0."""
     n = seen.size

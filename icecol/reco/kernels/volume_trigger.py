@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from icecol.jit.function import compiled
 from icecol.reco.kernels.smt import launches
 from icecol.reco.numerics.ascending import ascending
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def volume_trigger(
     time,
     flags,
@@ -57,7 +56,7 @@ def volume_trigger(
     return triggers, start, length
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _in_cylinder(of, x, y, z, first, stop, multiplicity, radius, height):
     """Return the first and the last hit in the first cylinder that holds multiplicity hits, -1 if none does."""
     for i in range(first, stop):

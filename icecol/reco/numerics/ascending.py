@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from icecol.i3.pulses.std_sort import partition, std_sort
+from icecol.jit.function import compiled
 
 _LANES = 16
 _FEW = 256
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def whole(n):
     """Return n or the next size that fills whole vector registers: what is left over takes as long as all the rest."""
     return (n + _LANES - 1) // _LANES * _LANES
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def ascending(values):
     """Return the indices of the values as they rise; equal ones, and NaN, come in the order that std::sort leaves.
 
@@ -48,7 +48,7 @@ def ascending(values):
     return order
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _count_smaller(values, count):
     """Count, for each of the values, those that are smaller: four in each pass, for fewer passes over the counts."""
     one = count.dtype.type(1)
@@ -59,7 +59,7 @@ def _count_smaller(values, count):
             count[i] += one * (a < v) + one * (b < v) + one * (c < v) + one * (d < v)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _ordered(values, place, order):
     """Fill in the order of the values, of which so many are smaller; False if different ones, or NaN, share a place."""
     n = order.size
@@ -76,7 +76,7 @@ def _ordered(values, place, order):
     return True
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def _as_std_sort(place, order):
     """Fill in the order of numbers of which so many are smaller, equal ones as std::sort leaves them.
 
@@ -93,7 +93,7 @@ def _as_std_sort(place, order):
         taken[at] += 1
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def rising(values, hit):
     """Return the values of those whose `hit` is not 0, as they rise."""
     found, n = np.empty(values.size), 0
@@ -105,7 +105,7 @@ def rising(values, hit):
     return found[ascending(found)]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def rising_of(values, order, hit, bit, space):
     """Return the values of those that are hit, of which a bit of `hit` tells, as they rise; `order` is that of all.
 

@@ -6,7 +6,8 @@ Nocedal and Wright, Numerical Optimization, 2nd ed., ch. 3 and 6.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
 def quasi_newton(objective):
@@ -18,7 +19,7 @@ def quasi_newton(objective):
     It returns the parameters, the minimum, the number of calls, and whether it converged.
     """
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def bfgs(data, start, steps, tolerance, max_calls):
         n = start.size
         x, trial = start.copy(), np.empty(n)

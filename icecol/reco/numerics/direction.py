@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def direction(vx, vy, vz):
     """Return (zenith, azimuth) in rad of where a particle with velocity v came from; a zero vector gives (pi, pi)."""
     size = math.sqrt(vx * vx + vy * vy + vz * vz)
@@ -29,14 +29,14 @@ def direction(vx, vy, vz):
     return math.pi - theta, azimuth
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def towards(zenith, azimuth):
     """Return the unit vector along which a particle from (zenith, azimuth) flies, to the last bit as IceTray's."""
     theta, phi = math.pi - zenith, azimuth + math.pi
     return math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def folded(zenith, azimuth):
     """Return the same direction with the zenith angle in [0, pi] and the azimuth in [0, 2 pi)."""
     zenith %= 2.0 * math.pi
@@ -45,7 +45,7 @@ def folded(zenith, azimuth):
     return zenith, azimuth % (2.0 * math.pi)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def across(e):
     """Return two unit vectors at right angles to one and to each other, as IceTray's I3Calculator takes them."""
     least = 1 if abs(e[1]) < abs(e[0]) else 0
@@ -58,7 +58,7 @@ def across(e):
     return (one[i], one[j], one[k]), (two[i], two[j], two[k])
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def rotated(v, axis, angle):
     """Return a vector turned by an angle (rad) around a unit vector, as a right-handed screw."""
     cos, sin = math.cos(angle), math.sin(angle)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def inverse(matrix):
     """Return the inverse of a square matrix, and whether it has one (a matrix with NaN has one of NaN)."""
     n = matrix.shape[0]

@@ -8,7 +8,8 @@ leads to what it has stored.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 _GOLDEN, _FARTHEST = 1.618034, 100.0
 _SECTION = 0.3819660
@@ -23,7 +24,7 @@ def direction_set(objective):
     directions won less than `tolerance` of the value, within max_calls calls.
     """
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def value(x, line):
         """Return the objective x directions away from a place; `line` is data, place, direction, and space."""
         data, place, direction, there = line
@@ -31,7 +32,7 @@ def direction_set(objective):
             there[i] = place[i] + x * direction[i]
         return objective(there, data)
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def bracket(line):
         """Return a, b, c on a line, with the least value at b, and the number of calls: steps that grow downhill."""
         a, b = 0.0, 1.0
@@ -66,7 +67,7 @@ def direction_set(objective):
             a, b, c, at_a, at_b, at_c = b, c, u, at_b, at_c, at_u
         return a, b, c, calls
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def narrow(a, b, c, line, tolerance, max_calls):
         """Return the place of the minimum in a bracket, its value, the calls, and whether it is good to `tolerance`.
 
@@ -108,7 +109,7 @@ def direction_set(objective):
                 third, at_third = u, at_u
         return x, at_x, calls, False
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def walk(data, place, direction, there, tolerance, max_calls):
         """Go to the minimum along a direction, which becomes the way gone; return the value there and the calls."""
         line = (data, place, direction, there)
@@ -120,7 +121,7 @@ def direction_set(objective):
                 place[i] += direction[i]
         return y, calls + more
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def minimise(data, start, tolerance, max_calls):
         n = start.size
         place, before, there, directions = start.copy(), start.copy(), np.empty(n), np.eye(n)

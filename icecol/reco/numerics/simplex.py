@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from icecol.jit.function import compiled
 
 _SMALL = 2.0 * math.sqrt(8.8817841970012523e-16)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def inside(start, low, high):
     """Return parameters in Minuit's inner coordinates, without limits."""
     inner = start.copy()
@@ -29,7 +30,7 @@ def inside(start, low, high):
     return inner
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def outside(inner, low, high, outer):
     """Turn inner coordinates into parameters between their limits."""
     for i in range(inner.size):
@@ -38,7 +39,7 @@ def outside(inner, low, high, outer):
             outer[i] = low[i] + 0.5 * (high[i] - low[i]) * (math.sin(inner[i]) + 1.0)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def worst(heights):
     """Return the corner of the largest value."""
     at = 0
@@ -48,7 +49,7 @@ def worst(heights):
     return at
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def opposite(corners, corner, centre):
     """Set `centre` to the mean of all corners but one, summed as Minuit sums."""
     n = centre.size
@@ -60,7 +61,7 @@ def opposite(corners, corner, centre):
         centre[i] = total - weight * corners[corner, i]
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def extent(corners, reach):
     """Set `reach` to the width of the simplex along each axis."""
     for i in range(reach.size):
@@ -70,7 +71,7 @@ def extent(corners, reach):
         reach[i] = high - low
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def between(a, x, b, y, out):
     """Set `out` to a x + b y."""
     for i in range(out.size):
@@ -86,12 +87,12 @@ def minimiser(objective):
     compiled code would keep numba from storing that code.)
     """
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def value(inner, low, high, outer, data):
         outside(inner, low, high, outer)
         return objective(outer, data)
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def search(x, i, y_here, reach, low, high, outer, data):
         """Walk along one axis while it goes down, or turn back at most thrice; the last point counts if all fail."""
         here = x[i]
@@ -114,7 +115,7 @@ def minimiser(objective):
         x[i] = here
         return y_here, calls
 
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def simplex(data, start, steps, low, high, tolerance, max_calls):
         n = start.size
         outer, x, reach = np.empty(n), np.empty(n), steps.copy()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from icecol.jit.function import compiled
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def gamma_q(a, x):
     """Return the regularised upper incomplete gamma function Q(a, x), a > 0: the chance of a gamma time beyond x."""
     if x <= 0.0:
@@ -39,7 +39,7 @@ def gamma_q(a, x):
     return front * value
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def gamma_p(a, x):
     """Return the regularised lower incomplete gamma function P(a, x) = 1 - Q(a, x), a > 0."""
     if x <= 0.0:
@@ -56,7 +56,7 @@ def gamma_p(a, x):
     return math.exp(a * math.log(x) - x - math.lgamma(a)) * total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def kummer(a, b, x):
     """Return Kummer's confluent hypergeometric function M(a, b, x) of positive arguments, by its series."""
     term, total, k = 1.0, 1.0, 0.0
@@ -69,7 +69,7 @@ def kummer(a, b, x):
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def tricomi(a, b, x):
     """Return Tricomi's confluent hypergeometric function U(a, b, x) for a > 0, 0 < b < a + 1, x not much below 1.
 
@@ -89,7 +89,7 @@ def tricomi(a, b, x):
     return math.exp(x - b * math.log(x) + math.lgamma(b) - math.lgamma(a)) / (dm / x - m * slope)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def digamma(x):
     """Return the slope of log Gamma(x), x > 0: by its recurrence up to 8, from there the asymptotic series."""
     total = 0.0
@@ -101,7 +101,7 @@ def digamma(x):
     return total + math.log(x) - 0.5 / x - series
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def trigamma(x):
     """Return the second derivative of ln Gamma, x > 0."""
     total = 0.0
