@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def only_types(tree: ast.AST) -> set[ast.AST]:
     return found
 
 
+@functools.cache
 def imports(path: Path) -> list[tuple[int, str]]:
     """Line and dotted name of each import that happens at run time."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -134,7 +134,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 def made(frames: Iterator[Frame], output: str) -> list[dict[str, bytes]]:
     return [
-        {key: frame.raw(key) for key in sorted(frame.own_keys()) if key.startswith(output)}
+        {key[len(output) :]: frame.raw(key) for key in sorted(frame.own_keys()) if key.startswith(output)}
         for frame in frames
         if frame.stop == "P"
     ]
@@ -145,23 +145,37 @@ def test_every_feature_is_tried() -> None:
     assert features - NO_SUCH == FEATURES.keys()
 
 
-@pytest.mark.parametrize("name", FEATURES)
-def test_a_tray_and_a_selection_give_the_same_objects(sample: Sample, tmp_path: Path, name: str) -> None:
-    feature, parameters = getattr(r, name), dict(FEATURES[name])
-    asks = inspect.signature(feature).parameters
-    geometry = sample.dataset.geometry
-    if "geometry" in asks:
-        parameters["geometry"] = geometry
-    pulses = {"pulses": sample.dataset.pulses(KEY)} if "pulses" in asks else {}
-    expression = feature(*pulses.values(), **parameters)
+class Both(NamedTuple):
+    """What each feature becomes in the frames of a selection, and in those of a tray."""
 
-    events = ic.with_features(sample.dataset.scan(), Made=expression).collect()
-    ic.convert.to_i3(events, sample.events, tmp_path / "selected.i3", features="Made")
-    selected = made(iter(ic.open_i3(tmp_path / "selected.i3")), "Made")
+    selected: dict[str, list[dict[str, bytes]]]
+    trayed: dict[str, list[dict[str, bytes]]]
 
+
+@pytest.fixture(scope="module")
+def both(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    made_of, names = {}, {name: f"Made{i:02}" for i, name in enumerate(FEATURES)}
+    for name, output in names.items():
+        feature, parameters = getattr(r, name), dict(FEATURES[name])
+        asks = inspect.signature(feature).parameters
+        if "geometry" in asks:
+            parameters["geometry"] = sample.dataset.geometry
+        pulses = {"pulses": sample.dataset.pulses(KEY)} if "pulses" in asks else {}
+        made_of[output] = feature(*pulses.values(), **parameters)
+    events = ic.with_features(sample.dataset.scan(), **made_of).collect()
+    path = tmp_path_factory.mktemp("both") / "selected.i3"
+    ic.convert.to_i3(events, sample.events, path, features=list(made_of))
     tray = ic.Tray().add(ic.tray.read([sample.gcd, sample.events]))
-    tray.add(expression, output="Made", name=name)
-    assert made(iter(tray), "Made") == selected
+    for output, expression in made_of.items():
+        tray.add(expression, output=output, name=output)
+    selected, trayed = list(ic.open_i3(path)), list(tray)
+    return Both(*({name: made(iter(f), o) for name, o in names.items()} for f in (selected, trayed)))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_tray_and_a_selection_give_the_same_objects(both: Both, name: str) -> None:
+    selected = both.selected[name]
+    assert both.trayed[name] == selected
     assert len(selected) == 16
     assert sum(map(bool, selected)) > 4
     if name in CLASSES:
