@@ -25,6 +25,7 @@ KNOWN = {
     "prompt": ic.stats.Parameter(prior=(1.0, 1.0, 2.1), lower=0.0),  # 3.8 times ERS at most (90 %), or none
     "muons": ic.stats.Parameter(prior=(1.0, 3.4 / 6.0), lower=0.0),  # 6.0 ± 3.4, measured with a second veto
 }
+BLUE, _, RED, *_ = ic.plot.COLORS
 INDEX_2, PROMPT_FREE = ic.stats.Parameter(start=2.0, fixed=True), ic.stats.Parameter(lower=0.0)
 
 
@@ -139,7 +140,7 @@ def draw_events() -> None:
         np.degrees(np.arcsin(sine)), energy / 1e3, background, norm=LogNorm(1e-4, 10), cmap="Greys"
     )
     ax.figure.colorbar(drawn, label="expected background")
-    for topology, marker, color in (("shower", "o", "C0"), ("track", "X", "C3")):
+    for topology, marker, color in (("shower", "o", BLUE), ("track", "X", RED)):
         found = hese.events("2013").filter(topology=topology)
         errors = found.select(pl.col("minus", "plus") / 1e3).to_numpy().T
         style = {"fmt": marker, "color": color, "markersize": 5, "elinewidth": 1}
@@ -154,15 +155,15 @@ def draw_contours(fits: dict[str, ic.stats.Fit]) -> None:
     """Draw the contours of both samples, and what is published."""
     ax = Figure(figsize=(7, 4.6), layout="constrained").subplots()
     grids = {"index": np.linspace(1.2, 4.0, 57), "astro": np.linspace(0.02, 5.0, 84)}
-    for (name, fit), color in zip(fits.items(), ("C0", "C3"), strict=True):
+    for (name, fit), color in zip(fits.items(), (BLUE, RED), strict=True):
         scan = fit.scan(grids)
         levels = [2.2957, 4.6052]  # 68.27 and 90 % for two parameters
         ax.contour(*grids.values(), scan.values.T, levels=levels, colors=color, linestyles=["-", "--"])
         ax.plot(fit.values["index"], fit.values["astro"], "+", color=color, label=name)
     table = pl.read_csv(hese.PUBLISHED / "contour_7.5_years.csv", comment_prefix="#")
     ends = table["least"].to_numpy() / 3, table["largest"].to_numpy() / 3  # of a flavor
-    ax.fill_between(table["index"], *ends, color="C3", alpha=0.2, label="7.5 years, published 68 %")
-    ax.errorbar(2.0, 1.2, 0.4, fmt="s", color="C0", markersize=4, label="2013, published at an index of 2")
+    ax.fill_between(table["index"], *ends, color=RED, alpha=0.2, label="7.5 years, published 68 %")
+    ax.errorbar(2.0, 1.2, 0.4, fmt="s", color=BLUE, markersize=4, label="2013, published at an index of 2")
     ax.set(xlabel="spectral index", ylabel="flux of a flavor at 100 TeV / 1e-18 (GeV cm$^2$ s sr)$^{-1}$")
     ax.legend(loc="upper left")
     ic.plot.save(ax, "contour.png")

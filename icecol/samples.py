@@ -216,6 +216,19 @@ class Samples(Mapping[str, Sample]):
             return None
 
     @property
+    def quantity(self) -> str:
+        """What the samples count, as figures say it: events, of simulation alone `events / year` or `Hz`."""
+        if self.data:
+            return "events"
+        if self.livetime is None:
+            return "Hz"
+        spans = {"year": 365.25 * 86400, "day": 86400.0}
+        for name, seconds in spans.items():
+            if abs(self.livetime / seconds - 1) < 1e-3:  # a year of 365 days, too
+                return f"events / {name}"
+        return "events"
+
+    @property
     def variations(self) -> tuple[str, ...]:
         """Names of all variations."""
         return tuple(dict.fromkeys(name for sample in self.values() for name in sample.variations))
@@ -475,7 +488,7 @@ class Samples(Mapping[str, Sample]):
             data_label=" + ".join(labels[name] for name in self.data),
             log=log,
             panel=panel,
-            quantity="entries" if listed else "Hz" if self.livetime is None and not self.data else "events",
+            quantity="entries" if listed else self.quantity,
         )
         if not self.data:
             corner(drawn, "simulation")

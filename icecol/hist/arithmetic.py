@@ -43,12 +43,18 @@ def add(a: Hist, b: Hist, what: str = "added") -> Any:
         msg = f"histograms with different axes cannot be {what}: {list(a.axes)} and {list(b.axes)}"
         raise ValueError(msg) from err
     total.metadata = notes(a, b) or None
+    total.inputs = inputs(a, b)
     return total
 
 
 def notes(*histograms: Hist) -> str:
     """Return what of the events of any of several histograms is blind; each thing is said once."""
     return "; ".join(dict.fromkeys(part for h in histograms for part in h.note.split("; ") if part))
+
+
+def inputs(*histograms: Hist) -> tuple[str, ...]:
+    """Return the datasets that several histograms come from, each once."""
+    return tuple(dict.fromkeys(path for h in histograms for path in h.inputs))
 
 
 def ratio(a: Hist, b: Hist) -> Points:
@@ -165,5 +171,5 @@ def _in_digits(h: Hist, other: Hist) -> Any:
         return h.bh
     out = bh.Histogram(*axes, storage=bh.storage.Weight())
     out.view(flow=True)[...] = h.bh.view(flow=True)
-    out.metadata = h.note or None
+    out.metadata, out.inputs = h.note or None, h.inputs
     return out

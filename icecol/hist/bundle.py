@@ -11,7 +11,7 @@ import boost_histogram as bh
 
 from icecol.errors import MissingColumnError, did_you_mean
 from icecol.hist import writing
-from icecol.hist.arithmetic import notes, require_equal_axes
+from icecol.hist.arithmetic import inputs, notes, require_equal_axes
 from icecol.hist.drawing import draw
 from icecol.hist.histogram import Hist, Tally
 from icecol.hist.statistics import number_of
@@ -190,7 +190,7 @@ class Bundle(Mapping[str, Any]):
         out = bh.Histogram(axis, *members[0].axes, storage=bh.storage.Weight())
         for i, member in enumerate(members):
             out.view(flow=True)[i] = member.bh.view(flow=True)
-        out.metadata = notes(*members) or None
+        out.metadata, out.inputs = notes(*members) or None, inputs(*members)
         return Hist(out, sum((m.nan for m in members), Tally()), sum((m.missing for m in members), Tally()))
 
     def transpose(self) -> Bundle:

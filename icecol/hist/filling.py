@@ -134,7 +134,8 @@ def fill_many(
         msg = f"name each histogram, as in {{'energy': hist.log(...)}}; found {histograms!r:.60}"
         raise TypeError(msg)
     lf = lazy_frame(events)
-    blinding = facts(lf).blinding
+    known = facts(lf)
+    blinding, inputs = known.blinding, tuple(map(str, known.sources))
     wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
     for key, axes in wanted.items():
         for axis in axes:
@@ -181,7 +182,7 @@ def fill_many(
             filling.add(shared, w_column, compiled=compiled)
     found = Bundle({key: filling.result() for key, filling in zip(wanted, fillings, strict=True)})
     for h in found.values():
-        h.bh.metadata = blinding or None
+        h.bh.metadata, h.bh.inputs = blinding or None, inputs
     return found
 
 

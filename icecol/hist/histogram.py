@@ -100,6 +100,11 @@ class Hist:
         return str(vars(self.bh).get("metadata") or "")
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The datasets that the events came from, as far as they are known; files do not keep them."""
+        return tuple(vars(self.bh).get("inputs", ()))
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return int(self.bh.ndim)

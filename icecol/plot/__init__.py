@@ -12,6 +12,7 @@ from icecol.plot.efficiencies import efficiency
 from icecol.plot.event_figure import event
 from icecol.plot.figure import save
 from icecol.plot.histogram import corner, hist1d, hist2d
+from icecol.plot.look import COLORS
 from icecol.plot.point_plots import points
 from icecol.plot.profiles import quantiles
 from icecol.plot.records import record
@@ -23,6 +24,7 @@ from icecol.plot.statistics import fit, limits, pulls, scan, trials
 from icecol.view import view
 
 __all__ = [
+    "COLORS",
     "bundle",
     "corner",
     "cutflow",

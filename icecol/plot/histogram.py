@@ -9,8 +9,9 @@ import boost_histogram as bh
 import numpy as np
 
 from icecol.plot.figure import new_axes
-from icecol.plot.look import SERIES, bin_label, closed, legend, look, mark_open, next_series
+from icecol.plot.look import SERIES, bin_label, closed, legend, look, mark_open, next_series, style
 from icecol.plot.look import unit as unit_of
+from icecol.plot.records import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,6 +136,7 @@ def hist1d(
     if note:
         _note(ax, h)
     say_blind(ax, h)
+    record(ax, h)
     if label is not None or ax.get_legend() is not None:
         legend(ax)
     return ax
@@ -149,6 +151,7 @@ def hist2d(
     density: bool = False,
     columns: bool = False,
     contours: Sequence[float] = (),
+    marginals: bool = False,
     cmap: str = "viridis",
     note: bool = True,
 ) -> Axes:
@@ -168,6 +171,8 @@ def hist2d(
         Plot the fraction of each column: the contents are divided by their sum at the same x.
     contours
         Fractions, such as `(0.5, 0.9)`: lines around the densest bins that hold as much of what is drawn.
+    marginals
+        Draw the sums of the rows and columns beside the map, in `ax.child_axes`.
     cmap
         Name of a matplotlib color map.
     note
@@ -204,7 +209,7 @@ def hist2d(
     if not all(0 < fraction < 1 for fraction in contours):
         msg = f"contours are fractions between 0 and 1; found {tuple(contours)!r}"
         raise ValueError(msg)
-    ax = new_axes(6.4, 4.8) if ax is None else ax
+    ax = new_axes(6.4, 6.4 if marginals else 4.8) if ax is None else ax
     from matplotlib.colors import LogNorm, Normalize
 
     values = (h.normalized(density=True) if density else h).values()
@@ -219,23 +224,49 @@ def hist2d(
     norm = LogNorm(low, high) if log else Normalize(min(low, 0.0), high)
     ax.grid(visible=False)
     mesh = ax.pcolormesh(*h.edges, filled.T, norm=norm, cmap=cmap, rasterized=True)
-    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02)
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, location="bottom" if marginals else "right")
     bar.set_label("fraction of the column" if columns else content_label(h, "", density=density))
     if contours and not empty:
         _contours(ax, h, values * np.multiply.outer(*map(np.diff, h.edges)) if density else values, contours)
     set_axis(ax, "x", h.axes[0])
     set_axis(ax, "y", h.axes[1])
+    above = _marginals(ax, h)[0] if marginals else ax
     if note:
-        _note(ax, h)
-    say_blind(ax, h)
+        _note(above, h)
+    say_blind(above, h)
+    record(ax, h)
     return ax
+
+
+def _marginals(ax: Axes, h: Hist) -> list[Axes]:
+    """Draw the sums along either direction, with their errors, above and to the right of a map."""
+    from matplotlib.ticker import MaxNLocator
+
+    panels: list[Any] = []
+    for i, place in enumerate([(0, 1.03, 1, 0.25), (1.03, 0, 0.25, 1)]):
+        shared: dict[str, Any] = {"sharey": ax} if i else {"sharex": ax}
+        panel: Any = ax.inset_axes(place, **shared)
+        style(panel)
+        sums, errors = h.values().sum(1 - i), np.sqrt(h.variances().sum(1 - i))
+        edges = closed(h.edges[i])
+        panel.stairs(sums, edges, orientation="horizontal" if i else "vertical", color="0.3", linewidth=1.2)
+        centers = h.axes[i].centers
+        where = (sums, centers) if i else (centers, sums)
+        panel.errorbar(*where, **{"xerr" if i else "yerr": errors}, fmt="none", elinewidth=1, color="0.3")
+        size: Any = panel.xaxis if i else panel.yaxis
+        size.set_major_locator(MaxNLocator(3, prune="lower"))  # the lowest would stand on a number of the map
+        size.set_label_text(content_label(h.project(i), "", density=False), fontsize="x-small")
+        panel.set(**{"xlim" if i else "ylim": (min(0, sums.min()), None)})
+        panel.tick_params(**{"labelleft" if i else "labelbottom": False}, which="both")
+        panels.append(panel)
+    return panels
 
 
 def _contours(ax: Axes, h: Hist, contents: Any, fractions: Sequence[float]) -> None:
     """Draw lines around the densest bins that hold fractions of the contents."""
     from matplotlib.patheffects import withStroke
 
-    dense = contents / np.multiply.outer(*map(np.diff, h.edges))
+    dense = contents / np.multiply.outer(*(np.diff(_scaled(a)) for a in h.axes))  # in the area that is seen
     order = np.argsort(dense, axis=None)[::-1]
     held = np.cumsum(contents.ravel()[order])
     at = [min(int(np.searchsorted(held, f * held[-1] * (1 - 1e-12))), order.size - 1) for f in fractions]
@@ -254,6 +285,12 @@ def _contours(ax: Axes, h: Hist, contents: Any, fractions: Sequence[float]) -> N
     )
     for label in labels:
         label.set_path_effects(halo)
+
+
+def _scaled(axis: Any) -> Any:
+    """Return the edges of an axis, of one that is drawn on a log scale their logarithms."""
+    logarithmic = getattr(axis, "transform", None) == bh.axis.transform.log
+    return np.log(axis.edges) if logarithmic else np.asarray(axis.edges)
 
 
 def set_axis(ax: Axes, which: Literal["x", "y"], axis: Any) -> None:

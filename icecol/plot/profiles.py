@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.plot.figure import new_axes
-from icecol.plot.look import SERIES, closed, look, mark_open, next_series
+from icecol.plot.look import MOST, SERIES, closed, look, mark_open, next_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def quantiles(
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If a name does not have one array per bin.
+        If a name does not have one array per bin, or there are more than four names.
 
     Examples
     --------
@@ -62,6 +62,12 @@ def quantiles(
     >>> ax.get_xlabel(), [text.get_text() for text in ax.get_legend().get_texts()]
     ('zenith / °', ['SPE'])
     """
+    if len(values_by_name) > MOST:
+        msg = (
+            f"{len(values_by_name)} series would hide one another: draw at most {MOST} on the same axes, and the "
+            "others on axes (`ax`) beside them"
+        )
+        raise ValueError(msg)
     shown = closed(edges, log=log_x)
     low, high = shown[:-1], shown[1:]
     ax = new_axes() if ax is None else ax

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ import polars as pl
 import icecol
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
+from icecol.hist import Hist
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ _FILTER: Final = re.compile(r"^\s*FILTER (.*)$", re.MULTILINE)
 
 def record(
     figure: Figure | Axes,
-    events: Events | None = None,
+    events: Events | Hist | None = None,
     *,
     cuts: Mapping[str, pl.Expr] | None = None,
     **more: str,
@@ -40,7 +41,8 @@ def record(
     figure
         The figure, or any of its axes.
     events
-        Events that it shows: their datasets are the inputs, and the filters of the query are noted, too.
+        Events that it shows: their datasets are the inputs, and the filters of the query are noted, too. Or a
+        histogram, whose datasets are.
     cuts
         Cuts by name.
     more
@@ -64,17 +66,24 @@ def record(
         whole._made_by = {"icecol": icecol.__version__}
         whole.savefig = partial(_savefig, whole)
     noted: dict[str, Any] = whole._made_by
-    if events is not None:
+    if isinstance(events, Hist):
+        _add(noted, "inputs", events.inputs)
+        _add(noted, "blind", [events.note] if events.note else [])
+    elif events is not None:
         lazy = lazy_frame(events)
         inputs = [str(path) for path in facts(lazy).sources]
         filters = _FILTER.findall(lazy.explain(optimized=False))
         for key, found in (("inputs", inputs), ("filters", filters), ("blind", _blind(lazy))):
-            if found:
-                noted[key] = list(dict.fromkeys([*noted.get(key, ()), *found]))
+            _add(noted, key, found)
     if cuts is not None:
         noted["cuts"] = {name: str(cut) for name, cut in cuts.items()}
     noted.update(more)
     return dict(noted)
+
+
+def _add(noted: dict[str, Any], key: str, found: Iterable[str]) -> None:
+    if every := list(dict.fromkeys([*noted.get(key, ()), *found])):
+        noted[key] = every
 
 
 def _blind(events: pl.LazyFrame) -> list[str]:

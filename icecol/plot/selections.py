@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from icecol.plot.figure import new_axes, new_figure
 from icecol.plot.histogram import hist1d
 from icecol.plot.look import SERIES, legend, look, next_series, style
 from icecol.plot.records import record
+from icecol.plot.stacking import stack
 from icecol.select import Cuts
 from icecol.select import cutflow as count
 
@@ -30,7 +33,7 @@ def cutflow(
     ax: Axes | None = None,
     *,
     weight: str | pl.Expr | None = None,
-    quantity: str = "events",
+    quantity: str = "",
 ) -> Axes:
     """Plot how many events pass the cuts, one after the other, from the top down.
 
@@ -41,7 +44,7 @@ def cutflow(
     ax
         Axes to draw on; a new figure if None.
     quantity
-        Label of the x axis, as in `Hz` or `events / year` for weights.
+        Label of the x axis, as in `Hz` or `events / year` for weights; by default events, or what `ic.Samples` count.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def cutflow(
         ax.set_xscale("log")
     else:
         ax.set_xlim(left=0)
-    ax.set_xlabel(quantity)
+    ax.set_xlabel(quantity or _counted(events))
     if isinstance(events, Several):
         # beside the names of the cuts the axes are crowded
         ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small")
@@ -100,28 +103,32 @@ def cutflow(
     return ax
 
 
+def _counted(events: Events | Several) -> str:
+    return str(getattr(events, "quantity", "events"))
+
+
 @look()
 def n_minus_one(
-    events: Events,
+    events: Events | Several,
     cuts: Cuts,
     axes: Mapping[str, Axis],
     *,
     weight: str | pl.Expr | None = None,
     log: bool = False,
-    quantity: str = "events",
+    quantity: str = "",
 ) -> list[Axes]:
     """Plot for each cut the distribution of its quantity after all other cuts, and what the cut keeps as an area.
 
     Parameters
     ----------
     events, cuts, weight
-        As for `ic.n_minus_one`.
+        As for `ic.n_minus_one`; of `ic.Samples` simulation is stacked, and data are points.
     axes
         Quantity and bins by the name of the cut, each a panel.
     log
         Use logarithmic y axes.
     quantity
-        What the bins hold, for the y labels.
+        What the bins hold, for the y labels; by default events, or what `ic.Samples` count.
 
     Returns
     -------
@@ -160,10 +167,14 @@ def n_minus_one(
     for panel, (name, axis) in zip(panels, axes.items(), strict=False):
         style(panel)
         panel._repr_png_ = figure._repr_png_
-        others = cuts.without(name).apply(events)
         passed = hist.integer(Cuts({name: cuts[name]}).mask().cast(pl.Int64), 0, 2, label="passed")
-        both = hist.fill(others, axis, passed, weight=weight)
-        hist1d(both.project(0), panel, label="all other cuts", log=log, quantity=quantity, note=False)
+        others = cuts.without(name)
+        counted = quantity or _counted(events)
+        if isinstance(events, Several):
+            _stacked(events, others, (axis, passed), panel, name, log=log, quantity=counted)
+            continue
+        both = hist.fill(others.apply(events), axis, passed, weight=weight)
+        hist1d(both.project(0), panel, label="all other cuts", log=log, quantity=counted, note=False)
         color = panel.patches[0].get_edgecolor()
         panel.stairs(
             both[:, 1].values(),
@@ -175,8 +186,37 @@ def n_minus_one(
             zorder=0.5,
         )
         legend(panel)
-    record(figure, events, cuts=cuts)
+    record(figure, None if isinstance(events, Several) else events, cuts=cuts)
     return panels[: len(axes)]
+
+
+def _stacked(
+    samples: Any, others: Cuts, axes: tuple[Axis, Axis], panel: Axes, cut: str, *, log: bool, quantity: str
+) -> None:
+    """Stack simulation after all other cuts, with data as points, and draw a line for what the cut keeps of it."""
+    found = samples.select(others).fill(*axes)
+    labels = {name: sample.label or name for name, sample in samples.items()}
+    simulation = {name: found[name] for name in samples.simulation}
+    data = [found[name].project(0) for name in samples.data]
+    stack(
+        {labels[name]: h.project(0) for name, h in simulation.items()},
+        reduce(add, data) if data else None,
+        panel,
+        colors={labels[name]: samples[name].color for name in simulation},
+        data_label=" + ".join(labels[name] for name in samples.data),
+        log=log,
+        quantity=quantity,
+    )
+    if simulation:
+        kept = reduce(add, simulation.values())[:, 1]
+        line = panel.stairs(
+            kept.values(), kept.edges, baseline=None, color="k", linestyle="--", linewidth=1.2
+        )
+        handles, names = panel.get_legend_handles_labels()
+        drawn = dict(zip(names, handles, strict=True))
+        box: Any = panel.get_legend()
+        order = [text.get_text() for text in box.get_texts()]
+        legend(panel, [*(drawn[name] for name in order), line], [*order, f"simulation, and {cut}"])
 
 
 @look()

@@ -205,3 +205,26 @@ def test_columns_sum_to_one_and_contours_hold_their_fraction():
         plot.hist2d(h, columns=True, density=True)
     with pytest.raises(ValueError, match="fractions between 0 and 1"):
         plot.hist2d(h, contours=(68,))
+
+
+def test_marginals_are_the_sums_of_what_is_drawn():
+    h = hist.fill(DF.with_columns(w=pl.lit(2.0)), Q, Z, weight="w")
+    ax = draw(plot.hist2d(h, marginals=True))
+    above, beside = ax.child_axes
+    for panel, i in ((above, 0), (beside, 1)):
+        step = panel.patches[0].get_data()
+        np.testing.assert_array_equal(step.values, h.values().sum(axis=1 - i))
+        np.testing.assert_array_equal(step.edges, h.edges[i])
+        segments = panel.collections[0].get_segments()
+        half = [np.ptp(s[:, 1 - i]) / 2 for s in segments]
+        np.testing.assert_allclose(half, np.sqrt(h.variances().sum(axis=1 - i)))
+    assert (above.get_xlim(), beside.get_ylim()) == (ax.get_xlim(), ax.get_ylim())
+    assert not any(t.get_gid() == "outside" for t in ax.texts)
+
+
+def test_contours_lie_around_the_bins_that_are_densest_as_they_are_drawn():
+    # a decade holds as much as the next: on a log axis both are equally dense
+    events = pl.DataFrame({"x": [2.0, 2.0, 2.0, 20.0, 20.0, 200.0], "y": [0.5] * 6})
+    h = hist.fill(events, hist.log("x", 3, 1, 1e3), hist.regular("y", 2, 0, 2))
+    levels = draw(plot.hist2d(h, contours=(0.5, 0.8))).collections[1].levels
+    assert levels == pytest.approx(np.array([2, 3]) / np.log(10))

@@ -45,3 +45,9 @@ def test_bin_widths_are_drawn_for_every_name_and_open_bins_point_outwards():
     arrows = [line for line in ax.lines if len(line.get_xdata()) == 1]
     assert [(a.get_xdata()[0], a.get_ydata()[0]) for a in arrows] == [(60, 2), (60, 3)]
     assert [c.lines[0].get_marker() for c in ax.containers] == ["o", "s"]
+
+
+def test_at_most_four_series_share_the_axes():
+    plot.quantiles([0, 1], {str(i): [[1.0]] for i in range(4)})
+    with pytest.raises(ValueError, match="5 series would hide one another: draw at most 4"):
+        plot.quantiles([0, 1], {str(i): [[1.0]] for i in range(5)})

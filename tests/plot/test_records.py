@@ -65,3 +65,30 @@ def test_samples_note_where_all_of_them_come_from(dataset):
     drawn = simulated.plot(hist.regular("MCPrimary.zenith", 2, 0, 4))
     assert [t.get_text() for t in drawn.texts] == ["simulation"]
     assert drawn.get_ylabel() == "Hz / 2 rad"
+
+
+def test_histograms_know_their_datasets_and_so_do_their_figures(dataset):
+    axes = hist.regular("MCPrimary.zenith", 3, 0, 4, unit="rad"), hist.log("MCPrimary.energy", 3, 1, 1e6)
+    h = hist.fill(dataset, *axes)
+    one, none = hist.fill(dataset, axes[0]), hist.fill(dataset.scan().collect(), axes[0])
+    where = (str(dataset.path),)
+    assert none.inputs == ()
+    for made in (
+        h,
+        h.project(0),
+        h[1:, :],
+        h * 2,
+        h + h,
+        none + one,
+        one - none,
+        hist.Bundle(a=one, b=none).stack(),
+    ):
+        assert made.inputs == where
+    for ax in (
+        plot.hist1d(one),
+        plot.hist2d(h),
+        plot.stack({"a": one}, one),
+        plot.bundle(hist.Bundle(a=one)),
+    ):
+        assert plot.record(ax)["inputs"] == list(where)
+    assert "inputs" not in plot.record(plot.hist1d(none))

@@ -79,3 +79,36 @@ def test_a_dataset_has_the_rates_of_its_runs(tmp_path):
     ax = plot.rates(ds)
     assert ax.lines[0].get_xydata().tolist() == [[7, ds.runs["rate"][0]]]
     assert plot.record(ax)["inputs"] == [str(ds.path)]
+
+
+def test_n_minus_one_of_samples_stacks_simulation_and_says_what_the_cut_keeps_of_it():
+    two = CUTS.without("none")
+    samples = ic.Samples(
+        data=ic.Sample(EVENTS), a=ic.Sample(EVENTS, "w", label="A"), b=ic.Sample(EVENTS, "w"), livetime=2.0
+    )
+    (ax,) = plot.n_minus_one(samples, two, {"bright": hist.regular("q", 4, 0, 40.5)})
+    ax.figure.canvas.draw()
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["b", "A", "data", "simulation, and bright"]
+    others = samples.select(two.without("bright")).fill(hist.regular("q", 4, 0, 40.5))
+    total, _, a, b, kept = (patch.get_data() for patch in ax.patches)
+    np.testing.assert_allclose(total.values, (others["a"] + others["b"]).values())
+    np.testing.assert_allclose(a.values, others["a"].values())
+    np.testing.assert_allclose(b.values, total.values)
+    every = samples.select(two).fill(hist.regular("q", 4, 0, 40.5))
+    np.testing.assert_allclose(kept.values, (every["a"] + every["b"]).values())
+    np.testing.assert_allclose(ax.containers[-1].lines[0].get_ydata(), others["data"].values())
+
+
+@pytest.mark.parametrize(
+    ("data", "livetime", "label"),
+    [(False, 365 * 86400.0, "events / year"), (False, 365.25 * 86400, "events / year"),
+     (False, 86400.0, "events / day"), (False, None, "Hz"), (False, 1e6, "events"), (True, 86400.0, "events")],
+)  # fmt: skip
+def test_samples_say_what_they_count(data, livetime, label):
+    kinds = {"mc": ic.Sample(EVENTS, "w")} | ({"data": ic.Sample(EVENTS)} if data else {})
+    samples = ic.Samples(kinds, livetime=livetime)
+    assert samples.quantity == label
+    assert plot.cutflow(samples, CUTS).get_xlabel() == label
+    (ax,) = plot.n_minus_one(samples, CUTS.without("none"), {"bright": hist.regular("q", 4, 0, 40)})
+    assert ax.get_ylabel() == f"{label} / 10"

@@ -3,7 +3,7 @@
 A message has its frames in `value.data` (2016, 2017) or `value.data.frames` (2023): pairs of a stop letter and a text,
 which is base64 of zlib of a pickle of one I3Frame. The pickle is never loaded. Its opcodes are read, which must
 be the few that pickling a frame gives, and the longest string among them is the frame as in an .i3 file: a BINSTRING if
-Python 2 wrote it, a BINUNICODE with one character per byte if Python 3 did.
+Python 2 wrote it; if Python 3 did, a BINUNICODE with one character per byte or, from protocol 3 on, the bytes.
 
 The rest of the message is added to its DAQ frame, so that the physics frame inherits it:
 
@@ -193,23 +193,25 @@ def _inflated(text: str) -> bytes:
 
 
 def unpickled(data: bytes) -> bytes:
-    """Return the bytes of a frame out of its pickle (protocol 2), which is not loaded.
+    """Return the bytes of a frame out of its pickle (protocols 2 to 5), which is not loaded.
 
     Raises
     ------
     FormatError
         The opcodes are not those of one I3Frame.
     """
-    steps = [step for step in islice(_steps(data), _MOST_STEPS) if step[0] not in _MEMO]
+    steps = _globals([step for step in islice(_steps(data), _MOST_STEPS) if step[0] not in _MEMO])
     match steps:
         case [
-            ("PROTO", 2), ("GLOBAL", "icecube.icetray I3Frame" | "icecube._icetray I3Frame"), ("EMPTY_TUPLE", _),
-            ("REDUCE", _), ("EMPTY_DICT", _), *state, ("TUPLE2", _), ("BUILD", _), ("STOP", _),
+            ("PROTO", 2 | 3 | 4 | 5), ("GLOBAL", "icecube.icetray I3Frame" | "icecube._icetray I3Frame"),
+            ("EMPTY_TUPLE", _), ("REDUCE", _), ("EMPTY_DICT", _), *state, ("TUPLE2", _), ("BUILD", _), ("STOP", _),
         ]:  # fmt: skip
             pass
         case _:
             state = []
     match state:
+        case [("SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8", bytes(held))]:
+            text = held.decode("latin-1")
         case [("BINSTRING" | "SHORT_BINSTRING", str(text))]:
             pass
         case [("GLOBAL", "_codecs encode"), ("BINUNICODE", str(text)), ("BINUNICODE", "latin1"), ("TUPLE2", _),
@@ -227,6 +229,22 @@ def unpickled(data: bytes) -> bytes:
         msg = f"its pickle holds no frame: it begins with {frame[:8]!r}, not with the tag '[i3]'"
         raise FormatError(msg)
     return frame
+
+
+def _globals(steps: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Put a STACK_GLOBAL and the two texts before it together, as a GLOBAL."""
+    found: list[tuple[str, Any]] = []
+    for name, argument in steps:
+        match found[-2:]:
+            case [(first, str(module)), (second, str(what))] if (
+                name == "STACK_GLOBAL" and {first, second} <= _TEXTS
+            ):
+                if f"{module} {what}" not in _GLOBALS:
+                    raise _foreign(name, f"{module} {what}")
+                found[-2:] = [("GLOBAL", f"{module} {what}")]
+            case _:
+                found.append((name, argument))
+    return found
 
 
 def _steps(data: bytes) -> Iterator[tuple[str, Any]]:
@@ -260,11 +278,13 @@ def _foreign(name: str, argument: str = "") -> FormatError:
     return FormatError(f"its pickle has {what}, which no I3Frame has: nothing of it was run")
 
 
-_MEMO: Final = frozenset({"BINPUT", "LONG_BINPUT"})
+_MEMO: Final = frozenset({"BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME"})
+_TEXTS: Final = frozenset({"SHORT_BINUNICODE", "BINUNICODE"})
 _GLOBALS: Final = frozenset({"icecube.icetray I3Frame", "icecube._icetray I3Frame", "_codecs encode"})
 _STEPS: Final = _MEMO | frozenset(
     {"PROTO", "GLOBAL", "EMPTY_TUPLE", "REDUCE", "EMPTY_DICT", "TUPLE2", "BUILD", "STOP"}
-    | {"BINSTRING", "SHORT_BINSTRING", "BINUNICODE"}
+    | {"BINSTRING", "SHORT_BINSTRING", "STACK_GLOBAL", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
+    | _TEXTS
 )
 _OPCODES: Final = {opcode.code: opcode for opcode in pickletools.opcodes}
 _MOST_STEPS: Final = 64

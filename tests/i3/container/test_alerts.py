@@ -9,7 +9,9 @@ import json
 import pickle
 import pickletools
 import re
+import sys
 import zlib
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from realtime import VALUES, alert, frames_of, packed, pickled, write
 import icecol as ic
 from icecol.errors import DamagedFileError, FormatError, UnsupportedError
 from icecol.i3.container import alerts
+from icecol.i3.container.alerts import unpickled
 from icecol.i3.container.streams import is_json
 from icecol.i3.frames.survey import survey
 
@@ -348,3 +351,28 @@ def test_real_alerts_are_read(shared_data, name, numbers):
     columns = ic.scan_i3(path).collect()
     wanted = ("Alert.npulses", "Alert_reco_spefit2.zenith")
     assert tuple(columns[c][0] if c in columns.columns else None for c in wanted) == numbers
+
+
+class Pickled:
+    """What boost::python gives to pickle for an I3Frame: the class, no arguments, and the state."""
+
+    def __init__(self, frame=b""):
+        self.frame = frame
+
+    def __reduce__(self):
+        return type(self), (), ({}, self.frame)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("n", [1, 300, 70_000])
+def test_frames_are_read_from_pickles_of_every_protocol(monkeypatch, protocol, n):
+    module = ModuleType("icecube._icetray")
+    made = type("I3Frame", (Pickled,), {"__module__": module.__name__, "__qualname__": "I3Frame"})
+    module.I3Frame = made
+    monkeypatch.setitem(sys.modules, "icecube", ModuleType("icecube"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    frame = frames_of(n=n)[-1].encoded()
+    assert unpickled(pickle.dumps(made(frame), protocol)) == frame
+    data = pickle.dumps(made(frame), protocol).replace(b"I3Frame", b"I3Fraud")
+    with pytest.raises(FormatError, match="I3Fraud', which no I3Frame has: nothing of it was run"):
+        unpickled(data)
