@@ -48,6 +48,7 @@ USE = """
 """
 
 
+@pytest.mark.slow
 def test_processes_find_what_was_compiled_ahead_in_a_folder_that_they_cannot_write(tmp_path):
     shared, own = tmp_path / "shared", tmp_path / "own"
     (done,) = ahead.compile_ahead(["opening_angle"], cache=shared, jobs=1)
