@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from icecol import units
-from icecol.detector import medium
+from icecol.detector.geometry import Geometry
+from icecol.detector.ice import south_pole
+from icecol.detector.sensors import in_ice
 from icecol.jit.cache import kept
-from icecol.reco.kernels.muon_light import muon_slope
+from icecol.reco.kernels.layered_light import Ice, ice_of
 from icecol.reco.kernels.smt import majority
 from icecol.reco.numerics.order import order
-from icecol.sim import light, sensor
-from icecol.sim.light import (
-    acceptance,
-    cascade_light,
-    cascade_profile,
-    cascade_rho,
-    cascade_scattering,
-    delay,
-    tan_cherenkov,
-    track_light,
-    track_path,
-    track_rho,
-    track_shape,
-)
-from icecol.sim.losses import discrete, half_length, rate, relative_loss, share
-from icecol.sim.particles import CASCADE, HADRONS, MUON, NOISE, TAU, Particles
-from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge
+from icecol.sim import sensor
+from icecol.sim.particles import NOISE, Particles
+from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge, saturated
+from icecol.sim.sources import delay_of, faintest, light_of, near, poisson, sources_of
 
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
+IceModel: TypeAlias = Literal["bulk", "layers"]
 
 majority_hits: Final = 8
 majority_window: Final = 5000.0
@@ -52,15 +42,12 @@ dark_stop: Final = 20000.0
 bundle: Final = 1000
 """More photoelectrons than this in one sensor are drawn as this many of larger charge."""
 
-faintest: Final = 1e-7
-"""Mean photoelectrons below which a sensor is taken to see nothing."""
+slack: Final = 10.0
+"""DOMs of one string lie within this many m of the first, horizontally."""
 
 _step: Final = sensor.charge_step
-_group_speed: Final = medium.c_ice
 _hlc, _slc = sensor.hlc, sensor.slc
 _stamp: Final = sensor.stamp
-_reach: Final = 15 * light.propagation
-_shining: Final = muon_slope / (light.cascade_length * relative_loss)
 
 
 class Sensors(NamedTuple):
@@ -80,143 +67,50 @@ class Sensors(NamedTuple):
 class Settings(NamedTuple):
     """Numbers of the simulation: dark rate of a sensor in 1/ns, timing jitter in ns, factor on the light.
 
-    `losses` tells whether muons have stochastic losses, rather than just their mean light.
+    `losses` tells whether muons have stochastic losses, rather than just their mean light, and `layers` whether the ice
+    is that of `ice`, rather than the bulk ice of `icecol.sim.light`.
     """
 
     dark_rate: float
     jitter: float
     scale: float
     losses: bool
+    layers: bool
+    ice: Ice
 
 
-class Sources(NamedTuple):
-    """What shines in an event, with kind `MUON` or `CASCADE`: its particles, and the losses of muons."""
-
-    kind: I64
-    energy: F64
-    """Of a muon, that which sets the light of its track; of a cascade, the electromagnetic one that is as bright."""
-    x: F64
-    y: F64
-    z: F64
-    ex: F64
-    ey: F64
-    ez: F64
-    time: F64
-    start: F64
-    stop: F64
+def sensors_of(geometry: Geometry) -> tuple[I64, Sensors]:
+    """Return the rows of a geometry that are in the ice, and their columns; bad DOMs are off."""
+    rows = np.flatnonzero(in_ice(geometry))
+    efficiency = np.nan_to_num(geometry.relative_efficiency[rows], nan=1.0)
+    return rows, Sensors(
+        geometry.string[rows].astype(np.int64),
+        geometry.om[rows].astype(np.int64),
+        np.ascontiguousarray(geometry.x[rows]),
+        np.ascontiguousarray(geometry.y[rows]),
+        np.ascontiguousarray(geometry.z[rows]),
+        -geometry.dir_z[rows],
+        np.where(geometry.bad[rows], 0.0, efficiency),
+    )
 
 
-@kept(error_model="numpy")
-def poisson(rng: np.random.Generator, mean: float) -> int:
-    """Draw a Poisson number by inversion of one uniform number for each 10 of the mean: quick for dark sensors."""
-    n = 0
-    while mean > 0:
-        part = min(mean, 10.0)
-        mean -= part
-        u, p, k = rng.random(), math.exp(-part), 0
-        while u > p and k < 100:
-            u -= p
-            k += 1
-            p *= part / k
-        n += k
-    return n
-
-
-@kept(error_model="numpy")
-def arrival(
-    kind: int, energy: float, dx: float, dy: float, dz: float, ex: float, ey: float, ez: float, facing: float
-) -> tuple[float, float, float, float]:
-    """Return (mean photoelectrons, time of unscattered light, shape, rate of the Gamma distribution) at a sensor.
-
-    `dx, dy, dz` is the sensor as seen from the particle's position, `ex, ey, ez` its direction of flight.
-    """
-    if kind == MUON:
-        d, path, t, upward = track_path(dx, dy, dz, ex, ey, ez)
-        if d > _reach:
-            return 0.0, 0.0, 0.0, 1.0
-        upward *= facing
-        return track_light(d, energy) * acceptance(upward, path), t, track_shape(d, upward), track_rho
-    r = math.sqrt(dx * dx + dy * dy + dz * dz)
-    if r > _reach or r <= 0:
-        return 0.0, 0.0, 0.0, 1.0
-    cosine = (dx * ex + dy * ey + dz * ez) / r
-    mean = cascade_light(r, energy) * cascade_profile(cosine, r) * acceptance(facing * dz / r, r)
-    return mean, r / _group_speed, r / cascade_scattering, cascade_rho
-
-
-@kept(error_model="numpy")
-def electromagnetic(energy: float) -> float:
-    """Return the energy of an electromagnetic cascade that is on average as bright as a hadronic one.
-
-    F = 1 - (E/E0)^-m (1 - f0) of Gabriel et al., NIM A338 (1994) 336, with IceCube's values for pions.
-    """
-    return energy * max(0.0, 1 - (max(energy, 0.2) / 0.18792) ** -0.16268 * (1 - 0.30974))
-
-
-@kept(error_model="numpy")
-def sources_of(rng: np.random.Generator, particles: Particles, i: int, settings: Settings) -> Sources:
-    """Return what shines in event `i`: its particles and, if asked, the losses of muons, which share its mean light."""
-    first, last = particles.offsets[i], particles.offsets[i + 1]
-    begin, end = np.empty(last - first), np.empty(last - first)
-    number = np.zeros(last - first, np.int64)
-    n = last - first
-    for k in range(first, last):
-        if settings.losses and particles.kind[k] == MUON:
-            begin[k - first] = max(particles.start[k], -half_length)
-            end[k - first] = min(particles.stop[k], half_length)
-            number[k - first] = poisson(rng, (end[k - first] - begin[k - first]) * rate)
-            n += number[k - first]
-    out = Sources(
-        np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
-        np.empty(n), np.empty(n), np.zeros(n), np.zeros(n),
-    )  # fmt: skip
-    j = 0
-    for k in range(first, last):
-        kind, energy = particles.kind[k], particles.energy[k]
-        ex, ey, ez = particles.ex[k], particles.ey[k], particles.ez[k]
-        for m in range(number[k - first] + 1):
-            out.kind[j], out.energy[j], s = MUON if kind == TAU else kind, energy, 0.0
-            if m > 0:
-                # so much energy in a cascade has the light that the mean light of a muon has for it
-                out.kind[j], out.energy[j] = CASCADE, _shining * share(rng.random()) * energy
-                s = begin[k - first] + (end[k - first] - begin[k - first]) * rng.random()
-            elif kind == HADRONS:
-                out.kind[j], out.energy[j] = CASCADE, electromagnetic(energy)
-            elif kind == TAU:
-                out.energy[j] = 0.0
-            elif kind == MUON and settings.losses:
-                out.energy[j] = energy * (1 - discrete)
-            if m == 0 and kind in (MUON, TAU):
-                out.start[j], out.stop[j] = particles.start[k], particles.stop[k]
-            out.x[j], out.y[j], out.z[j] = (
-                particles.x[k] + s * ex,
-                particles.y[k] + s * ey,
-                particles.z[k] + s * ez,
-            )
-            out.ex[j], out.ey[j], out.ez[j] = ex, ey, ez
-            out.time[j] = particles.time[k] + s / units.c
-            j += 1
-    return out
-
-
-@kept(error_model="numpy")
-def light_of(
-    sources: Sources, j: int, x: float, y: float, z: float, facing: float
-) -> tuple[float, float, float, float]:
-    """Return `arrival` of one source at a sensor; times count from the event's zero.
-
-    A track shines only on sensors that its Cherenkov light reaches from between its beginning and end.
-    """
-    dx, dy, dz = x - sources.x[j], y - sources.y[j], z - sources.z[j]
-    ex, ey, ez = sources.ex[j], sources.ey[j], sources.ez[j]
-    kind = sources.kind[j]
-    mean, t, shape, rho = arrival(kind, sources.energy[j], dx, dy, dz, ex, ey, ez, facing)
-    if kind == MUON and mean > 0 and (sources.start[j] > -np.inf or sources.stop[j] < np.inf):
-        s = dx * ex + dy * ey + dz * ez
-        d = math.sqrt(max(dx * dx + dy * dy + dz * dz - s * s, 0.0))
-        if not sources.start[j] <= s - d / tan_cherenkov <= sources.stop[j]:
-            mean = 0.0
-    return mean, t + sources.time[j], shape, rho
+def settings_of(
+    dark_rate: float = 0.0,
+    jitter: float = 0.0,
+    efficiency: float = 1.0,
+    *,
+    losses: bool = False,
+    ice: IceModel = "bulk",
+) -> Settings:
+    """Return the settings of the simulation: dark rate in Hz, jitter in ns, factor on the light."""
+    return Settings(
+        float(dark_rate) / units.s,
+        float(jitter),
+        float(efficiency),
+        bool(losses),
+        ice == "layers",
+        ice_of(south_pole()),
+    )
 
 
 @kept(error_model="numpy")
@@ -246,10 +140,12 @@ def event(
     its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN.
     """
     n_sensors = sensors.x.size
-    sources = sources_of(rng, particles, index, settings)
-    n_sources = sources.kind.size
+    losses, layers, ice = settings.losses, settings.layers, settings.ice
+    sources = sources_of(rng, particles, index, losses, layers, ice)
+    n_sources = sources.shape[0]
+    active, n_active = np.empty(n_sources, np.int64), 0
     part = np.empty(n_sources)
-    dark = settings.dark_rate * (dark_stop - dark_start)
+    noisy = settings.dark_rate * (dark_stop - dark_start)
 
     # the number of photoelectrons in each DOM, dark noise included
     lit = np.empty(n_sensors, np.int64)
@@ -257,18 +153,21 @@ def event(
     shining = np.empty(n_sensors)
     n_lit = total = most = 0
     for i in range(n_sensors):
+        if i == 0 or sensors.string[i] != sensors.string[i - 1]:
+            n_active = near(sources, sensors.x[i], sensors.y[i], slack, active)
         efficiency = sensors.efficiency[i]
         if efficiency <= 0:
             continue
         mean = 0.0
-        for j in range(n_sources):
-            mean += light_of(sources, j, sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i])[0]
+        x, y, z, facing = sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i]
+        for j in active[:n_active]:
+            mean += light_of(ice, layers, losses, sources, j, x, y, z, facing)[0]
         mean *= efficiency * settings.scale
         if mean < faintest:
             mean = 0.0
-        n = poisson(rng, mean + dark * efficiency)
+        n = poisson(rng, mean + noisy * efficiency)
         if n > 0:
-            lit[n_lit], number[n_lit], shining[n_lit] = i, n, mean / (mean + dark * efficiency)
+            lit[n_lit], number[n_lit], shining[n_lit] = i, n, mean / (mean + noisy * efficiency)
             n_lit += 1
             total += min(n, bundle)
             most = max(most, min(n, bundle))
@@ -283,19 +182,25 @@ def event(
         if n > bundle:
             n, weight = bundle, n / bundle
         x, y, z, facing = sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i]
-        t_first, shape, rho, whole = 0.0, 0.0, 1.0, 0.0
-        for j in range(n_sources if shining[k] > 0 else 0):
-            part[j], t_first, shape, rho = light_of(sources, j, x, y, z, facing)
-            whole += part[j]
+        t_first, whole, one, two, three = 0.0, 0.0, 0.0, 1.0, 0.0
+        n_active = near(sources, x, y, slack, active) if shining[k] > 0 else 0
+        for m in range(n_active):
+            part[m], t_first, one, two, three = light_of(
+                ice, layers, losses, sources, active[m], x, y, z, facing
+            )
+            whole += part[m]
         for m in range(n):
             if rng.random() < shining[k]:
                 if n_sources > 1:
                     j, left = 0, rng.random() * whole
-                    while j + 1 < n_sources and left >= part[j]:
+                    while j + 1 < n_active and left >= part[j]:
                         left -= part[j]
                         j += 1
-                    _, t_first, shape, rho = light_of(sources, j, x, y, z, facing)
-                t_one[m] = t_first + delay(rng, shape, rho) + settings.jitter * rng.standard_normal()
+                    _, t_first, one, two, three = light_of(
+                        ice, layers, losses, sources, active[j], x, y, z, facing
+                    )
+                late = delay_of(ice, layers, rng, one, two, three)
+                t_one[m] = t_first + late + settings.jitter * rng.standard_normal()
                 noise_one[m] = False
             else:
                 t_one[m] = dark_start + (dark_stop - dark_start) * rng.random()
@@ -313,6 +218,9 @@ def event(
             noise[n_pulses:],
         )
         at[n_pulses : n_pulses + n_new] = i
+        if layers:
+            for m in range(n_pulses, n_pulses + n_new):
+                charge[m] = saturated(charge[m], span[m])
         n_pulses += n_new
     at, time, charge = at[:n_pulses], time[:n_pulses], charge[:n_pulses]
 

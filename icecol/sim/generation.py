@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from icecol import units
 from icecol.detector.geometry import Geometry
-from icecol.detector.sensors import in_ice
 from icecol.sim import chain, tree
 from icecol.sim.brightness import brightness, dark
+from icecol.sim.chain import IceModel
 from icecol.sim.columns import Events, Hits, Truth
 from icecol.sim.particles import CASCADE, HADRONS, MUON
 from icecol.sim.sample import _cleaned as cleaned
@@ -32,6 +31,7 @@ def generate(
     jitter: float = 2.0,
     efficiency: float = 1.0,
     losses: bool = True,
+    ice: IceModel = "bulk",
     charge: float = 0.0,
 ) -> Events:
     """Throw `n` events, and return those that trigger the detector.
@@ -47,7 +47,7 @@ def generate(
         Number thrown.
     seed
         Seed of numpy's random generator; several numbers, such as those of dataset and file, make one.
-    geometry, dark_rate, jitter, efficiency, losses
+    geometry, dark_rate, jitter, efficiency, losses, ice
         As for `icecol.sim.events`.
     charge
         Charge in PE that an event needs to be kept. Weights stay as they are.
@@ -60,7 +60,7 @@ def generate(
     Raises
     ------
     ValueError
-        If a number that cannot be is negative.
+        If a number that cannot be is negative, or the ice is unknown.
 
     Examples
     --------
@@ -74,8 +74,11 @@ def generate(
             msg = f"`{name}` must be 0 or more; found {value}"
             raise ValueError(msg)
     detector = Geometry.nominal() if geometry is None else geometry
-    rows, sensors = _sensors_of(detector)
-    settings = _settings_of(dark_rate, jitter, efficiency, losses=losses)
+    if ice not in get_args(IceModel):
+        msg = f"`ice` must be 'bulk' or 'layers'; found {ice!r}"
+        raise ValueError(msg)
+    rows, sensors = chain.sensors_of(detector)
+    settings = chain.settings_of(dark_rate, jitter, efficiency, losses=losses, ice=ice)
     throwing, shining = np.random.default_rng(seed).spawn(2)
     thrown: list[Thrown] = []
     times: list[npt.NDArray[Any]] = []
@@ -95,7 +98,7 @@ def generate(
         thrown.append(lit.only(good))
     return _events(generator, n, thrown, times, pulses, rows, detector, {
         "seed": seed, "dark_rate": dark_rate, "jitter": jitter, "efficiency": efficiency, "losses": losses,
-        "charge": charge,
+        "ice": ice, "charge": charge,
     })  # fmt: skip
 
 
@@ -147,21 +150,3 @@ def _events(
         },
         thrown={generator.key: weights},
     )  # fmt: skip
-
-
-def _sensors_of(geometry: Geometry) -> tuple[npt.NDArray[np.int64], chain.Sensors]:
-    rows = np.flatnonzero(in_ice(geometry))
-    efficiency = np.nan_to_num(geometry.relative_efficiency[rows], nan=1.0)
-    return rows, chain.Sensors(
-        geometry.string[rows].astype(np.int64),
-        geometry.om[rows].astype(np.int64),
-        np.ascontiguousarray(geometry.x[rows]),
-        np.ascontiguousarray(geometry.y[rows]),
-        np.ascontiguousarray(geometry.z[rows]),
-        -geometry.dir_z[rows],
-        np.where(geometry.bad[rows], 0.0, efficiency),
-    )
-
-
-def _settings_of(dark_rate: float, jitter: float, efficiency: float, *, losses: bool) -> chain.Settings:
-    return chain.Settings(float(dark_rate) / units.s, float(jitter), float(efficiency), bool(losses))

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from icecol import units
 from icecol.detector.geometry import Geometry, Lookup
-from icecol.detector.sensors import in_ice
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection
 from icecol.sim import chain, particles, primary
+from icecol.sim.chain import IceModel
 from icecol.sim.columns import F64, Events, Hits, Truth
 from icecol.sim.primary import Zenith
 
@@ -47,6 +46,7 @@ def events(
     jitter: float = 2.0,
     efficiency: float = 1.0,
     losses: bool = False,
+    ice: IceModel = "bulk",
     n_pulses: tuple[int, int] | None = None,
 ) -> Events:
     """Simulate events that fire the simple majority trigger (8 coincident launches in 5 microseconds), and noise.
@@ -80,6 +80,10 @@ def events(
     losses
         Simulate stochastic losses along muon tracks (`icecol.sim.losses`), with the same light on average. Without
         them, muons emit light uniformly, and their energy resolution is far better than in reality.
+    ice
+        `bulk` is homogeneous, with the Pandel function's arrival times, which the likelihood fits assume. `layers` is
+        that of the South Pole: scattering and absorption by depth, the dust layer, hole ice, cascades with a length,
+        and PMTs that saturate.
     n_pulses
         Keep only events with a number of pulses in this range, (minimum, maximum), both inclusive.
 
@@ -91,7 +95,7 @@ def events(
     ------
     ValueError
         If fractions are negative or all zero, a number that cannot be is negative, the energy range is not increasing,
-        the zenith distribution is unknown, or none of 20 000 particles made an event to keep.
+        the zenith distribution or the ice is unknown, or none of 20 000 particles made an event to keep.
 
     Examples
     --------
@@ -117,19 +121,12 @@ def events(
     if not 0 < energy[0] < energy[1]:
         msg = f"`energy` must be (low, high) in GeV with 0 < low < high; found {energy}"
         raise ValueError(msg)
+    if ice not in ("bulk", "layers"):
+        msg = f"`ice` must be 'bulk' or 'layers'; found {ice!r}"
+        raise ValueError(msg)
     detector = Geometry.nominal() if geometry is None else geometry
-    ice = np.flatnonzero(in_ice(detector))
-    relative = np.nan_to_num(detector.relative_efficiency[ice], nan=1.0)
-    sensors = chain.Sensors(
-        detector.string[ice].astype(np.int64),
-        detector.om[ice].astype(np.int64),
-        np.ascontiguousarray(detector.x[ice]),
-        np.ascontiguousarray(detector.y[ice]),
-        np.ascontiguousarray(detector.z[ice]),
-        -detector.dir_z[ice],
-        np.where(detector.bad[ice], 0.0, relative),
-    )
-    settings = chain.Settings(float(dark_rate) / units.s, float(jitter), float(efficiency), bool(losses))
+    rows_of, sensors = chain.sensors_of(detector)
+    settings = chain.settings_of(dark_rate, jitter, efficiency, losses=losses, ice=ice)
     which, *streams = np.random.default_rng(seed).spawn(4)
     kind = np.searchsorted(np.cumsum(fractions / fractions.sum()), which.random(n), side="right").astype(
         np.uint8
@@ -195,7 +192,7 @@ def events(
     empty: list[npt.NDArray[Any]] = [np.zeros(0, t) for t in (np.int64, float, float, float, np.uint8, bool)]
     at, time, charge, width, flags, dark = (np.concatenate(c)[order] for c in zip(empty, *parts, strict=True))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    at = ice[at.astype(np.int64)]
+    at = rows_of[at.astype(np.int64)]
     omkey, flags = detector.omkey[at], flags.astype(np.uint8)
     x, y, z, zen, azi, e0, weight, t0, thrown_column = truth
     return Events(
@@ -228,6 +225,7 @@ def events(
             "jitter": jitter,
             "efficiency": efficiency,
             "losses": losses,
+            "ice": ice,
             "n_pulses": n_pulses,
         },
     )

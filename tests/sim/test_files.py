@@ -13,7 +13,7 @@ from icecol.detector.geometry import Geometry
 from icecol.i3.archive import decode, encode
 from icecol.i3.container.raw import raw_frames
 from icecol.i3.frames.files import open_i3
-from icecol.sim import chain
+from icecol.sim import particles
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_particles_are_the_truth_and_noise_has_none(frames, events):
     for i in range(len(events)):
         q, p = frames[2 * i][1], frames[2 * i + 1][1]
         tree = decode(q["I3MCTree"].blob)
-        if t.kind[i] == chain.NOISE:
+        if t.kind[i] == particles.NOISE:
             assert len(tree) == 0
             assert "MCPrimary" not in p
             assert not {"I3MCWeightDict", "MuonWeightDict"} & set(q)
@@ -101,14 +101,14 @@ def test_particles_are_the_truth_and_noise_has_none(frames, events):
         assert particle == tree[0]
         assert (particle.energy, particle.time) == (t.energy[i], t.time[i])
         assert (particle.dir.zenith, particle.dir.azimuth) == (t.zenith[i], t.azimuth[i])
-        assert particle.pdg_encoding == (13 if t.kind[i] == chain.MUON else 12)
+        assert particle.pdg_encoding == (13 if t.kind[i] == particles.MUON else 12)
         own, other = "MuonWeightDict", "I3MCWeightDict"
-        if t.kind[i] == chain.CASCADE:
+        if t.kind[i] == particles.CASCADE:
             own, other = other, own
         weights = decode(q[own].blob)
         assert (weights["OneWeight"], weights["NEvents"]) == (t.one_weight[i], t.n_events[i])
         assert other not in q
-        if t.kind[i] == chain.CASCADE:
+        if t.kind[i] == particles.CASCADE:
             assert tree.parent == [-1, 0]
             assert decode(p["MCMostEnergeticCascade"].blob) == tree[1]
 

@@ -7,7 +7,7 @@ import pytest
 
 from icecol import units
 from icecol.detector import medium
-from icecol.sim import chain, light
+from icecol.sim import light, sources
 
 
 def naive_path(dx, e):
@@ -107,7 +107,7 @@ def test_constants_are_those_of_the_pandel_reference():
 def test_numbers_of_photo_electrons_are_poisson(mean):
     rng = np.random.default_rng(9)
     n = 40_000
-    drawn = np.array([chain.poisson(rng, mean) for _ in range(n)])
+    drawn = np.array([sources.poisson(rng, mean) for _ in range(n)])
     assert drawn.mean() == pytest.approx(mean, abs=5 * math.sqrt(mean / n))
     assert drawn.var() == pytest.approx(mean, rel=0.05, abs=0.002)
     assert (drawn == 0).mean() == pytest.approx(math.exp(-mean), abs=0.01)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from icecol.sim import chain, events, losses, particles
+from icecol.sim import chain, events, losses, particles, sources
 
 HIGH = {"seed": 4, "cascades": 0, "noise": 0, "energy": (1e4, 1.1e4), "radius": 300.0}
 
@@ -33,20 +33,20 @@ def test_shares_follow_the_spectrum():
 
 def test_sources_shine_as_the_muon_that_they_are_of():
     rng = np.random.default_rng(2)
-    light = []
+    light, ice = [], chain.settings_of().ice
     at = np.zeros(1)
     muon = particles.one_each(particles.MUON, (at, at, at), (at, at, at + 1), at + 1e4)
     for _ in range(300):
-        sources = chain.sources_of(rng, muon, 0, chain.Settings(0.0, 0.0, 1.0, True))
-        assert np.abs(sources.z).max() <= losses.half_length
-        mean = sources.energy[0] * 2 * losses.half_length * losses.relative_loss * chain._shining
-        light.append((sources.energy[1:].sum() + mean) / 1e4)
-    expected = 2 * losses.half_length * losses.relative_loss * chain._shining
+        shining = sources.sources_of(rng, muon, 0, True, False, ice)
+        assert np.abs(shining[:, 4]).max() <= losses.half_length
+        mean = shining[0, 1] * 2 * losses.half_length * losses.relative_loss * sources._shining
+        light.append((shining[1:, 1].sum() + mean) / 1e4)
+    expected = 2 * losses.half_length * losses.relative_loss * sources._shining
     assert np.mean(light) == pytest.approx(expected, rel=5 * np.std(light) / expected / np.sqrt(300))
 
 
 def test_muons_with_losses_differ_more_and_are_as_bright_on_average():
-    even, uneven = (charges(events(80, losses=on, **HIGH)) for on in (False, True))
+    even, uneven = (charges(events(300, losses=on, **HIGH)) for on in (False, True))
     assert uneven.std() / uneven.mean() > even.std() / even.mean()
     assert np.median(uneven) < np.median(even)
     assert uneven.mean() == pytest.approx(even.mean(), rel=0.6)

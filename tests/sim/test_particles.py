@@ -8,6 +8,7 @@ import pytest
 from icecol.detector.geometry import Geometry
 from icecol.sim import chain
 from icecol.sim.particles import CASCADE, HADRONS, MUON, TAU, Particles, none_each, one_each
+from icecol.sim.sources import electromagnetic
 
 
 def of_one_event(*rows):
@@ -16,15 +17,9 @@ def of_one_event(*rows):
 
 
 def charge(particles, seed=1):
-    g = Geometry.nominal()
-    sensors = chain.Sensors(
-        g.string.astype(np.int64), g.om.astype(np.int64), *(np.ascontiguousarray(v) for v in (g.x, g.y, g.z)),
-        -g.dir_z, np.ones(len(g.x)),
-    )  # fmt: skip
-    settings = chain.Settings(0.0, 0.0, 1.0, False)
-    _, _, _, charge, *_ = chain.simulate(
-        np.random.default_rng(seed), chain.MUON, particles, sensors, settings
-    )
+    _, sensors = chain.sensors_of(Geometry.nominal())
+    settings = chain.settings_of()
+    _, _, _, charge, *_ = chain.simulate(np.random.default_rng(seed), MUON, particles, sensors, settings)
     return charge.sum()
 
 
@@ -38,7 +33,7 @@ def test_a_hadronic_cascade_is_dimmer_by_its_electromagnetic_fraction():
     pair = [charge(of_one_event((kind, 0, 0, 0, 0, 0, -1, 0, 1e5, 0, 0))) for kind in (HADRONS, CASCADE)]
     assert pair[0] / pair[1] == pytest.approx(0.919, abs=0.02)
     for energy, fraction in ((1e2, 0.751), (1e3, 0.829), (1e4, 0.883), (1e6, 0.944)):
-        assert chain.electromagnetic(energy) / energy == pytest.approx(fraction, abs=6e-4)
+        assert electromagnetic(energy) / energy == pytest.approx(fraction, abs=6e-4)
 
 
 def test_a_track_shines_between_its_ends():

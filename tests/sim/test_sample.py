@@ -10,7 +10,7 @@ import pytest
 
 from icecol import sim
 from icecol.detector.geometry import Geometry
-from icecol.sim import chain, primary
+from icecol.sim import particles, primary
 
 
 def rows(events, i):
@@ -56,7 +56,7 @@ def test_events_remember_every_setting(sample):
 def test_fractions_are_kept(sample):
     share = np.bincount(sample.truth.kind, minlength=3) / len(sample)
     assert share == pytest.approx([0.1, 0.7, 0.2], abs=0.07)
-    assert set(sim.events(20, seed=1, muons=0, noise=0).truth.kind) == {chain.CASCADE}
+    assert set(sim.events(20, seed=1, muons=0, noise=0).truth.kind) == {particles.CASCADE}
 
 
 def test_no_events_is_an_empty_sample():
@@ -89,7 +89,7 @@ def test_pulses_are_sorted_by_omkey_and_time(sample):
 
 
 def test_particles_trigger_at_ten_microseconds_and_noise_does_not(sample):
-    particle = sample.truth.kind != chain.NOISE
+    particle = sample.truth.kind != particles.NOISE
     assert (sample.trigger_time[particle] == 10_000).all()
     assert np.isnan(sample.trigger_time[~particle]).all()
     assert (sample.trigger_length[particle] >= 0).all()
@@ -163,7 +163,7 @@ def test_bad_sensors_see_nothing_and_tanks_are_left_out():
 def test_light_arrives_at_its_geometric_time_or_later(sample):
     xyz = sample.geometry.xyz
     medians = []
-    for i in np.flatnonzero(sample.truth.kind == chain.MUON)[:40]:
+    for i in np.flatnonzero(sample.truth.kind == particles.MUON)[:40]:
         s = rows(sample, i)
         signal = ~sample.pulses.noise[s]
         t = sample.truth
@@ -184,7 +184,7 @@ def linefit(position, time):
 
 def test_a_line_fit_points_back_along_the_muon(sample):
     angles = []
-    for i in np.flatnonzero(sample.truth.kind == chain.MUON):
+    for i in np.flatnonzero(sample.truth.kind == particles.MUON):
         s = rows(sample, i)
         use = sample.pulses.srt[s]
         if np.unique(sample.pulses.omkey[s][use]).size < 15:
@@ -236,6 +236,6 @@ def test_table_has_the_columns_and_types_of_a_dataset(sample):
         assert table.schema[f"SRTInIcePulses.{member}"] == pl.List(dtype)
     assert table["InIcePulses.time"].list.len().to_list() == np.diff(sample.pulses.offsets).tolist()
     assert table["SRTInIcePulses.charge"].list.len().sum() == sample.pulses.srt.sum()
-    noise = pl.Series(sample.truth.kind == chain.NOISE)
+    noise = pl.Series(sample.truth.kind == particles.NOISE)
     assert table.filter(noise)["MCPrimary.energy"].null_count() == noise.sum()
     assert table.filter(~noise)["MCPrimary.zenith"].null_count() == 0

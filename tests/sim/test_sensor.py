@@ -85,3 +85,12 @@ def test_charge_of_a_photo_electron_has_the_stated_shape():
     assert (charge < sensor.threshold).mean() == pytest.approx(
         0.3 * (1 - np.exp(-0.25 / 0.45)) + 0.7 * 0.0058, abs=0.006
     )
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(10, 0.999), (20, 0.968), (29.6, 0.9), (50, 0.739), (97.8, 0.5), (500, 0.1395)]
+)
+def test_photomultipliers_saturate_as_in_the_simulation_of_the_dom(rate, shown):
+    assert sensor.linear(float(rate)) == pytest.approx(shown, abs=1e-3)
+    assert sensor.saturated(5.0 * rate, 1.0) == pytest.approx(5 * rate * shown, rel=2e-3)
+    assert sensor.saturated(20.0 * rate, 20.0) == pytest.approx(20 * rate * shown, rel=2e-3)

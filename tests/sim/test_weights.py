@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from icecol import sim
-from icecol.sim import chain, primary
+from icecol.sim import particles, primary
 from icecol.sim.weights import weights
 
 
@@ -36,10 +36,10 @@ def test_one_weight_is_the_total_weight_over_the_density_that_the_entries_state(
     events, made = thrown
     for kind, w in made.items():
         of_kind = events.truth.kind == kind
-        name = "Primary" if kind == chain.MUON else "PrimaryNeutrino"
-        r = w["InjectionSurfaceR"] if kind == chain.MUON else w["CylinderRadius"]
+        name = "Primary" if kind == particles.MUON else "PrimaryNeutrino"
+        r = w["InjectionSurfaceR"] if kind == particles.MUON else w["CylinderRadius"]
         area = math.pi * r**2
-        if kind == chain.CASCADE:
+        if kind == particles.CASCADE:
             h, zenith = w["CylinderHeight"], w[f"{name}Zenith"]
             area = area * np.abs(np.cos(zenith)) + 2 * r * h * np.sin(zenith)
         expected = w["TotalWeight"] * area * 1e4 * solid_angle(w) / density(w[f"{name}Energy"], w)
@@ -50,7 +50,7 @@ def test_a_neutrino_interacts_as_often_as_nucleons_and_cross_section_say(thrown)
     events, made = thrown
     if events.settings["zenith"] != "isotropic":
         return
-    w, of_kind = made[chain.CASCADE], events.truth.kind == chain.CASCADE
+    w, of_kind = made[particles.CASCADE], events.truth.kind == particles.CASCADE
     zenith, energy = (w[f"PrimaryNeutrino{m}"][of_kind] for m in ("Zenith", "Energy"))
     r, h = primary.cylinder_radius, primary.cylinder_height
     area = math.pi * r**2 * np.abs(np.cos(zenith)) + 2 * r * h * np.sin(zenith)
@@ -61,7 +61,7 @@ def test_a_neutrino_interacts_as_often_as_nucleons_and_cross_section_say(thrown)
 
 def test_a_muon_that_comes_evenly_from_its_half_of_the_sky_counts_once(thrown):
     events, made = thrown
-    w, of_kind = made[chain.MUON], events.truth.kind == chain.MUON
+    w, of_kind = made[particles.MUON], events.truth.kind == particles.MUON
     if events.settings["zenith"] == "isotropic":
         np.testing.assert_allclose(w["TotalWeight"][of_kind], 1, rtol=1e-9)
     else:  # thrown as cos^2, which the entries do not tell
@@ -79,6 +79,6 @@ def test_entries_state_the_ranges_of_the_sample(thrown):
             np.testing.assert_allclose(10 ** w[f"{name}EnergyLog"], energy, rtol=1e-12)
         assert {*w["MinZenith"], *w["MinAzimuth"]} == {0.0}
         assert set(w["PowerLawIndex"]) == {events.settings["index"]}
-    types = {13: made[chain.MUON]["PrimaryType"], 12: made[chain.CASCADE]["PrimaryNeutrinoType"]}
-    for kind, pdg in ((chain.MUON, 13), (chain.CASCADE, 12)):
+    types = {13: made[particles.MUON]["PrimaryType"], 12: made[particles.CASCADE]["PrimaryNeutrinoType"]}
+    for kind, pdg in ((particles.MUON, 13), (particles.CASCADE, 12)):
         assert set(types[pdg][events.truth.kind == kind]) == {pdg}
