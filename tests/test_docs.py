@@ -36,6 +36,7 @@ LEFT = {
     "README.md": {"level2.icecol", "charge.json", "charge.png"},
     "figures.md": {"sim.icecol", "efficiency.pdf", "sky.png"},
     "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
+    "simulation.md": {"nue.icecol", "numu.000001.i3.zst", "GCD_21002.i3.gz", "muons.icecol"},
     "tray.md": {"Selected.i3.zst", "selected.icecol"},
 }
 """What the code of a page leaves in its folder."""

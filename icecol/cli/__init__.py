@@ -12,8 +12,23 @@ from icecol.cli.demos import demo, study
 from icecol.cli.display import view
 from icecol.cli.frames import browse, inspect
 from icecol.cli.program import app, main
+from icecol.cli.simulation import simulate
 
-for _command in (convert, verify, inspect, browse, info, features, cutflow, hist, to_i3, view, demo, study):
+for _command in (
+    convert,
+    verify,
+    inspect,
+    browse,
+    info,
+    features,
+    cutflow,
+    hist,
+    to_i3,
+    view,
+    simulate,
+    demo,
+    study,
+):
     app.command()(_command)
 app.command("compile")(compile_ahead)
 

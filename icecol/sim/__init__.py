@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from icecol.sim.bundle import bundles
 from icecol.sim.columns import Events, Hits, Truth
 from icecol.sim.files import frames, write, write_gcd
 from icecol.sim.generation import generate
+from icecol.sim.jobs import simulate
+from icecol.sim.muon import muons
 from icecol.sim.neutrino import neutrinos
 from icecol.sim.sample import bright, events, toy
 from icecol.sim.source import to_dataset
@@ -14,10 +17,13 @@ __all__ = [
     "Hits",
     "Truth",
     "bright",
+    "bundles",
     "events",
     "frames",
     "generate",
+    "muons",
     "neutrinos",
+    "simulate",
     "to_dataset",
     "toy",
     "write",

@@ -114,6 +114,8 @@ class Events:
     pulses: Hits
     geometry: Geometry
     settings: dict[str, Any]
+    first_event: int = 0
+    """Number (event_id) of the first event."""
     tree: Tree | None = None
     """All particles, of events that `generate` made."""
     particles: dict[str, Tree] = field(default_factory=dict)
@@ -157,7 +159,7 @@ def _table(events: Events) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "I3EventHeader.run_id": np.full(n, RUN_ID, np.uint32),
         "I3EventHeader.sub_run_id": np.zeros(n, np.uint32),
-        "I3EventHeader.event_id": np.arange(n, dtype=np.uint32),
+        "I3EventHeader.event_id": events.first_event + np.arange(n, dtype=np.uint32),
         "I3EventHeader.sub_event_id": np.zeros(n, np.uint32),
         "I3EventHeader.sub_event_stream": ["InIceSplit"] * n,
         "FilterMask.SMT8.condition_passed": np.isfinite(events.trigger_time),

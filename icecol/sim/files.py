@@ -155,7 +155,7 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
 
     of_kind = [(KEYS[kind], thrown[kind])] if tree and kind in thrown else []
     q = [
-        _header(i, run_id, end, ""),
+        _header(events.first_event + i, run_id, end, ""),
         _object("I3TriggerHierarchy", "I3TriggerHierarchy", triggers, range(len(triggers))),
         _object("FilterMask", "I3FilterResultMap", passed),
         _span(
@@ -172,7 +172,7 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
     everything = np.ones(omkey.size, np.bool_)
     mask = "I3RecoPulseSeriesMapMask"
     p = [
-        _header(i, run_id, end, STREAM),
+        _header(events.first_event + i, run_id, end, STREAM),
         _span("SplitInIcePulses", mask, pulse_mask("InIcePulses", omkey, everything)),
         _span("SRTInIcePulses", mask, pulse_mask("SplitInIcePulses", omkey, hits.srt[s])),
         *named,

@@ -95,3 +95,20 @@ def check(
     if not (radius > 0 and 0 < height <= HIGHEST):
         msg = f"`radius` must be positive and `height` at most {HIGHEST:.0f} m; found {radius} and {height}"
         raise ValueError(msg)
+
+
+def ranges_of(
+    energy: tuple[float, float], index: float, zenith: tuple[float, float], radius: float, height: float
+) -> dict[str, float]:
+    """Return the entries of an object of weights that say where particles were thrown."""
+    return {
+        "PowerLawIndex": index,
+        "MinEnergyLog": math.log10(energy[0]),
+        "MaxEnergyLog": math.log10(energy[1]),
+        "MinZenith": zenith[0],
+        "MaxZenith": zenith[1],
+        "MinAzimuth": 0.0,
+        "MaxAzimuth": 2 * math.pi,
+        "CylinderRadius": radius,
+        "CylinderHeight": height,
+    }

@@ -112,15 +112,7 @@ class Neutrinos:
         high, low = (math.cos(z) for z in self.zenith)
         everywhere = {
             "TypeWeight": 0.5,
-            "PowerLawIndex": self.index,
-            "MinEnergyLog": math.log10(self.energy[0]),
-            "MaxEnergyLog": math.log10(self.energy[1]),
-            "MinZenith": self.zenith[0],
-            "MaxZenith": self.zenith[1],
-            "MinAzimuth": 0.0,
-            "MaxAzimuth": 2 * math.pi,
-            "CylinderRadius": self.radius,
-            "CylinderHeight": self.height,
+            **injection.ranges_of(self.energy, self.index, self.zenith, self.radius, self.height),
         }
         weights: dict[str, F64] = {
             "PrimaryNeutrinoType": pdg.astype(float),

@@ -54,10 +54,7 @@ def to_dataset(
     >>> sim.to_dataset(sim.events(3, seed=1), f"{tempfile.mkdtemp()}/muons.icecol").rows
     3
     """
-    frame = events.to_polars().with_columns(pl.lit(run_id, pl.UInt32).alias("I3EventHeader.run_id"))
-    fields = _fields(events)
-    schema = pa.schema([fields[name] for name in frame.columns if name in fields])
-    rows = frame.select(schema.names).to_arrow().cast(schema)
+    rows = table_of(events, run_id)
     made_by = {"form": "simulation", **events.settings}
     with collecting(NAME, dataset, made_by, overwrite=overwrite, more=settings) as into:
         into.detector = Detector(events.geometry)
@@ -66,6 +63,14 @@ def to_dataset(
         for at in range(0, len(events), ROW_GROUP_EVENTS):
             into.add(rows.slice(at, ROW_GROUP_EVENTS))
     return open_dataset(dataset)
+
+
+def table_of(events: Events, run_id: int) -> pa.Table:
+    """Return simulated events as the table that a conversion makes of their file."""
+    frame = events.to_polars().with_columns(pl.lit(run_id, pl.UInt32).alias("I3EventHeader.run_id"))
+    fields = _fields(events)
+    schema = pa.schema([fields[name] for name in frame.columns if name in fields])
+    return frame.select(schema.names).to_arrow().cast(schema)
 
 
 def _fields(events: Events) -> dict[str, pa.Field]:

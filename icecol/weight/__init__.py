@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from icecol.weight.atmospheric import conventional, prompt
 from icecol.weight.cosmic_rays import h3a
-from icecol.weight.datasets import corsika, generation, genie, nugen
+from icecol.weight.datasets import bundles, corsika, generation, genie, nugen
 from icecol.weight.effective import effective_area, effective_volume
 from icecol.weight.external import daemonflux, nuflux
 from icecol.weight.flux import Flux, broken_power_law, from_function, power_law, tabulated
@@ -25,6 +25,7 @@ __all__ = [
     "Surface",
     "Totals",
     "broken_power_law",
+    "bundles",
     "conventional",
     "corsika",
     "daemonflux",

@@ -10,7 +10,7 @@ import polars as pl
 from icecol.dataset.scan import Dataset
 from icecol.weight.flux import FluxLike
 from icecol.weight.generations import Generation
-from icecol.weight.generators import generation_of
+from icecol.weight.generators import bundle_totals, generation_of
 
 Generator: TypeAlias = Literal["nugen", "genie", "corsika", "icecol"]
 """A program that generates events, or its neutrinos for `nugen` of icecol's own simulation."""
@@ -64,10 +64,19 @@ def generation(
     >>> events.select(pl.col("weight").is_null().sum()).collect().item()  # noise has none
     4
     """
+    several, counts = _each(datasets, nfiles)
+    first, *others = (generation_of(ds, n, generator) for ds, n in zip(several, counts, strict=True))
+    return sum(others, first)
+
+
+def _each(
+    datasets: Dataset | Sequence[Dataset], nfiles: float | Sequence[float] | None
+) -> tuple[list[Dataset], list[float | None]]:
+    """Return datasets, and of each the number of files, if it is known."""
     if isinstance(datasets, Dataset):
-        return generation_of(datasets, _one(nfiles), generator)
+        return [datasets], [_one(nfiles)]
     several = list(datasets)
-    counts = list(nfiles) if isinstance(nfiles, Sequence) else [nfiles] * len(several)
+    counts: list[float | None] = list(nfiles) if isinstance(nfiles, Sequence) else [nfiles] * len(several)
     if len(counts) != len(several) or not several:
         msg = (
             f"give `nfiles` for each of one or more datasets; found {len(counts)} for {len(several)} datasets"
@@ -76,8 +85,7 @@ def generation(
     if len(several) > 1 and isinstance(nfiles, (int, float)):
         msg = f"`nfiles` of {len(several)} datasets is a list with a number for each; found {nfiles!r}"
         raise ValueError(msg)
-    first, *others = (generation_of(ds, n, generator) for ds, n in zip(several, counts, strict=True))
-    return sum(others, first)
+    return several, counts
 
 
 def nugen(
@@ -171,6 +179,52 @@ def corsika(
         The number of files is needed and not given.
     """
     return generation(datasets, nfiles, generator="corsika").weight(flux)
+
+
+def bundles(
+    datasets: Dataset | Sequence[Dataset], *, nfiles: float | Sequence[float] | None = None
+) -> pl.Expr:
+    """Return the weights, in Hz, of bundles of atmospheric muons of icecol's own simulation (`ic.sim.bundles`).
+
+    Their flux is a part of the simulation. Samples with different biases may be used together.
+
+    Parameters
+    ----------
+    datasets
+        A dataset, or several whose events are used together.
+    nfiles
+        Number of files generated, of each dataset where there are several; by default the `nfiles` in the settings of
+        the manifest.
+
+    Returns
+    -------
+    polars.Expr
+        Named `weight`; null for an event that is no bundle.
+
+    Raises
+    ------
+    MissingColumnError
+        If a dataset has no bundles.
+    MissingFactError
+        If the number of files is needed and not known.
+    ValueError
+        If datasets have different ranges of energy, or the number of files does not match.
+
+    Examples
+    --------
+    >>> import icecol as ic, tempfile
+    >>> made = ic.sim.generate(ic.sim.bundles(), 2000, seed=1)
+    >>> ds = ic.sim.to_dataset(made, f"{tempfile.mkdtemp()}/muons.icecol")
+    >>> total = ic.weight.totals(ds.scan().with_columns(ic.weight.bundles(ds)), "weight")
+    >>> total.n == ds.rows
+    True
+    """
+    several, counts = _each(datasets, nfiles)
+    thrown = [bundle_totals(ds, n) for ds, n in zip(several, counts, strict=True)]
+    if len({energies for _, energies in thrown}) > 1:
+        msg = f"the muons of these datasets have different ranges of energy: {[energies for _, energies in thrown]}"
+        raise ValueError(msg)
+    return (pl.col("MuonBundleWeightDict.Weight") / sum(n for n, _ in thrown)).alias("weight")
 
 
 def _one(nfiles: float | Sequence[float] | None) -> float | None:

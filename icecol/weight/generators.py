@@ -89,6 +89,22 @@ def own(ds: Dataset, nfiles: float | None) -> Generation:
     return nugen(ds, nfiles) + found if _has(ds, "I3MCWeightDict.PrimaryNeutrinoType") else found
 
 
+def bundle_totals(ds: Dataset, nfiles: float | None) -> tuple[float, tuple[float, float]]:
+    """Return how many bundles of atmospheric muons of icecol's simulation were thrown, and their range of energy."""
+    key = "MuonBundleWeightDict"
+    if not _has(ds, f"{key}.Weight"):
+        msg = f"{ds.path} has no {key}.Weight: it has no bundles of ic.sim, or the key was not converted"
+        raise MissingColumnError(msg)
+    rows = _schemes(ds, key, ("NEvents", "MinEnergy", "MaxEnergy"), ())
+    if len(rows) > 1:
+        raise _several(ds, key, rows)
+    (row,) = rows
+    return row["NEvents"] * _nfiles(ds, nfiles) * ds.manifest.blinding.fraction, (
+        row["MinEnergy"],
+        row["MaxEnergy"],
+    )
+
+
 def genie_icetray(ds: Dataset, nfiles: float | None) -> Generation:
     """Return the generation of genie-icetray: several ranges of energy, each with files of its own."""
     key, result = "I3MCWeightDict", "I3GENIEResultDict"

@@ -19,6 +19,7 @@ def test_version_and_help():
         "cutflow",
         "hist",
         "to-i3",
+        "simulate",
         "demo",
         "study",
         "browse",
