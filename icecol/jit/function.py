@@ -75,7 +75,12 @@ class Function(CPUDispatcher):
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Compile for the types that a compiled function gives, if that has not been done."""
-        return self.called.get_call_template(args, kws)
+        if not self.targetoptions.get("fastmath"):
+            return self.called.get_call_template(args, kws)
+        with compiling(
+            JITCodeLibrary
+        ):  # what may be rounded differently is optimised by itself, whoever calls it
+            return self.called.get_call_template(args, kws)
 
     def get_overload(self, sig: Any) -> Any:
         """Return what was compiled for a compiled function."""
@@ -88,12 +93,12 @@ class Function(CPUDispatcher):
 
 
 @contextlib.contextmanager
-def compiling() -> Iterator[None]:
+def compiling(library: Any = None) -> Iterator[None]:
     """Compile as this module does; other compilations, of other threads too, wait for the end of it."""
     with global_compiler_lock:
         codegen = cpu_target.target_context.codegen()
         before, collects = codegen._library_class, gc.isenabled()
-        codegen._library_class = _Library
+        codegen._library_class = library or _Library
         gc.disable()  # numba makes millions of objects, which live on or are freed by their counts
         try:
             yield

@@ -133,7 +133,8 @@ class _Told:
     def _tell(self, value: Any, near: frozenset[str]) -> None:
         if isinstance(value, Dispatcher):
             options = sorted((k, v) for k, v in value.targetoptions.items() if v is not None)
-            self.parts.append(f"compiled {_sorted(options)}")
+            alone = " alone" if value.targetoptions.get("fastmath") else ""  # as `function` optimises it
+            self.parts.append(f"compiled{alone} {_sorted(options)}")
             self.function(value.py_func)
         elif isinstance(value, _Intrinsic):
             self.function(value._defn)

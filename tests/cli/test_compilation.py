@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from commands import run
 
 
+@pytest.mark.slow
 def test_compile_tells_what_it_compiled_and_what_there_is(tmp_path):
     first = run("compile", "hit_multiplicity", "--cache", tmp_path / "cache", "-j", 1)
     assert first.exit_code == 0, first.output
