@@ -219,7 +219,7 @@ def test_an_alert_and_an_archive_are_read_from_what_they_unpack_to(built, folder
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
-    [("a.json", b"{}", "no alert"), ("a.parquet", b"PAR1", "a Parquet file")],
+    [("a.json", b"{}", "not an alert"), ("a.parquet", b"PAR1", "a Parquet file")],
 )
 def test_a_file_of_another_form_is_shown_as_a_place_that_says_so(
     built, folder, tmp_path, name, content, says

@@ -155,7 +155,7 @@ def test_samples_of_different_generators_unite(tmp_path):
 def test_ways_that_cannot_be_told_apart_are_an_error(tmp_path):
     rng = np.random.default_rng(7)
     ds = dataset(tmp_path / "a", pl.concat([nugen(rng, 10), nugen(rng, 10, n_events=500)]))
-    with pytest.raises(ValueError, match=r"several ways.*NEvents: 1000.0, 500.0.*a dataset for each"):
+    with pytest.raises(ValueError, match=r"several ways.*NEvents: 1000.0, 500.0.*a dataset of its own"):
         ic.weight.generation(ds, 1)
 
 

@@ -232,7 +232,7 @@ HOSTILE = {
     r"has GLOBAL 'os system', which no I3Frame has: nothing of it was run": lambda f: packed(CALL),
     r"GLOBAL 'icecube\._icetray I3Tray'": lambda f: packed(pickled(f, name="I3Tray")),
     r"GLOBAL 'builtins I3Frame'": lambda f: packed(pickled(f, module="builtins")),
-    r"has SHORT_BINBYTES": lambda f: packed(b"\x80\x02C\x01a."),
+    r"is not that of one I3Frame: PROTO SHORT_BINBYTES STOP": lambda f: packed(b"\x80\x02C\x01a."),
     r"is not that of one I3Frame: PROTO STOP": lambda f: packed(b"\x80\x02."),
     r"is not that of one I3Frame: PROTO GLOBAL EMPTY_TUPLE": lambda f: packed(pickled(f)[:-2] + b"bb."),
     r"is not that of one I3Frame: PROTO GLOBAL GLOBAL": lambda f: packed(
