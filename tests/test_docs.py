@@ -79,7 +79,7 @@ def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
 
 
 def run_commands(text: str) -> None:
-    """Run the lines that begin with `icecol`, but the browser, the demo and `compile`, which have tests of their own."""
+    """Run the lines that begin with `icecol`; the browser, the demo and `compile` have tests of their own."""
     for line in text.splitlines():
         command = shlex.split(line, comments=True)
         if command[:1] == ["icecol"] and command[1] not in {"browse", "compile", "demo"}:
