@@ -57,6 +57,8 @@ class Context(SpawnContext):
 
     def why_broken(self) -> str:
         """Say what ended a worker."""
+        for worker in self.workers:
+            worker.join(1)  # its end is known a moment before its exit code
         codes = [
             worker.exitcode for worker in self.workers if worker.exitcode not in {None, 0, -signal.SIGTERM}
         ]

@@ -63,7 +63,7 @@ def south_pole() -> Layers:
     >>> dust = (
     ...     ice.scattering.argmax() if ice.scattering[10:].max() < 0.1 else 10 + ice.scattering[10:].argmax()
     ... )
-    >>> round(surface - ice.top + (dust + 0.5) * ice.height), round(1 / ice.scattering[dust], 1)
+    >>> round(surface - ice.top + (dust + 0.5) * ice.height), round(1 / float(ice.scattering[dust]), 1)
     (2043, 6.6)
     """
     scattering, absorption = 1 / np.array(_LENGTHS, float).T

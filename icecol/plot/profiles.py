@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from icecol.plot.figure import new_axes
-from icecol.plot.look import MOST, SERIES, closed, look, mark_open, next_series
+from icecol.plot.figure import new_axes, new_figure
+from icecol.plot.look import MOST, SERIES, closed, look, mark_open, next_series, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def quantiles(
     values_by_name
         The values in each of the n bins, by name; NaNs are ignored, and a bin without values gets no point.
     ax
-        Axes to draw on; a new figure if None.
+        Axes to draw on; a new figure if None, with panels side by side for more than four names.
     band
         Quantiles at the ends of the bars.
     x_label, y_label, log_x, log_y
@@ -46,14 +46,14 @@ def quantiles(
     Returns
     -------
     matplotlib.axes.Axes
-        The axes, with a point for each bin and name.
+        The axes, with a point for each bin and name; those of the first panel if there are several.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     ValueError
-        If a name does not have one array per bin, or there are more than four names.
+        If a name does not have one array per bin, or there are more than four names for the same axes.
 
     Examples
     --------
@@ -63,11 +63,28 @@ def quantiles(
     ('zenith / °', ['SPE'])
     """
     if len(values_by_name) > MOST:
-        msg = (
-            f"{len(values_by_name)} series would hide one another: draw at most {MOST} on the same axes, and the "
-            "others on axes (`ax`) beside them"
-        )
-        raise ValueError(msg)
+        if ax is not None:
+            msg = (
+                f"{len(values_by_name)} series would hide one another: draw at most {MOST} on the same axes, and the "
+                "others on axes (`ax`) beside them"
+            )
+            raise ValueError(msg)
+        names = list(values_by_name)
+        panels = [names[i : i + MOST] for i in range(0, len(names), MOST)]
+        figure = new_figure(5.4 * len(panels), 4.4)
+        options: dict[str, Any] = {
+            "band": band,
+            "x_label": x_label,
+            "y_label": y_label,
+            "log_x": log_x,
+            "log_y": log_y,
+        }
+        row = figure.subplots(1, len(panels), sharey=True)
+        for part, panel in zip(row, panels, strict=True):
+            style(part)
+            quantiles(edges, {name: values_by_name[name] for name in panel}, part, **options)
+            part.label_outer()
+        return row[0]
     shown = closed(edges, log=log_x)
     low, high = shown[:-1], shown[1:]
     ax = new_axes() if ax is None else ax

@@ -78,7 +78,9 @@ def kill(*_: object) -> None:
 
 def test_a_killed_worker_is_told_in_one_line_and_the_run_resumes(paths, tmp_path, monkeypatch):
     monkeypatch.setattr("icecol.convert.run._in_process", kill)
-    with pytest.raises(WorkerError, match=r"was killed by signal 9, probably as memory ran out: .*run again"):
+    with pytest.raises(
+        WorkerError, match=r"was killed by signal 9, probably because memory ran out: .*run again"
+    ):
         ic.convert.i3(paths, tmp_path / "d", jobs=2)
     monkeypatch.undo()
     assert ic.convert.i3(paths, tmp_path / "d", jobs=1).rows == 80

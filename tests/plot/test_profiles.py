@@ -48,6 +48,10 @@ def test_bin_widths_are_drawn_for_every_name_and_open_bins_point_outwards():
 
 
 def test_at_most_four_series_share_the_axes():
-    plot.quantiles([0, 1], {str(i): [[1.0]] for i in range(4)})
+    of_five = {str(i): [[float(i)]] for i in range(5)}
     with pytest.raises(ValueError, match="5 series would hide one another: draw at most 4"):
-        plot.quantiles([0, 1], {str(i): [[1.0]] for i in range(5)})
+        plot.quantiles([0, 1], of_five, plot.quantiles([0, 1], {"a": [[1.0]]}))
+    panels = plot.quantiles([0, 1], of_five, y_label="angle").figure.axes
+    assert [[t.get_text() for t in ax.get_legend().get_texts()] for ax in panels] == [list("0123"), ["4"]]
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+    assert [ax.get_ylabel() for ax in panels] == ["angle", ""]
