@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 import icecol as ic
+from icecol.convert.processes import processes
 from icecol.dataset.pulses import Pulses
 from icecol.errors import did_you_mean
 
@@ -63,9 +64,10 @@ def compile_ahead(
         environment |= PORTABLE
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-    processes = min(jobs or len(os.sched_getaffinity(0)), len(names))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(environment,)) as pool:
+    with ProcessPoolExecutor(
+        processes(jobs, len(names)), context, initializer=_begin, initargs=(environment,)
+    ) as pool:
         for future in as_completed([pool.submit(_do, name) for name in names]):
             yield future.result()
 

@@ -90,6 +90,14 @@ def usable() -> int:
     return max(1, min(allowed, _quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
 
 
+def processes(jobs: int | None, most: int) -> int:
+    """Return how many processes to start: `jobs`, or one for each CPU that may be used, and not more than `most`."""
+    if jobs is not None and jobs < 1:
+        msg = f"jobs is {jobs}: give the number of processes, at least 1, or None for one per core"
+        raise ValueError(msg)
+    return min(jobs or usable(), max(most, 1))
+
+
 def _quota(root: Path, own: Path) -> int:
     """Return how many CPUs the control groups of this process (Linux, version 1 or 2) grant, rounded up."""
     least = 1 << 20
@@ -127,4 +135,4 @@ def _without_script() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-__all__ = ["Context", "begin", "usable"]
+__all__ = ["Context", "begin", "processes", "usable"]

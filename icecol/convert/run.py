@@ -7,6 +7,7 @@ process into parts of its own and then recorded, so that a run that was killed g
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from icecol.convert.processes import Context, begin, usable
+from icecol.convert.processes import Context, begin, processes
 from icecol.convert.remarks import Modules, modules_of, tell, tell_outside, tell_without_frames
 from icecol.convert.source import Detector, Found, Reader
 from icecol.dataset import records, writer
@@ -110,7 +111,7 @@ def from_source(
     UnsupportedError
         A file is of another format, or beyond a limit of what can be read.
     ValueError
-        No files are given.
+        No files are given, fewer than one process, or a livetime or nfiles that is not a positive number.
     WorkerError
         A worker process was killed. What is done is kept for the next run.
     OSError
@@ -135,6 +136,12 @@ def from_source(
     if not paths:
         msg = "no files to convert: the list is empty"
         raise ValueError(msg)
+    processes(jobs, len(paths))
+    for name in ("livetime", "nfiles"):
+        value = (settings or {}).get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            msg = f"settings[{name!r}] is {value!r}: give a positive number"
+            raise ValueError(msg)
     for path in paths:
         if not path.is_file():
             with Input(path):  # says why it cannot be read
@@ -256,7 +263,7 @@ def _convert_all(
         yield Outcome(source)
     done = {source.path for group in known for source in group.sources}
     todo = [path for path in files if str(path.absolute()) not in done]
-    n = 1 if current_process().daemon else min(jobs or usable(), len(todo))
+    n = 1 if current_process().daemon else processes(jobs, len(todo))
     groups = list(_grouped(todo, len(todo) // (4 * max(n, 1))))
     if n <= 1 or type(reader).__module__ == "__main__":
         for group in groups:

@@ -14,7 +14,7 @@ import polars as pl
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.geometry import COLUMNS
 from icecol.reco.binding import bind
-from icecol.reco.feature import KERNEL, Feature, with_cost
+from icecol.reco.feature import KERNEL, Feature, series_of, with_cost
 from icecol.reco.plan import event_expr
 
 _ONE: Final = threading.Lock()
@@ -106,7 +106,7 @@ class Kernel:
         """
         if isinstance(pulses, str):
             return Feature(self, pulses, (), parameters)
-        return self.expr(pulses, parameters)
+        return self.expr(series_of(self.function, pulses), parameters)
 
     def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:
         """Return the struct expression; a parameter in `events` is an expression or the name of a column.
@@ -128,6 +128,8 @@ class Kernel:
 
 
 def kernel(
+    function: None = None,
+    /,
     *,
     events: Sequence[str] = (),
     series: Sequence[str] = (),
@@ -150,6 +152,8 @@ def kernel(
 
     Parameters
     ----------
+    function
+        Nothing: write `@kernel(n=pl.Int32)`, with the fields, above the function.
     events
         Names of parameters that have one number an event, such as a true energy or the direction of a seed: they are
         given as expressions, or names of columns. Null arrives as NaN.
@@ -193,7 +197,7 @@ def kernel(
     >>> found.select("R.residual", "R.n_other").collect().row(0)
     ([1.0, 3.0], 1)
     """
-    if not fields:
+    if not fields or function is not None:
         msg = "name the numbers that the kernel returns: @kernel(early=pl.Float64, late=pl.Float64)"
         raise TypeError(msg)
     for name, dtype in fields.items():

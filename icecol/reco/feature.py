@@ -79,9 +79,20 @@ def _feature(function: Callable[..., pl.Expr], *, cost: float) -> Any:
     def made(pulses: Pulses | str, *args: Any, **kwargs: Any) -> pl.Expr | Feature:
         if isinstance(pulses, str):
             return Feature(priced, pulses, args, kwargs)
-        return priced(pulses, *args, **kwargs)
+        return priced(series_of(function, pulses), *args, **kwargs)
 
     return made
+
+
+def series_of(function: Callable[..., Any], given: Any) -> Pulses:
+    """Return a pulse series, which is what a feature must be given."""
+    if not isinstance(given, Pulses):
+        msg = (
+            f"{function.__name__} needs a pulse series: a handle such as ds.pulses('SRTInIcePulses'), or the name; "
+            f"found {given!r:.80}"
+        )
+        raise TypeError(msg)
+    return given
 
 
 def with_cost(expression: pl.Expr, cost: float) -> pl.Expr:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import pyarrow as pa
 
 from icecol import files as storage
-from icecol.convert.processes import Context, begin, usable
+from icecol.convert.processes import Context, begin, processes
 from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Found, Reader
 from icecol.detector.geometry import Geometry
@@ -220,7 +220,7 @@ def _to_files(
         files.write_gcd(gcd, geometry, dark_rate=cards[0]["detector"].get("dark_rate", 500.0))
     open_ones = [(p, c) for p, c in zip(paths, cards, strict=True) if overwrite or not p.is_file()]
     work = partial(_write, geometry=geometry)
-    workers = min(jobs or usable(), max(len(open_ones), 1))
+    workers = processes(jobs, len(open_ones))
     if workers == 1:
         for path, card in open_ones:
             work(path, card)

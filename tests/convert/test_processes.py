@@ -63,6 +63,17 @@ def converted(paths: list[Path], out: Path) -> None:
     sys.exit(ic.convert.i3(paths, out, jobs=2).rows)
 
 
+def test_numbers_that_cannot_be_are_refused_before_anything_is_read(paths, tmp_path):
+    for jobs in (0, -1):
+        with pytest.raises(ValueError, match=f"jobs is {jobs}: give the number of processes, at least 1"):
+            ic.convert.i3(paths, tmp_path / "d", jobs=jobs)
+    for name, value in {"livetime": "x", "nfiles": 0, "Livetime": None}.items():
+        settings = {name.lower(): value}
+        with pytest.raises(ValueError, match=rf"settings\['{name.lower()}'\] is {value!r}: give a positive"):
+            ic.convert.i3(paths, tmp_path / "d", settings=settings)
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_daemonic_process_converts(paths, tmp_path):
     worker = multiprocessing.get_context("spawn").Process(
         target=converted, args=(paths, tmp_path / "d"), daemon=True

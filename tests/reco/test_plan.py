@@ -323,6 +323,15 @@ def test_a_kernel_without_pulses_or_fields_is_refused():
         kernel(f=pl.Float64)(lambda a, b: 0.0)
     with pytest.raises(TypeError, match="name the numbers"):
         kernel()
+    with pytest.raises(TypeError, match="name the numbers"):
+        kernel(lambda time: time.size)
+
+
+@pytest.mark.parametrize("feature", [reco.charge, reco.spe_fit, kernel(n=pl.Int32)(lambda time: time.size)])
+@pytest.mark.parametrize("given", [3, None, pl.col("P.time")])
+def test_what_is_no_pulse_series_is_refused(feature, given):
+    with pytest.raises(TypeError, match=r"needs a pulse series: a handle such as .*; found (3|None|<Expr)"):
+        feature(given)
 
 
 def test_a_second_process_finds_the_kernels_compiled(tmp_path):
