@@ -136,12 +136,21 @@ def mark_open(
             ax.plot(shown[end], value, marker=marker, color=color, linestyle="", markersize=7, clip_on=False)
 
 
-def legend(ax: Axes, handles: Sequence[Any] | None = None, labels: Sequence[str] | None = None) -> None:
-    """Put the legend at the top where no data are; if they are everywhere, raise the top of the axes until it fits."""
+_TOP: Final = ("upper right", "upper left", "upper center")
+
+
+def legend(
+    ax: Axes,
+    handles: Sequence[Any] | None = None,
+    labels: Sequence[str] | None = None,
+    *,
+    places: Sequence[Any] = _TOP,
+) -> None:
+    """Put the legend where no data are; if they are everywhere, raise the top of the axes until it fits."""
     given: Any = () if handles is None else (handles, labels)
-    box: Any = ax.legend(*given, loc="upper right")
+    box: Any = ax.legend(*given, loc=places[0])
     for _ in range(24):
-        for place in ("upper right", "upper left", "upper center"):
+        for place in places:
             box.set_loc(place)
             # before the layout, in which axes only grow
             if not _hides(ax, box.get_window_extent().padded(4)):

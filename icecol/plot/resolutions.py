@@ -146,7 +146,10 @@ def resolution(
     ax.set_ylabel("fraction of events up to an angle" if cumulative else "fraction of events per degree")
     ax.set_xlim(0, stop)
     ax.set_ylim(0)
-    legend(ax)
+    if cumulative:
+        legend(ax, places=("lower right", "center right", "upper left"))  # curves end at the top
+    else:
+        legend(ax)
     if fits is not None:
         corner(ax, "simulation", events=max(a.size for a in samples.values()))
         record(ax, cast("Events", events))

@@ -56,6 +56,17 @@ def test_numbers_that_are_no_angles_in_the_unit_are_an_error(angles, unit, match
         plot.resolution({"a": angles}, unit=unit)
 
 
+def test_more_than_four_are_cumulative_curves_with_the_legend_below_them():
+    angles = np.linspace(0.01, 4.99, 100)
+    ax = plot.resolution({f"Fit{i}": angles * (1 + i / 5) for i in range(5)}, unit="deg", bins=10, stop=10.0)
+    assert ax.get_ylabel() == "fraction of events up to an angle"
+    first = ax.patches[0].get_data().values
+    np.testing.assert_allclose(first, np.arange(1, 11).clip(max=5) / 5)
+    assert ax.get_ylim()[1] < 1.1
+    few = plot.resolution({f"Fit{i}": angles for i in range(4)}, unit="deg", bins=10, stop=10.0)
+    assert few.get_ylabel() == "fraction of events per degree"
+
+
 def test_a_resolution_needs_a_reconstruction():
     with pytest.raises(ValueError, match="at least one"):
         plot.resolution({})
