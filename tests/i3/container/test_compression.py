@@ -171,6 +171,9 @@ def test_noise_after_a_stream_is_an_error(codec: str) -> None:
 def test_a_reader_of_a_damaged_stream_is_gone_as_soon_as_it_is_done(tmp_path, codec: str) -> None:
     path = tmp_path / "cut.i3"
     path.write_bytes(PACK[codec](content(50_000))[:-20])
+    stream, file, _ = open_stream(path)
+    with file:
+        list(Scanner(stream).batches())  # what is compiled here keeps references in circles
     gc.disable()  # its buffers are too large to wait for the garbage to be collected
     try:
         stream, file, _ = open_stream(path)
