@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 import icecol as ic
-from icecol.convert.processes import processes
 from icecol.dataset.pulses import Pulses
 from icecol.errors import did_you_mean
 
@@ -64,6 +63,8 @@ def compile_ahead(
         environment |= PORTABLE
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
+    from icecol.convert.processes import processes  # not above: workers load numba only when `_begin` has run
+
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         processes(jobs, len(names)), context, initializer=_begin, initargs=(environment,)
