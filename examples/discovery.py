@@ -137,13 +137,13 @@ def draw_events() -> None:
     ax = Figure(figsize=(7, 4.6), layout="constrained").subplots()
     background = fit.expected().sum(axis=2)
     drawn = ax.pcolormesh(
-        np.degrees(np.arcsin(sine)), energy / 1e3, background, norm=LogNorm(1e-4, 10), cmap="Greys"
+        np.degrees(np.arcsin(sine)), energy / 1e3, background, norm=LogNorm(1e-4, 1e4), cmap="Greys"
     )
     ax.figure.colorbar(drawn, label="expected background")
     for topology, marker, color in (("shower", "o", BLUE), ("track", "X", RED)):
         found = hese.events("2013").filter(topology=topology)
         errors = found.select(pl.col("minus", "plus") / 1e3).to_numpy().T
-        style = {"fmt": marker, "color": color, "markersize": 5, "elinewidth": 1}
+        style = {"fmt": marker, "color": color, "markersize": 7, "elinewidth": 1, "mec": "white"}
         ax.errorbar(found["declination"], found["energy"] / 1e3, errors, label=f"{topology}s", **style)
     ax.set(yscale="log", ylim=(25, 2500), xlim=(-90, 90), xticks=range(-80, 81, 20))
     ax.set(xlabel="declination / degrees", ylabel="deposited energy / TeV")
