@@ -67,19 +67,21 @@ def with_features(
     if not isinstance(replace, bool):  # typed so that `**features` of a dict passes type checkers
         msg = f"`replace` is True or False, and no name of a feature; found {replace!r:.80}"
         raise TypeError(msg)
-    if not replace:
-        _refuse_taken(lazy.collect_schema().names(), waiting)
     schema = dict(lazy.collect_schema())
-    there = list(schema)
+    if not replace:
+        _refuse_taken(list(schema), waiting)
+    there, stored = list(schema), set(schema)
+    columns: dict[str, list[str]] = {}
     while waiting:
         ready = {n for n, f in waiting.items() if not _reads(n, f, waiting, schema) & waiting.keys()}
         if not ready:
             msg = f"circular dependency between features: {' → '.join(_circle(waiting))}"
             raise MissingColumnError(msg)
         name = min((n for n in waiting if n in ready), key=lambda n: cost(waiting[n]))
-        lazy, schema = _with_feature(lazy, schema, name, waiting.pop(name))
-    kept = [c for c in there if not any(_belongs(c, name) for name in features)]
-    return lazy.select(*kept, *(c for name in features for c in schema if _belongs(c, name)))
+        lazy, schema, columns[name] = _with_feature(lazy, schema, stored, name, waiting.pop(name))
+        stored -= {c for c in stored if _belongs(c, name)}
+    kept = [c for c in there if c in stored]
+    return lazy.select(*kept, *(c for name in features for c in columns[name]))
 
 
 def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[str, pl.Expr]:
@@ -146,27 +148,27 @@ def _reads(name: str, feature: pl.Expr, waiting: Mapping[str, pl.Expr], there: M
 
 
 def _with_feature(
-    lazy: pl.LazyFrame, schema: Mapping[str, Any], name: str, feature: pl.Expr
-) -> tuple[pl.LazyFrame, dict[str, Any]]:
-    """Add a feature, and say what columns there are then: a struct, its fields, and the struct dropped.
+    lazy: pl.LazyFrame, schema: Mapping[str, Any], stored: set[str], name: str, feature: pl.Expr
+) -> tuple[pl.LazyFrame, dict[str, Any], list[str]]:
+    """Add a feature in place of its stored columns; return all columns there are then, and those that are its own.
 
-    These are nodes of their own in the plan, so that a cut on the feature goes below those that are added later.
+    They are made in nodes of their own of the plan, so that a cut on the feature goes below those that are added later.
     """
     from icecol.dataset.facts import hidden
 
     dtype = pl.LazyFrame(schema=schema).select(feature.alias(name)).collect_schema()[name]
     column = hidden(name)
     value = pl.col(column)
-    replaced = [c for c in schema if _belongs(c, name)]
+    replaced = [c for c in stored if _belongs(c, name)]
     lazy = lazy.with_columns(feature.alias(column)).drop(replaced)
     if not feature.meta.is_column():  # else as the file has it
         lazy = lazy.with_columns(_answers(value, dtype).alias(column))
     left = {c: t for c, t in schema.items() if c not in replaced}
     if not isinstance(dtype, pl.Struct):
-        return lazy.with_columns(value.alias(name)).drop(column), left | {name: dtype}
+        return lazy.with_columns(value.alias(name)).drop(column), left | {name: dtype}, [name]
     made = {f"{name}.{f.name}": f for f in dtype.fields}
     lazy = lazy.with_columns(value.struct.field(f.name).alias(c) for c, f in made.items()).drop(column)
-    return lazy, left | {c: f.dtype for c, f in made.items()}
+    return lazy, left | {c: f.dtype for c, f in made.items()}, list(made)
 
 
 def _answers(value: pl.Expr, dtype: Any) -> pl.Expr:

@@ -103,6 +103,14 @@ def test_a_cut_on_a_cheap_feature_spares_the_dear_ones_in_whatever_order_they_ar
     assert better.events == ((n > 20) & (n < 28)).sum() == left.height
 
 
+def test_the_name_of_a_feature_may_begin_with_that_of_another():
+    frame = events().with_columns(pl.lit(1).alias("Fit.old"))
+    cheap, fit = Counter(), Counter(900.0)
+    found = with_features(frame, replace=True, **{"Fit": fit.feature, "Fit.Params": cheap.feature})
+    own = ["Fit.n", "Fit.sum", "Fit.Params.n", "Fit.Params.sum"]
+    assert found.collect().columns == found.collect_schema().names() == [*events().columns, *own]
+
+
 @ENGINES
 def test_a_cut_on_a_dear_feature_spares_nothing_that_it_reads(engine):
     seed, fit = Counter(50.0), Counter(9.0, pl.col("Seed.sum"))
