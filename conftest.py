@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -21,6 +22,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     option = config.option
     if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
         return  # the processes themselves come here, too
+    if sys.dont_write_bytecode:  # or every process started here compiles all modules anew
+        os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.rootpath / ".pytest_cache" / "bytecode")
     if option.numprocesses is None and not (option.tx or option.usepdb or option.collectonly):
         option.numprocesses = min(4, os.cpu_count() or 1)
         option.dist = "loadfile"

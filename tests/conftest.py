@@ -29,7 +29,7 @@ def shared_data() -> Path:
 
 # the first call of a kernel compiles it, which no deadline foresees; every run tries other examples
 settings.register_profile(
-    "compiled", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+    "compiled", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("compiled")
 

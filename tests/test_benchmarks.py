@@ -12,6 +12,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def load(monkeypatch):
@@ -106,7 +108,6 @@ def test_kernels_tell_a_wrong_answer(load, monkeypatch, capsys):
     assert "WRONG ANSWER: charge: numpy reduceat: 1 of" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_reconstructions_agree_with_all_other_ways(load, monkeypatch, capsys):
     small = ["--events", "40", "--pulses", "60", "--distinct", "20", "--sample", "10", "--densities", "500"]
     module = load("reconstruction")
@@ -236,7 +237,6 @@ def test_report_refuses_figures_with_wrong_answers(load, tmp_path, change):
         load("report").main([str(result), "--into", str(tmp_path / "b.md")])
 
 
-@pytest.mark.slow
 def test_each_step_of_the_track_fits_has_its_resolution(load, capsys):
     assert load("resolution").main(["--events", "30"]) == 0
     assert "MPE fit: median angle from 100 PE on" in capsys.readouterr().out

@@ -32,7 +32,9 @@ def distance(frame):
     )
 
 
-@pytest.mark.parametrize(("method", "within"), [("closed", 0.007), ("astropy", 0.0005)])
+@pytest.mark.parametrize(
+    ("method", "within"), [("closed", 0.007), pytest.param("astropy", 0.0005, marks=pytest.mark.slow)]
+)
 def test_directions_in_the_sky_are_those_of_icetray(method, within):
     if method == "astropy":
         pytest.importorskip("astropy")

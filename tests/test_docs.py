@@ -51,6 +51,12 @@ def with_code() -> list[Path]:
     return [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
 
 
+EACH_PAGE = [
+    pytest.param(page, id=page.name, marks=() if page == README else pytest.mark.slow) for page in with_code()
+]
+"""README.md, which everybody tries, is run by default; the others are among the slow tests."""
+
+
 @pytest.fixture
 def no_classes_left():
     """Take out the classes that a page adds, which other tests do not expect."""
@@ -61,7 +67,7 @@ def no_classes_left():
 
 
 @pytest.mark.usefixtures("no_classes_left")
-@pytest.mark.parametrize("page", with_code(), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", EACH_PAGE)
 def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
     names: dict[str, object] = {"__name__": page.stem}
     printed = ""

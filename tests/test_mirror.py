@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ SOURCE = TESTS.parent / "icecol"
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in {"__init__.py", "__main__.py"})
 
 
+@functools.cache
 def names_in_docstring(path: Path) -> list[str]:
     """Return what the docstring of a test file has in backticks: `hits`, `kernels.hits`."""
     return re.findall(r"`([\w.]+)`", ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")

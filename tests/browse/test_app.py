@@ -64,6 +64,7 @@ def shown(app, name="object"):
     return app.query_one(f"#{name}", Grid).view
 
 
+@pytest.mark.slow
 def test_frames_are_walked_by_keys(path):
     async def run():
         async with browsing(path) as (app, pilot):
@@ -113,6 +114,7 @@ def test_the_key_stays_and_n_finds_it(path):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_views_turn_and_rows_open_and_close(path):
     async def run():
         async with browsing(path, at="P", key="SRTInIcePulses") as (app, pilot):
@@ -133,6 +135,7 @@ def test_views_turn_and_rows_open_and_close(path):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_keys_are_searched_here_and_in_the_frames_that_follow(path):
     async def run():
         async with browsing(path) as (app, pilot):
@@ -150,6 +153,7 @@ def test_keys_are_searched_here_and_in_the_frames_that_follow(path):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_one_goes_to_events_and_frames(path):
     async def run():
         async with browsing(path, at="7/12") as (app, pilot):

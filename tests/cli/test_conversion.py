@@ -80,6 +80,7 @@ def test_damage_is_named_and_exits_with_1_unless_accepted(folder, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of a process group are POSIX")
+@pytest.mark.slow
 def test_interrupted_conversion_says_how_to_go_on(folder, tmp_path):
     for i in range(8):
         (tmp_path / f"{i}.i3.zst").write_bytes((folder / "run1.i3.zst").read_bytes())

@@ -20,6 +20,7 @@ def test_a_dataset_is_simulated_and_says_how(tmp_path):
     assert zenith.round(6).unique().to_list() == [1.570796]
 
 
+@pytest.mark.slow
 def test_files_of_bundles_are_made_by_their_numbers(tmp_path):
     arguments = ("simulate", "bundles", "-d", 7, "-n", 60, "-j", 1, "-o", tmp_path / "b.{file:02d}.i3")
     done = run(*arguments, "-f", "3,5-6")

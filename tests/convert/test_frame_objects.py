@@ -173,6 +173,7 @@ def both(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 
 @pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.slow
 def test_a_tray_and_a_selection_give_the_same_objects(both: Both, name: str) -> None:
     selected = both.selected[name]
     assert both.trayed[name] == selected
@@ -183,7 +184,7 @@ def test_a_tray_and_a_selection_give_the_same_objects(both: Both, name: str) -> 
         assert tuple(decode(blob).i3class for blob in whole.values()) == CLASSES[name]
 
 
-@pytest.mark.parametrize("name", ["linefit", "charge", "seeded_rt", "hit_statistics"])
+@pytest.mark.parametrize("name", ["linefit", "seeded_rt"])
 def test_a_feature_by_its_name_gives_them_too(sample: Sample, name: str) -> None:
     feature = getattr(r, name)
     source = ic.tray.read([sample.gcd, sample.events])

@@ -410,6 +410,7 @@ def test_many_physics_frames_on_one_large_readout_are_made_into_rows_in_pieces(
 
 
 @pytest.mark.filterwarnings("ignore:.*has the same content")
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{k}.i3", events(8, first=10 * k)) for k in range(4)]
     seen: list[tuple[str, int, int, int]] = []
@@ -524,6 +525,7 @@ def test_a_cut_compressed_file_gives_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*has the same content")
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{k:02d}.i3", events(30, first=100 * k)) for k in range(12)]
     script = (
@@ -615,7 +617,8 @@ def test_keys_that_are_no_text_end_in_the_manifest(tmp_path):
     assert again.scan().collect().to_series(-1).to_list() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("stdin", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["file", "stdin"])
+@pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
+@pytest.mark.slow
 def test_a_script_without_a_guard_converts_in_several_processes(tmp_path, stdin):
     for i in (1, 2, 3):
         ic.sim.write(tmp_path / f"run{i}.i3.zst", ic.sim.events(5, seed=i))

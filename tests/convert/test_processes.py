@@ -74,6 +74,7 @@ def test_numbers_that_cannot_be_are_refused_before_anything_is_read(paths, tmp_p
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 def test_a_daemonic_process_converts(paths, tmp_path):
     worker = multiprocessing.get_context("spawn").Process(
         target=converted, args=(paths, tmp_path / "d"), daemon=True
@@ -87,6 +88,7 @@ def kill(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_in_one_line_and_the_run_resumes(paths, tmp_path, monkeypatch):
     monkeypatch.setattr("icecol.convert.run._in_process", kill)
     with pytest.raises(
@@ -114,6 +116,7 @@ time.sleep(100)
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_started_them(number):
     with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as parent:
         workers = [int(pid) for pid in parent.stdout.readline().split()]
@@ -133,6 +136,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_stopping_ends_workers_at_once_whatever_they_do():
     context = processes.Context()
     begun = time.monotonic()

@@ -31,6 +31,7 @@ def lines(path: Path, run: int, n: int) -> Path:
 # -- a reader of a new form -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reader_of_a_new_form_is_one_class(tmp_path):
     paths = [lines(tmp_path / f"{run}.txt", run, 3) for run in (2, 1)]
     done: list[tuple[str, int, int, int]] = []
@@ -70,6 +71,7 @@ def test_a_reader_of_a_form_without_frames_need_not_count_any(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_its_damage_is_told_and_its_files_are_resumed(tmp_path):
     paths = [lines(tmp_path / f"{run}.txt", run, 3) for run in range(8)]
     with paths[3].open("a") as file:

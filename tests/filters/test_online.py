@@ -380,6 +380,7 @@ DECIDED = [
 ]
 
 
+@pytest.mark.slow
 def test_conditions_are_those_stored_where_the_cleaned_pulses_are_those_of_level_2(shared_data):
     geometry = Geometry.read_parquet(shared_data / "geometry" / "icecube86.parquet")
     cleaned, all_ = (Pulses(k, geometry) for k in ("SRTInIcePulses", "SplitInIcePulses"))

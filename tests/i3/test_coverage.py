@@ -39,6 +39,7 @@ def test_only_versions_that_are_read_are_verified() -> None:
 
 
 @pytest.mark.parametrize("what", TABLES)
+@pytest.mark.slow
 def test_what_is_called_verified_is_in_the_files(shared_data: Path, what: str) -> None:
     pattern, claimed = TABLES[what]
     found: dict[str, set[int]] = defaultdict(set)

@@ -36,11 +36,13 @@ def test_all_ways_of_reading_a_damaged_file_agree(target: str) -> None:
     assert told["damages"] > 40
 
 
+@pytest.mark.slow
 def test_damaged_pulses_are_those_of_the_plain_resolver_or_refused() -> None:
     told = fuzz.run(4, target="pulses")
     assert told["series"] > told["refused"] > 0
 
 
+@pytest.mark.slow
 def test_conversion_of_damaged_files_gives_what_their_frames_have() -> None:
     told = fuzz.run(40, target="conversions")
     assert told["values"] > 1000

@@ -70,6 +70,7 @@ def test_numbas_own_functions_may_call_it_and_be_called():
     assert all_of(np.array([6.0])) == 3.0
 
 
+@pytest.mark.slow
 def test_what_is_compiled_only_within_others_can_be_called_by_numbas_own_later():
     @compiled
     def inner(values):
@@ -137,6 +138,7 @@ def test_while_compiling_no_garbage_is_collected_and_all_is_as_before_after_it()
         gc.enable()
 
 
+@pytest.mark.slow
 def test_threads_compile_one_after_the_other():
     functions = [compiled(lambda x, k=k: np.arange(k)[x] + ratio(x, 1)) for k in range(5, 9)]
     answers = [None] * len(functions)

@@ -257,6 +257,7 @@ def muons():
     return ic.with_features(frame, **features).filter(pl.col("SPEFit.fit_status") == 0).collect()
 
 
+@pytest.mark.slow
 def test_the_profile_over_vertices_is_seldom_higher_than_the_fit(muons):
     # in a few per cent of events its simplex ends in another minimum than that of the fit
     assert (muons["E.pbfCenterLlh"] <= muons["SPEFit.logl"] + 1e-2).mean() > 0.95
@@ -285,6 +286,7 @@ def test_errors_are_as_large_as_the_directions_are_wrong(muons):
 
 @settings(max_examples=5)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(reco.paraboloid(PULSES, track="T", max_calls=100), frame(events))
     check_feature(reco.cramer_rao(PULSES, track="T"), frame(events))

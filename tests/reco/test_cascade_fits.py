@@ -188,6 +188,7 @@ def test_a_fit_is_no_worse_than_its_seed_and_its_logl_is_that_of_its_vertex(even
 
 @settings(max_examples=5)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(FIT, frame(events))
     check_feature(reco.cascade_likelihood(PULSES, vertex="C"), frame(events))

@@ -342,6 +342,7 @@ def test_static_time_window_is_set_by_the_triggers_that_count():
 )
 @settings(max_examples=8)
 @given(st.lists(st.one_of(st.none(), EVENT), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
     cleaned = {
         "seeded_rt": reco.seeded_rt(PULSES),

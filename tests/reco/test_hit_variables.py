@@ -86,6 +86,7 @@ ODD = st.sampled_from([math.nan, math.inf, -math.inf])
 @SHAPE
 @settings(max_examples=15)
 @given(EVENTS, TRACK, st.lists(ODD, max_size=3))
+@pytest.mark.slow
 def test_all_together_are_each_by_itself_to_the_last_bit(shape, events, track, odd):
     there = [e and [p for p in e if p[2] in SENSORS] for e in events]  # hit_multiplicity counts the others
     events = [e and e + [(t, 1.0, next(iter(SENSORS))) for t in odd] for e in there]
@@ -143,6 +144,7 @@ def test_charges_add_up_in_the_order_of_the_pulses_or_where_that_makes_no_differ
 )
 @settings(max_examples=5)
 @given(EVENTS, TRACK)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(feature, events, track):
     check_feature(feature, around(events, [track, None, track]))
 

@@ -87,5 +87,6 @@ def test_tensor_of_inertia_survives_any_charge(events):
 @pytest.mark.parametrize("axes", [False, True])
 @settings(max_examples=12)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(axes, events):
     check_feature(reco.tensor_of_inertia(PULSES, axes=axes), frame(events))

@@ -568,6 +568,7 @@ def test_the_gradient_leads_as_low_as_the_simplex_or_lower():
 
 @settings(max_examples=5)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(SPE, frame(events))
     check_feature(reco.track_likelihood(PULSES, track="T"), frame(events))

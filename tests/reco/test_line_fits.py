@@ -74,6 +74,7 @@ def test_linefit_is_the_least_squares_line_up_to_the_cancellation_of_its_sums(ev
 @pytest.mark.parametrize("feature", [f for f, _ in TWINS.values()], ids=TWINS)
 @settings(max_examples=12)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(feature, events):
     check_feature(feature, frame(events))
 

@@ -342,6 +342,7 @@ def test_what_is_no_pulse_series_is_refused(feature, given):
         feature(given)
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_kernels_compiled(tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(

@@ -137,6 +137,7 @@ def test_without_positive_charge_there_is_no_mean_and_without_a_pulse_nothing():
     assert [row[c][0][1] for c in STANDARD] == [0.0] * 3 + [None] * 6
 
 
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored():
     check_feature(FEATURE, events())
 

@@ -120,6 +120,7 @@ def test_a_fit_made_beside_it_may_be_the_track():
 
 @settings(max_examples=5)
 @given(EVENTS, TRACK)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(events, track):
     check_feature(reco.cherenkov(PULSES, track="L"), around(events, [track, None, track]))
 

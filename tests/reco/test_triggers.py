@@ -115,6 +115,7 @@ def test_volume_trigger_equals_its_slow_twin(multiplicity, simple, window, radiu
 
 @settings(max_examples=10)
 @given(EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(events):
     check_feature(reco.smt(PULSES, threshold=2), frame(events))
     check_feature(reco.string_trigger(PULSES, threshold=2), frame(events))

@@ -159,6 +159,7 @@ def test_times_that_are_no_number_are_treated_as_icetray_does(name, events):
 @pytest.mark.parametrize("name", TWINS)
 @settings(max_examples=10)
 @given(ODD_EVENTS)
+@pytest.mark.slow
 def test_a_row_does_not_know_how_its_frame_is_stored(name, events):
     check_feature(TWINS[name][0], frame(events))
 

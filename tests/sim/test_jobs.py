@@ -54,6 +54,7 @@ def test_any_number_of_processes_gives_the_same_events(direct, tmp_path):
     assert [p.name for p in files] == ["b.0.i3", "b.1.i3", "b.2.i3"]
 
 
+@pytest.mark.slow
 def test_files_have_the_events_of_the_dataset_and_are_not_made_twice(direct, tmp_path):
     name = str(tmp_path / "nue.{dataset}.{file:03d}.i3.zst")
     files = sim.simulate(NUE, name, n_files=3, jobs=1, **SETTINGS)

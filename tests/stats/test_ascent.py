@@ -14,6 +14,7 @@ from icecol.stats import fitting
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strength", [0.0, 0.3, 3.0])
+@pytest.mark.slow
 def test_no_start_of_scipy_leads_higher(kind, strength):
     made = full_model(kind)
     rng = np.random.default_rng(int(strength * 10))

@@ -127,6 +127,7 @@ def test_an_upper_limit_excludes_by_the_lower_tail():
 
 @pytest.mark.parametrize("level", [0.6827, 0.9, 0.95])
 @pytest.mark.parametrize("b", [0.0, 3.0])
+@pytest.mark.slow
 def test_feldman_cousins_never_covers_too_little(level, b):
     ends = [stats.feldman_cousins(n, b, level) for n in range(45)]
     mu = np.linspace(0.05, 9, 60)

@@ -68,6 +68,7 @@ def test_sensitivity_of_a_count(b, sensitivity, discovery):
     )
 
 
+@pytest.mark.slow
 def test_feldman_cousins_by_pseudo_experiments_is_that_by_enumeration():
     low, high = stats.feldman_cousins(6, 2.0)
     step = 0.3

@@ -40,6 +40,7 @@ def test_energies_have_bias_and_spread_in_powers_of_ten():
     assert row["spread"] == pytest.approx(0.34)
 
 
+@pytest.mark.slow
 def test_a_study_has_tables_plots_and_one_json_file(few):
     found, folder, text = few
     names = {path.name for path in folder.iterdir()}

@@ -61,6 +61,7 @@ def chain(files):
     ],
     ids=["all", "keys", "stream, many batches", "daq, many batches"],
 )
+@pytest.mark.slow
 def test_booking_equals_conversion(files, tmp_path, options, batch, monkeypatch):
     monkeypatch.setattr(module, "BATCH_BYTES", batch)
     booked, converted = both(chain(files), tmp_path, **options)

@@ -155,6 +155,7 @@ def test_tree_bits_are_a_walk_in_which_zero_ends_a_list():
 
 
 @pytest.mark.parametrize("n", [0, 1, 32767, 32768, 40000])
+@pytest.mark.slow
 def test_trees_of_many_chunks_read_back(n):
     depth = [min(i, 3) for i in range(n)]
     nodes = [record("I3Particle")(minor_id=7)] * n
@@ -431,6 +432,7 @@ SAMPLES = list(_samples())
 # -- files ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_object_of_real_files_is_written_back_with_the_same_bytes(shared_data):
     files = [
         *sorted((shared_data / "i3" / "real").iterdir()),

@@ -25,6 +25,7 @@ def both(blob):
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_objects_of_every_class_and_version_are_the_same(seed):
     rng = Random(seed)
     for name, version in KINDS:
@@ -47,6 +48,7 @@ def test_damaged_objects_are_refused_with_the_same_words():
             fuzz.assert_alike(found, plain)
 
 
+@pytest.mark.slow
 def test_objects_of_real_files_are_the_same(shared_data):
     for path in sorted((shared_data / "i3" / "real").iterdir()):
         for frame in raw_frames(path):

@@ -79,6 +79,7 @@ def test_objects_are_bytes_until_their_class_is_known_and_the_bytes_stay_the_sam
     assert (tmp_path / "b.i3").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_conversions_in_worker_processes_and_scans_give_columns(tmp_path):
     add_both()
     for k in range(2):

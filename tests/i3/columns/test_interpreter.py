@@ -357,6 +357,7 @@ def test_classes_without_columns_and_unknown_ones_fail_with_the_reason() -> None
     assert "newer" in why[3]
 
 
+@pytest.mark.slow
 def test_deep_and_wide_trees_keep_depth_and_parent() -> None:
     for name, n in (("I3MCTree", 70_000), ("I3TriggerHierarchy", 3000)):
         node = record("I3Particle")(energy=1.0) if name == "I3MCTree" else record("I3Trigger")()
@@ -466,10 +467,12 @@ def check_damaged(name: str, most: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", FLAT)
+@pytest.mark.slow
 def test_damaged_objects_give_a_value_or_a_reason(name: str) -> None:
     check_damaged(name, 300)
 
 
+@pytest.mark.slow
 def test_what_the_decoder_refuses_does_not_become_columns() -> None:
     """A damaged blob that gives columns is one that the generic decoder reads too, with the same values."""
     lenient: dict[str, int] = {}

@@ -100,6 +100,7 @@ def test_noise_is_one_damage() -> None:
 
 
 @pytest.mark.parametrize("batch_bytes", [1 << 20, 300])
+@pytest.mark.slow
 def test_any_flipped_byte_costs_its_own_frame_only(batch_bytes: int) -> None:
     frames = sample(24, size=30)
     data, starts = encode(frames)
@@ -234,6 +235,7 @@ def test_without_verification_only_what_breaks_the_walk_is_damage() -> None:
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
+@pytest.mark.slow
 def test_a_flipped_byte_of_a_compressed_file_costs_no_frame_before_it(codec: str) -> None:
     frames = sample(400, size=100)
     data, _ = encode(frames)
@@ -308,6 +310,7 @@ def test_a_real_file_cut_anywhere_gives_all_whole_frames(shared_data: Path) -> N
     assert [f for _, f in scan(data[:cut])[0]] == frames[:whole]
 
 
+@pytest.mark.slow
 def test_flipped_bytes_of_a_real_file_cost_their_own_frame_only(shared_data: Path) -> None:
     data, frames, starts = events_of(shared_data, "oscNext_noise_level3_v02")
     rng = random.Random(11)

@@ -25,6 +25,7 @@ def test_all_files_of_old_versions_are_read(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["r29378", "r51782"])
+@pytest.mark.slow
 def test_old_files_one_after_another_are_read_in_batches_of_any_size(shared_data: Path, folder: str) -> None:
     paths = sorted((shared_data / "i3" / "regression" / folder).glob("*.i3"))
     data = b"".join(p.read_bytes() for p in paths)
@@ -37,6 +38,7 @@ def test_old_files_one_after_another_are_read_in_batches_of_any_size(shared_data
 
 @pytest.mark.parametrize("make", [frame_of_version_3, frame_of_version_4])
 @pytest.mark.parametrize("batch_bytes", [1000, 1 << 20])
+@pytest.mark.slow
 def test_old_frames_are_read_in_any_number_and_carried_as_new_ones_are(make, batch_bytes: int) -> None:
     frames: list[Frame] = [("G", (("geo", "t", b"g"),))]
     for i in range(700):
@@ -63,6 +65,7 @@ def test_old_frames_are_read_in_any_number_and_carried_as_new_ones_are(make, bat
     assert found == frames
 
 
+@pytest.mark.slow
 def test_old_frames_with_more_objects_than_the_first_table_holds_are_read() -> None:
     frames: list[Frame] = [("P", tuple((f"key{k}", "t", b"v") for k in range(500)))] * 300
     data = b"".join(frame_of_version_3(s, list(o), 0) for s, o in frames)

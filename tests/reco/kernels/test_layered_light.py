@@ -44,6 +44,7 @@ def of_ring(ice, rng, z0, up, radii, heights):
 
 
 @pytest.mark.parametrize(("z0", "up"), [(300.0, -1.0), (-350.0, 1.0), (-90.0, 1.0)])
+@pytest.mark.slow
 def test_light_of_cascades_is_that_of_tracked_photons(tracker, z0, up):
     """To 30 % in amount and delays, up to 120 m away: the ice in between is not really as homogeneous as its mean.
 
@@ -78,6 +79,7 @@ def test_light_of_cascades_is_that_of_tracked_photons(tracker, z0, up):
 
 
 @pytest.mark.parametrize("absorption", [0.22, 0.28, 0.37])
+@pytest.mark.slow
 def test_light_of_tracks_is_that_of_tracked_photons(tracker, absorption):
     """To 10 % in amount and 20 % in the delays, from 10 m on, for every ratio of scattering to absorption there is."""
     length = 25.0
