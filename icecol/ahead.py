@@ -227,6 +227,9 @@ def small_event() -> Any:
         truth=ic.sim.Truth(np.array([1], np.uint8), np.array([13], np.int32), *one),
         trigger_time=np.array([1e4]),
         trigger_length=np.array([1e3]),
+        triggers=ic.sim.Triggers(
+            np.array([0, 1]), np.array([1006], np.int32), np.array([1e4]), np.array([1e3])
+        ),
         pulses=ic.sim.Hits(
             offsets=np.array([0, n]),
             omkey=geometry.omkey[:n],

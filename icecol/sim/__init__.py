@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from icecol.sim.bundle import bundles
-from icecol.sim.columns import Events, Hits, Truth
+from icecol.sim.columns import Events, Hits, Triggers, Truth
 from icecol.sim.files import frames, write, write_gcd
 from icecol.sim.generation import generate
 from icecol.sim.jobs import simulate
@@ -11,10 +11,13 @@ from icecol.sim.muon import muons
 from icecol.sim.neutrino import neutrinos
 from icecol.sim.sample import bright, events, toy
 from icecol.sim.source import to_dataset
+from icecol.sim.stream import Stream, raw
 
 __all__ = [
     "Events",
     "Hits",
+    "Stream",
+    "Triggers",
     "Truth",
     "bright",
     "bundles",
@@ -23,6 +26,7 @@ __all__ = [
     "generate",
     "muons",
     "neutrinos",
+    "raw",
     "simulate",
     "to_dataset",
     "toy",

@@ -39,6 +39,9 @@ dark_start: Final = -14000.0
 dark_stop: Final = 20000.0
 """Span of dark noise around the particle's time, in ns; a triggered readout lies inside."""
 
+EVERYTHING: Final = -1
+"""Kind of events of which all pulses are wanted, with times from their zero, before launches and trigger."""
+
 bundle: Final = 1000
 """More photoelectrons than this in one sensor are drawn as this many of larger charge."""
 
@@ -137,7 +140,8 @@ def event(
     """Simulate the event of number `index`, with times relative to its zero.
 
     Returns (sensor, time, charge, width, flags, noise) of its pulses inside the readout, and the start and the end of
-    its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN.
+    its trigger. A noise event has no particle: its readout is that of a trigger at 0, and the trigger is NaN. Of kind
+    `EVERYTHING`, all pulses are returned, with the time from the first to the last photoelectron for the width.
     """
     n_sensors = sensors.x.size
     losses, layers, ice = settings.losses, settings.layers, settings.ice
@@ -224,52 +228,76 @@ def event(
         n_pulses += n_new
     at, time, charge = at[:n_pulses], time[:n_pulses], charge[:n_pulses]
 
-    # launches, local coincidence, trigger
-    first, member = launches(at, time, charge)
-    n_launches = first.size
-    start_of, string, om = (
-        np.empty(n_launches),
-        np.empty(n_launches, np.int64),
-        np.empty(n_launches, np.int64),
-    )
-    for i in range(n_launches):
-        start_of[i], string[i], om[i] = time[first[i]], sensors.string[at[first[i]]], sensors.om[at[first[i]]]
-    hlc = local_coincidence(string, om, start_of)
+    if kind == EVERYTHING:
+        return (
+            at,
+            time,
+            charge,
+            span[:n_pulses],
+            np.zeros(n_pulses, np.uint8),
+            noise[:n_pulses],
+            np.nan,
+            np.nan,
+        )
+    member, start_of, hlc = launched(at, time, charge, sensors)
     if kind == NOISE:
         begin, end = np.nan, np.nan
         zero, last = 0.0, 0.0
     else:
         _, begin, end = majority(select(start_of, hlc, order(start_of)), majority_hits, majority_window)
         zero, last = begin, end
+    which, time, charge, width, flags = recorded(
+        time, charge, span, member, start_of, hlc, zero, zero - before, last + after
+    )
+    return at[which], time, charge, width, flags, noise[which], begin, end
 
-    # the readout as stored: time to 1 ns, charge to bins of 0.05 PE, width to powers of two
-    n_kept = 0
-    width = np.empty(n_pulses)
-    flags = np.empty(n_pulses, np.uint8)
-    for i in range(n_pulses):
-        if member[i] < 0 or not zero - before <= time[i] < last + after:
+
+@kept(error_model="numpy")
+def launched(at: I64, time: F64, charge: F64, sensors: Sensors) -> tuple[I64, F64, Mask]:
+    """Return the launch of each pulse or -1, and of each launch its start and whether it has local coincidence."""
+    first, member = launches(at, time, charge)
+    n = first.size
+    start_of, string, om = np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        start_of[i], string[i], om[i] = time[first[i]], sensors.string[at[first[i]]], sensors.om[at[first[i]]]
+    return member, start_of, local_coincidence(string, om, start_of)
+
+
+@kept(error_model="numpy")
+def recorded(
+    time: F64,
+    charge: F64,
+    span: F64,
+    member: I64,
+    start_of: F64,
+    hlc: Mask,
+    zero: float,
+    begin: float,
+    stop: float,
+) -> tuple[I64, F64, F64, F64, npt.NDArray[np.uint8]]:
+    """Return which pulses between two times are read out, and their time, charge, width and flags as stored.
+
+    Times become such that `zero` is the time of the trigger, to 1 ns; charges are to bins of 0.05 PE, widths powers of
+    two. A launch without local coincidence keeps only its stamp.
+    """
+    n = 0
+    which = np.empty(time.size, np.int64)
+    when, pe, width = np.empty(time.size), np.empty(time.size), np.empty(time.size)
+    flags = np.empty(time.size, np.uint8)
+    for i in range(time.size):
+        if member[i] < 0 or not begin <= time[i] < stop:
             continue
         coincident = hlc[member[i]]
         if not coincident and time[i] - start_of[member[i]] > _stamp:
             continue
         shortest = 4.0 if coincident else 32.0
-        at[n_kept] = at[i]
-        time[n_kept] = math.floor(time[i] - zero) + trigger_time
-        charge[n_kept] = _step * (math.floor(charge[i] / _step) + 0.5)
-        width[n_kept] = max(shortest, 2.0 ** math.ceil(math.log2(max(span[i], 1.0))))
-        flags[n_kept] = _hlc if coincident else _slc
-        noise[n_kept] = noise[i]
-        n_kept += 1
-    return (
-        at[:n_kept],
-        time[:n_kept],
-        charge[:n_kept],
-        width[:n_kept],
-        flags[:n_kept],
-        noise[:n_kept],
-        begin,
-        end,
-    )
+        which[n] = i
+        when[n] = math.floor(time[i] - zero) + trigger_time
+        pe[n] = _step * (math.floor(charge[i] / _step) + 0.5)
+        width[n] = max(shortest, 2.0 ** math.ceil(math.log2(max(span[i], 1.0))))
+        flags[n] = _hlc if coincident else _slc
+        n += 1
+    return which[:n], when[:n], pe[:n], width[:n], flags[:n]
 
 
 @kept(error_model="numpy")

@@ -91,6 +91,26 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Triggers:
+    """Triggers of all events, one after the other: event i has those from `offsets[i]` to `offsets[i + 1]`.
+
+    Attributes
+    ----------
+    offsets
+        Where the triggers of each event begin, and where the last ones end.
+    config_id
+        Which trigger it is, as in `icecol.reco.triggers.CONFIG_ID`.
+    time, length
+        Its begin and length, in ns.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    config_id: npt.NDArray[np.int32]
+    time: F64
+    length: F64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Events:
     """Simulated events: truth, trigger and pulses in columns, and the settings they were made with.
 
@@ -100,6 +120,8 @@ class Events:
         The true particle of each event.
     trigger_time, trigger_length
         Begin and length of the simple majority trigger in ns; NaN where it did not fire (noise events).
+    triggers
+        All triggers, that one included.
     pulses
         Pulses of all events.
     geometry
@@ -111,6 +133,7 @@ class Events:
     truth: Truth
     trigger_time: F64
     trigger_length: F64
+    triggers: Triggers
     pulses: Hits
     geometry: Geometry
     settings: dict[str, Any]
@@ -122,6 +145,10 @@ class Events:
     """Some of them by frame key, one per event, with pdg_encoding 0 where there is none."""
     thrown: dict[str, dict[str, F64]] = field(default_factory=dict)
     """Weights by frame key and entry, of events that `generate` made."""
+    start: F64 | None = None
+    """Time (ns) from which the times of each event count; by default, there is one every 10 ms."""
+    stop: F64 | None = None
+    """End (ns) of each event's readout; by default, 6 microseconds after the end of the trigger."""
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -130,8 +157,8 @@ class Events:
     def to_polars(self) -> pl.DataFrame:
         """Return the events as a data frame, one row per event, with the columns a converted file would have.
 
-        `InIcePulses.*` and `SRTInIcePulses.*` are lists; `MCPrimary.*` is null in noise events, `I3MCWeightDict.*` in
-        all but neutrinos, `MCMostEnergeticTrack.*` and `MuonWeightDict.*` in all but muons.
+        `InIcePulses.*`, `SRTInIcePulses.*` and `I3TriggerHierarchy.*` are lists; `MCPrimary.*` is null in noise events,
+        `I3MCWeightDict.*` in all but neutrinos, `MCMostEnergeticTrack.*` and `MuonWeightDict.*` in all but muons.
 
         Examples
         --------
@@ -172,7 +199,7 @@ def _table(events: Events) -> pl.DataFrame:
     ):
         for member in MEMBERS:
             columns[f"{key}.{member}"] = _lists(getattr(hits, member)[mask], offsets)
-    frame = pl.DataFrame(columns)
+    frame = pl.DataFrame(columns).with_columns(_triggers(events.triggers))
 
     primary = {
         **{name: getattr(truth, name) for name in ("x", "y", "z", "zenith", "azimuth", "time", "energy")},
@@ -201,6 +228,29 @@ def _table(events: Events) -> pl.DataFrame:
             for k, v in how.items()
         ),
     )
+
+
+def _triggers(triggers: Triggers) -> list[pl.Series]:
+    """Return the triggers below the global one, which comes first: as in a hierarchy, but without its other columns."""
+    fired = np.diff(triggers.offsets) > 0
+    offsets = triggers.offsets + np.concatenate([[0], np.cumsum(fired)])
+    last = (
+        np.maximum.reduceat(triggers.time + triggers.length, triggers.offsets[:-1][fired])
+        if fired.any()
+        else 0
+    )
+    first = triggers.time[triggers.offsets[:-1][fired]]
+    places = triggers.offsets[:-1][fired]
+    columns = {
+        "time": np.insert(triggers.time, places, first),
+        "length": np.insert(triggers.length, places, last - first),
+    }
+    found = [_lists(values, offsets).alias(f"I3TriggerHierarchy.{name}") for name, values in columns.items()]
+    codes = pl.Series(np.insert(triggers.config_id, places, 0).astype(np.int32)).replace(0, None)
+    import pyarrow as pa
+
+    made = pa.LargeListArray.from_arrays(offsets, codes.to_arrow())
+    return [*found, pl.Series("I3TriggerHierarchy.config_id", made)]
 
 
 _OF_PARTICLE: Final = ("x", "y", "z", "zenith", "azimuth", "time", "energy", "pdg_encoding")

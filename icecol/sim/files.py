@@ -29,6 +29,7 @@ from icecol.sim import chain, particles, sensor
 from icecol.sim.blobs import pulse_map, pulse_mask
 from icecol.sim.columns import F64, Events
 from icecol.sim.tree import PRIMARY, Tree
+from icecol.sim.triggers import CONDITIONS, Condition
 from icecol.sim.weights import KEYS, weights
 
 Raw: TypeAlias = tuple[str, list[Span]]
@@ -42,7 +43,9 @@ YEAR: Final = 2024
 
 _SPACING: Final = 10**8  # 10 ms in tenths of ns
 _GLOBAL: Final = new("TriggerKey", 40, 30, 0, None)  # global, throughput
-_SMT8: Final = new("TriggerKey", 0, 0, 0, 1006)  # in ice, simple multiplicity, IceCube's number of SMT-8
+_KEYS: Final = {  # in ice: simple multiplicity or string
+    code: new("TriggerKey", 0, 120 if how.coherence else 0, 0, code) for code, how in CONDITIONS.items()
+}
 
 
 def _span(key: str, name: str, blob: bytes) -> Span:
@@ -53,14 +56,15 @@ def _object(key: str, name: str, *args: Any, **members: Any) -> Span:
     return _span(key, name, encode(new(name, *args, **members)))
 
 
-def _header(i: int, run_id: int, end: float, stream: str) -> Span:
-    begin = i * _SPACING
+def _header(events: Events, i: int, run_id: int, end: float, stream: str) -> Span:
+    number = events.first_event + i
+    begin = number * _SPACING if events.start is None else round(10 * float(events.start[i]))
     return _object(
         "I3EventHeader",
         "I3EventHeader",
         run_id=run_id,
         sub_run_id=0,
-        event_id=i,
+        event_id=number,
         state=20,
         sub_event_id=0,
         sub_event_stream=stream,
@@ -122,11 +126,9 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
     s = slice(hits.offsets[i], hits.offsets[i + 1])
     omkey = hits.omkey[s]
     triggered = bool(np.isfinite(events.trigger_time[i]))
-    time, length = (float(v[i]) if triggered else 0.0 for v in (events.trigger_time, events.trigger_length))
-    end = chain.trigger_time + length + chain.after
-
-    fired = (_GLOBAL, _SMT8) if triggered else ()
-    triggers = [new("I3Trigger", time=time, length=length, fired=True, key=key) for key in fired]
+    fired = _fired(events, i)
+    length = float(events.trigger_length[i]) if triggered else 0.0
+    end = chain.trigger_time + length + chain.after if events.stop is None else float(events.stop[i])
     passed = {
         "MinBias": new("I3FilterResult", condition_passed=True, prescale_passed=i % MIN_BIAS_PRESCALE == 0),
         "SMT8": new("I3FilterResult", condition_passed=triggered, prescale_passed=triggered),
@@ -139,7 +141,7 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
         tree = [_of_tree(events, all_of_it, k, k) for k in rows]
         depths = all_of_it.depth[rows.start : rows.stop].tolist()
         chosen = [
-            ("MCPrimary", tree[0]),
+            *(("MCPrimary", first) for first in tree[:1]),
             *((key, _of_tree(events, t, i, rows.stop)) for key, t in events.particles.items()),
         ]
         named = [
@@ -155,8 +157,8 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
 
     of_kind = [(KEYS[kind], thrown[kind])] if tree and kind in thrown else []
     q = [
-        _header(events.first_event + i, run_id, end, ""),
-        _object("I3TriggerHierarchy", "I3TriggerHierarchy", triggers, range(len(triggers))),
+        _header(events, i, run_id, end, ""),
+        _object("I3TriggerHierarchy", "I3TriggerHierarchy", fired, [0, *[1] * len(fired)][: len(fired)]),
         _object("FilterMask", "I3FilterResultMap", passed),
         _span(
             "InIcePulses",
@@ -172,12 +174,31 @@ def _event(events: Events, i: int, run_id: int, thrown: Thrown) -> tuple[Raw, Ra
     everything = np.ones(omkey.size, np.bool_)
     mask = "I3RecoPulseSeriesMapMask"
     p = [
-        _header(events.first_event + i, run_id, end, STREAM),
+        _header(events, i, run_id, end, STREAM),
         _span("SplitInIcePulses", mask, pulse_mask("InIcePulses", omkey, everything)),
         _span("SRTInIcePulses", mask, pulse_mask("SplitInIcePulses", omkey, hits.srt[s])),
         *named,
     ]
     return ("Q", q), ("P", p)
+
+
+def _fired(events: Events, i: int) -> list[Any]:
+    """Return the global trigger of an event, and below it the others, if there are any."""
+    found = events.triggers
+    rows = slice(found.offsets[i], found.offsets[i + 1])
+    begin, length = found.time[rows].tolist(), found.length[rows].tolist()
+    if not begin:
+        return []
+    end = max(b + t for b, t in zip(begin, length, strict=True))
+    whole = new("I3Trigger", time=begin[0], length=end - begin[0], fired=True, key=_GLOBAL)
+    keys = [_KEYS[code] for code in found.config_id[rows].tolist()]
+    return [
+        whole,
+        *(
+            new("I3Trigger", time=b, length=t, fired=True, key=key)
+            for b, t, key in zip(begin, length, keys, strict=True)
+        ),
+    ]
 
 
 def _omkeys(packed: Any) -> list[Any]:
@@ -191,6 +212,14 @@ def _quaternion(x: float, y: float, z: float) -> Any:
         return new("I3Quaternion", x=1.0, y=0.0, z=0.0, w=0.0)
     norm = math.sqrt(x * x + y * y + (1 + z) ** 2)
     return new("I3Quaternion", x=-y / norm, y=x / norm, z=0.0, w=(1 + z) / norm)
+
+
+def _settings(how: Condition) -> dict[str, str]:
+    """Return the settings of a trigger by IceTray's names."""
+    window = {"timeWindow": f"{how.window:.0f}"}
+    if how.coherence:
+        return {"multiplicity": str(how.threshold), **window, "coherenceLength": str(how.coherence)}
+    return {"threshold": str(how.threshold), **window}
 
 
 def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
@@ -264,15 +293,15 @@ def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
         readout_time_plus=chain.after,
         readout_time_offset=0.0,
     )
-    smt8 = new(
-        "I3TriggerStatus",
-        trigger_name="SimpleMultiplicityTrigger",
-        trigger_settings={
-            "threshold": str(chain.majority_hits),
-            "timeWindow": f"{chain.majority_window:.0f}",
-        },
-        readout_settings={2: readout},  # in ice
-    )
+    status = {
+        _KEYS[code]: new(
+            "I3TriggerStatus",
+            trigger_name="ClusterTrigger" if how.coherence else "SimpleMultiplicityTrigger",
+            trigger_settings=_settings(how),
+            readout_settings={2: readout},  # in ice
+        )
+        for code, how in CONDITIONS.items()
+    }
     throughput = new("I3TriggerStatus", trigger_name="ThroughputTrigger")
     bad = [key for key, b in zip(keys, g.bad, strict=True) if b]
     return [
@@ -288,7 +317,7 @@ def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
                     "I3DetectorStatus",
                     "I3DetectorStatus",
                     dom_status={key: off if b else on for key, b in zip(keys, g.bad, strict=True)},
-                    trigger_status={_SMT8: smt8, _GLOBAL: throughput},
+                    trigger_status={**status, _GLOBAL: throughput},
                     daq_configuration_name="simulation",
                     **valid,
                 ),

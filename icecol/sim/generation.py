@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icecol.detector.geometry import Geometry
-from icecol.sim import chain, tree
+from icecol.sim import chain, tree, triggers
 from icecol.sim.brightness import brightness, dark
 from icecol.sim.chain import IceModel
 from icecol.sim.columns import Events, Hits, Truth
@@ -69,14 +69,8 @@ def generate(
     >>> len(made) < 60, float(made.thrown["I3MCWeightDict"]["NEvents"][0])
     (True, 60.0)
     """
-    for name, value in {"n": n, "dark_rate": dark_rate, "jitter": jitter, "efficiency": efficiency}.items():
-        if not value >= 0:
-            msg = f"`{name}` must be 0 or more; found {value}"
-            raise ValueError(msg)
+    check(ice, n=n, dark_rate=dark_rate, jitter=jitter, efficiency=efficiency)
     detector = Geometry.nominal() if geometry is None else geometry
-    if ice not in get_args(IceModel):
-        msg = f"`ice` must be 'bulk' or 'layers'; found {ice!r}"
-        raise ValueError(msg)
     rows, sensors = chain.sensors_of(detector)
     settings = chain.settings_of(dark_rate, jitter, efficiency, losses=losses, ice=ice)
     throwing, shining = np.random.default_rng(seed).spawn(2)
@@ -100,6 +94,17 @@ def generate(
         "seed": seed, "dark_rate": dark_rate, "jitter": jitter, "efficiency": efficiency, "losses": losses,
         "ice": ice, "charge": charge,
     })  # fmt: skip
+
+
+def check(ice: str, **at_least_0: float) -> None:
+    """Refuse an ice that is unknown, and negative numbers."""
+    for name, value in at_least_0.items():
+        if not value >= 0:
+            msg = f"`{name}` must be 0 or more; found {value}"
+            raise ValueError(msg)
+    if ice not in get_args(IceModel):
+        msg = f"`ice` must be 'bulk' or 'layers'; found {ice!r}"
+        raise ValueError(msg)
 
 
 def _events(
@@ -130,13 +135,15 @@ def _events(
     offsets = np.concatenate([[0], np.cumsum(counts)])
     omkey = detector.omkey[rows[at.astype(np.int64)]]
     flags = flags.astype(np.uint8)
+    begin = np.full(shift.size, chain.trigger_time)
     return Events(
         truth=Truth(
             kind, primary.pdg_encoding.astype(np.int32), primary.x, primary.y, primary.z, primary.zenith,
             primary.azimuth, primary.time, primary.energy, one_weight, weights["NEvents"],
         ),
-        trigger_time=np.full(shift.size, chain.trigger_time),
+        trigger_time=begin,
         trigger_length=length,
+        triggers=triggers.find(offsets, time, flags, omkey, smt8=(begin, length)),
         pulses=Hits(
             offsets, omkey, time, pe.astype(np.float32), width.astype(np.float32), flags, noise.astype(np.bool_),
             cleaned(offsets, time, flags, omkey, detector),

@@ -11,7 +11,7 @@ from icecol.detector.geometry import Geometry, Lookup
 from icecol.reco.jagged import frozen
 from icecol.reco.kernels import seeded_rt
 from icecol.reco.selection import Selection
-from icecol.sim import chain, particles, primary
+from icecol.sim import chain, particles, primary, triggers
 from icecol.sim.chain import IceModel
 from icecol.sim.columns import F64, Events, Hits, Truth
 from icecol.sim.primary import Zenith
@@ -201,6 +201,7 @@ def events(
         ),
         trigger_time=trigger[0],
         trigger_length=trigger[1],
+        triggers=triggers.find(offsets, time, flags, omkey, smt8=(trigger[0], trigger[1])),
         pulses=Hits(
             offsets,
             omkey,

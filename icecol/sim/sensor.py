@@ -83,6 +83,40 @@ def photon_charge(rng: np.random.Generator) -> float:
 
 
 @kept(error_model="numpy")
+def photon_charges(rng: np.random.Generator, n: int) -> F64:
+    """Draw the charges of `n` photoelectrons in PE."""
+    out = np.empty(n)
+    for i in range(n):
+        out[i] = photon_charge(rng)
+    return out
+
+
+@kept(error_model="numpy")
+def merge_pulses(sensor: I64, time: F64, charge: F64, span: F64, source: I64) -> int:
+    """Merge pulses of several sources, sorted by sensor and time, as photoelectrons are; return how many are left.
+
+    The arrays are changed. Of the sources of a pulse the first counts, unless that is dark noise, -1.
+    """
+    n = 0
+    for i in range(time.size):
+        if n > 0 and sensor[n - 1] == sensor[i] and time[i] - time[n - 1] < merge:
+            charge[n - 1] += charge[i]
+            span[n - 1] = max(span[n - 1], time[i] + span[i] - time[n - 1])
+            if source[n - 1] < 0:
+                source[n - 1] = source[i]
+        else:
+            sensor[n], time[n], charge[n], span[n], source[n] = (
+                sensor[i],
+                time[i],
+                charge[i],
+                span[i],
+                source[i],
+            )
+            n += 1
+    return n
+
+
+@kept(error_model="numpy")
 def merge_photons(
     rank: I64,
     time: F64,

@@ -65,14 +65,17 @@ class Tree:
         return found
 
     def most_energetic(self, of: npt.NDArray[np.bool_]) -> Tree:
-        """Return of each event that of the particles `of` with most energy, or one of code 0."""
+        """Return of each event that of the particles `of` with most energy, or one of code 0 if there is none."""
         n = self.offsets.size - 1
         energy = np.where(of, self.energy, -1.0)
         event = np.repeat(np.arange(n), np.diff(self.offsets))
         order = np.lexsort((energy, event))
-        rows = order[self.offsets[1:] - 1] if n else np.zeros(0, np.int64)
-        found = {name: getattr(self, name)[rows] for name in COLUMNS}
-        found["pdg_encoding"] = np.where(of[rows], found["pdg_encoding"], UNKNOWN)
+        some = np.diff(self.offsets) > 0
+        rows = order[(self.offsets[1:] - 1)[some]]
+        found = {name: np.zeros(n, getattr(self, name).dtype) for name in COLUMNS}
+        for name, values in found.items():
+            values[some] = getattr(self, name)[rows]
+        found["pdg_encoding"][some] = np.where(of[rows], found["pdg_encoding"][some], UNKNOWN)
         return Tree(np.arange(n + 1), **found)
 
     def select(self, events: npt.NDArray[np.integer]) -> Tree:
@@ -115,6 +118,14 @@ def joined(trees: Sequence[Tree]) -> Tree:
     """Return the events of one or more trees, one after the other."""
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(tree.offsets) for tree in trees]))])
     return Tree(offsets, *(np.concatenate([getattr(tree, name) for tree in trees]) for name in COLUMNS))
+
+
+def grouped(of: Tree, event: npt.NDArray[np.integer], n: int) -> Tree:
+    """Return `n` events that each have what several had, given the event of each, in order."""
+    offsets = of.offsets[np.searchsorted(event, np.arange(n + 1))]
+    own = np.repeat(of.offsets[:-1] - offsets[event], np.diff(of.offsets))
+    columns = {name: getattr(of, name) for name in COLUMNS}
+    return Tree(offsets, **{**columns, "parent": np.where(of.parent >= 0, of.parent + own, -1)})
 
 
 def _rows(offsets: I64, events: npt.NDArray[np.integer]) -> tuple[I64, I64]:

@@ -17,6 +17,8 @@ from icecol import reco
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import GeometryError
+from icecol.reco.kernels.smt import majorities
+from icecol.reco.kernels.string_trigger import clusters
 from icecol.reco.numerics.ascending import ascending
 from icecol.reco.testing import check_feature
 from icecol.reco.triggers import CONFIG_ID
@@ -86,6 +88,19 @@ def test_string_trigger_equals_its_slow_twin(threshold, window, coherence, event
         events,
         lambda e: naive.string_trigger(naive.hlc_hits(e, IN_ICE, 0.0), threshold, window, coherence),
     )
+
+
+@settings(max_examples=25)
+@given(EVENTS)
+def test_all_triggers_of_an_event_are_those_of_the_slow_twins(events):
+    for hits in (naive.hlc_hits(event, IN_ICE, 0.0) for event in events if event):
+        start, end = majorities(np.sort(np.array([h[0] for h in hits], float)), 3, 700.0)
+        assert list(zip(start, end - start, strict=True)) == naive.smt(hits, 3, 700.0)
+        by_dom = sorted(hits, key=lambda h: h[1:])
+        keys = np.array([omkey(*h[1:]) for h in by_dom], np.int32)
+        start, end = clusters(np.array([h[0] for h in by_dom], float), keys, 2, 700.0, 4)
+        found = sorted(zip(start, end - start, strict=True))
+        assert found == sorted(naive.string_trigger(hits, 2, 700.0, 4))
 
 
 @pytest.mark.parametrize(

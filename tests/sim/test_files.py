@@ -121,18 +121,27 @@ def test_weights_under_one_key_have_the_same_entries_in_all_frames(frames):
     assert [len(entries) for entries in found.values()] == [1, 1]
 
 
-def test_the_trigger_is_under_a_global_trigger(frames, events):
+def test_triggers_are_under_a_global_trigger_that_lasts_as_long_as_they(frames, events):
+    kinds = set()
     for i in range(len(events)):
-        triggers = decode(frames[2 * i][1]["I3TriggerHierarchy"].blob)
+        hierarchy = decode(frames[2 * i][1]["I3TriggerHierarchy"].blob)
         mask = decode(frames[2 * i][1]["FilterMask"].blob)
         triggered = bool(np.isfinite(events.trigger_time[i]))
         assert mask["SMT8"].condition_passed is triggered
         assert mask["MinBias"].prescale_passed is (i % 10 == 0)
-        assert len(triggers) == 2 * triggered
+        triggers = list(hierarchy)
+        codes = [t.key.config_id for t in triggers]
+        assert (1006 in codes) is triggered
+        assert hierarchy.parent == [-1, *[0] * len(codes)][: len(codes)]
+        if triggers:
+            whole, *own = triggers
+            assert (whole.key.source, whole.key.type, whole.key.config_id) == (40, 30, None)
+            assert whole.time == min(t.time for t in own)
+            assert whole.time + whole.length == pytest.approx(max(t.time + t.length for t in own))
+            kinds.update((t.key.type, t.key.config_id) for t in own)
         if triggered:
-            assert triggers.parent == [-1, 0]
-            assert triggers[1].key.config_id == 1006
-            assert triggers[1].time == 10_000
+            assert triggers[1 + codes[1:].index(1006)].time == 10_000
+    assert kinds == {(0, 1006), (120, 1007), (0, 1011)}
 
 
 def test_frames_are_those_of_the_file_and_p_sees_q(folder, events):
@@ -200,8 +209,13 @@ def test_calibration_and_status_say_what_was_simulated(gcd):
     assert {c.relative_dom_eff for c in cal.values()} == {1.0, 1.35}
     assert min(c.dom_noise_rate for c in cal.values()) == pytest.approx(500e-9)
     status = decode(gcd[2][1]["I3DetectorStatus"].blob)
-    (trigger,) = [v for k, v in status.trigger_status.items() if k.config_id == 1006]
-    assert trigger.trigger_settings == {"threshold": "8", "timeWindow": "5000"}
+    assert {
+        k.config_id: v.trigger_settings for k, v in status.trigger_status.items() if k.config_id is not None
+    } == {
+        1006: {"threshold": "8", "timeWindow": "5000"},
+        1007: {"multiplicity": "5", "timeWindow": "1500", "coherenceLength": "7"},
+        1011: {"threshold": "3", "timeWindow": "2500"},
+    }
     assert len(status.dom_status) == 5160
 
 

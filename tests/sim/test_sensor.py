@@ -94,3 +94,29 @@ def test_photomultipliers_saturate_as_in_the_simulation_of_the_dom(rate, shown):
     assert sensor.linear(float(rate)) == pytest.approx(shown, abs=1e-3)
     assert sensor.saturated(5.0 * rate, 1.0) == pytest.approx(5 * rate * shown, rel=2e-3)
     assert sensor.saturated(20.0 * rate, 20.0) == pytest.approx(20 * rate * shown, rel=2e-3)
+
+
+def test_pulses_of_several_sources_merge_as_photons_do():
+    rng = np.random.default_rng(3)
+    at, time = np.sort(rng.integers(0, 3, 60)), rng.integers(0, 60, 60).astype(float)
+    order = np.lexsort((time, at))
+    columns = [at, time[order], rng.random(60), rng.integers(0, 9, 60).astype(float), rng.integers(-1, 3, 60)]
+    wanted = []
+    for k in range(3):
+        groups = []
+        for row in zip(*(c[at == k].tolist() for c in columns), strict=True):
+            if groups and row[1] - groups[-1][0][1] < sensor.merge:
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        wanted += [
+            (
+                k, g[0][1], sum(r[2] for r in g), max(r[1] + r[3] for r in g) - g[0][1],
+                next((r[4] for r in g if r[4] >= 0), -1),
+            )
+            for g in groups
+        ]  # fmt: skip
+    n = sensor.merge_pulses(*columns)
+    assert n == len(wanted) < 60
+    for found, values in zip(columns, zip(*wanted, strict=True), strict=True):
+        assert found[:n] == pytest.approx(np.array(values))

@@ -36,8 +36,17 @@ def majority(hits, threshold, time_window):
     >>> majority(np.array([0.0, 50.0, 100.0, 180.0, 900.0, 950.0]), 3, 100.0)
     (1, 0.0, 180.0)
     """
-    triggers, start, end = 0, math.nan, math.nan
-    i = 0
+    start, end = majorities(hits, threshold, time_window)
+    if start.size == 0:
+        return 0, math.nan, math.nan
+    return start.size, start[0], end[0]
+
+
+@compiled
+def majorities(hits, threshold, time_window):
+    """Return start and end (ns) of all triggers among times that rise."""
+    start, end = np.empty(hits.size), np.empty(hits.size)
+    n, i = 0, 0
     while i < hits.size:
         j = i + 1
         while j < hits.size and hits[j] <= hits[j - 1] + time_window:
@@ -46,11 +55,10 @@ def majority(hits, threshold, time_window):
         while k + threshold <= j and hits[k + threshold - 1] > hits[k] + time_window:
             k += 1
         if k + threshold <= j and (j - i > 1 or j < hits.size):
-            if triggers == 0:
-                start, end = hits[k], hits[j - 1]
-            triggers += 1
+            start[n], end[n] = hits[k], hits[j - 1]
+            n += 1
         i = j
-    return triggers, start, end
+    return start[:n], end[:n]
 
 
 @compiled

@@ -23,11 +23,20 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
     first, NaN if there is none. (The cluster trigger of IceTray's trigger-sim.)
     """
     hits, of = launches(time, flags, omkey, dead_time, doms)
+    start, end = clusters(hits, omkey[of], threshold, time_window, coherence)
+    if start.size == 0:
+        return 0, math.nan, math.nan
+    return start.size, start[0], end[0] - start[0]
+
+
+@compiled
+def clusters(hits, omkey, threshold, time_window, coherence):
+    """Return start and end (ns) of all triggers among hits, which are sorted by omkey."""
     om, row = np.empty(hits.size, np.int64), np.empty(hits.size, np.int64)
     rows = 0
     for k in range(hits.size):
-        rows += k == 0 or omkey[of[k]] >> 16 != omkey[of[k - 1]] >> 16
-        om[k], row[k] = (omkey[of[k]] >> 8) & 0xFF, rows - 1
+        rows += k == 0 or omkey[k] >> 16 != omkey[k - 1] >> 16
+        om[k], row[k] = (omkey[k] >> 8) & 0xFF, rows - 1
     in_time = order(hits)
     hits, om, row = hits[in_time], om[in_time], row[in_time]
     up, down = (coherence - 1) // 2, coherence // 2
@@ -35,13 +44,12 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
     # hits of the window around each DOM of a hit string, and how many DOMs have threshold of them or more
     around = np.zeros((rows, _OM_PER_STRING + 1), np.int64)
     enough = 0
-    triggers, start, length = 0, math.nan, math.nan
+    start, stop, triggers = np.empty(hits.size), np.empty(hits.size), 0
     first = 0
     for j in range(hits.size + 1):
         if enough and (j == hits.size or hits[j] - hits[first] > time_window):
             begin, end = _near(om[first:j], row[first:j], around, threshold, up, down)
-            if triggers == 0:
-                start, length = hits[first + begin], hits[first + end] - hits[first + begin]
+            start[triggers], stop[triggers] = hits[first + begin], hits[first + end]
             triggers += 1
             first, enough = j, 0
             around[:] = 0
@@ -54,7 +62,7 @@ def string_trigger(time, flags, omkey, threshold, time_window, coherence, dead_t
         for site in range(max(om[j] - up, 1), min(om[j] + down, _OM_PER_STRING) + 1):
             around[row[j], site] += 1
             enough += around[row[j], site] == threshold
-    return triggers, start, length
+    return start[:triggers], stop[:triggers]
 
 
 @compiled
