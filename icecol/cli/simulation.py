@@ -22,6 +22,13 @@ class Kind(StrEnum):
     muons = "muons"
 
 
+class Ice(StrEnum):
+    """The ice that light passes."""
+
+    bulk = "bulk"
+    layers = "layers"
+
+
 def simulate(
     kind: Annotated[
         Kind, typer.Argument(help="Neutrinos of a flavor, bundles of atmospheric muons, or single muons.")
@@ -58,6 +65,9 @@ def simulate(
         typer.Option(help="Brightness in GeV, and share of dimmer events to keep at least."),
     ] = (0.0, 1.0),
     charge: Annotated[float, typer.Option(help="Charge in PE that an event needs to be kept.")] = 0.0,
+    ice: Annotated[
+        Ice, typer.Option(help="Homogeneous ice, or the layers of the South Pole with dust and hole ice.")
+    ] = Ice.bulk,
     gcd: Annotated[Path | None, typer.Option(help="GCD file with the detector; by default, nominal.")] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Number of processes; by default, one per core.")
@@ -90,7 +100,7 @@ def simulate(
     begin = time.perf_counter()
     made = ic.sim.simulate(
         generator, out, dataset=dataset, n_files=numbers, n=n, geometry=geometry, jobs=jobs, overwrite=overwrite,
-        charge=charge,
+        charge=charge, ice=ice.value,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
     thrown = f"{len(numbers) * n:,} thrown in {len(numbers)} {'file' if len(numbers) == 1 else 'files'}"

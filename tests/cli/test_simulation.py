@@ -9,13 +9,14 @@ import icecol as ic
 def test_a_dataset_is_simulated_and_says_how(tmp_path):
     done = run(
         "simulate", "nue", "-d", 7, "-f", "2", "-n", 8, "--energy", 1e4, 1e5, "--zenith", 0, 90, "-j", 1,
-        "-o", tmp_path / "a",
+        "--ice", "layers", "-o", tmp_path / "a",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "16 thrown in 2 files" in done.stdout
     ds = ic.open_dataset(tmp_path / "a")
     assert ds.manifest.settings["nfiles"] == 2
     assert ds.manifest.settings["generator"]["flavor"] == "nue"
+    assert ds.manifest.settings["detector"]["ice"] == "layers"
     zenith = ds.scan().select("I3MCWeightDict.MaxZenith").collect().to_series()
     assert zenith.round(6).unique().to_list() == [1.570796]
 
