@@ -7,6 +7,7 @@ the areas (m^2) of Science 342 (2013) 1242856 with columns energy_min, energy_ma
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import tempfile
@@ -31,19 +32,22 @@ def selected(ds: ic.Dataset) -> pl.DataFrame:
     pulses = ic.Pulses("InIcePulses", ds.geometry)
     hlc = ic.Pulses("HLC", ds.geometry)
     made = ic.with_features(
-        ds.scan(), HLC=ic.reco.hlc_pulses(pulses), Q=ic.reco.charge(hlc), Veto=ic.reco.hese_veto(hlc)
+        ds.scan(),
+        HLC=ic.reco.hlc_pulses(pulses),
+        Veto=ic.reco.hese_veto(hlc),
+        Q=ic.reco.causal_qtot(pulses, vertex="Veto"),
     )
     return made.select(
         energy="I3MCWeightDict.PrimaryNeutrinoEnergy",
         weight=ic.weight.nugen(ds, ic.weight.power_law(NORM, 2.0)),
-        passed=((pl.col("Q.total") > 6000) & ~pl.col("Veto.vetoed")).fill_null(value=False),
+        passed=((pl.col("Q.value") > 6000) & ~pl.col("Veto.vetoed")).fill_null(value=False),
     ).collect()
 
 
 def areas(frame: pl.DataFrame) -> list[tuple[float, float, float]]:
     """Return (trigger, selection, its error) in m^2 for each half decade."""
     found = []
-    for low, high in zip(EDGES[:-1], EDGES[1:], strict=True):
+    for low, high in itertools.pairwise(EDGES):
         part = frame.filter(pl.col("energy").is_between(low, high))
         exposure = 2 * 4 * math.pi * NORM * 1e10 * (1 / low - 1 / high) * 1e4  # 1 / (m^2 s), of both types
         passed = part.filter("passed")["weight"].to_numpy()
@@ -61,7 +65,7 @@ def published(path: Path, flavor: str) -> list[float]:
     table = pl.read_csv(path, comment_prefix="#")
     low, high, area = (table[c].to_numpy() for c in ("energy_min", "energy_max", flavor))
     found = []
-    for a, b in zip(EDGES[:-1], EDGES[1:], strict=True):
+    for a, b in itertools.pairwise(EDGES):
         share = np.maximum(1 / np.clip(low, a, b) - 1 / np.clip(high, a, b), 0.0)
         found.append(float((share * area).sum() / share.sum()))
     return found
@@ -85,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             frame = selected(ds)
         report.check(f"{flavor}: events pass", frame["passed"].sum() > 0, True)
-        known = published(args.published, flavor) if args.published else [None] * (EDGES.size - 1)
+        known = published(args.published, flavor) if args.published else [0.0] * (EDGES.size - 1)
         for k, ((trigger, area, error), there) in enumerate(zip(areas(frame), known, strict=True)):
             span = f"{EDGES[k] / 1e3:.0f}-{EDGES[k + 1] / 1e3:.0f} TeV"
             ratio = area / there if there else math.nan

@@ -273,3 +273,30 @@ def test_pseudo_experiments_agree_with_numpy_and_pyhf(load, capsys):
     small = ["--trials", "3000", "--sample", "2", "--repeat", "1"]
     assert load("pseudo_experiments").main(small) == 0
     assert "0 do not" in capsys.readouterr().out
+
+
+def test_simulated_events_are_the_same_for_any_number_of_processes(load, capsys):
+    assert load("simulation").main(["--events", "6", "--seconds", "0.002", "--processes", "2"]) == 0
+    assert "3 answers agree, 0 do not" in capsys.readouterr().out
+
+
+def test_effective_areas_are_those_of_the_weights_and_beside_the_published_ones(load, tmp_path, capsys):
+    module = load("effective_areas")
+    table = tmp_path / "areas.csv"
+    table.write_text("energy_min,energy_max,nue,numu,nutau\n1e5,2e5,2,2,2\n2e5,1e7,5,5,5\n")
+    first = (0.5 * 2 + (1e5 / 2e5 - 10**-0.5) * 5) / (1 - 10**-0.5)
+    assert module.published(table, "nue") == pytest.approx([first, 5.0, 5.0])
+    assert module.main(["--events", "40", "--ice", "bulk", "--published", str(table)]) == 0
+    assert "3 answers agree, 0 do not" in capsys.readouterr().out
+
+
+def test_an_effective_area_is_rate_over_flux(load):
+    import polars as pl
+
+    module = load("effective_areas")
+    # a detector of 3 m^2 that sees everything: its rate is 4 pi 3 m^2 times the flux of both types
+    low, high = module.EDGES[:2]
+    rate = 3e4 * 4 * np.pi * 2 * module.NORM * 1e10 * (1 / low - 1 / high)
+    frame = pl.DataFrame({"energy": [2e5] * 4, "weight": [rate / 4] * 4, "passed": [True, True, True, False]})
+    trigger, area, error = module.areas(frame)[0]
+    assert (trigger, area, error) == pytest.approx((3.0, 2.25, 3 * np.sqrt(3) / 4))
