@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 import icecol as ic
-
-sys.path.insert(0, str(Path(__file__).parent))  # `import browser`
 
 
 @pytest.fixture(scope="session")
