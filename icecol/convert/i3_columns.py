@@ -73,6 +73,7 @@ class TableMaker:
     gcd: str | None = None
     names: Names = field(default_factory=Names)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Objects that did not become columns, by key and reason."""
     _classes: dict[int, str] = field(default_factory=dict)
     _of_pulses: set[str] = field(default_factory=set)
     """Keys that had pulses in this batch or an earlier one."""
@@ -122,10 +123,10 @@ class TableMaker:
         arrays = [array for columns in made.values() for _, array in columns]
         return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
-    def note_twice(self, events: Events) -> None:
+    def note_twice(self, events: Events, wanted: Callable[[str], bool] | None = None) -> None:
         """Note the objects that are hidden by another one of the same key in the same frame."""
         for key, n in events.twice.items():
-            if self._chosen(key):
+            if self._chosen(key) and (wanted is None or wanted(key)):
                 self.failures[key, "it is in a frame twice, and the last one counts"] += n
 
     def _outside(self, key: str) -> bytes | None:

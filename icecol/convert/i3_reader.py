@@ -154,14 +154,17 @@ class Tables:
     def __init__(self, reader: I3Reader, found: Found) -> None:
         self.found = found
         self._reader = reader
-        self._maker = TableMaker(reader.keys, reader.pulses, reader.gcd)
-        self._of_file = TableMaker()
+        self._maker = TableMaker(reader.keys, reader.pulses, reader.gcd, failures=found.left_out)
+        self._of_file = TableMaker(failures=found.left_out)
         self._simulation: list[pa.Table] = []
         self._order, self._order_s = new_order(), new_order()
         self._events = 0
 
     def of(self, batch: Batch, wanted: Wanted | None = None) -> Iterator[pa.Table]:
-        """Yield the tables of the events of a batch that are asked for, if there are any."""
+        """Yield the tables of the events of a batch that are asked for, if there are any.
+
+        S frames are read only if all keys are wanted.
+        """
         letters, counts = np.unique(batch.stop[batch.fresh :], return_counts=True)
         found = self.found
         found.stops.update({chr(k): int(n) for k, n in zip(letters, counts, strict=True)})
@@ -169,8 +172,8 @@ class Tables:
         found.orphans += int(batch.orphan.sum())
         found.has_geometry = "G" in found.stops
         events = self._chosen(mix(batch, self._reader.stop, self._order))
-        self._maker.note_twice(events)
-        if ord("S") in letters:
+        self._maker.note_twice(events, wanted)
+        if ord("S") in letters and wanted is None:
             self._simulation.append(self._of_file.table(mix(batch, "S", self._order_s), stops="S"))
         self._events += events.n
         found.skipped = found.stops[self._reader.stop] - self._events
@@ -181,8 +184,7 @@ class Tables:
             yield table
 
     def finish(self) -> None:
-        """Note what is known at the end of the stream: what did not become columns, and the S frames."""
-        self.found.left_out = self._maker.failures + self._of_file.failures
+        """Note the S frames, which are known at the end of the stream."""
         if self._simulation:
             table = pa.concat_tables(self._simulation, promote_options="default")
             self.found.simulation = table if table.num_columns else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,8 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from icecol.convert.i3_reader import I3Reader
-from icecol.convert.remarks import tell_unused
-from icecol.convert.source import Found
+from icecol.convert.remarks import tell_left_out, tell_unused
+from icecol.convert.source import Found, lefts
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry
 from icecol.errors import DamagedFileError, SchemaError, UnknownStreamError, naming
@@ -56,6 +57,8 @@ def scan_i3(
     UnknownStreamError
         No file has an event of such a stream, or a frame of that stop; when collected: all files were read, and one of
         the streams was in none.
+    SchemaError
+        A column has different types in different files, or (when collected) in different events.
     DamagedFileError
         When collected: a file is damaged. All good frames before the damage were given to the query. Or at once: there
         is no good event before the damage.
@@ -63,8 +66,9 @@ def scan_i3(
     Warns
     -----
     UserWarning
-        A pattern of `keys` or `pulses` matches no object; or, when collected: keys or columns appear too late in a
-        file.
+        A pattern of `keys` or `pulses` matches no object, or objects that match in the first events of a file cannot
+        become columns. Or, when collected: keys or columns appear too late in a file, or objects that the query asked
+        for are null because they could not become columns, with their number.
 
     Examples
     --------
@@ -84,8 +88,9 @@ def scan_i3(
     known: set[str] = set()
     seen: set[str] = set()
 
-    def tables(path: Path, columns: frozenset[str] | None, *, once: bool = False) -> Iterator[pa.Table]:
-        found = Found()
+    def tables(
+        path: Path, columns: frozenset[str] | None, found: Found, *, once: bool = False
+    ) -> Iterator[pa.Table]:
         present: set[str] = set()
 
         def wanted(key: str) -> bool:
@@ -111,11 +116,13 @@ def scan_i3(
             if found.damage:
                 raise DamagedFileError(found.damage[0].describe(path))
 
-    firsts = [(path, next(tables(path, None, once=True), None)) for path in files]
-    named = [
-        (path, pa.schema([c for c in table.schema if c.name])) for path, table in firsts if table is not None
-    ]
-    united = schemas.unite(named)
+    at_first: Counter[tuple[str, str]] = Counter()
+    firsts = [(path, next(tables(path, None, Found(left_out=at_first), once=True), None)) for path in files]
+    types = schemas.United()
+    for path, table in firsts:
+        if table is not None:
+            types.add(path, _named(table.schema))
+    united = types.schema
     if all(table is None for _, table in firsts):
         what = f"{stop!r} frames" + (f" of streams {', '.join(chosen)}" if chosen else "")
         msg = f"no {what} in {len(files)} files; {_listed(seen)}"
@@ -125,23 +132,27 @@ def scan_i3(
         raise SchemaError(msg)
     names = schemas.to_polars(united)
     tell_unused(str(paths), reader.unused(list(names)))
+    of_keys = {schemas.key_of(column) for column in united}
+    never = [left for left in lefts(at_first) if left.key not in of_keys]
+    where = f"{files[0]}" if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+    tell_left_out(f"{where}, in the first events", never, "`icecol inspect`")
     late: set[str] = set()
 
-    def source(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch: int | None
+    def rows(
+        columns: list[str], predicate: pl.Expr | None, n_rows: int | None, left_out: Counter[tuple[str, str]]
     ) -> Iterator[pl.DataFrame]:
-        columns = list(names) if with_columns is None else with_columns
         wanted = frozenset(schemas.key_of(united.field(c)) for c in columns)
+        part = pa.schema([united.field(c) for c in columns])
         left = n_rows
         for path in files:
-            for table in tables(path, wanted):
+            for table in tables(path, wanted, Found(left_out=left_out)):
+                types.add(path, _named(table.schema))
                 more = set(table.schema.names) - set(names) - late - {""}
                 if more:
                     late.update(more)
                     columns_ = plain(", ".join(sorted(more)))
                     msg = f"{path}: columns that come too late to be scanned: {columns_}; convert the file to have them"
                     warnings.warn(msg, stacklevel=2)
-                part = pa.schema([united.field(c) for c in columns])
                 rows = table.num_rows
                 frame = (
                     pl.DataFrame(
@@ -161,7 +172,23 @@ def scan_i3(
             msg = f"no event of stream {', '.join(map(repr, unseen))}; {_listed(seen)}"
             raise UnknownStreamError(msg)
 
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left_out: Counter[tuple[str, str]] = Counter()
+        try:
+            yield from rows(
+                list(names) if with_columns is None else with_columns, predicate, n_rows, left_out
+            )
+        finally:  # a query that stops early is told what it has met
+            tell_left_out(where, lefts(left_out), "`icecol convert`")
+
     return register_io_source(source, schema=names, is_pure=True)
+
+
+def _named(schema: pa.Schema) -> pa.Schema:
+    """Leave out the column without a name that stands for events without any."""
+    return pa.schema([column for column in schema if column.name])
 
 
 def _listed(streams: Iterable[str]) -> str:

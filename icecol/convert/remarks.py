@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from icecol.convert.source import Reader
-from icecol.dataset.manifest import Source
+from icecol.dataset.manifest import LeftOut, Source
 from icecol.detector.sensors import surface_numbers
 
 if TYPE_CHECKING:
@@ -27,14 +27,22 @@ def tell(dataset: Dataset, reader: Reader) -> None:
     """Warn once about all objects that did not become columns, and once about options that match nothing."""
     _tell_twice(dataset)
     _tell_alike(dataset)
-    told = sorted({left.describe() for source in dataset.manifest.sources for left in source.left_out})
-    if told:
-        n = len(told) - _MOST_TOLD
-        more = f"; and {n} more, see the manifest" if n > 0 else ""
-        msg = f"{dataset.path}: {'; '.join(told[:_MOST_TOLD])}{more}"
-        warnings.warn(msg, stacklevel=4)
+    tell_left_out(
+        str(dataset.path),
+        (left for source in dataset.manifest.sources for left in source.left_out),
+        "the manifest",
+    )
     if dataset.rows:
         tell_unused(str(dataset.path), reader.unused(dataset.manifest.schema.names))
+
+
+def tell_left_out(where: str, left_out: Iterable[LeftOut], rest: str) -> None:
+    """Warn once about objects that did not become columns; `rest` lists those that are too many to be named here."""
+    told = sorted({left.describe() for left in left_out})
+    if told:
+        n = len(told) - _MOST_TOLD
+        more = f"; and {n} more, see {rest}" if n > 0 else ""
+        warnings.warn(f"{where}: {'; '.join(told[:_MOST_TOLD])}{more}", stacklevel=5)
 
 
 def tell_without_frames(sources: Sequence[Source]) -> None:

@@ -85,9 +85,14 @@ class Found:
             streams=dict(self.streams.most_common()),
             damage=tuple(self.damage),
             orphans=self.orphans,
-            left_out=tuple(LeftOut(key, why, n) for (key, why), n in self.left_out.most_common()),
+            left_out=lefts(self.left_out),
             has_geometry=self.has_geometry,
         )
+
+
+def lefts(left_out: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    """Return what was left out as the manifest lists it: most frequent first, and nothing that never occurred."""
+    return tuple(LeftOut(key, why, n) for (key, why), n in (+left_out).most_common())
 
 
 class Reader(ABC):

@@ -256,7 +256,7 @@ def _row(frame: Frame, names: Iterable[str]) -> pl.DataFrame | None:
             there = {c: pl.Series(table.column(c)) for c in table.column_names}
         for c in columns:
             if c not in there:
-                msg = f"no column {c!r} of {key!r}, a {frame.class_name(key)}; "
+                msg = f"no column {c!r} of {key!r}, an object of class {frame.class_name(key)}; "
                 raise MissingColumnError(msg + did_you_mean(c, there, "columns"))
         # a feature may also read a member that not every particle or fit has
         made += [v.alias(c) for c, v in there.items() if c in columns or c.startswith(f"{key}.")]

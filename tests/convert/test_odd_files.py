@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import tarfile
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.errors import DamagedFileError, FormatError, SchemaError, UnknownStreamError, UnsupportedError
+from icecol.errors import (
+    DamagedFileError,
+    FormatError,
+    SchemaError,
+    TrayError,
+    UnknownStreamError,
+    UnsupportedError,
+)
 from icecol.i3.archive import class_name, encode, new
 from icecol.i3.classes import type_name
 from icecol.i3.container.compression import compressor
@@ -117,6 +125,7 @@ def among_pulses(path, frames, monkeypatch, batch, other, is_other):
     """Write a file with an object of another class among pulses of one key, to be read in batches of some bytes."""
     for module, name in [
         ("icecol.convert.i3_reader", "BATCH_BYTES"),
+        ("icecol.convert.live", "BATCH_BYTES"),
         ("icecol.i3.container.scanner", "_STEP"),
     ]:
         monkeypatch.setattr(importlib.import_module(module), name, batch)
@@ -139,6 +148,23 @@ def test_an_object_with_a_column_named_as_one_of_the_pulses_is_told(
     ):
         ds = ic.convert.i3(path, tmp_path / "d", jobs=1)
     assert ds.scan().select(pl.col("K.time").null_count()).collect().item() == 2
+    assert len(ds.tables["K"]["time"]) == 8  # as tableio has it: no row for an event without the key
+    lazy = ic.scan_i3(path)
+    with warnings.catch_warnings(record=True) as untold:
+        warnings.simplefilter("always")
+        assert lazy.select("InIcePulses.time").collect().height == 10
+    assert not [w for w in untold if "K: " in str(w.message)]  # the query did not ask for it
+    with pytest.warns(UserWarning, match="K: ") as told:
+        assert lazy.select("K.time", "K.charge").collect().null_count().row(0) == (2, 2)
+    assert [str(w.message) for w in told if "K: " in str(w.message)] == [
+        f"{path}: K: 2 objects not converted: it is of class I3Particle, and pulses in other events"
+    ]
+    with pytest.warns(UserWarning, match="K: [12] objects? not converted"):  # a query that stops early, too
+        assert lazy.select("K.time").head(odd + 1).collect()["K.time"].null_count() == 1
+    with pytest.raises(FormatError, match="'K' is an object of class I3Particle, not a pulse series"):
+        [frame.pulses("K") for frame in ic.open_i3(path) if frame.stop == "P"]
+    with pytest.raises(TrayError, match="of 'K', an object of class I3Particle"):
+        ic.Tray().add(path).add(ic.reco.linefit, pulses="K", output="Fit", gcd=ic.Geometry.nominal()).run()
 
 
 def test_pulses_under_a_key_that_was_a_particle_in_an_earlier_batch_are_refused(
@@ -149,6 +175,13 @@ def test_pulses_under_a_key_that_was_a_particle_in_an_earlier_batch_are_refused(
         SchemaError, match=r"double in some events of .*a\.i3 but list<.*> in others.*leave out the key"
     ):
         ic.convert.i3(path, tmp_path / "d", jobs=1)
+    with (
+        pytest.warns(UserWarning, match="too late to be scanned: "),
+        pytest.raises(
+            (SchemaError, pl.exceptions.ComputeError), match=r"'K\.time'.* but list<.*leave out the key"
+        ),
+    ):
+        ic.scan_i3(path).select("K.time").collect()
     assert ic.convert.i3(path, tmp_path / "d", jobs=1, keys="I3EventHeader", pulses="InIcePulses").rows == 10
 
 
@@ -210,6 +243,9 @@ def test_bytes_left_over_are_refused_by_frames_and_columns_alike(tmp_path, frame
         with pytest.warns(UserWarning, match="K: 10 objects not converted"):
             ds = ic.convert.i3(path, tmp_path / "d", jobs=1, overwrite=True)
         assert all(n == 10 for n in ds.scan().select(r"^K\..*$").null_count().collect().row(0))
+        with pytest.warns(UserWarning, match=r"a\.i3(, in the first events)?: K: 10 objects not converted"):
+            found = ic.scan_i3(path).collect()
+        assert all(found[name].null_count() == 10 for name in found.columns if name.startswith("K."))
 
 
 def test_a_frame_whose_header_is_of_another_class_is_not_selected(tmp_path, frames):
