@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -37,13 +38,16 @@ class Column:
     @cached_property
     def floats(self) -> npt.NDArray[np.float64]:
         """The values in double precision; null is NaN."""
-        return (self.values if self.values.dtype == pl.Float64 else self.values.cast(pl.Float64)).to_numpy()
+        values = self.values if self.values.dtype == pl.Float64 else self.values.cast(pl.Float64)
+        # filled before: `to_numpy` takes twice the time for it
+        return (values.fill_null(math.nan) if values.null_count() else values).to_numpy()
 
     @cached_property
     def logs(self) -> npt.NDArray[np.float64]:
         """The natural logarithms of the values; -inf of 0 and below."""
+        positive = np.maximum(self.floats, 0)
         with np.errstate(divide="ignore"):
-            return np.log(np.maximum(self.floats, 0))
+            return np.log(positive, out=positive)  # in place: fresh memory costs as much again
 
 
 class Batch:

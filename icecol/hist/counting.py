@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import boost_histogram as bh
 import numpy as np
@@ -18,6 +18,8 @@ from icecol.hist.ranges import integer_shift
 from icecol.hist.statistics import Statistics
 
 Floats = npt.NDArray[np.float64]
+
+_NOWHERE: Final = np.zeros(0, np.bool_)
 
 
 class Filling:
@@ -42,9 +44,10 @@ class Filling:
             storage=bh.storage.Weight(),
         )
         self.nan, self.missing = Tally(), Tally()
-        even = axes[0].kind in ("regular", "log") and len(axes) == 1 and not statistics
         # taken once: to make a view costs as much as to fill a batch
-        self.sums = np.asarray(self.bh.view(flow=True)).view(np.float64).reshape(-1, 2) if even else None
+        loops = _fills_in_loops(axes, dtypes) and not statistics
+        self.sums = np.asarray(self.bh.view(flow=True)).view(np.float64).reshape(-1, 2) if loops else None
+        self.rest = np.zeros((2, 3))  # what the loops give no bin: NaN and null
         self.entries: list[tuple[Floats, Floats]] | None = [] if statistics else None
 
     def add(self, batch: Batch, weight: str | None, *, compiled: bool) -> None:
@@ -66,18 +69,22 @@ class Filling:
             self.entries.append(self._finite(mine, kept, w))
 
     def _add_compiled(self, columns: Sequence[Column], w: Floats | None) -> bool:
-        column = columns[0]
-        if self.sums is None or not column.values.dtype.is_float() or column.null is not None:
+        if self.sums is None:
             return False
-        from icecol.hist.loops import fill_counts, fill_weighted
+        from icecol.hist.loops import fill_counts, fill_integers, fill_weighted
 
-        start, stop = _ends(self.axes[0])
-        values = column.logs if self.axes[0].kind == "log" else column.floats
+        (axis,), (column,) = self.axes, columns
+        null = _NOWHERE if column.null is None else column.null
+        if axis.kind == "integer":
+            whole = _integers(axis, column)
+            weights = np.ones(whole.size) if w is None else w
+            fill_integers(whole, null, weights, int(axis.start or 0), self.sums, self.rest)
+            return True
+        values = column.logs if axis.kind == "log" else column.floats
         if w is None:
-            n = fill_counts(values, start, stop, self.sums)
-            self.nan += Tally(n, float(n), float(n))
+            fill_counts(values, null, *_ends(axis), self.sums, self.rest)
         else:
-            self.nan += Tally(*fill_weighted(values, w, start, stop, self.sums))
+            fill_weighted(values, null, w, *_ends(axis), self.sums, self.rest)
         return True
 
     def result(self) -> Hist:
@@ -90,7 +97,8 @@ class Filling:
                 axes.append(boost_axis(axis))
         out = bh.Histogram(*axes, storage=bh.storage.Weight())
         out.view(flow=True)[...] = self.bh.view(flow=True)
-        return Hist(out, self.nan, self.missing, self._statistics())
+        nan, missing = (Tally(int(n), float(sumw), float(sumw2)) for n, sumw, sumw2 in self.rest)
+        return Hist(out, self.nan + nan, self.missing + missing, self._statistics())
 
     def _finite(
         self, columns: Sequence[Column], kept: npt.NDArray[np.bool_] | None, w: Floats | None
@@ -117,9 +125,7 @@ class Filling:
             return self._codes(i, column.values if kept is None else column.values.filter(pl.Series(kept)))
         if axis.kind == "integer":
             start, stop = int(axis.start or 0), int(axis.stop or 0)
-            whole = (
-                column.values.cast(pl.Int64, strict=False).fill_null(stop).clip(start - 1, stop).to_numpy()
-            )
+            whole = np.clip(_integers(axis, column), start - 1, stop)
             numbers = whole if fits_int32(start, stop) else whole + integer_shift(axis)
         elif column.values.dtype.is_integer() and (shift := integer_shift(axis)):
             numbers = column.floats + shift
@@ -145,6 +151,24 @@ class Filling:
 def _filled_axis(axis: Axis) -> Any:
     """Return the axis to fill: a log axis is filled with numpy's logarithms, twice as fast as boost-histogram's."""
     return bh.axis.Regular(axis.bins, *_ends(axis)) if axis.kind == "log" else boost_axis(axis)
+
+
+def _fills_in_loops(axes: Sequence[Axis], dtypes: Sequence[pl.DataType]) -> bool:
+    """Return whether there are compiled loops for a histogram of these axes."""
+    (axis, *more), dtype = axes, inner(dtypes[0])
+    if more:
+        return False
+    if axis.kind == "integer":
+        return fits_int32(axis.start, axis.stop)
+    return axis.kind in ("regular", "log") and (
+        dtype.is_float() or (dtype.is_integer() and not integer_shift(axis))
+    )
+
+
+def _integers(axis: Axis, column: Column) -> npt.NDArray[np.int64]:
+    """Return the integers of a column; null, and what has more than 64 bits, is overflow."""
+    values = column.values.cast(pl.Int64, strict=False)
+    return (values.fill_null(int(axis.stop or 0)) if values.null_count() else values).to_numpy()
 
 
 def _ends(axis: Axis) -> tuple[float, float]:

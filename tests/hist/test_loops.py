@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icecol import hist
-from icecol.hist.loops import fill_counts, fill_weighted
+from icecol.hist import counting
+from icecol.hist.loops import fill_counts, fill_integers, fill_weighted
 
 VALUES = st.lists(st.one_of(st.floats(), st.integers(-20, 20).map(lambda i: i / 7)), max_size=30)
 
@@ -23,45 +24,94 @@ def test_loops_fill_as_boost_histogram_does_to_the_last_bit(values, bins, start,
     )
     w = np.random.default_rng(seed).normal(size=x.size)
     good = ~np.isnan(x)
-    sums = np.zeros((bins + 2, 2))
-    n, sumw, sumw2 = fill_weighted(x, w, start, start + width, sums)
+    null = np.isnan(x) & (np.arange(x.size) % 2 == 0)
+    sums, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
+    fill_weighted(x, null, w, start, start + width, sums, rest)
     view = bh.Histogram(axis, storage=bh.storage.Weight()).fill(x[good], weight=w[good]).view(flow=True)
     assert sums.tolist() == np.array([view["value"], view["variance"]]).T.tolist()
-    assert (n, sumw, sumw2) == pytest.approx(
-        (np.isnan(x).sum(), w[~good].sum(), (w[~good] ** 2).sum()), abs=1e-12
-    )
-    counts = np.zeros((bins + 2, 2))
-    assert fill_counts(x, start, start + width, counts) == n
+    nan = np.isnan(x) & ~null
+    expected = [(m.sum(), w[m].sum(), (w[m] ** 2).sum()) for m in (nan, null)]
+    assert rest == pytest.approx(np.array(expected), abs=1e-12)
+    counts, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
+    fill_counts(x, null, start, start + width, counts, rest)
+    assert rest.tolist() == [[nan.sum()] * 3, [null.sum()] * 3]
     expected = bh.Histogram(axis).fill(x[good]).values(flow=True)
     assert counts.tolist() == np.array([expected, expected]).T.tolist()
 
 
-@pytest.mark.parametrize("weight", [None, "w"])
-@pytest.mark.parametrize(
-    "axis", [hist.regular("x", 13, -1, 2.3), hist.log("x", 7, 0.3, 8)], ids=["regular", "log"]
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-12, 12)), st.integers(-9, 9), st.integers(1, 9)
 )
-def test_a_compiled_fill_is_the_same_histogram(monkeypatch, axis, weight):
+def test_integers_are_filled_as_boost_histogram_does_to_the_last_bit(values, start, bins):
+    x = np.array([*values, *range(start - 1, start + bins + 1)], np.int64)
+    w, null = np.random.default_rng(1).normal(size=x.size), np.arange(x.size) % 3 == 1
+    sums, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
+    fill_integers(x, null, w, start, sums, rest)
+    h = bh.Histogram(bh.axis.Integer(start, start + bins), storage=bh.storage.Weight())
+    view = h.fill(np.clip(x, -100, 100)[~null], weight=w[~null]).view(flow=True)
+    assert sums.tolist() == np.array([view["value"], view["variance"]]).T.tolist()
+    assert rest == pytest.approx(
+        np.array([[0, 0, 0], [null.sum(), w[null].sum(), (w[null] ** 2).sum()]]), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+@pytest.mark.parametrize("missing", [False, True], ids=["all there", "some null"])
+@pytest.mark.parametrize(
+    ("axis", "in_loops"),
+    [
+        (hist.regular("x", 13, -1, 2.3), True),
+        (hist.log("x", 7, 0.3, 8), True),
+        (hist.integer("n", -2, 6), True),
+        (hist.regular("n", 5, -2.5, 6), True),
+        (hist.regular("n", 4, -2, 6), False),
+        (hist.integer("u", 0, 5), True),
+    ],
+    ids=["regular", "log", "integer", "regular of integers", "edges on some integers", "64 bits"],
+)
+def test_a_compiled_fill_is_the_same_histogram(monkeypatch, axis, in_loops, missing, weight):
     rng = np.random.default_rng(4)
     x = [*rng.normal(size=300), *axis_edges(axis), math.nan, math.inf, -math.inf, 0.0, -0.0]
-    df = pl.DataFrame({"x": x, "w": rng.normal(size=len(x))})
-    used = []
-    from icecol.hist import counting
-
+    df = pl.DataFrame(
+        {"x": x, "w": rng.normal(size=len(x)), "n": rng.poisson(3, len(x)).astype(np.int32) - 3}
+    )
+    df = df.with_columns(
+        u=pl.Series(rng.integers(0, 7, len(x)).astype(np.uint64)) + (pl.col("n") > 2) * 2**63
+    )
+    if missing:
+        df = df.with_columns(pl.when(pl.int_range(pl.len()) % 7 != 3).then(pl.col("x", "n", "u")))
+    used, right = [], counting.Filling._add_compiled
+    monkeypatch.setattr(counting.Filling, "_add_compiled", lambda *a: used.append(right(*a)) or used[-1])
+    found = {}
     for name in ("numba", "none"):
         monkeypatch.setattr("icecol.hist.filling.sys", type("S", (), {"modules": {name: None}}))
-        right = counting.Filling._add_compiled
-        monkeypatch.setattr(
-            counting.Filling, "_add_compiled", lambda *a, right=right: used.append(right(*a)) or used[-1]
-        )
-        found = hist.fill(df, axis, weight=weight)
-        if name == "numba":
-            compiled = found
-    assert used == [True]
-    assert found == compiled
-    with_null = pl.concat([df, pl.DataFrame({"x": [None], "w": [1.0]}, schema=df.schema)])
-    monkeypatch.setattr("icecol.hist.filling.sys", type("S", (), {"modules": {"numba": None}}))
-    assert hist.fill(with_null, axis, weight=weight).missing.n == 1
+        found[name] = hist.fill(df, axis, weight=weight)
+    assert used == [in_loops]
+    one, other = found["numba"], found["none"]
+    assert one.bh == other.bh
+    assert one.missing.n == other.missing.n == missing * len(df.filter(pl.int_range(pl.len()) % 7 == 3))
+    for a, b in [(one.nan, other.nan), (one.missing, other.missing)]:
+        assert (a.n, a.sumw, a.sumw2) == pytest.approx((b.n, b.sumw, b.sumw2))
+
+
+def test_threads_give_what_one_gives(monkeypatch):
+    """In the same order, as the sums of weights would differ in another."""
+    from icecol.hist import filling
+
+    monkeypatch.setattr(filling, "_BATCH", 100)
+    rng = np.random.default_rng(2)
+    df = pl.DataFrame({"x": rng.normal(size=5000), "y": rng.normal(size=5000), "w": rng.normal(size=5000)})
+    axes = {f"{c}{n}": hist.regular(c, n, -2, 2) for c in "xy" for n in (1, 3, 10, 40)}
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(filling.pl, "thread_pool_size", lambda threads=threads: threads)
+        found.append(hist.fill_many(df, axes, weight="w"))
+    assert found[0] == found[1]
+    with pytest.raises(
+        ValueError, match=r"weight 'w' is NaN, infinite or null in 1 of 100 entries .rows 4900 to 4999"
+    ):
+        hist.fill_many(df.with_columns(w=pl.when(pl.int_range(pl.len()) != 4950).then("w")), axes, weight="w")
 
 
 def axis_edges(axis):
-    return hist.fill(pl.DataFrame({"x": [1.0]}), axis).edges
+    return hist.fill(pl.DataFrame({"x": [1.0], "n": [1], "u": [1]}), axis).edges
