@@ -213,6 +213,7 @@ def fits(p: Pulses) -> dict[str, pl.Expr]:
         "cascade_fit": r.cascade_fit(p),
         "cascade_fit, UPandel, Powell": r.cascade_fit(p, form="UPandel", minimizer="Powell", min_hits=8),
         "cascade_fit, directional": r.cascade_fit(p, directional=True),
+        "cascade_fit, layered ice": r.cascade_fit(p, directional=True, light="layers"),
         "paraboloid": r.paraboloid(p, track="LineFit"),
         "muon_energy": r.muon_energy(p, track="LineFit"),
     }

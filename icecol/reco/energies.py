@@ -14,11 +14,11 @@ import polars as pl
 from icecol.dataset.pulses import Pulses
 from icecol.reco.decorator import Kernel
 from icecol.reco.feature import feature
-from icecol.reco.jagged import Array, frozen
+from icecol.reco.jagged import frozen
 from icecol.reco.kernels import muon_energy as likelihood
 from icecol.reco.kernels import truncated_energy as truncation
 from icecol.reco.kernels.muon_light import bare_track
-from icecol.reco.positions import geometry_of, good_in_ice
+from icecol.reco.positions import sensors_of
 from icecol.reco.reference import Reference
 from icecol.reco.tracks import TRACK, on_track
 
@@ -134,7 +134,7 @@ def truncated_energy(
         pulses,
         track,
         "InfiniteTrack",
-        sensors=_sensors(pulses),
+        sensors=sensors_of(pulses, "a muon energy"),
         light=bare_track(area, scattering, absorption),
         cylinder_bins=(float(cylinder_bins[0]), float(cylinder_bins[1])),
         cylinder_doms=(float(cylinder_doms[0]), float(cylinder_doms[1])),
@@ -217,7 +217,7 @@ def muon_energy(
         pulses,
         track,
         "InfiniteTrack",
-        sensors=_sensors(pulses),
+        sensors=sensors_of(pulses, "a muon energy"),
         light=bare_track(area, scattering, absorption),
         form=FORMS[form],
         radius=float(radius),
@@ -245,10 +245,3 @@ def _coefficients(way: str, given: Sequence[float] | None) -> Sequence[float]:
         msg = f"`calibration` of {way} has {len(found)} numbers, expected (a, b, g, v0, p)"
         raise ValueError(msg)
     return found
-
-
-def _sensors(pulses: Pulses) -> tuple[Array, ...]:
-    g = geometry_of(pulses, "a muon energy")
-    there = good_in_ice(g)
-    efficiency = np.nan_to_num(g.relative_efficiency, nan=1.0)
-    return tuple(frozen(a[there]) for a in (g.omkey, g.x, g.y, g.z, -g.dir_z, efficiency))

@@ -17,6 +17,7 @@ from icecol import units
 from icecol.detector import medium
 from icecol.jit.cache import kept
 from icecol.reco.kernels import layered_light as layered
+from icecol.reco.kernels.layered_light import area, cascade_length
 from icecol.reco.kernels.muon_light import muon_slope, photons, tan_cherenkov
 from icecol.sim import light
 from icecol.sim.light import (
@@ -37,15 +38,6 @@ from icecol.sim.showers import POINTS, middle, point
 
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
-
-area: Final = 0.00644 * 0.99
-"""Photon counting area of a DOM in m^2 for light head-on, over the Cherenkov spectrum from 300 to 600 nm.
-
-IceCube's wavelength acceptance, times the efficiency fitted with the ice.
-"""
-
-cascade_length: Final = 5.25
-"""Length of bare track (m) per GeV with the light of an electromagnetic cascade (Rädel and Wiebusch 2013)."""
 
 soft: Final = (1.1880, 0.0206)
 """Light of a muon and its losses below 0.5 GeV, in bare tracks: 1.1880 + 0.0206 ln E/GeV (Rädel and Wiebusch 2012)."""

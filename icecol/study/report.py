@@ -55,6 +55,8 @@ def run(
 ) -> Study:
     """Study the resolution of the reconstructions: print tables, and write plots (PNG) and all tables as JSON.
 
+    Muons are simulated in homogeneous ice, which the track fits assume, cascades in the layered ice of the South Pole.
+
     Parameters
     ----------
     out
@@ -93,7 +95,7 @@ def run(
     if muons:
         _muon_report(samples.muons(muons, seed=seed, losses=losses), tables, draw)
     if cascades:
-        _cascade_report(samples.cascades(cascades, seed=seed), tables, draw)
+        _cascade_report(samples.cascades(cascades, seed=seed, ice="layers"), tables, draw)
     for title, table in tables.items():
         console.print(shown(title, table))
         if title in NOTES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -32,10 +32,13 @@ CASCADE_FITS: Final[Mapping[str, Callable[[ic.Pulses], pl.Expr]]] = {
     "SPE": ic.reco.cascade_fit,
     "MPE": functools.partial(ic.reco.cascade_fit, form="MPE", jitter=4.0),
     "UPandel": functools.partial(ic.reco.cascade_fit, form="UPandel"),
+    "layered": functools.partial(
+        ic.reco.cascade_fit, directional=True, light="layers", form="MPE", jitter=4.0
+    ),
 }
 """Fits of the vertex and time of cascades; CLast is the seed of the others."""
 
-CASCADE_SHAPES: Final = ("CLast",)
+CASCADE_SHAPES: Final = ("CLast", "layered")
 """Those that also fit direction and energy, rather than keep those of their seed."""
 
 
@@ -96,13 +99,18 @@ def muons(
 
 
 def cascades(
-    n: int, *, seed: int, energy: tuple[float, float] = (1e2, 1e5), index: float = 1.0
+    n: int,
+    *,
+    seed: int,
+    energy: tuple[float, float] = (1e2, 1e5),
+    index: float = 1.0,
+    ice: Literal["bulk", "layers"] = "bulk",
 ) -> pl.DataFrame:
     """Simulate and reconstruct cascades inside the detector, one row per event.
 
     Parameters
     ----------
-    n, seed, energy, index
+    n, seed, energy, index, ice
         Settings of the simulation; see `icecol.sim.events`.
 
     Returns
@@ -117,7 +125,7 @@ def cascades(
     >>> cascades(5, seed=1).select("distance_CLast", "energy").shape
     (5, 2)
     """
-    sample = ic.sim.events(n, seed=seed, muons=0, cascades=1, noise=0, energy=energy, index=index)
+    sample = ic.sim.events(n, seed=seed, muons=0, cascades=1, noise=0, energy=energy, index=index, ice=ice)
     pulses = ic.Pulses(PULSES, sample.geometry)
     fits = {name: fit(pulses) for name, fit in CASCADE_FITS.items()}
     fitted = ic.with_features(sample.to_polars(), Q=ic.reco.charge(pulses), **fits)

@@ -86,6 +86,7 @@ def features(p: ic.Pulses) -> dict[str, pl.Expr]:
         "cascade_fit": r.cascade_fit(p, max_calls=20),
         "cascade_fit, Powell": r.cascade_fit(p, form="UPandel", minimizer="Powell", max_calls=20),
         "cascade_fit, directional": r.cascade_fit(p, directional=True, max_calls=20),
+        "cascade_fit, layered ice": r.cascade_fit(p, directional=True, light="layers"),
         "paraboloid": r.paraboloid(p, track="LineFit"),
         "muon_energy": r.muon_energy(p, track="LineFit"),
     }

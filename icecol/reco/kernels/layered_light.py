@@ -30,6 +30,15 @@ from icecol.units import c
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
+area: Final = 0.00644 * 0.99
+"""Photon counting area of a DOM in m^2 for light head-on, over the Cherenkov spectrum from 300 to 600 nm.
+
+IceCube's wavelength acceptance, times the efficiency fitted with the ice.
+"""
+
+cascade_length: Final = 5.25
+"""Length of bare track (m) per GeV with the light of an electromagnetic cascade (Rädel and Wiebusch 2013)."""
+
 margin: Final = 6.0
 """Light wanders; the ice this far, in m, above and below the straight line counts with it."""
 
