@@ -19,9 +19,11 @@ def convert(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="Folder to create.")],
     files: Annotated[
         list[str] | None,
-        typer.Argument(help=".i3 files or glob patterns; compressed files are read directly."),
+        typer.Argument(help="Files, glob patterns, or folders of tables; their content tells the form."),
     ] = None,
-    gcd: Annotated[Path | None, typer.Option(help="GCD file to take the detector geometry from.")] = None,
+    gcd: Annotated[
+        Path | None, typer.Option(help="GCD file (or KM3NeT's .detx) to take the detector geometry from.")
+    ] = None,
     keys: Annotated[
         list[str] | None,
         typer.Option("--keys", "-k", help="Frame keys to convert, as patterns; by default, all."),
@@ -54,7 +56,10 @@ def convert(
         bool, typer.Option("--verify/--no-verify", help="Check the checksum of every frame.")
     ] = True,
 ) -> None:
-    """Convert .i3 files into a dataset of Parquet files: one row per event.
+    """Convert files into a dataset of Parquet files: one row per event.
+
+    Reads .i3 files, HDF5 and tables of IceTray's tableio, GraphNeT, Prometheus, KM3NeT's offline ROOT files, and
+    Parquet files of pulses. --pulses, --stream, --stop and --no-verify are for .i3 files.
 
     An interrupted conversion resumes where it stopped when the same command is run again. Damage is reported with
     file, frame and byte offset; all intact frames are kept, and the exit code is 1 unless --skip-damaged is given.
@@ -62,32 +67,35 @@ def convert(
     [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
     """
     import icecol as ic
+    from icecol.convert.forms import files_in
     from icecol.files import distinct
-    from icecol.i3.frames.files import files_of
 
     names = [*(files or []), *(_lines(files_from) if files_from else [])]
     if not names:
         msg = "give the files to convert, or --files-from"
         raise typer.BadParameter(msg, param_hint="FILES")
-    paths = distinct(files_of(names))
+    paths = distinct(files_in(names))
     begin = time.perf_counter()
     done = {"events": 0, "bytes": 0, "files": 0}
+    of_i3: dict[str, tuple[Any, Any]] = {
+        "pulses": (listed(pulses), None),
+        "streams": (listed(stream), None),
+        "stop": (stop, "P"),
+        "verify": (verify, True),
+    }
     with _progress(len(paths), done) as progress:
         try:
-            dataset = ic.convert.i3(
+            dataset = ic.convert.files(
                 paths,
                 out,
                 gcd=gcd,
                 keys=listed(keys),
-                pulses=listed(pulses),
-                streams=listed(stream),
-                stop=stop,
                 jobs=jobs,
                 overwrite=overwrite,
                 skip_damaged=True,
                 allow_empty=allow_empty,
-                verify=verify,
                 progress=progress,
+                **{name: value for name, (value, default) in of_i3.items() if value != default},
             )
         except KeyboardInterrupt:
             stderr.print(

@@ -1,18 +1,21 @@
-"""Conversion of files into datasets (`icecol.convert.i3`), and of selected events back (`icecol.convert.to_i3`).
+"""Conversion of files of any form into datasets (`icecol.convert.files`), and of selected events back (`to_i3`).
 
 `source.py` says what a reader of any form of files offers, `run.py` does everything else (many files, processes,
-resuming, damage, the manifest; `remarks.py` warns). `i3_reader.py` reads .i3 files, `from_source` any other form.
+resuming, damage, the manifest; `remarks.py` warns). `forms.py` tells the form of a file, and each `<form>_reader.py`
+reads one; `from_source` takes a reader of any other.
 """
 
 from __future__ import annotations
 
+from icecol.convert.forms import files
 from icecol.convert.geometry import read_geometry
 from icecol.convert.i3_reader import i3
 from icecol.convert.i3_writer import to_i3
 from icecol.convert.run import from_source
 from icecol.convert.source import Detector, Found, Reader
+from icecol.convert.table_reader import table
 
-__all__ = ["Detector", "Found", "Reader", "from_source", "i3", "read_geometry", "to_i3"]
+__all__ = ["Detector", "Found", "Reader", "files", "from_source", "i3", "read_geometry", "table", "to_i3"]
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from icecol.convert.positions import united
 from icecol.convert.processes import Context, begin, processes
 from icecol.convert.remarks import Modules, modules_of, tell, tell_outside, tell_without_frames
 from icecol.convert.source import Detector, Found, Reader
@@ -236,6 +237,7 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
     if given is not None:
         return Detector(given) if isinstance(given, Geometry) else given
     why = ""
+    parts: list[Detector] = []
     for source in sources:
         if source.has_geometry:
             try:
@@ -243,8 +245,13 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
             except (GeometryError, DamagedFileError) as err:
                 why = why or str(err)
                 continue
-            if found is not None:
+            if found is not None and reader.whole_detector:
                 return found
+            if found is None and not reader.whole_detector:
+                break
+            parts += [found] if found is not None else []
+    if parts:
+        return Detector(united(part.geometry for part in parts))
     if why:
         warnings.warn(f"no geometry could be read, and the nominal one is used: {why}", stacklevel=4)
     return Detector(Geometry.nominal())

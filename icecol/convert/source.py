@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import pyarrow as pa
 
@@ -98,6 +98,9 @@ def lefts(left_out: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
 class Reader(ABC):
     """Reads files of one form. It is sent to other processes, so it must be picklable."""
 
+    whole_detector: ClassVar[bool] = True
+    """Whether a file that has a detector has all of it; otherwise the sensors of all files are put together."""
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return the name of the form and all options that change the result, as JSON has them.
@@ -114,7 +117,8 @@ class Reader(ABC):
         path
             The file, for messages.
         file
-            Its bytes: read it and not `path`, as the checksum is taken on the way. It can go back.
+            Its bytes: read it and not `path`, as the checksum is taken on the way. It can go back. A library that
+            reads here and there in a file is given `path`; what was not read of `file` is read at the end.
         found
             What is seen.
         """

@@ -186,6 +186,8 @@ class Geometry:
         High voltage, in V; 0 where the detector status has no entry, NaN where it is unknown.
     om_type
         Type of the sensor, as I3OMGeo has it: 20 IceCube, 30 IceTop, 110 PDOM, 120 D-Egg, 130 mDOM.
+    medium
+        What light travels in: `ice`, or `water`, for which features that know the ice have no answer.
 
     Examples
     --------
@@ -212,6 +214,7 @@ class Geometry:
     bad: Array
     pmt_hv: Array
     om_type: Array
+    medium: str = "ice"
     lookup: Lookup = field(init=False)
     xyz: Array = field(init=False)
 
@@ -223,7 +226,7 @@ class Geometry:
         object.__setattr__(self, "xyz", np.column_stack([self.x, self.y, self.z]))
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, Any] | pl.DataFrame) -> Geometry:
+    def from_columns(cls, columns: Mapping[str, Any] | pl.DataFrame, *, medium: str = "ice") -> Geometry:
         """Make a geometry from columns with one row per PMT, in any order.
 
         Parameters
@@ -232,6 +235,8 @@ class Geometry:
             Mapping of names to arrays or lists, or a Polars or Arrow table. string, om (or omkey instead of both), x, y
             and z are required; the others have defaults (see `COLUMNS`), also where a value is null. The names used by
             graphnet and Prometheus (dom_x, dom_number, rde, ...) are understood.
+        medium
+            What light travels in, `ice` or `water`.
 
         Raises
         ------
@@ -277,7 +282,7 @@ class Geometry:
             key = ".".join(str(int(v)) for v in split_omkey(filled["omkey"][twice[0]]))
             msg = f"a geometry has one row per PMT, found {twice.size} duplicates, the first for string.om.pmt {key}"
             raise GeometryError(msg)
-        return cls(**filled)
+        return cls(**filled, medium=medium)
 
     @classmethod
     def nominal(cls, *, icetop: bool = False) -> Geometry:
@@ -314,7 +319,7 @@ class Geometry:
         except pl.exceptions.PolarsError as err:
             msg = f"{path} cannot be read as a table of sensors: {err}"
             raise GeometryError(msg) from err
-        return cls.from_columns(table)
+        return cls.from_columns(table, medium=pl.read_parquet_metadata(Path(path)).get("medium", "ice"))
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the geometry to a Parquet file, with units and meanings in the metadata of its fields.
@@ -334,6 +339,8 @@ class Geometry:
             pa.field(name, array.type, nullable=False, metadata={"unit": c.unit, "doc": c.doc})
             for (name, array), c in zip(arrays.items(), COLUMNS.values(), strict=True)
         )
+        if self.medium != "ice":
+            schema = schema.with_metadata({"medium": self.medium})
         with files.whole(path) as aside:
             pq.write_table(
                 pa.Table.from_arrays(list(arrays.values()), schema=schema), aside, compression="zstd"
@@ -372,7 +379,7 @@ class Geometry:
         other
             Geometry to compare with.
         """
-        return all(
+        return self.medium == other.medium and all(
             np.array_equal(getattr(self, c), getattr(other, c), equal_nan=COLUMNS[c].dtype == "f8")
             for c in COLUMNS
         )
@@ -383,7 +390,8 @@ class Geometry:
 
     def __repr__(self) -> str:
         """Return the size of the detector in words."""
-        return f"Geometry({len(self)} sensors on {np.unique(self.string).size} strings)"
+        where = "" if self.medium == "ice" else f" in {self.medium}"
+        return f"Geometry({len(self)} sensors on {np.unique(self.string).size} strings{where})"
 
 
 def _find(columns: Any, names: list[str], name: str) -> Array | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import polars as pl
@@ -54,6 +58,36 @@ def bind(
     return members, list(numbers.values()), loop
 
 
+@lru_cache(maxsize=256)
+def knows_ice(module: str) -> bool:
+    """Return whether a module of icecol's kernels, or one that it imports, takes constants of the ice.
+
+    >>> knows_ice("icecol.reco.kernels.cherenkov"), knows_ice("icecol.reco.kernels.linefit")
+    (True, False)
+    """
+    if module in {"icecol.detector.medium", "icecol.detector.ice"}:
+        return True
+    if not module.startswith("icecol.reco."):
+        return False
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    return any(
+        knows_ice(name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        if name != module and _is_module(name)
+    )
+
+
+def _is_module(name: str) -> bool:
+    if not name.startswith("icecol."):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of a name in a module
+        return False
+
+
 def inputs(
     function: Callable[..., Any], pulses: Pulses, members: Sequence[str], columns: Sequence[str]
 ) -> tuple[list[str], list[Any]]:
@@ -62,7 +96,7 @@ def inputs(
     Raises
     ------
     GeometryError
-        There are columns, and the series has no geometry.
+        There are columns, and the series has no geometry; or it is not in ice, and the kernel holds there alone.
     """
     if not columns:
         return list(members), []
@@ -70,6 +104,12 @@ def inputs(
         msg = (
             f"kernel {function.__name__!r} needs {', '.join(columns)} of the sensors of "
             f"{pulses.key!r}; give Pulses(key, geometry) a geometry, such as that of the dataset"
+        )
+        raise GeometryError(msg)
+    if pulses.geometry.medium != "ice" and knows_ice(function.__module__):
+        msg = (
+            f"{function.__name__!r} knows the optical properties of ice, and the sensors of {pulses.key!r} are in "
+            f"{pulses.geometry.medium}: it has no answer there; for geometry alone, use a kernel of your own"
         )
         raise GeometryError(msg)
     lookup = pulses.geometry.lookup

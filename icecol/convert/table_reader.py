@@ -1,0 +1,272 @@
+"""Tables of one's own, with a row per pulse and the number of its event, as a dataset: `icecol.convert.table`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+
+from icecol.convert.positions import Sensors, names_of_positions
+from icecol.convert.rows import Column, Rows, listed, plain, pulses, unknown
+from icecol.convert.run import collecting, from_source
+from icecol.convert.source import Detector, Found, Reader
+from icecol.convert.stores import ROWS, ParquetStore, open_parquet
+from icecol.dataset import schema as schemas
+from icecol.detector.geometry import Geometry
+from icecol.errors import MissingColumnError, SchemaError, did_you_mean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from icecol.dataset.scan import Dataset
+
+EVENTS: Final = ("event_no", "event_id", "event", "Event")
+"""Names that the number of the event may have."""
+BATCH_EVENTS: Final = 4096
+_ID: Final = "I3EventHeader.event_id"
+
+
+def event_column(columns: Sequence[str], wanted: str | None) -> str:
+    """Return the column with the number of the event.
+
+    Raises
+    ------
+    MissingColumnError
+        There is none.
+    """
+    known = EVENTS if wanted is None else (wanted,)
+    found = next((name for name in known if name in columns), None)
+    if found is None:
+        msg = (
+            f"the pulses have no column {' or '.join(map(repr, known))} with the number of the event: name it by "
+            f"`event`; {did_you_mean(known[0], columns, 'columns', 30)}"
+        )
+        raise MissingColumnError(msg)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TableReader(Reader):
+    """Reads Parquet files of pulses, one row each; the options are those of `icecol.convert.table`."""
+
+    key: str = "Pulses"
+    event: str | None = None
+    names: tuple[tuple[str, str], ...] = ()
+    whole_detector = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options, and the name of the form."""
+        return {"form": "table of pulses", "key": self.key, "event": self.event, "names": dict(self.names)}
+
+    def read(self, path: Path, file: BinaryIO, found: Found) -> Iterator[pa.Table]:  # noqa: ARG002
+        """Yield tables of events, in the order of their numbers."""
+        columns = open_parquet(path).schema_arrow.names
+        found.has_geometry = names_of_positions(columns) is not None
+        event = event_column(columns, self.event)
+        store = ParquetStore({self.key: path})
+        numbers = np.unique(store.numbers(self.key, event))
+        for table in tables(store.batches(self.key, event), numbers, self, event, str(path)):
+            found.frames += table.num_rows
+            found.bytes += table.nbytes
+            yield table
+
+    def detector(self, path: Path) -> Detector | None:
+        """Collect the sensors that have pulses, where their positions are told; None if they are those of IceCube."""
+        sensors = Sensors()
+        file = open_parquet(path)
+        names = names_of_positions(file.schema_arrow.names)
+        if names is None:
+            return None
+        for batch in file.iter_batches(ROWS, columns=list(dict.fromkeys(names.values()))):
+            sensors.add({name: plain(batch.column(column)) for name, column in names.items()})
+        geometry = sensors.geometry()
+        return None if geometry is None else Detector(geometry)
+
+
+def tables(
+    batches: Iterator[pa.Table],
+    numbers: Any,
+    reader: TableReader,
+    event: str,
+    name: str,
+    beside: pa.Table | None = None,
+) -> Iterator[pa.Table]:
+    """Yield tables of events of these numbers, given their pulses in that order, and columns of the events."""
+    if not np.issubdtype(numbers.dtype, np.integer) or (
+        numbers.size and not 0 <= numbers[0] <= numbers[-1] < 1 << 32
+    ):
+        msg = f"{name}: column {event!r} is to number the events, from 0 to {2**32 - 1}; found {numbers[:3].tolist()}"
+        raise SchemaError(msg)
+    rows = Rows(batches, event, name)
+    names = dict(reader.names)
+    for begin in range(0, numbers.size, BATCH_EVENTS):
+        some = numbers[begin : begin + BATCH_EVENTS]
+        table, counts = rows.take(some)
+        made: list[Column] = []
+        if beside is None or _ID not in beside.column_names:
+            made.append((schemas.field(_ID, pa.uint32(), "", event), pa.array(some.astype(np.uint32))))
+        if beside is not None:
+            of_events = beside.slice(begin, BATCH_EVENTS)
+            made += [(f, of_events[f.name].combine_chunks()) for f in of_events.schema if f.name != event]
+        if table is not None:
+            values = {column: plain(table[column]) for column in table.column_names}
+            own, used = pulses(reader.key, values, names)
+            positions = names_of_positions(table.column_names) or {}
+            rest = [n for n in table.column_names if n not in {*used, *positions.values(), event}]
+            own += [_further(reader.key, n, table[n]) for n in rest]
+            made += listed(own, counts) + unknown(reader.key, own, some.size)
+        yield pa.Table.from_arrays([a for _, a in made], schema=pa.schema([f for f, _ in made]))
+    rows.finish()
+
+
+def _further(key: str, name: str, values: pa.ChunkedArray) -> Column:
+    array = values.combine_chunks()
+    if pa.types.is_string_view(array.type) or pa.types.is_large_string(array.type):
+        array = array.cast(pa.string())
+    return schemas.field(f"{key}.{name}", array.type), array
+
+
+def table(
+    pulses: pl.DataFrame | pl.LazyFrame | str | Path | Iterable[str | Path],
+    dataset: str | Path,
+    *,
+    key: str = "Pulses",
+    event: str | None = None,
+    names: Mapping[str, str] | None = None,
+    events: pl.DataFrame | pl.LazyFrame | None = None,
+    gcd: str | Path | Geometry | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Make a dataset of a table of one's own, with a row per pulse and a column that numbers its event.
+
+    Parameters
+    ----------
+    pulses : DataFrame, LazyFrame, or Parquet files
+        Columns for the time (ns) and the sensor, as `omkey` or as numbers of string and module, and further ones for
+        charge (PE; 1 if there is none), width (ns) and flags. Names that GraphNeT, Prometheus and others use are
+        known. All other columns become lists, `key.name`. Files are read piece by piece; in one that is not in the
+        order of its events, or of a frame, all pulses are held.
+    dataset : path
+        Folder to make.
+    key
+        Key of the pulse series.
+    event
+        Column with the number of the event, an integer; by default `event_no`, `event_id`, `event` or `Event`.
+    names
+        Which column is which member, if it has another name: `{"time": "t_ns", "om": "module"}`.
+    events : DataFrame or LazyFrame, optional
+        Columns of the events, with the number of the event too, for pulses in a frame. Their names are kept; those with
+        a dot are members of a key, as `MCPrimary.energy`. An event without pulses has empty lists.
+    gcd : path or Geometry, optional
+        The sensors, as for `icecol.convert.i3`. By default those of the pulses if they have columns of the position, or
+        else IceCube's.
+    jobs : int, optional
+        Number of processes, for files.
+    overwrite : bool
+        Replace a finished dataset.
+    settings : mapping, optional
+        Further facts for the manifest: nfiles, livetime (s), generator settings.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    MissingColumnError
+        There is no number of the event, no time or no sensor.
+    SchemaError
+        The number of the event is not an integer from 0 to 2^32 - 1.
+    FormatError
+        There are pulses of an event that `events` lacks.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> hits = pl.DataFrame(
+    ...     {"event": [7, 7, 9], "t": [10.0, 12.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+    ... )
+    >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+    >>> events = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("Pulses")))
+    >>> events.select("I3EventHeader.event_id", "Q.total").collect().rows()
+    [(7, 2.0), (9, 1.0)]
+    """
+    import polars as pl
+
+    geometry = _geometry(gcd)
+    reader = TableReader(key, event, tuple(sorted((names or {}).items())))
+    if not isinstance(pulses, pl.DataFrame | pl.LazyFrame):
+        if events is not None:
+            msg = "`events` is for pulses in a frame: give pl.scan_parquet(...) as the pulses"
+            raise ValueError(msg)
+        return from_source(
+            reader, pulses, dataset, geometry=geometry, jobs=jobs, overwrite=overwrite, settings=settings
+        )
+    return _of_frames(
+        pulses.lazy(), events, reader, dataset, geometry, overwrite=overwrite, settings=settings
+    )
+
+
+def _of_frames(
+    pulses: pl.LazyFrame,
+    events: pl.DataFrame | pl.LazyFrame | None,
+    reader: TableReader,
+    dataset: str | Path,
+    geometry: Geometry | Detector | None,
+    *,
+    overwrite: bool,
+    settings: Mapping[str, Any] | None,
+) -> Dataset:
+    from icecol.dataset.scan import open_dataset
+
+    event = event_column(pulses.collect_schema().names(), reader.event)
+    ordered = pulses.sort(event, maintain_order=True).collect().to_arrow()
+    beside = None
+    if events is None:
+        numbers = np.unique(plain(ordered[event]))
+    else:
+        event_column(events.lazy().collect_schema().names(), event)
+        beside = events.lazy().sort(event).collect().to_arrow()
+        beside = beside.cast(pa.schema([f.with_type(_plain_type(f.type)) for f in beside.schema]))
+        numbers = plain(beside[event])
+        if np.unique(numbers).size < numbers.size:
+            msg = f"`events` has an event twice: column {event!r} is to tell them apart"
+            raise SchemaError(msg)
+    name = "table of pulses"
+    with collecting(name, dataset, reader.settings(), overwrite=overwrite, more=settings) as into:
+        for one in tables(iter([ordered]), numbers, reader, event, name, beside):
+            into.add(one)
+        into.found.frames = into.events
+        if geometry is None and (names := names_of_positions(ordered.column_names)) is not None:
+            sensors = Sensors()
+            sensors.add({member: plain(ordered[column]) for member, column in names.items()})
+            geometry = sensors.geometry()
+        if geometry is not None:
+            into.detector = Detector(geometry) if isinstance(geometry, Geometry) else geometry
+    return open_dataset(dataset)
+
+
+def _plain_type(dtype: pa.DataType) -> pa.DataType:
+    """Return the type that columns of a dataset have for one of Polars."""
+    if pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype):
+        return pa.string()
+    if pa.types.is_large_list(dtype):
+        return pa.list_(_plain_type(dtype.value_type))
+    return dtype
+
+
+def _geometry(gcd: str | Path | Geometry | None) -> Geometry | Detector | None:
+    if gcd is None or isinstance(gcd, Geometry):
+        return gcd
+    from icecol.convert.gcd import read_gcd
+
+    return Detector(*read_gcd(gcd))
+
+
+__all__ = ["TableReader", "event_column", "table"]

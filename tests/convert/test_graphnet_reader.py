@@ -1,0 +1,163 @@
+"""GraphNeT's and Prometheus' files: `prometheus_reader`, `positions`, `rows`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import icecol as ic
+from icecol.convert.positions import modules_per_string
+from icecol.convert.prometheus_reader import bare
+from icecol.errors import FormatError, GeometryError, MissingColumnError, UnsupportedError
+
+REAL = "truth/oscNext_genie_level7_v02_first_5_frames.db"
+NESTED = "truth/graphnet_parquet_oscNext_genie_level7/oscNext_genie_level7_v02_first_5_frames.parquet"
+PHOTONS = "other/prometheus_22980001_photons.parquet"
+
+
+def converted(path, tmp_path, **options):
+    return ic.convert.files(path, tmp_path / "made.icecol", jobs=1, overwrite=True, **options)
+
+
+def folder(path, truth, pulses, name="a_{}.parquet"):
+    for table, values in (("truth", truth), ("Hits", pulses)):
+        (path / table).mkdir(parents=True)
+        pl.DataFrame(values).write_parquet(path / table / name.format(table))
+    return path
+
+
+TRUTH = {
+    "event_no": [4, 2],
+    "energy": [3.0, -1.0],
+    "position_x": [-1.0, 5.0],
+    "RunID": [7, 7],
+    "EventID": [1, 9],
+}
+HITS = {
+    "event_no": [2, 4, 4], "dom_time": [5.0, 1.0, 2.0], "charge": [1.0, 2.0, 0.5], "string": [1, 1, 2],
+    "dom_number": [1, 2, 3], "pmt_number": [0, 0, 0], "hlc": [1, 0, 1], "awtd": [True, False, False],
+    "is_bad_dom": [-1, -1, -1], "event_time": [6e4, 6e4, 6e4],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [REAL, NESTED], ids=["sqlite", "nested parquet"])
+def test_pulses_of_graphnet_are_those_of_the_frames(path, shared_data, tmp_path):
+    i3 = shared_data / "i3/real/oscNext_genie_level7_v02_first_5_frames.i3.gz"
+    expected = ic.convert.i3(
+        i3, tmp_path / "i3.icecol", jobs=1, keys=["MCInIcePrimary"], pulses="SRTInIcePulses"
+    )
+    ds = converted(shared_data / path, tmp_path)
+    made, frames = ds.scan().collect(), expected.scan().collect()
+
+    def hits(events, i):
+        members = [events[f"SRTInIcePulses.{m}"][i].to_list() for m in ("omkey", "time", "charge", "width")]
+        return sorted(zip(*members, strict=True))
+
+    assert [hits(made, i) for i in range(5)] == [hits(frames, i) for i in range(5)]
+    assert made["truth.energy"].to_list() == pytest.approx(
+        frames["MCInIcePrimary.energy"].to_list(), rel=1e-12
+    )
+    assert made["I3EventHeader.event_id"].to_list() == frames["I3EventHeader.event_id"].to_list()
+    hlc = [sorted((np.array(f.to_list()) & 1).tolist()) for f in frames["SRTInIcePulses.flags"]]
+    assert [sorted(f.to_list()) for f in made["SRTInIcePulses.flags"]] == hlc
+    assert "SRTInIcePulses.awtd" in made.columns
+    assert ds.geometry.equals(ic.Geometry.nominal())
+
+
+def test_a_folder_of_tables_is_joined_by_event_no_in_any_order(tmp_path):
+    made = converted(folder(tmp_path / "out", TRUTH, HITS), tmp_path).scan().collect()
+    assert made["I3EventHeader.event_id"].to_list() == [9, 1]
+    assert made["Hits.time"].to_list() == [[5.0], [1.0, 2.0]]
+    assert made["Hits.flags"].to_list() == [[1], [0, 1]]
+    assert made["truth.energy"].to_list() == [None, 3.0]  # -1: not known
+    assert made["truth.position_x"].to_list() == [5.0, -1.0]  # a place
+    assert "Hits.is_bad_dom" not in made.columns
+
+
+def test_merged_shards_are_one_dataset(tmp_path):
+    path = folder(tmp_path / "merged", TRUTH, HITS, "{}_0.parquet")
+    for table, values in (("truth", TRUTH), ("Hits", HITS)):
+        frame = pl.DataFrame(values).with_columns(pl.col("event_no") + 10)
+        frame.write_parquet(path / table / f"{table}_1.parquet")
+    made = converted(path, tmp_path)
+    assert made.rows == 4
+    with pytest.raises(UnsupportedError, match="give the folder of its tables"):
+        converted(path / "Hits" / "Hits_0.parquet", tmp_path)
+
+
+def test_rows_of_an_event_that_the_truth_lacks_are_an_error(tmp_path):
+    pulses = {**HITS, "event_no": [2, 4, 5]}
+    with pytest.raises(FormatError, match="rows of event 5"):
+        converted(folder(tmp_path / "out", TRUTH, pulses), tmp_path)
+
+
+def test_text_among_numbers_of_a_database_is_an_error(tmp_path):
+    path = tmp_path / "a.db"
+    with sqlite3.connect(path) as file:
+        file.execute("create table truth (event_no, energy FLOAT)")
+        file.executemany("insert into truth values (?, ?)", [(0, 1.0), (1, "much")])
+    file.close()
+    with pytest.raises(FormatError, match="'energy' of table 'truth' has real and text values"):
+        converted(path, tmp_path)
+
+
+def test_photons_of_prometheus_are_pulses_of_its_sensors(shared_data, tmp_path):
+    ds = converted(shared_data / PHOTONS, tmp_path)
+    table = pq.read_table(shared_data / PHOTONS)
+    photons = bare(table["photons"].combine_chunks())
+    made = ds.scan().collect()
+    assert made["photons.time"].to_list() == photons.field("t").to_pylist()
+    assert made["photons.charge"].list.sum().sum() == 200
+    assert made["I3EventHeader.run_id"].unique().to_list() == [22980001]
+    rows = ds.geometry.rows(made["photons.omkey"].explode().to_numpy())
+    for axis in "xyz":
+        told = np.concatenate(photons.field(f"sensor_pos_{axis}").to_pylist())
+        assert (getattr(ds.geometry, axis)[rows] == told).all()
+    assert ds.geometry.medium == "water"
+
+
+def test_features_that_know_the_ice_refuse_water(shared_data, tmp_path):
+    ds = converted(shared_data / PHOTONS, tmp_path)
+    pulses = ds.pulses("photons")
+    events = ic.with_features(ds.scan(), Fit=ic.reco.linefit(pulses))
+    assert events.select("Fit.zenith").collect().to_series().is_not_null().sum() >= 3
+    with pytest.raises(GeometryError, match="knows the optical properties of ice"):
+        ic.with_features(ds.scan(), D=ic.reco.direct_hits(pulses, track="Fit", window="A"))
+
+
+def test_sensors_of_a_database_are_numbered_by_string(shared_data, tmp_path):
+    ds = converted(shared_data / "other/graphnet_prometheus_events.db", tmp_path)
+    assert ds.geometry.om.max() == 21
+    with sqlite3.connect(shared_data / "other/graphnet_prometheus_events.db") as file:
+        told = file.execute("select sensor_string_id, sensor_id, sensor_pos_z from total").fetchall()
+    file.close()
+    string, sensor, z = np.array(told).T
+    keys = string.astype(int) << 16 | (sensor - 22 * string).astype(int) << 8
+    assert (ds.geometry.z[ds.geometry.rows(keys)] == z).all()
+
+
+def test_too_few_sensors_do_not_tell_how_many_a_string_has():
+    with pytest.raises(GeometryError, match="with 11 to 20 on each"):
+        modules_per_string([([0, 1], [1, 20])])
+    assert modules_per_string([]) == 0
+
+
+@given(st.integers(1, 60), st.integers(2, 20), st.data())
+def test_numbers_through_all_strings_are_recognized(modules, strings, data):
+    pairs = [(s, s * modules + m) for s in range(strings) for m in (0, modules - 1)]
+    assert modules_per_string([np.array(pairs).T]) == modules
+    own = [(s, m) for s in range(strings) for m in data.draw(st.sets(st.integers(0, 60), min_size=1))]
+    if len({m for _, m in own}) < len(own):
+        assert modules_per_string([np.array(own).T]) == 0
+
+
+def test_pulses_without_a_sensor_say_what_names_are_known(tmp_path):
+    hits = {k: v for k, v in HITS.items() if k != "string"}
+    with pytest.raises(MissingColumnError, match="such as 'string', 'string_id'"):
+        converted(folder(tmp_path / "out", TRUTH, hits), tmp_path)
