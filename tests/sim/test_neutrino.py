@@ -214,3 +214,14 @@ def test_energies_and_directions_are_thrown_as_asked():
 def test_wrong_arguments_are_refused(flavor, wrong, message):
     with pytest.raises(ValueError, match=message):
         neutrinos(flavor, **wrong)
+
+
+def test_absorption_ends_where_a_neutrino_interacts_before_the_cylinder():
+    made = throw("numu", 2000, energy=(1e8, 2e8), interactions=("CC",), zenith=(1.40, 1.45))
+    w, first = made.weights, made.tree.offsets[:-1]
+    at = [getattr(made.tree, name)[first] for name in "xyz"]
+    matter = -np.log(w["PropagationWeight"]) / cross_sections.avogadro / _sigma(w)
+    expected = earth.column(*at, w["PrimaryNeutrinoZenith"], w["PrimaryNeutrinoAzimuth"])
+    # on average: the column is that to the centre, and the detector is not small beside the ice above it
+    assert np.median(matter) > 3e5
+    assert abs(np.median(matter - expected)) < 1e5
