@@ -1,6 +1,7 @@
 # The public names of icecol: what type checkers see, and what `__init__.py` imports on first use.
 
 from . import (
+    batch,
     convert,
     coordinates,
     errors,
@@ -20,7 +21,8 @@ from .blindness import blind, unblind
 from .convert.live import scan_i3
 from .dataset.facts import facts
 from .dataset.pulses import Pulses
-from .dataset.scan import Dataset, open_dataset
+from .dataset.scan import Dataset
+from .dataset.several import Datasets, open_dataset
 from .detector.geometry import Geometry
 from .i3.archive.objects import new
 from .i3.classes.own import i3_class
@@ -38,6 +40,7 @@ __version__: str
 __all__ = [
     "Cuts",
     "Dataset",
+    "Datasets",
     "FitStatus",
     "Frame",
     "Geometry",
@@ -47,6 +50,7 @@ __all__ = [
     "Sample",
     "Samples",
     "Tray",
+    "batch",
     "blind",
     "convert",
     "coordinates",

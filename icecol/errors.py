@@ -13,6 +13,7 @@ IcecolError
 ├── KernelError (RuntimeError)           a user's kernel cannot be compiled, or failed: which one, on which event
 ├── TrayError (RuntimeError)             a module of a tray failed: which one, on which frame of which file
 ├── WorkerError (RuntimeError)            a worker process was killed
+├── JobError (ValueError)                a job that is not planned, not finished, or made by other versions
 └── MissingDependencyError (ImportError) an optional library that is not installed
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "FormatError",
     "GeometryError",
     "IcecolError",
+    "JobError",
     "KernelError",
     "MissingColumnError",
     "MissingDependencyError",
@@ -98,6 +100,10 @@ class TrayError(IcecolError, RuntimeError):
 
 class WorkerError(IcecolError, RuntimeError):
     """A worker process was killed, for example as memory ran out."""
+
+
+class JobError(IcecolError, ValueError):
+    """A job that is not planned, not finished, or whose parts were made by other versions; the message names them."""
 
 
 class MissingDependencyError(IcecolError, ImportError):

@@ -322,6 +322,50 @@ def n_minus_one(events: Events | Several, cuts: Cuts, weight: str | pl.Expr | No
     return _Table(columns)
 
 
+def is_table_of_counts(table: pl.DataFrame) -> bool:
+    """Return whether a table is one that `cutflow` or `n_minus_one` made."""
+    flow = {"n", "n_alone", "n_nan", "eff", "eff_all"} <= set(table.columns)
+    return (table.columns[:1] == ["cut"] and flow) or {"without", "n", "eff", "eff_error"} <= set(
+        table.columns
+    )
+
+
+def as_table_of_counts(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table that was read from a file, shown as `cutflow` shows it if it is one."""
+    return _Table(table) if is_table_of_counts(table) else table
+
+
+def add_tables(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
+    """Add two cutflow or N-1 tables of the same cuts on different events.
+
+    Raises
+    ------
+    ValueError
+        The tables have different columns or cuts.
+    """
+    if a.columns != b.columns or a.to_series(0).to_list() != b.to_series(0).to_list():
+        what = [f"{t.columns[0]} {', '.join(map(str, t.to_series(0)))}" for t in (a, b)]
+        msg = f"tables of different cuts or weights: {what[0]} ({a.width} columns) and {what[1]} ({b.width} columns)"
+        raise ValueError(msg)
+    columns: dict[str, Any] = {a.columns[0]: a.to_series(0)}
+    for name in a.columns[1:]:
+        if name.startswith("n"):
+            columns[name] = a[name] + b[name]
+        elif name.startswith("sumw"):
+            columns[name] = (
+                (a[name] ** 2 + b[name] ** 2).sqrt() if name.endswith("_error") else a[name] + b[name]
+            )
+    sumw = columns.get("sumw", columns["n"]).to_numpy().astype(float)
+    sumw2 = columns["sumw_error"].to_numpy() ** 2 if "sumw_error" in columns else sumw
+    first, rows = [0] * len(sumw), [0, *range(len(sumw) - 1)]
+    if a.columns[0] == "cut":
+        columns |= _efficiency("eff", sumw, sumw[rows], sumw2[rows])
+        columns |= _efficiency("eff_all", sumw, sumw[first], sumw2[first])
+    else:
+        columns |= _efficiency("eff", sumw[first], sumw, sumw2)
+    return _Table(columns)
+
+
 def filter_passed(names: str | Iterable[str], mask: str = "FilterMask") -> pl.Expr:
     """Return whether an event was kept by any of the named online filters: condition and prescale passed.
 

@@ -23,6 +23,7 @@ BLOCK = re.compile(r"^```(python|text|bash)\n(.*?)^```$", re.MULTILINE | re.DOTA
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 LEFT = {
+    "batch.md": {"sim.icecol", "bright.job"},
     "event-display.md": {
         "events.html",
         "event.html",

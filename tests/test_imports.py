@@ -17,7 +17,7 @@ LAYERS = (
     {"cli", "__main__"},
     {"batch", "browse", "tray", "demo", "study"},
     {"ahead"},
-    {"samples"},
+    {"declared", "samples"},
     {"plot"},
     {"view"},
     {"sim", "stats", "weight", "filters"},

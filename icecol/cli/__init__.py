@@ -6,6 +6,8 @@ Exit codes: 0 success, 1 an error or damaged input, 2 incorrect usage, 130 inter
 from __future__ import annotations
 
 from icecol.cli.analysis import cutflow, features, hist, info
+from icecol.cli.archive import append, catalogue, compact, remove, replace
+from icecol.cli.batch import doctor, merge, plan, run, status, submit
 from icecol.cli.compilation import compile_ahead
 from icecol.cli.conversion import convert, to_i3, verify
 from icecol.cli.demos import demo, study
@@ -17,6 +19,11 @@ from icecol.cli.simulation import simulate
 for _command in (
     convert,
     verify,
+    append,
+    replace,
+    remove,
+    compact,
+    catalogue,
     inspect,
     browse,
     info,
@@ -26,6 +33,12 @@ for _command in (
     to_i3,
     view,
     simulate,
+    plan,
+    run,
+    status,
+    merge,
+    submit,
+    doctor,
     demo,
     study,
 ):

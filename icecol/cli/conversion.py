@@ -13,6 +13,7 @@ import typer
 
 from icecol.cli.expressions import CutOption, FeatureOption, PulsesOption, events_of, listed, parts_of
 from icecol.cli.program import stderr, stdout
+from icecol.cli.progress import lines
 
 
 def convert(
@@ -154,8 +155,18 @@ def _rates(done: Mapping[str, int], seconds: float) -> str:
 
 
 @contextmanager
+def progress_of(files: list[str]) -> Iterator[Any]:
+    """Show the progress of a conversion of files, given by names or patterns."""
+    from icecol.files import distinct
+    from icecol.i3.frames.files import files_of
+
+    with _progress(len(distinct(files_of(files))), {"events": 0, "bytes": 0, "files": 0}) as progress:
+        yield progress
+
+
+@contextmanager
 def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
-    """Show a progress bar over the files with rates, counting into `done`."""
+    """Show a progress bar over the files with rates, or lines in a log, counting into `done`."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -163,14 +174,17 @@ def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
         TextColumn("{task.fields[rates]}"), TimeElapsedColumn(),
     )  # fmt: skip
     begin = time.perf_counter()
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+    bars = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
+    with bars as bar, lines("files", n_files) as log:
         task = bar.add_task("converting", total=n_files, rates="")
 
         def count(_file: str, events: int, n_bytes: int, files: int) -> None:
             # the events and the end of a file in one call: an earlier run converted it, so it says nothing about speed
             for name, n in (("events", 0 if files else events), ("bytes", n_bytes), ("files", files)):
                 done[name] += n
-            bar.update(task, completed=done["files"], rates=_rates(done, time.perf_counter() - begin))
+            rates = _rates(done, time.perf_counter() - begin)
+            bar.update(task, completed=done["files"], rates=rates)
+            log(files, rates)
 
         yield count
 

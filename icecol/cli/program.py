@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+import time
 import warnings
 from typing import Annotated, Any, Final
 
@@ -63,7 +67,34 @@ def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
 def main() -> None:
     """Run the command line."""
     warnings.showwarning = _warn
+    end_on_sigterm()
     app()
+
+
+GRACE: Final = 5.0
+"""Seconds that a process takes at most to end after SIGTERM; batch systems kill it after some 30."""
+
+
+def end_on_sigterm() -> None:
+    """On SIGTERM, remove what is half written and end with exit code 143, in any case within seconds.
+
+    What is whole stays: files are written aside, and conversions go on where they stopped.
+    """
+
+    def end(*_: Any) -> None:
+        raise SystemExit(143)
+
+    def wait(descriptor: int) -> None:
+        while os.read(descriptor, 1)[0] != signal.SIGTERM:
+            pass
+        time.sleep(GRACE)
+        os._exit(143)  # it computes outside of Python, where nothing can be raised
+
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGTERM, end)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=wait, args=(reading,), name="icecol end", daemon=True).start()
 
 
 def _version(show: bool) -> None:

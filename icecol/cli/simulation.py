@@ -96,7 +96,7 @@ def simulate(
             flavor: Any = kind.value
             generator = ic.sim.neutrinos(flavor, index=index, volume=volume, dim=dim, **how)
     geometry = None if gcd is None else ic.convert.read_geometry(gcd)
-    numbers = _numbers(files)
+    numbers = numbers_of(files, "--files")
     begin = time.perf_counter()
     made = ic.sim.simulate(
         generator, out, dataset=dataset, n_files=numbers, n=n, geometry=geometry, jobs=jobs, overwrite=overwrite,
@@ -111,16 +111,17 @@ def simulate(
         stdout.print(f"{out}: {made.rows:,} events of {thrown}, {seconds:.1f} s", soft_wrap=True)
 
 
-def _numbers(text: str) -> list[int]:
-    """Read `10` as the first ten, and `3,7` or `100-199` as these numbers."""
+def numbers_of(text: str, option: str, *, several: bool = False) -> list[int]:
+    """Read `3,7` or `100-199` as these numbers, and `10` as the first ten, or as that one of `several`."""
     try:
-        if text.strip().isdigit():
+        if text.strip().isdigit() and not several:
             return list(range(int(text)))
         found: list[int] = []
         for part in filter(None, text.replace(" ", "").split(",")):
             low, _, high = part.partition("-")
             found += range(int(low), int(high or low) + 1)
     except ValueError:
-        msg = f"{text!r} is neither a number of files nor a list such as 100-199 or 3,7"
-        raise typer.BadParameter(msg, param_hint="--files") from None
+        what = "a number of a chunk" if several else "a number of files"
+        msg = f"{text!r} is neither {what} nor a list such as 100-199 or 3,7"
+        raise typer.BadParameter(msg, param_hint=option) from None
     return found

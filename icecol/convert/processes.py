@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 
 class _Worker(SpawnProcess):
@@ -84,10 +84,20 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
+SHARES: Final = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "OMP_NUM_THREADS")
+"""Variables in which batch systems say how many CPUs a job has: Slurm, and HTCondor and others as for OpenMP."""
+
+
 def usable() -> int:
-    """Return how many CPUs this process may use: by its affinity, and by the quota of its control groups."""
+    """Return how many CPUs this process may use.
+
+    It is the least of its affinity, the quota of its control groups, and what a batch system says (`SHARES`).
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, _quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
+    told = [
+        int(value) for name in SHARES if (value := os.environ.get(name, "")).isdecimal() and int(value) > 0
+    ]
+    return max(1, min(allowed, *told, _quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
 
 
 def processes(jobs: int | None, most: int) -> int:

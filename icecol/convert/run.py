@@ -149,7 +149,7 @@ def from_source(
                 pass
     chosen = reader.settings()
     with making(dataset, overwrite=overwrite) as folder:
-        outcomes = list(_convert_all(reader, paths, folder, jobs, progress))
+        outcomes = list(convert_all(reader, paths, folder, jobs, progress))
         sources = [outcome.source for outcome in outcomes]
         _c_library("malloc_trim", 0)  # memory that was kept for further files
         tell_without_frames(sources)
@@ -260,9 +260,10 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
 # -- many files -------------------------------------------------------------------------------------------------------
 
 
-def _convert_all(
+def convert_all(
     reader: Reader, files: Sequence[Path], folder: Path, jobs: int | None, progress: Progress | None
 ) -> Iterator[Outcome]:
+    """Convert files into parts and records in a folder; yield what became of each, also of those that are done."""
     known = records.done(folder, files, reader.settings())
     for source in (source for group in known for source in group.sources):
         if progress is not None:

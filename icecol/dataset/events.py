@@ -9,8 +9,9 @@ import polars as pl
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
+    from icecol.dataset.several import Datasets
 
-Events: TypeAlias = Union[pl.LazyFrame, pl.DataFrame, "Dataset"]
+Events: TypeAlias = Union[pl.LazyFrame, pl.DataFrame, "Dataset", "Datasets"]
 """Events, one per row."""
 
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -39,30 +40,8 @@ if TYPE_CHECKING:
     from icecol.detector.geometry import Geometry
 
 
-def open_dataset(path: str | Path) -> Dataset:
-    """Open a dataset: read its manifest and check the sizes of its parts against it.
-
-    Parameters
-    ----------
-    path
-        Folder of the dataset.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DatasetError
-        If there is no dataset at `path`, its conversion has not finished, a part is missing or has the wrong size, or
-        it was written by a newer version of icecol.
-
-    Examples
-    --------
-    >>> import icecol as ic
-    >>> ds = ic.open_dataset("level2.icecol")  # doctest: +SKIP
-    >>> ds.scan().filter(pl.col("I3EventHeader.run_id") == 120000).collect()  # doctest: +SKIP
-    """
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """Open one dataset; see `icecol.dataset.several.open_dataset`."""
     path = Path(path).absolute()  # a frame of it is read later, perhaps from another working directory
     try:
         found = Dataset(path, manifests.read(path / manifests.NAME))
@@ -155,7 +134,10 @@ class Dataset:
     def simulation(self) -> pl.DataFrame | None:
         """The S frames, one row per source file (first column: `source`), or None if there were none."""
         table = self._table(SIMULATION)
-        return None if table is None else table.collect()
+        if table is None:
+            return None
+        own = [source.path for source in self.manifest.sources]
+        return table.filter(pl.col("source").is_in(own)).collect()
 
     @property
     def runs(self) -> pl.DataFrame:
@@ -286,13 +268,7 @@ class Dataset:
         MissingColumnError
             If no column matches.
         """
-        found = [name for name in self.schema.names if name == pattern] or [
-            name for name in self.schema.names if matches(name, (pattern,))
-        ]
-        if not found and pattern != "*":
-            msg = f"no column of {self.path} matches {pattern!r}; {did_you_mean(pattern, self.schema.names, 'columns')}"
-            raise MissingColumnError(msg)
-        return found
+        return columns_like(pattern, self.schema.names, str(self.path))
 
     def pulses(self, key: str) -> Pulses:
         """Get the handle on a pulse series, as used by the reconstructions, with the geometry of the dataset.
@@ -307,13 +283,7 @@ class Dataset:
         MissingColumnError
             If the key is not a pulse series of this dataset.
         """
-        from icecol.dataset.pulses import Pulses
-
-        if key not in self.pulse_keys:
-            what = "is not a pulse series" if key in self.keys else "does not exist"
-            msg = f"{key!r} {what} in {self.path}; {did_you_mean(key, self.pulse_keys, 'pulse series')}"
-            raise MissingColumnError(msg)
-        return Pulses(key=key, geometry=self.geometry)
+        return pulses_of(self, key, str(self.path))
 
     def verify(self) -> None:
         """Read all parts and check the number of rows and the checksum of each against the manifest.
@@ -383,6 +353,26 @@ class Dataset:
         return f"Dataset({str(path)!r}, {self.rows:,} events, {len(self.schema):,} columns{blind})"
 
 
+def columns_like(pattern: str, names: list[str], where: str) -> list[str]:
+    """Return the names of columns that match a pattern, or raise MissingColumnError, which says where."""
+    found = [name for name in names if name == pattern] or [n for n in names if matches(n, (pattern,))]
+    if not found and pattern != "*":
+        msg = f"no column of {where} matches {pattern!r}; {did_you_mean(pattern, names, 'columns')}"
+        raise MissingColumnError(msg)
+    return found
+
+
+def pulses_of(events: Any, key: str, where: str) -> Pulses:
+    """Return the handle on a pulse series of a dataset or several, or raise MissingColumnError, which says where."""
+    from icecol.dataset.pulses import Pulses
+
+    if key not in events.pulse_keys:
+        what = "is not a pulse series" if key in events.keys else "does not exist"
+        msg = f"{key!r} {what} in {where}; {did_you_mean(key, events.pulse_keys, 'pulse series')}"
+        raise MissingColumnError(msg)
+    return Pulses(key=key, geometry=events.geometry)
+
+
 @lru_cache(maxsize=4)
 def _geometry(path: Path, _written: int) -> Geometry:
     """Read a geometry, cached for as long as its file does not change."""
@@ -413,6 +403,8 @@ def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
 def _why_no_dataset(path: Path) -> str:
     if not path.exists() and swap.beside(path).is_dir():
         return f"replacing {path} by a new dataset was interrupted: convert again to complete it"
+    if not path.exists() and has_magic(str(path)):
+        return f"{path} is a pattern, for one or more datasets: give it in a list, ic.open_dataset([{path.name!r}])"
     if not path.exists():
         return f"{path} does not exist: check the path, or convert files into it"
     if not path.is_dir():

@@ -10,6 +10,7 @@ dataset against other writers and leaves one that is overwritten alone until the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 from icecol import files
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
+from icecol.dataset.blinding import Blinding
 from icecol.dataset.folder import EVENTS, GEOMETRY, SIMULATION
 from icecol.dataset.manifest import Manifest
 from icecol.dataset.parts import PartWriter
@@ -96,8 +98,21 @@ def complete(
     settings: Mapping[str, Any],
     geometry: WritesParquet | None = None,
     tables: Mapping[str, pa.Table] | None = None,
+    *,
+    blinding: Blinding | None = None,
+    schema: pa.Schema | None = None,
+    keep: float = 0.0,
 ) -> Manifest:
     """Write the manifest of a dataset of which these are all sources; the rest is as for `finish`.
+
+    Parameters
+    ----------
+    blinding
+        What may be seen of it; by default, everything.
+    schema
+        Columns that it has in any case, which come first.
+    keep
+        Seconds for which parts that are not of the dataset are kept.
 
     Raises
     ------
@@ -105,11 +120,13 @@ def complete(
         A column has different types in two sources.
     """
     path = Path(dataset)
-    records = sorted(records, key=_place)
+    records = sorted(records, key=place)
     different: dict[int, Record] = {}
     for group in records:
         different.setdefault(id(group.schema), group)
     united = schemas.United()
+    if schema is not None:
+        united.add(path, schema)
     for group in different.values():
         united.add("", group.schema, group.origins)
     result = Manifest(
@@ -117,18 +134,19 @@ def complete(
         parts=tuple(part for group in records for part in group.parts),
         sources=tuple(source for group in records for source in group.sources),
         settings=dict(settings),
+        blinding=blinding or Blinding(),
     )
     _write_simulation(path, records)
     if geometry is not None:
         geometry.write_parquet(path / GEOMETRY)
     for name, table in (tables or {}).items():
         _write_table(path / f"{name}.parquet", table)
-    _remove_strays(path, keep=(part.path for part in result.parts))
     manifests.write(result, path / manifests.NAME)
+    _remove_strays(path, (part.path for part in result.parts), keep)
     return result
 
 
-def _place(group: Record) -> tuple[tuple[int, int], str]:
+def place(group: Record) -> tuple[tuple[int, int], str]:
     """Return what groups are ordered by: run, then name of the file."""
     return min((part.run_range or (-1, -1) for part in group.parts), default=(-1, -1)), group.sources[0].path
 
@@ -155,10 +173,14 @@ def _write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, aside, compression="zstd")
 
 
-def _remove_strays(dataset: Path, keep: Iterable[str]) -> None:
-    """Remove the files in `events/` that the manifest does not list: leftovers of killed runs and of compaction."""
-    kept = {dataset / name for name in keep}
+def _remove_strays(dataset: Path, listed: Iterable[str], keep: float) -> None:
+    """Remove the files in `events/` that the manifest does not list and that are older than `keep` seconds.
+
+    They are leftovers of killed runs, and parts that readers of an older manifest may still need.
+    """
+    kept = {dataset / name for name in listed}
+    now = time.time()
     for pattern in ("part-*.parquet", f".part-*{files.SUFFIX}"):
         for path in (dataset / EVENTS).glob(pattern):
-            if path not in kept:
+            if path not in kept and (not keep or path.stat().st_mtime < now - keep):
                 path.unlink(missing_ok=True)

@@ -113,12 +113,23 @@ def load_variables(path: str | os.PathLike[str]) -> Variables:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         msg = f"{os.fspath(path)} is not a TOML file: {err}"
         raise ValueError(msg) from err
+    return declared(tables, os.fspath(path))
+
+
+def declared(tables: Mapping[str, Any], where: str) -> Variables:
+    """Make variables of tables as `load_variables` reads them; `where` is said in errors.
+
+    Raises
+    ------
+    ValueError
+        If a variable cannot be made; the message names it.
+    """
     found = {}
     for name, table in tables.items():
         try:
             found[name] = _axis(name, table)
         except (TypeError, ValueError) as err:
-            msg = f"variable {name!r} of {os.fspath(path)}: {err}"
+            msg = f"variable {name!r} of {where}: {err}"
             raise ValueError(msg) from err
     return Variables(found)
 

@@ -19,6 +19,7 @@ from icecol.dataset.events import Events
 from icecol.dataset.facts import facts
 from icecol.dataset.pulses import keys_of
 from icecol.dataset.scan import Dataset, open_dataset
+from icecol.dataset.several import Datasets
 from icecol.detector.geometry import Geometry
 from icecol.errors import DamagedFileError, MissingColumnError, did_you_mean
 from icecol.i3.frames.files import files_of, open_i3
@@ -124,7 +125,7 @@ def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
     """Return a stream of frames and what it is called, or None if these are columns."""
     if isinstance(events, Frame):
         return iter([events]), "a frame"
-    if isinstance(events, pl.LazyFrame | pl.DataFrame | Dataset | Simulated):
+    if isinstance(events, pl.LazyFrame | pl.DataFrame | Dataset | Datasets | Simulated):
         return None
     if isinstance(events, str | Path):
         return _read([events]), Path(events).name
@@ -211,6 +212,9 @@ def _of_columns(
     units: dict[str, str] = {}
     if isinstance(events, Dataset):
         lazy, source, own = events.scan(), events.path.name, events.geometry
+        units = {column.name: schemas.unit(column) for column in events.schema}
+    elif isinstance(events, Datasets):
+        lazy, source, own = events.scan(), str(events), events.geometry
         units = {column.name: schemas.unit(column) for column in events.schema}
     elif isinstance(events, Simulated):
         lazy, source, own = events.to_polars().lazy(), "simulated events", events.geometry

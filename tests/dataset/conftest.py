@@ -5,4 +5,5 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "convert"))  # `import lines_reader`
 sys.path.insert(0, str(Path(__file__).parent))  # `import tables`
