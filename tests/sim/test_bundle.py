@@ -93,6 +93,19 @@ def test_distances_have_the_published_density():
     assert below == pytest.approx(1 - (1 + 6.2165 * x) / (1 + x) ** 6.2165, abs=0.006)
 
 
+def test_rate_is_the_integral_of_the_flux_over_the_surface_and_the_sky():
+    radius, height = 500.0, 1000.0
+    x, w = np.polynomial.legendre.leggauss(200)
+    low = math.cos(bundle.steepest)
+    c, of_c = (x + 1) / 2 * (1 - low) + low, w / 2 * (1 - low)
+    top = bundle.flux(bundle.depth_of(np.full(c.size, height / 2)), c)
+    z, cosine = np.meshgrid(x * height / 2, c, indexing="ij")
+    side = (bundle.flux(bundle.depth_of(z), cosine) * w[:, None] / 2 * height).sum(axis=0)
+    through = math.pi * radius**2 * c * top + 2 * radius * np.sqrt(1 - c**2) * side
+    expected = 2 * math.pi * (through * of_c).sum()
+    assert bundle.rate(radius, height) == pytest.approx(expected, rel=2e-6)
+
+
 def test_no_bias_changes_a_rate():
     n = 60_000
     plain = throw(n, seed=3).weights
