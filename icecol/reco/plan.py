@@ -156,7 +156,10 @@ def _with_feature(
     """
     from icecol.dataset.facts import hidden
 
-    dtype = pl.LazyFrame(schema=schema).select(feature.alias(name)).collect_schema()[name]
+    read = {
+        c: schema[c] for c in columns_read(feature, schema) if c in schema
+    }  # a frame of thousands takes its time
+    dtype = pl.LazyFrame(schema=read or schema).select(feature.alias(name)).collect_schema()[name]
     column = hidden(name)
     value = pl.col(column)
     replaced = [c for c in stored if _belongs(c, name)]
