@@ -12,6 +12,7 @@ from icecol.cli.compilation import compile_ahead
 from icecol.cli.conversion import convert, to_i3, verify
 from icecol.cli.demos import demo, study
 from icecol.cli.display import view
+from icecol.cli.filtering import filter_stream
 from icecol.cli.frames import browse, inspect
 from icecol.cli.program import app, main
 from icecol.cli.simulation import simulate
@@ -44,5 +45,6 @@ for _command in (
 ):
     app.command()(_command)
 app.command("compile")(compile_ahead)
+app.command("filter")(filter_stream)
 
 __all__ = ["app", "main"]

@@ -5,6 +5,7 @@ The names and types of the fields decide, so that a key has one class in all fra
 - a pulse series (time, charge, width, flags, omkey) is an I3RecoPulseSeriesMap;
 - a fit (x, y, z, zenith, azimuth) is an I3Particle, with its further fields in an object of their own beside it, such
   as the I3LineFitParams `LineFitParams` of `LineFit`;
+- outcomes of filters (NAME.condition_passed, NAME.prescale_passed) are an I3FilterResultMap;
 - fields that are the members of one of IceTray's classes of numbers, such as I3HitStatisticsValues, are that class;
 - other numbers are an I3MapStringDouble, other lists of numbers an I3MapStringVectorDouble;
 - a single number, text or list is an I3Double, I3Int, I3UInt64, I3Bool, I3String or the I3Vector of such.
@@ -53,6 +54,8 @@ PARTICLE: Final = (
     "minor_id",
 )  # fmt: skip
 """Fields of a fit that are members of its I3Particle."""
+OUTCOME: Final = ("condition_passed", "prescale_passed")
+"""Members of an I3FilterResult."""
 AXES: Final = ("zenith2", "azimuth2", "zenith3", "azimuth3")
 """Fields of a fit that are the directions of two more I3Particles, of the other axes of a tensor of inertia."""
 LARGEST_INT: Final = 2**31 - 1
@@ -115,6 +118,8 @@ def object_maker(key: str, types: Types) -> Make:
         return _together(_named(key, _pulses), *_beside(f"{key}Params", rest))
     if types.keys() >= set(PLACE) and not any(_is_list(types[m]) for m in types):
         return _fit(key, types)
+    if names := _filters(types):
+        return _named(key, partial(_mask, names))
     return _named(key, _several(key, types))
 
 
@@ -304,6 +309,19 @@ def _pulses(values: Mapping[str, Any]) -> Any:
     return pulse_map(
         PulseSeries(**{m.name: values[m.name].to_numpy().astype(m.dtype, copy=False) for m in SERIES})
     )
+
+
+def _filters(types: Types) -> list[str]:
+    """Return the names of the filters whose outcomes all the fields are; none if they are anything else."""
+    names = list(dict.fromkeys(member.rpartition(".")[0] for member in types))
+    outcomes = {f"{name}.{member}" for name in names for member in OUTCOME}
+    return names if outcomes == types.keys() and set(types.values()) == {pl.Boolean} else []
+
+
+def _mask(names: list[str], values: Mapping[str, Any]) -> Any:
+    """Return a filter mask; an outcome that is not known is one that did not pass."""
+    results = {n: new("I3FilterResult", **{m: bool(values[f"{n}.{m}"]) for m in OUTCOME}) for n in names}
+    return new("I3FilterResultMap", results)
 
 
 # -- one field --------------------------------------------------------------------------------------------------------

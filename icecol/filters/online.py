@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -66,6 +66,10 @@ class Filter:
     """One in this many events that pass the condition is kept; 0 keeps none, values up to 1 keep all."""
     doc: str = ""
     """What the filter selects."""
+
+
+Names: TypeAlias = "str | Iterable[str] | Mapping[str, Filter | pl.Expr] | None"
+"""Filters: names of those in `FILTERS`, or filters of the user's own by name."""
 
 
 def _any_trigger(column: Column) -> pl.Expr:
@@ -172,13 +176,14 @@ FILTERS: Final[Mapping[str, Filter]] = MappingProxyType(
 """The online filters of 2013 to 2019 whose cuts are formulas, with the values used at the South Pole."""
 
 
-def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
+def conditions(names: Names = None, **inputs: str) -> Cuts:
     """Return the conditions of online filters as named cuts, to select with or for `cutflow`.
 
     Parameters
     ----------
     names
-        Filters in `FILTERS`; None for all of them.
+        Filters in `FILTERS`; None for all of them. Or filters of your own, by name: each a `Filter`, or its condition
+        as a Boolean expression.
     inputs
         Keys or columns to read instead of those in `INPUTS`: `llh="MPEFit", llh_params="MPEFitFitParams"`.
 
@@ -202,14 +207,23 @@ def conditions(names: str | Iterable[str] | None = None, **inputs: str) -> Cuts:
     def column(role: str, member: str = "") -> pl.Expr:
         return pl.col(f"{keys[role]}.{member}" if member else keys[role])
 
-    return Cuts({name: FILTERS[name].condition(column) for name in chosen(names)})
+    return Cuts({name: f.condition(column) for name, f in chosen(names).items()})
 
 
-def chosen(names: str | Iterable[str] | None) -> list[str]:
-    """Return the names of filters after checking that they exist; all for None."""
+def chosen(names: Names) -> dict[str, Filter]:
+    """Return filters by name after checking that they exist; all for None."""
+    if isinstance(names, Mapping):
+        return {name: _own(name, given) for name, given in names.items()}
     found = list(FILTERS) if names is None else [names] if isinstance(names, str) else list(names)
     for name in found:
         if name not in FILTERS:
             msg = f"no online filter {name!r} with known cuts; {did_you_mean(name, FILTERS, 'filters', n=20)}"
             raise MissingColumnError(msg)
-    return found
+    return {name: FILTERS[name] for name in found}
+
+
+def _own(name: str, given: Filter | pl.Expr) -> Filter:
+    if not isinstance(given, Filter | pl.Expr):
+        msg = f"filter {name!r} is {given!r}, neither a Filter nor an expression such as pl.col('Q.total') > 1000"
+        raise TypeError(msg)
+    return given if isinstance(given, Filter) else Filter(lambda _column: given)

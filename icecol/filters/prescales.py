@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.errors import MissingColumnError, SchemaError
-from icecol.filters.online import FILTERS, chosen, conditions
+from icecol.filters.online import Names, chosen, conditions
 from icecol.select import passing, require_columns
 
 
 def apply(
     events: Events,
-    names: str | Iterable[str] | None = None,
+    names: Names = None,
     *,
     mask: str = "FilterMask",
     prescales: Mapping[str, float] | None = None,
@@ -65,7 +65,7 @@ def apply(
     """
     every = chosen(names)
     cuts = conditions(every, **inputs)
-    factors = {n: FILTERS[n].prescale for n in every} | dict(prescales or {})
+    factors = {n: f.prescale for n, f in every.items()} | dict(prescales or {})
     for name in factors.keys() - set(every):
         msg = f"a prescale is given for {name!r}, which is not among the filters: {', '.join(every)}"
         raise MissingColumnError(msg)
