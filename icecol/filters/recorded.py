@@ -51,6 +51,17 @@ def monitoring(folder: str | Path) -> pl.DataFrame:
     ------
     DatasetError
         No online filter wrote into this folder.
+
+    Examples
+    --------
+    >>> import icecol as ic, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> ic.sim.write(folder / "daq.i3", ic.sim.events(20, seed=1))
+    >>> state = ic.filters.run(
+    ...     folder / "daq.i3", folder / "online", filters={"half": pl.col("I3EventHeader.event_id") >= 10}
+    ... )
+    >>> ic.filters.monitoring(folder / "online").select("filter", "n").rows()
+    [('all', 20), ('half', 10), ('any', 10)]
     """
     rows = [row for part in _parts(folder) for row in part["rows"]]
     span = (pl.col("last") - pl.col("first")) / 1e9
@@ -77,6 +88,21 @@ def histograms(folder: str | Path) -> Bundle:
     ------
     DatasetError
         No online filter wrote into this folder.
+
+    Examples
+    --------
+    >>> import icecol as ic, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> ic.sim.write(folder / "daq.i3", ic.sim.events(20, seed=1))
+    >>> axis = ic.hist.integer("I3EventHeader.run_id", 0, 3)
+    >>> state = ic.filters.run(
+    ...     folder / "daq.i3",
+    ...     folder / "online",
+    ...     filters={"half": pl.col("I3EventHeader.event_id") >= 10},
+    ...     histograms={"run": axis},
+    ... )
+    >>> ic.filters.histograms(folder / "online")["run"].sum()
+    20.0
     """
     total: dict[str, Any] = {}
     for part in _parts(folder):

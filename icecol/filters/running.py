@@ -57,23 +57,36 @@ _RUN, _EVENT = f"{HEADER}.run_id", f"{HEADER}.event_id"
 
 @dataclass(slots=True)
 class State:
-    """What is recorded."""
+    """What an online filter has recorded.
+
+    Attributes
+    ----------
+    settings
+        What decides on an event.
+    segments
+        How many are written; they are numbered from 0.
+    frames
+        Frames done of the file that was being read, by its name.
+    done
+        Names of the files that are done.
+    last
+        Run and event number of the last event.
+    time
+        Its time, in ns since 1970.
+    left
+        Bytes of the budget that are left.
+    ratio
+        Compressed size by size, of what was written last.
+    """
 
     settings: dict[str, Any]
     segments: int = 0
-    """Segments that are written, numbered from 0."""
     frames: dict[str, int] = field(default_factory=dict)
-    """Frames done of the file that was being read."""
     done: list[str] = field(default_factory=list)
-    """Files that are done."""
     last: list[int] | None = None
-    """Run and event number of the last event."""
     time: int | None = None
-    """Its time, in ns since 1970."""
     left: float = 0.0
-    """Bytes of the budget that are left."""
     ratio: float = _COMPRESSED
-    """Compressed size by size, of what was written last."""
 
 
 def run(

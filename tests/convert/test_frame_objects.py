@@ -328,3 +328,16 @@ def test_the_columns_of_a_class_are_those_of_a_conversion(tmp_path: Path) -> Non
         ic.write_i3(tmp_path / f"{name}.i3", [Frame("Q"), frame])
         columns = ic.scan_i3(tmp_path / f"{name}.i3").collect_schema().names()
         assert {c.removeprefix("K.") for c in columns if c.startswith("K.")} == set(leaves(name) or ())
+
+
+def test_outcomes_of_filters_are_a_mask() -> None:
+    outcomes = ("condition_passed", "prescale_passed")
+    types = {f"{name}.{m}": pl.Boolean for name in ("Muon_13", "HESE") for m in outcomes}
+    make = object_maker("Mask", types)
+    mask = make(dict(zip(types, (True, False, None, None), strict=True)))["Mask"]
+    assert mask.i3class == "I3FilterResultMap"
+    assert mask["Muon_13"].condition_passed
+    assert not mask["Muon_13"].prescale_passed
+    assert not mask["HESE"].condition_passed
+    other = object_maker("M", {"a.condition_passed": pl.Boolean, "b": pl.Boolean})
+    assert other({"a.condition_passed": True, "b": False})["M"].i3class == "I3MapStringDouble"
