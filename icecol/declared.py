@@ -79,9 +79,9 @@ def parts_of(text: str) -> tuple[str, str, str | None]:
     return name or what.rpartition(":")[2], what, arguments
 
 
-def features_of(texts: Iterable[str], pulses: Pulses) -> dict[str, pl.Expr]:
+def features_of(texts: Iterable[str], pulses: Pulses | str) -> dict[str, Any]:
     """Make features from texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
-    found: dict[str, pl.Expr] = {}
+    found: dict[str, Any] = {}
     for text in texts:
         name, what, arguments = parts_of(text)
         if name in found:

@@ -95,3 +95,11 @@ def parts_of(text: str) -> tuple[str, str, str | None]:
 
     with _given():
         return declared.parts_of(text)
+
+
+def features_of(texts: list[str], pulses: str) -> dict[str, Any]:
+    """Make features from texts such as `LineFit=improved_linefit` or `linefit(min_hits=5)`."""
+    from icecol import declared
+
+    with _given():
+        return declared.features_of(texts, pulses)
