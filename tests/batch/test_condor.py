@@ -52,6 +52,7 @@ def test_a_machine_without_condor_is_told(job, monkeypatch):
         condor.submit(condor.write(job, {}))
 
 
+@pytest.mark.services
 def test_condors_own_bindings_read_the_submit_files(job):
     htcondor = pytest.importorskip("htcondor2", reason="the bindings of HTCondor are not installed")
     _, chunks, merge = condor.write(job, {})

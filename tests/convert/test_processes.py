@@ -63,6 +63,27 @@ def converted(paths: list[Path], out: Path) -> None:
     sys.exit(ic.convert.i3(paths, out, jobs=2).rows)
 
 
+@pytest.mark.parametrize(
+    ("told", "n"),
+    [
+        ({}, 8),
+        ({"SLURM_CPUS_ON_NODE": "4"}, 4),
+        ({"SLURM_CPUS_ON_NODE": "4", "SLURM_CPUS_PER_TASK": "3"}, 3),
+        ({"OMP_NUM_THREADS": "2", "SLURM_CPUS_ON_NODE": "16"}, 2),
+        ({"OMP_NUM_THREADS": "4,2", "SLURM_CPUS_ON_NODE": "0", "SLURM_CPUS_PER_TASK": ""}, 8),
+        ({"OMP_NUM_THREADS": "64"}, 8),
+    ],
+)
+def test_what_a_batch_system_says_is_kept(monkeypatch, told, n):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(processes, "_quota", lambda *_: 100)
+    for name in processes.SHARES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert processes.usable() == n
+
+
 def test_numbers_that_cannot_be_are_refused_before_anything_is_read(paths, tmp_path):
     for jobs in (0, -1):
         with pytest.raises(ValueError, match=f"jobs is {jobs}: give the number of processes, at least 1"):
