@@ -300,3 +300,10 @@ def test_an_effective_area_is_rate_over_flux(load):
     frame = pl.DataFrame({"energy": [2e5] * 4, "weight": [rate / 4] * 4, "passed": [True, True, True, False]})
     trigger, area, error = module.areas(frame)[0]
     assert (trigger, area, error) == pytest.approx((3.0, 2.25, 3 * np.sqrt(3) / 4))
+
+
+def test_an_online_filter_keeps_what_a_plan_keeps(load, tmp_path):
+    out = tmp_path / "online.json"
+    assert load("online").main(["--events", "40", "--files", "2", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["checks"] == ["events", "events by filter", "frames kept"]
