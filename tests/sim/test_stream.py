@@ -8,6 +8,7 @@ import pytest
 
 import icecol as ic
 from icecol import sim
+from icecol.detector.geometry import Geometry
 from icecol.sim import bundle, sensor
 from icecol.sim.stream import DARK
 
@@ -146,6 +147,25 @@ def test_noise_alone_makes_coincidences_and_hardly_a_trigger():
     assert (dark.source == DARK).all()
     assert 0 < (dark.flags == sensor.hlc).mean() < 0.05
     assert (dark.triggers.config_id == 1006).sum() == 0
+
+
+def test_the_launches_of_all_doms_count_the_first_one_too():
+    five = Geometry.from_columns(
+        {
+            "string": [1] * 5,
+            "om": [1, 2, 3, 4, 5],
+            "x": [0.0] * 5,
+            "y": [0.0] * 5,
+            "z": [-17.0 * k for k in range(5)],
+        }
+    )
+    # 5 MHz for 5 us: each DOM launches at once, and only once
+    noisy = sim.raw(5e-6, seed=1, dark_rate=5e6, geometry=five, generator=sim.bundles(radius=1.0, height=1.0))
+    assert np.unique(noisy.omkey).size == 5
+    assert noisy.triggers.config_id.tolist() == [1007]
+    first = noisy.time[np.flatnonzero(np.diff(noisy.omkey, prepend=0))]
+    assert noisy.triggers.time.tolist() == [first.min()]
+    assert noisy.triggers.length.tolist() == [np.ptp(first)]
 
 
 def test_a_stream_without_triggers_has_no_events(tmp_path):
