@@ -48,11 +48,14 @@ class Chunk:
         Its parts, or the files.
     nfiles
         Number of files of the whole job, which weights of simulation are divided by; a dataset has its own.
+    runs
+        The runs whose events are seen; None for all.
     """
 
     dataset: str
     inputs: tuple[Input, ...]
     nfiles: int = 0
+    runs: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a plan stores it."""
@@ -71,7 +74,9 @@ class Chunk:
 
 def chunk_from_json(found: Mapping[str, Any]) -> Chunk:
     """Make a chunk of what `Chunk.to_json` returned."""
-    return Chunk(found["dataset"], tuple(Input(**one) for one in found["inputs"]), found["nfiles"])
+    runs = found["runs"]
+    inputs = tuple(Input(**one) for one in found["inputs"])
+    return Chunk(found["dataset"], inputs, found["nfiles"], None if runs is None else tuple(runs))
 
 
 Inputs = str | os.PathLike[str] | Dataset | Datasets | Iterable[str | os.PathLike[str] | Dataset]
@@ -102,12 +107,13 @@ def chunks_of(inputs: Inputs, per_chunk: int | None = None, *, checksums: bool =
         msg = f"per_chunk is {per_chunk}: give the number of parts or files in each chunk, at least 1"
         raise ValueError(msg)
     datasets, names = _sorted_out(inputs)
+    runs = None if not isinstance(inputs, Datasets) or inputs.runs is None else tuple(inputs.runs)
     if datasets and names:
         msg = f"inputs are datasets or files, not both: {datasets[0].path} and {names[0]}"
         raise ValueError(msg)
     if datasets:
         several = [
-            Chunk(str(ds.path), tuple(group))
+            Chunk(str(ds.path), tuple(group), runs=runs)
             for ds in datasets
             for group in _groups(
                 [Input(p.path, p.bytes, p.checksum) for p in ds.manifest.parts],
@@ -129,9 +135,6 @@ def chunks_of(inputs: Inputs, per_chunk: int | None = None, *, checksums: bool =
 
 def _sorted_out(inputs: Inputs) -> tuple[list[Dataset], list[Path]]:
     """Return the datasets, and the names of files."""
-    if isinstance(inputs, Datasets) and inputs.runs is not None:
-        msg = "an analysis of some runs filters its events by itself: give the datasets, and their parts, as `inputs`"
-        raise ValueError(msg)
     several = [inputs] if isinstance(inputs, str | os.PathLike | Dataset) else list(inputs)
     datasets: list[Dataset] = []
     names: list[Path] = []
@@ -169,8 +172,10 @@ def _groups(inputs: Sequence[Input], per_chunk: int | None, total: int) -> Itera
 
 
 @contextmanager
-def opened(chunk: Chunk, convert: Mapping[str, Any] | None = None) -> Iterator[Dataset]:
-    """Give a chunk as a dataset: the parts of one, or files converted into a temporary one (where TMPDIR says).
+def opened(chunk: Chunk, convert: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    """Give a chunk as a dataset: the parts of one (`Datasets` if it is of some runs), or files converted into one.
+
+    That is temporary, and where TMPDIR says.
 
     Parameters
     ----------
@@ -185,7 +190,8 @@ def opened(chunk: Chunk, convert: Mapping[str, Any] | None = None) -> Iterator[D
         If the inputs are not those that the chunk was made of.
     """
     if chunk.dataset:
-        yield _part_of(chunk)
+        part = _part_of(chunk)
+        yield part if chunk.runs is None else Datasets([part], chunk.runs)
         return
     paths = [Path(one.path) for one in chunk.inputs]
     with tempfile.TemporaryDirectory(prefix="icecol-") as folder:

@@ -56,7 +56,8 @@ def run(
         other tables (which follow one another), and dictionaries and lists of these. A lazy frame is a table that is
         written to Parquet files in `out`, without ever being in memory as a whole.
     inputs
-        A dataset, `.i3` files, their names or patterns, or several of these. Files are converted chunk by chunk into
+        A dataset, `.i3` files, their names or patterns, or several of these; also the good runs of several datasets
+        (`Datasets.of_runs`). Files are converted chunk by chunk into
         temporary datasets, in the folder that TMPDIR names.
     executor
         `"processes"` on this machine; `"local"`, in this process, as one wants it to find an error; a

@@ -155,6 +155,17 @@ def test_names_patterns_and_several_datasets_are_inputs(ds):
     assert len(chunks_of(ic.open_dataset([ds.path]), 5)) == 1
 
 
+def test_an_analysis_of_some_runs_sees_these_alone(ds):
+    chosen = ic.open_dataset([ds.path]).of_runs([1, 3])
+    assert len(chunks_of(chosen, 1)) == 2
+    found = ic.batch.run(analyze, chosen, executor="local", per_chunk=1)
+    assert found["events"] == 6 + 8
+    own = ds.scan().filter(pl.col("I3EventHeader.run_id").is_in([1, 3]))
+    assert found["sum"] == pytest.approx(own.collect()["Fit.energy"].sum(), rel=1e-12)
+    fewer = ic.batch.run(analyze, chosen.of_runs([3]), executor="local")
+    assert fewer["events"] == 8
+
+
 def test_wrong_inputs_are_refused(ds, tmp_path):
     with pytest.raises(FileNotFoundError):
         chunks_of(tmp_path / "nothing*.i3")
