@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, process
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -45,7 +46,11 @@ class Context(SpawnContext):
     def queue(self) -> Any:
         """Return a queue that survives the killing of a worker."""
         manager = SyncManager(ctx=self)
-        manager.start(begin)
+        try:
+            manager.start(begin)
+        except BaseException:  # Ctrl-C while it starts, after which nothing would end it
+            self.stop()
+            raise
         self.workers.pop()
         return manager.Queue()
 
@@ -69,6 +74,18 @@ class Context(SpawnContext):
             else ""
         )
         return f"a worker process was killed{killed}{hint}"
+
+
+@contextmanager
+def pool(n: int, context: Context, initializer: Callable[[], None]) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of processes; if the block is left by an error or Ctrl-C, they end and what is queued is dropped."""
+    with ProcessPoolExecutor(n, mp_context=context, initializer=initializer) as executor:
+        try:
+            yield executor
+        except BaseException:
+            context.stop()
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def begin() -> None:
@@ -145,4 +162,4 @@ def _without_script() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-__all__ = ["Context", "begin", "processes", "usable"]
+__all__ = ["Context", "begin", "pool", "processes", "usable"]

@@ -11,7 +11,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from icecol.convert.positions import united
-from icecol.convert.processes import Context, begin, processes
+from icecol.convert.processes import Context, begin, pool, processes
 from icecol.convert.remarks import Modules, modules_of, tell, tell_outside, tell_without_frames
 from icecol.convert.source import Detector, Found, Reader
 from icecol.dataset import records, writer
@@ -285,9 +285,9 @@ def convert_all(
             progress(*queue.get())
 
     try:
-        with ProcessPoolExecutor(n, mp_context=context, initializer=_begin) as pool:
+        with pool(n, context, _begin) as workers:
             left: set[Future[list[Outcome]]] = {
-                pool.submit(_in_process, reader, g, folder, queue) for g in groups
+                workers.submit(_in_process, reader, g, folder, queue) for g in groups
             }
             try:
                 while left:
@@ -295,11 +295,8 @@ def convert_all(
                     tell()
                     for future in finished:
                         yield from future.result()
-            except BaseException:
-                context.stop()
-                pool.shutdown(wait=False, cancel_futures=True)
+            finally:
                 tell()
-                raise
     except BrokenProcessPool as err:
         msg = f"{context.why_broken()}; what is done is kept: run again in the same way to go on"
         raise WorkerError(msg) from err

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import pyarrow as pa
 
 from icecol import files as storage
-from icecol.convert.processes import Context, begin, processes
+from icecol.convert.processes import Context, begin, pool, processes
 from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Found, Reader
 from icecol.detector.geometry import Geometry
@@ -225,7 +224,7 @@ def _to_files(
         for path, card in open_ones:
             work(path, card)
         return paths
-    with ProcessPoolExecutor(workers, mp_context=Context(), initializer=begin) as pool:
-        for done in [pool.submit(work, path, card) for path, card in open_ones]:
+    with pool(workers, Context(), begin) as executor:
+        for done in [executor.submit(work, path, card) for path, card in open_ones]:
             done.result()
     return paths

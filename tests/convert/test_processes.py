@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -161,9 +161,31 @@ def _runs(pid: int) -> bool:
 def test_stopping_ends_workers_at_once_whatever_they_do():
     context = processes.Context()
     begun = time.monotonic()
-    with ProcessPoolExecutor(1, mp_context=context, initializer=processes.begin) as pool:
-        pool.submit(abs, 1).result()
-        task = pool.submit(time.sleep, 100)
-        context.stop()
-        assert task.exception() is not None
+    tasks: list[Future] = []
+
+    def interrupted():
+        with processes.pool(1, context, processes.begin) as pool:
+            pool.submit(abs, 1).result()
+            tasks.extend(pool.submit(time.sleep, 100) for _ in range(4))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert all(task.cancelled() or task.exception() is not None for task in tasks)
     assert time.monotonic() - begun < 90
+
+
+def test_stopping_while_the_queue_starts_leaves_no_process(monkeypatch):
+    """It was joined at the end of the program, which then hung."""
+
+    def start(manager, _initializer):
+        manager._ctx.Process(target=time.sleep, args=(100,)).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes.SyncManager, "start", start)
+    context = processes.Context()
+    with pytest.raises(KeyboardInterrupt):
+        context.queue()
+    (process,) = context.workers
+    process.join(60)
+    assert process.exitcode == -signal.SIGTERM
