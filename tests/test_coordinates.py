@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.coordinates import equatorial, mjd, utc
+from icecol.coordinates import LATITUDE, LONGITUDE, equatorial, mjd, utc
 from icecol.errors import MissingDependencyError
 
 EVENTS = pl.DataFrame(
@@ -41,6 +41,24 @@ def test_directions_in_the_sky_are_those_of_icetray(method, within):
     found = ic.with_features(EVENTS, Sky=equatorial("Fit", method=method)).collect()
     assert (distance(found) < within).all()
     assert found["Sky.ra"].is_between(0, 2 * math.pi).all()
+
+
+def test_the_earth_has_turned_as_far_as_utc_says():
+    """UT1, which differs by up to 0.9 s, has to be looked up."""
+    pytest.importorskip("astropy")
+    from astropy import units as u
+    from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+    from astropy.time import Time
+
+    found = EVENTS.select(equatorial("Fit", method="astropy").struct.unnest(), mjd())
+    time = Time(found["mjd"].to_numpy(), format="mjd", scale="utc")
+    time.delta_ut1_utc = 0.0
+    here = EarthLocation(lon=LONGITUDE * u.rad, lat=LATITUDE * u.rad)
+    sky = SkyCoord(ra=found["ra"].to_numpy() * u.rad, dec=found["dec"].to_numpy() * u.rad)
+    back = sky.transform_to(AltAz(obstime=time, location=here))
+    assert back.alt.rad == pytest.approx(math.pi / 2 - EVENTS["Fit.zenith"].to_numpy(), abs=1e-8)
+    turned = back.az.rad - (math.pi / 2 - EVENTS["Fit.azimuth"].to_numpy() - LONGITUDE)
+    assert np.angle(np.exp(1j * turned)) == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize("method", ["closed", "astropy"])

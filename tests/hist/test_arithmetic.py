@@ -73,6 +73,9 @@ def test_bins_are_joined_by_number_or_new_edges():
     assert joined.edges.tolist() == [1, 2, 5]
     assert joined.values(flow=True).tolist() == [2, 2, 2, 1]
     assert h.rebin(5).sum() == 5
+    for edges in ([1, 2, 2, 5], [2, 1], [3]):
+        with pytest.raises(ValueError, match="must be two or more increasing ones of its own; found"):
+            h.rebin(edges)
     log = hist.fill(pl.DataFrame({"q": [20.0, 3e3]}), hist.log("q", 8, 1, 1e4))
     assert log.rebin([10, 100, 1e4]).values().tolist() == [1, 1]
     both = hist.fill(pl.DataFrame({"x": [0.5], "y": [3.5]}), X, hist.regular("y", 4, 0, 4, label="y / m"))

@@ -5,6 +5,7 @@ import pytest
 from made import NUCLEI
 
 from icecol import weight
+from icecol.weight.cosmic_rays import H3A
 
 
 @pytest.mark.parametrize("nucleus", NUCLEI)
@@ -18,3 +19,8 @@ def test_h3a_is_as_simweights_has_it(nucleus):
 
 def test_other_nuclei_have_none():
     assert weight.h3a().at(1e6, 1.0, 1000060120) == 0
+
+
+@pytest.mark.parametrize("code", sorted(set(H3A) - {2212}))
+def test_charge_and_mass_are_those_of_the_pdg_code(code):
+    assert code == 1_000_000_000 + 10_000 * H3A[code].charge + 10 * H3A[code].mass
