@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from icecol.batch.kinds import chunks_for, kind_of, made_by
 from icecol.batch.running import begin_worker as _begin
 from icecol.batch.running import work
 from icecol.batch.versions import differences, versions
-from icecol.convert.processes import Context, processes, usable
+from icecol.convert.processes import Context, pool, processes, usable
 from icecol.dataset.scan import Dataset, open_dataset
 from icecol.dataset.uniting import unite
 from icecol.errors import DatasetError, JobError, WorkerError
@@ -341,21 +341,14 @@ def run_chunks(
         return
     context = Context()
     try:
-        with ProcessPoolExecutor(
-            n, mp_context=context, initializer=_begin, initargs=(usable() // n or 1,)
-        ) as pool:
-            futures = {pool.submit(run_chunk, job.folder, i, **options): i for i in chosen}
-            try:
-                for future in as_completed(futures):
-                    failure = future.exception()
-                    if isinstance(failure, Exception) and not isinstance(failure, BrokenProcessPool):
-                        yield futures[future], failure
-                    else:
-                        yield futures[future], future.result()
-            except BaseException:
-                context.stop()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with pool(n, context, _begin, usable() // n or 1) as workers:
+            futures = {workers.submit(run_chunk, job.folder, i, **options): i for i in chosen}
+            for future in as_completed(futures):
+                failure = future.exception()
+                if isinstance(failure, Exception) and not isinstance(failure, BrokenProcessPool):
+                    yield futures[future], failure
+                else:
+                    yield futures[future], future.result()
     except BrokenProcessPool as err:
         msg = f"{context.why_broken()}; chunks that are done are kept: run again to go on"
         raise WorkerError(msg) from err

@@ -6,7 +6,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -18,7 +18,7 @@ import polars as pl
 from icecol import files
 from icecol.batch.adding import Parts, Tree, require
 from icecol.batch.chunks import Chunk, Inputs, chunks_of, opened
-from icecol.convert.processes import Context, begin, processes, usable
+from icecol.convert.processes import Context, begin, pool, processes, usable
 from icecol.errors import WorkerError, needs
 
 if TYPE_CHECKING:
@@ -205,17 +205,10 @@ def _in_processes(
     for attempt in range(retries + 1):
         context = Context()
         try:
-            with ProcessPoolExecutor(
-                n, mp_context=context, initializer=begin_worker, initargs=(threads,)
-            ) as pool:
-                try:
-                    for i, result in _finished({pool.submit(work_on, i, c): i for i, c in left.items()}):
-                        del left[i]
-                        yield i, result
-                except BaseException:
-                    context.stop()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+            with pool(n, context, begin_worker, threads) as workers:
+                for i, result in _finished({workers.submit(work_on, i, c): i for i, c in left.items()}):
+                    del left[i]
+                    yield i, result
             return  # noqa: TRY300
         except BrokenProcessPool as err:
             why = context.why_broken()

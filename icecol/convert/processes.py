@@ -77,9 +77,11 @@ class Context(SpawnContext):
 
 
 @contextmanager
-def pool(n: int, context: Context, initializer: Callable[[], None]) -> Iterator[ProcessPoolExecutor]:
+def pool(
+    n: int, context: Context, initializer: Callable[..., None], *initargs: Any
+) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of processes; if the block is left by an error or Ctrl-C, they end and what is queued is dropped."""
-    with ProcessPoolExecutor(n, mp_context=context, initializer=initializer) as executor:
+    with ProcessPoolExecutor(n, mp_context=context, initializer=initializer, initargs=initargs) as executor:
         try:
             yield executor
         except BaseException:
