@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+from matplotlib.testing.compare import compare_images
 from typer.testing import CliRunner
 
 import icecol as ic
@@ -18,8 +21,9 @@ from icecol.i3.classes.own import OWN, remove
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|text|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIGURE = re.compile(r"!\[[^]]*\]\(([^)]+\.png)\)")
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 LEFT = {
@@ -70,6 +74,8 @@ def no_classes_left():
 @pytest.mark.usefixtures("no_classes_left")
 @pytest.mark.parametrize("page", EACH_PAGE)
 def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
+    if page.name == "pandas-users.md":
+        pytest.importorskip("pandas")
     names: dict[str, object] = {"__name__": page.stem}
     printed = ""
     with contextlib.chdir(tmp_path):
@@ -82,7 +88,29 @@ def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
                 assert text == printed
             else:
                 run_commands(text)
-    assert LEFT.get(page.name, set()) <= {p.name for p in tmp_path.iterdir()}
+    made = {p.name for p in tmp_path.iterdir()}
+    assert LEFT.get(page.name, set()) <= made
+    for figure in FIGURE.findall(page.read_text(encoding="utf-8")):
+        if Path(figure).name in made:
+            compare_figures(page.parent / figure, tmp_path / Path(figure).name)
+
+
+def compare_figures(shown: Path, made: Path) -> None:
+    """Compare the figure on a page with the one that its code makes, or put it there if `ICECOL_NEW_FIGURES` is set."""
+    if os.environ.get("ICECOL_NEW_FIGURES"):
+        shown.parent.mkdir(exist_ok=True)
+        shutil.copy(made, shown)
+    tolerance = 10  # fonts differ between versions of matplotlib
+    assert compare_images(str(shown), str(made), tol=tolerance) is None
+
+
+def test_figures_of_tutorials_are_made_by_their_code():
+    for page in (ROOT / "docs" / "tutorials").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        code = "".join(part for language, part in blocks(page) if language == "python")
+        figures = FIGURE.findall(text)
+        assert figures, page.name
+        assert all(f'"{Path(figure).name}"' in code for figure in figures), page.name
 
 
 def run_commands(text: str) -> None:
@@ -109,7 +137,7 @@ def test_links_lead_to_files(page):
 def test_readme_is_short_and_leads_to_every_page():
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
-    assert {f"docs/{page.name}" for page in PAGES[1:]} <= set(LINK.findall(text))
+    assert {page.relative_to(ROOT).as_posix() for page in PAGES[1:]} <= set(LINK.findall(text))
 
 
 def test_count_of_classes_is_that_of_the_library():
