@@ -84,6 +84,15 @@ def entry(name: str, value: Any, first: str) -> str:
     return f"::: {path}\n    options:\n      heading: {name}\n      toc_label: {short}"
 
 
+def on_config(config: Any) -> Any:
+    """Put the pages of the reference into the navigation."""
+    [sections] = [section["Reference"] for section in config.nav if "Reference" in section]
+    for section in sections:
+        if "API" in section:
+            section["API"] = [f"reference/{name}.md" for name in modules()]
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not in docs/."""
     pages = {page: (ROOT / source).read_text(encoding="utf-8") for page, source in ELSEWHERE.items()}
