@@ -11,15 +11,9 @@ import errno
 import hashlib
 import json
 import os
-import platform
 import secrets
 import shutil
-import sys
-import time
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,17 +21,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecol import files
-from icecol.batch import results
-from icecol.batch.adding import Tree
 from icecol.batch.chunks import Chunk, chunk_from_json
-from icecol.batch.kinds import chunks_for, kind_of, made_by
-from icecol.batch.running import begin_worker as _begin
-from icecol.batch.running import work
+from icecol.batch.kinds import chunks_for, made_by
 from icecol.batch.versions import differences, versions
-from icecol.convert.processes import Context, pool, processes, usable
-from icecol.dataset.scan import Dataset, open_dataset
-from icecol.dataset.uniting import unite
-from icecol.errors import DatasetError, JobError, WorkerError
+from icecol.errors import DatasetError, JobError
 
 PLAN: Final = "plan.json"
 CHUNKS: Final = "chunks"
@@ -170,9 +157,9 @@ def plan(
     ...     f"{folder}/job",
     ...     base=folder,
     ... )
-    >>> run_chunk(job, 0)
+    >>> ic.batch.run_chunk(job, 0)
     True
-    >>> found = merge(job)
+    >>> found = ic.batch.merge(job)
     >>> found["events"], found["cutflow"]["n"][1] == found["histograms"]["charge"].sum(flow=True)
     (30, True)
     """
@@ -195,7 +182,7 @@ def plan(
         "form": "icecol job",
         "versions": versions(),
         "spec": absolute,
-        "code": "" if code is None else _digest(code),
+        "code": "" if code is None else digest(code),
         "chunks": [c.to_json() if isinstance(c, Chunk) else list(c) for c in chunks],
     }
     content["key"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -242,118 +229,6 @@ def open_job(folder: str | os.PathLike[str] | Job) -> Job:
         raise JobError(msg) from err
 
 
-def run_chunk(
-    job: str | os.PathLike[str] | Job, i: int, *, allow_versions: bool = False, again: bool = False
-) -> bool:
-    """Run one chunk of a job, unless it is done.
-
-    Parameters
-    ----------
-    job
-        The job, or its folder.
-    i
-        Number of the chunk, from 0.
-    allow_versions
-        Run it even if versions are not those that the job was planned with; they are on record, and `merge` asks again.
-    again
-        Run it even if it is done.
-
-    Returns
-    -------
-    bool
-        Whether it was run; False if it was done before.
-
-    Raises
-    ------
-    JobError
-        If there is no such chunk, or versions or code differ from those of the plan.
-    Exception
-        Whatever the analysis raises; it is also on record, for `status`.
-
-    Examples
-    --------
-    >>> import icecol as ic, tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = plan(
-    ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
-    ... )
-    >>> run_chunk(job, 0), run_chunk(job, 0)
-    (True, False)
-    """
-    job = open_job(job)
-    _require_chunk(job, i)
-    mine = versions()
-    differ = differences(job.versions, mine)
-    if differ and not allow_versions:
-        msg = (
-            f"{job.folder} was planned with other versions than those here: {differ}; use the same environment, plan "
-            "it again, or allow it (`allow_versions=True`, --allow-versions)"
-        )
-        raise JobError(msg)
-    place = job.place(i)
-    if not again and _done_by(job, i) == mine:
-        return False
-    failed = place.with_suffix(".error")
-    begin, since = time.perf_counter(), _now()
-    try:
-        with _aside(place) as aside:
-            inputs = _work(job, i, aside)
-            record = {
-                "job": job.key,
-                "chunk": i,
-                "versions": mine,
-                "machine": platform.node(),
-                "since": since,
-                "seconds": round(time.perf_counter() - begin, 3),
-                "inputs": inputs,
-            }
-            files.write(aside / RECORD, json.dumps(record, indent=1).encode())
-            _rename(aside, place)
-    except Exception:
-        files.write(failed, traceback.format_exc().encode())
-        raise
-    failed.unlink(missing_ok=True)
-    return True
-
-
-def run_chunks(
-    job: Job, chosen: Sequence[int], *, jobs: int | None = None, **options: bool
-) -> Iterator[tuple[int, bool | Exception]]:
-    """Run chunks in processes; yield the number of each, and what `run_chunk` returned or raised, as they finish.
-
-    Raises
-    ------
-    JobError
-        If there is no such chunk.
-    WorkerError
-        If a worker was killed.
-    """
-    for i in chosen:
-        _require_chunk(job, i)
-    n = processes(jobs, len(chosen))
-    if n == 1:
-        for i in chosen:
-            try:
-                yield i, run_chunk(job, i, **options)
-            except Exception as err:  # noqa: BLE001  # it is told, and the others are run
-                yield i, err
-        return
-    context = Context()
-    try:
-        with pool(n, context, _begin, usable() // n or 1) as workers:
-            futures = {workers.submit(run_chunk, job.folder, i, **options): i for i in chosen}
-            for future in as_completed(futures):
-                failure = future.exception()
-                if isinstance(failure, Exception) and not isinstance(failure, BrokenProcessPool):
-                    yield futures[future], failure
-                else:
-                    yield futures[future], future.result()
-    except BrokenProcessPool as err:
-        msg = f"{context.why_broken()}; chunks that are done are kept: run again to go on"
-        raise WorkerError(msg) from err
-
-
 def status(job: str | os.PathLike[str] | Job) -> Status:
     """Find out which chunks of a job are done.
 
@@ -379,7 +254,7 @@ def status(job: str | os.PathLike[str] | Job) -> Status:
     asides = {name.split(".")[1] for name in there if name.startswith(".")}
     for i in range(len(job.chunks)):
         name = job.place(i).name
-        by = _done_by(job, i) if name in there else None
+        by = done_by(job, i) if name in there else None
         if by is not None:
             differ = differences(job.versions, by)
             if differ:
@@ -392,131 +267,6 @@ def status(job: str | os.PathLike[str] | Job) -> Status:
         elif name in asides:
             begun.append(i)
     return Status(len(job.chunks), tuple(done), outdated, failed, tuple(begun))
-
-
-def merge(
-    job: str | os.PathLike[str] | Job, *, allow_missing: bool = False, allow_versions: bool = False
-) -> Any:
-    """Add the results of all chunks, and write them into the folder `result` of the job.
-
-    The result is the same to the last bit wherever and in whatever order the chunks were run.
-
-    Parameters
-    ----------
-    job
-        The job, or its folder.
-    allow_missing
-        Leave out chunks that are not done; they are on record in the result.
-    allow_versions
-        Take chunks that were made by other versions; they are on record, too.
-
-    Returns
-    -------
-    object
-        What the analysis returns, added; a table in files is a lazy frame. Of a conversion or simulation, the dataset.
-
-    Raises
-    ------
-    JobError
-        If chunks are missing or were made by other versions; the message names them.
-    TypeError, ValueError
-        If results do not add.
-
-    Examples
-    --------
-    >>> import icecol as ic, tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = plan(
-    ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
-    ... )
-    >>> _ = run_chunk(job, 0)
-    >>> merge(job)["events"]
-    9
-    """
-    job = open_job(job)
-    found = status(job)
-    if found.missing and not allow_missing:
-        why = next(iter(found.failed.values()), "")
-        msg = (
-            f"{len(found.missing)} of {found.n} chunks of {job.folder} are missing: {numbers(found.missing)}"
-            f"{f' ({why})' if why else ''}; run them, or leave them out (`allow_missing=True`, --allow-missing)"
-        )
-        raise JobError(msg)
-    if found.outdated and not allow_versions:
-        first, why = next(iter(found.outdated.items()))
-        msg = (
-            f"{len(found.outdated)} of {found.n} chunks of {job.folder} were made by other versions: "
-            f"{numbers(found.outdated)} (chunk {first} by {why}); run them again, or take them as they are "
-            "(`allow_versions=True`, --allow-versions)"
-        )
-        raise JobError(msg)
-    there = [i for i in range(found.n) if i not in found.missing]
-    if not there:
-        msg = f"no chunk of {job.folder} is done: there is nothing to merge"
-        raise JobError(msg)
-    kind = kind_of(job.spec)
-    records = [json.loads((job.place(i) / RECORD).read_bytes()) for i in there]
-    target = job.folder / RESULT
-    with _aside(target) as aside:
-        if kind == "analysis":
-            tree = Tree(found.n)
-            for i in range(found.n):
-                tree.put(i, results.load(job.place(i)) if i in there else None)
-            results.save(results.compacted(tree.total, aside), aside)
-        else:
-            unite([open_dataset(job.place(i) / DATASET) for i in there], aside / DATASET)
-        record = {
-            "job": job.key,
-            "spec": job.spec,
-            "versions": versions(),
-            "chunks": found.n,
-            "missing": list(found.missing),
-            "other_versions": {str(i): why for i, why in found.outdated.items()},
-            "machines": sorted({r["machine"] for r in records}),
-            "seconds": round(sum(r["seconds"] for r in records), 3),
-            "time": _now(),
-            "inputs": [one for r in records for one in r["inputs"]],
-        }
-        files.write(aside / RECORD, json.dumps(record, indent=1).encode())
-        if target.exists():
-            shutil.rmtree(target)
-        aside.rename(target)
-    return load(job)
-
-
-def load(job: str | os.PathLike[str] | Job) -> Any:
-    """Read the result of a job that was merged.
-
-    Parameters
-    ----------
-    job
-        The job, or its folder.
-
-    Raises
-    ------
-    JobError
-        If it has not been merged.
-
-    Examples
-    --------
-    >>> import icecol as ic, tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = plan(
-    ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
-    ... )
-    >>> run_chunk(job, 0), merge(job)["events"], load(job)["events"]
-    (True, 9, 9)
-    """
-    from icecol.batch.running import scanned
-
-    job = open_job(job)
-    target = job.folder / RESULT
-    if not target.is_dir():
-        msg = f"{job.folder} has not been merged: run its chunks, and `icecol merge {job.folder}`"
-        raise JobError(msg)
-    return open_dataset(target / DATASET) if (target / DATASET).is_dir() else scanned(results.load(target))
 
 
 def numbers(several: Iterable[int]) -> str:
@@ -534,56 +284,13 @@ def numbers(several: Iterable[int]) -> str:
     return ",".join(f"{a}-{b}" if b > a else str(a) for a, b in ranges)
 
 
-def _work(job: Job, i: int, aside: Path) -> list[Any]:
-    """Do the work of a chunk in a hidden folder; return what is known of its inputs."""
-    chunk = job.chunks[i]
-    kind = kind_of(job.spec)
-    if isinstance(chunk, Chunk) and kind == "analysis":
-        from icecol.batch.analysis import analysis_of
-
-        spec = _with_own_code(job)
-        result = work(analysis_of(spec), i, chunk, folder=aside, convert=job.spec.get("convert"))
-        results.save(result, aside)
-        return [{"dataset": chunk.dataset, **one} for one in chunk.to_json()["inputs"]]
-    from icecol.batch.kinds import conversion, simulation
-
-    made: Dataset
-    if isinstance(chunk, Chunk):
-        made = conversion(job.spec, chunk, aside / DATASET)
-        return [{"path": s.path, "size": s.size, "checksum": s.checksum} for s in made.manifest.sources]
-    made = simulation(job.spec, chunk, aside / DATASET)
-    return [{"file": k, "dataset": job.spec["simulation"]["dataset"]} for k in chunk]
-
-
-def _with_own_code(job: Job) -> dict[str, Any]:
-    """Return the job with the path of its copy of the analysis, which must be the one that was planned."""
-    spec = dict(job.spec)
-    if not job.code:
-        return spec
-    where, _, name = spec["analysis"].rpartition(":")
-    copy = job.folder / Path(where).name
-    if _digest(copy) != job.code:
-        msg = f"{copy} has changed since the job was planned: plan it again, so that all chunks are made by one version"
-        raise JobError(msg)
-    folder = str(Path(where).parent)
-    if folder not in sys.path:
-        sys.path.append(folder)  # what it imports lies beside the original
-    return {**spec, "analysis": f"{copy}:{name}"}
-
-
-def _done_by(job: Job, i: int) -> Mapping[str, str] | None:
+def done_by(job: Job, i: int) -> Mapping[str, str] | None:
     """Return the versions that a finished chunk was made by; None if it is not done."""
     try:
         record = json.loads((job.place(i) / RECORD).read_bytes())
         return record["versions"] if record["job"] == job.key else None
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _require_chunk(job: Job, i: int) -> None:
-    if not 0 <= i < len(job.chunks):
-        msg = f"{job.folder} has chunks 0 to {len(job.chunks) - 1}, and none of number {i}"
-        raise JobError(msg)
 
 
 def _cause(lines: list[str]) -> str:
@@ -593,7 +300,7 @@ def _cause(lines: list[str]) -> str:
 
 
 @contextmanager
-def _aside(place: Path) -> Iterator[Path]:
+def aside_of(place: Path) -> Iterator[Path]:
     """Give a hidden folder to write into, and remove it if it is still there afterwards."""
     aside = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(3)}{files.SUFFIX}")
     aside.mkdir(parents=True)
@@ -603,7 +310,7 @@ def _aside(place: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _rename(aside: Path, place: Path) -> None:
+def rename(aside: Path, place: Path) -> None:
     """Give a finished chunk its name; if another process has been faster, or the chunk was run again, replace it."""
     for _ in range(100):
         try:
@@ -621,12 +328,12 @@ def _rename(aside: Path, place: Path) -> None:
     raise DatasetError(msg)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-__all__ = ["Job", "Status", "load", "merge", "open_job", "plan", "run_chunk", "status"]
+__all__ = ["Job", "Status", "open_job", "plan", "status"]

@@ -116,7 +116,7 @@ def run(
     [dim]icecol run bright.job --chunk 7[/]
     """
     import icecol as ic
-    from icecol.batch.jobs import run_chunks
+    from icecol.batch.execution import run_chunks
 
     planned = ic.batch.open_job(job)
     chosen = list(range(len(planned.chunks))) if not chunk else _numbers(chunk)

@@ -1,4 +1,4 @@
-"""`jobs`, `kinds`, `analysis`, `results`, `versions`: planned jobs, run chunk by chunk, give what `run` does."""
+"""`jobs`, `execution`, `merging`, `kinds`, `analysis`, `results`, `versions`: planned jobs give what `run` does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.batch import jobs, results
+from icecol.batch import execution, jobs, results
 from icecol.batch.adding import Parts
 from icecol.batch.versions import differences, versions
 from icecol.errors import DatasetError, JobError
@@ -101,7 +101,7 @@ def test_chunks_of_other_versions_are_not_merged_silently(job, monkeypatch):
 
 
 def test_a_machine_with_other_versions_is_refused(job, monkeypatch):
-    monkeypatch.setattr(jobs, "versions", lambda: {**versions(), "numpy": "1.0"})
+    monkeypatch.setattr(execution, "versions", lambda: {**versions(), "numpy": "1.0"})
     with pytest.raises(JobError, match=r"planned with other versions .*: numpy 1\.0 instead of"):
         ic.batch.run_chunk(job, 0)
     assert ic.batch.run_chunk(job, 0, allow_versions=True)
