@@ -40,6 +40,7 @@ LEFT = {
     "histograms.md": {"sim.icecol", "charge.json", "all.h5", "cos.parquet", "charge.png"},
     "README.md": {"level2.icecol", "charge.json", "charge.png"},
     "figures.md": {"sim.icecol", "efficiency.pdf", "sky.png"},
+    "formats.md": {"own.icecol", "bright.csv"},
     "files.md": {"srt.icecol", "features.parquet", "charge_srt.png", "bright.i3.zst"},
     "simulation.md": {"nue.icecol", "numu.000001.i3.zst", "GCD_21002.i3.gz", "muons.icecol"},
     "tray.md": {"Selected.i3.zst", "selected.icecol"},

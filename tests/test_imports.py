@@ -21,7 +21,7 @@ LAYERS = (
     {"plot"},
     {"view"},
     {"sim", "stats", "weight", "filters"},
-    {"convert", "hist", "select"},
+    {"convert", "export", "hist", "select"},
     {"reco"},
     {"i3", "blindness", "coordinates", "dataset", "runs"},
     {"detector"},

@@ -9,7 +9,7 @@ from icecol.cli.analysis import cutflow, features, hist, info
 from icecol.cli.archive import append, catalogue, compact, remove, replace
 from icecol.cli.batch import doctor, merge, plan, run, status, submit
 from icecol.cli.compilation import compile_ahead
-from icecol.cli.conversion import convert, to_i3, verify
+from icecol.cli.conversion import convert, export, to_i3, verify
 from icecol.cli.demos import demo, study
 from icecol.cli.display import view
 from icecol.cli.filtering import filter_stream
@@ -31,6 +31,7 @@ for _command in (
     features,
     cutflow,
     hist,
+    export,
     to_i3,
     view,
     simulate,

@@ -1,10 +1,10 @@
-"""`icecol convert`, `verify` and `to-i3`: from frames to a dataset and back."""
+"""`icecol convert`, `verify`, `export` and `to-i3`: from files to a dataset and back."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -249,3 +249,85 @@ def to_i3(
     )
     for path, n in written.items():
         stdout.print(f"{path}: {n:,} events", soft_wrap=True)
+
+
+def export(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORM", help="hdf5, root, rntuple, graphnet, skyllh or csv.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE|FOLDER", help="File to write; for graphnet, a folder."),
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", "-k", help="Columns to write, as patterns; by default, all. May be repeated."
+        ),
+    ] = None,
+    cut: CutOption = None,
+    pulses: PulsesOption = None,
+    feature: FeatureOption = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="Further arguments: primary=KEY of graphnet; fit=KEY, energy=COLUMN, ang_err=COLUMN, truth=KEY, "
+            "weight=COLUMN of skyllh.",
+        ),
+    ] = None,
+) -> None:
+    """Write the events that pass all cuts in the form of another program, with computed features.
+
+    hdf5 has the tables of IceTray's tableio, root a TTree (rntuple an RNTuple), graphnet Parquet folders of the series
+    given by --pulses, csv the columns with one value per event. What is blind in the dataset stays blind.
+
+    [dim]icecol export level2.icecol --to hdf5 -k "LineFit.*" -k "I3MCWeightDict.*" -o level2.h5[/]
+    """
+    import icecol as ic
+
+    ds = ic.open_dataset(dataset)
+    events, _ = events_of(ds, pulses, feature, cut)
+    write, arguments = _writer(to, option or (), listed(column))
+    if to == "graphnet":
+        if pulses is None:
+            msg = f"graphnet needs --pulses KEY; pulse series in {dataset}: {', '.join(ds.pulse_keys)}"
+            raise typer.BadParameter(msg, param_hint="--pulses")
+        arguments["pulses"] = ds.pulses(pulses)
+    made = write(events, out, **arguments)
+    for path in made if isinstance(made, list) else [made]:
+        stdout.print(f"{path}: {path.stat().st_size / 1e6:,.1f} MB", soft_wrap=True)
+
+
+def _writer(to: str, options: Iterable[str], columns: list[str] | None) -> tuple[Any, dict[str, Any]]:
+    """Find the function that writes a form, and its arguments from texts such as `primary=MCPrimary`."""
+    import icecol as ic
+
+    forms: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
+        "hdf5": (ic.export.hdf5, {"columns": columns}, ()),
+        "root": (ic.export.root, {"columns": columns}, ("tree",)),
+        "rntuple": (ic.export.root, {"columns": columns, "kind": "RNTuple"}, ("tree",)),
+        "graphnet": (ic.export.graphnet, {}, ("primary",)),
+        "skyllh": (ic.export.skyllh, {}, ("fit", "energy", "ang_err", "truth", "weight")),
+        "csv": (ic.export.csv, {"columns": columns}, ()),
+    }
+    if to not in forms:
+        msg = f"{to!r} is no form that can be written; forms: {', '.join(forms)} (and .i3 by `icecol to-i3`)"
+        raise typer.BadParameter(msg, param_hint="--to")
+    write, arguments, known = forms[to]
+    if columns and "columns" not in arguments:
+        msg = f"{to} has columns of its own: {', '.join(f'--option {name}=...' for name in known)}"
+        raise typer.BadParameter(msg, param_hint="--column")
+    for text in options:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name not in known or not value:
+            msg = f"{text!r} is not NAME=VALUE with a name that {to} has ({', '.join(known) or 'none'})"
+            raise typer.BadParameter(msg, param_hint="--option")
+        arguments[name] = value
+    lacking = [name for name in known[:3] if to == "skyllh" and name not in arguments]
+    if lacking:
+        msg = f"skyllh needs {', '.join(f'--option {name}=...' for name in lacking)}"
+        raise typer.BadParameter(msg, param_hint="--option")
+    return write, arguments

@@ -148,3 +148,63 @@ def test_verify_says_that_a_dataset_is_whole_or_which_part_is_not(folder, tmp_pa
     done = run("verify", tmp_path / "d")
     assert done.exit_code == 1
     assert f"{part.name} has checksum crc32c:" in done.stderr
+
+
+def test_export_writes_selected_events_in_other_forms(folder, tmp_path):
+    out = tmp_path / "a.csv"
+    done = run(
+        "export",
+        folder / "both.icecol",
+        "--to",
+        "csv",
+        "-k",
+        "MCPrimary.energy",
+        "-c",
+        "e=MCPrimary.energy > 1000",
+        "-o",
+        out,
+    )
+    assert done.exit_code == 0, done.output
+    energies = pl.read_csv(out)["MCPrimary.energy"]
+    assert 0 < len(energies) < 60
+    assert energies.min() > 1000
+    done = run(
+        "export",
+        folder / "both.icecol",
+        "--to",
+        "graphnet",
+        "-p",
+        "SRTInIcePulses",
+        "--option",
+        "primary=MCPrimary",
+        "-o",
+        tmp_path / "out",
+    )
+    assert done.exit_code == 0, done.output
+    assert pl.read_parquet(tmp_path / "out/truth/truth_0.parquet").height == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--to", "fits"), "'fits' is no form that can be written"),
+        (("--to", "graphnet"), "graphnet needs --pulses"),
+        (("--to", "csv", "--option", "fit=A"), "is not NAME=VALUE with a name that csv has"),
+        (("--to", "skyllh"), "skyllh needs --option fit=..., --option energy=..."),
+        (("--to", "skyllh", "-k", "A"), "skyllh has columns of its own"),
+    ],
+)  # fmt: skip
+def test_export_says_what_it_needs(arguments, message, folder, tmp_path):
+    done = run("export", folder / "both.icecol", *arguments, "-o", tmp_path / "a")
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_convert_takes_tables_of_other_programs(tmp_path):
+    hits = {"event_no": [0, 0, 1], "time": [1.0, 2.0, 3.0], "omkey": [65792, 65792, 66048]}
+    pl.DataFrame(hits).write_parquet(tmp_path / "hits.parquet")
+    done = run("convert", tmp_path / "hits.parquet", "-j", 1, "-o", tmp_path / "d")
+    assert done.exit_code == 0, done.output
+    assert ic.open_dataset(tmp_path / "d").rows == 2
+    refused = run("convert", tmp_path / "hits.parquet", "--stop", "Q", "-j", 1, "-o", tmp_path / "e")
+    assert refused.exit_code != 0

@@ -1,0 +1,133 @@
+"""What all exports share: events in batches, columns by key, and what is known about them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from icecol.dataset import manifest as manifests
+from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.facts import facts
+from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
+
+Array = npt.NDArray[Any]
+BATCH_EVENTS: Final = 4096
+HEADER: Final = "I3EventHeader"
+_SHOWN: Final = 5
+
+
+def pieces(events: pl.LazyFrame, size: int = BATCH_EVENTS) -> Iterator[pl.DataFrame]:
+    """Yield events in order, some at a time."""
+    for batch in events.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
+        for begin in range(0, batch.height, size):
+            yield batch.slice(begin, size)
+
+
+def chosen(events: Events, columns: str | Iterable[str] | None) -> pl.LazyFrame:
+    """Return events with the columns that match patterns.
+
+    Raises
+    ------
+    MissingColumnError
+        A pattern matches no column.
+    """
+    from icecol.names import matches
+
+    frame = lazy_frame(events)
+    if columns is None:
+        return frame
+    names = frame.collect_schema().names()
+    found: dict[str, None] = {}
+    for pattern in [columns] if isinstance(columns, str) else columns:
+        some = [n for n in names if n == pattern] or [n for n in names if matches(n, (pattern,))]
+        if not some:
+            msg = f"the events have no column {pattern!r}; {did_you_mean(pattern, names, 'columns')}"
+            raise MissingColumnError(msg)
+        found |= dict.fromkeys(some)
+    return frame.select(list(found))
+
+
+def by_key(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the columns of each key, by member; one without a dot is its key's only member, `value`.
+
+    >>> by_key(["Fit.x", "Fit.fit.y", "weight"])
+    {'Fit': {'x': 'Fit.x', 'fit.y': 'Fit.fit.y'}, 'weight': {'value': 'weight'}}
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        key, _, member = name.partition(".")
+        found.setdefault(key, {})[member or "value"] = name
+    return found
+
+
+def is_number(dtype: Any) -> bool:
+    """Return whether values of this type are numbers or Booleans."""
+    return bool(dtype.is_numeric() and not dtype.is_decimal()) or dtype == pl.Boolean
+
+
+def is_list(dtype: Any) -> bool:
+    """Return whether values of this type are lists of numbers or Booleans."""
+    return isinstance(dtype, pl.List) and is_number(dtype.inner)
+
+
+def flat(column: pl.Series) -> tuple[Array, Array, Array]:
+    """Return the values of lists one after the other, the number of each event's, and which events have a list."""
+    present = column.is_not_null().to_numpy()
+    counts = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+    values = column.filter(column.is_not_null() & (column.list.len() > 0)).explode()
+    return dense(values), counts, present
+
+
+def dense(column: pl.Series) -> Array:
+    """Return numbers as numpy in their own type, where null is NaN or 0."""
+    if column.null_count():
+        column = column.fill_null(
+            float("nan") if column.dtype.is_float() else False if column.dtype == pl.Boolean else 0
+        )
+    return column.to_numpy()
+
+
+def told(events: Events, columns: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return unit and meaning of each column, empty where they are not known."""
+    of = facts(events)
+    found = {}
+    for name in columns:
+        try:
+            found[name] = (of.unit(name), of.doc(name))
+        except MissingFactError:
+            found[name] = ("", "")
+    return found
+
+
+def about(events: Events) -> dict[str, str]:
+    """Return where events come from, for the file: version, datasets, and what is blind in them."""
+    import icecol
+
+    folders = [events.path] if hasattr(events, "path") else list(facts(events).sources)
+    blind = [manifests.read(folder / manifests.NAME).blinding.describe() for folder in folders]
+    return {
+        "icecol": icecol.__version__,
+        "datasets": ", ".join(map(str, folders)),
+        "blind": "; ".join(filter(None, blind)),
+    }
+
+
+def tell_left_out(form: str, names: Sequence[str], why: str) -> None:
+    """Warn about columns that a form cannot hold."""
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        msg = f"{form} cannot hold {', '.join(map(repr, names[:_SHOWN]))}{more} ({why}): left out"
+        warnings.warn(msg, stacklevel=3)
+
+
+def need(schema: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+    """Raise MissingColumnError if columns are not there."""
+    for name in names:
+        if name not in schema:
+            msg = f"{what} needs the column {name!r}; {did_you_mean(name, schema, 'columns')}"
+            raise MissingColumnError(msg)

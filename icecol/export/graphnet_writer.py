@@ -1,0 +1,194 @@
+"""Folders of Parquet files as GraphNeT has them: pulses with a row each, and a table of the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icecol.coordinates import mjd
+from icecol.dataset.events import Events, lazy_frame
+from icecol.dataset.pulses import Pulses
+from icecol.errors import GeometryError
+from icecol.export.contents import HEADER, Array, flat, need, pieces
+from icecol.files import whole
+
+_HEADER: Final = {
+    "RunID": "run_id",
+    "SubrunID": "sub_run_id",
+    "EventID": "event_id",
+    "SubEventID": "sub_event_id",
+}
+_PRIMARY: Final = {
+    "energy": "energy", "position_x": "x", "position_y": "y", "position_z": "z", "azimuth": "azimuth",
+    "zenith": "zenith", "pid": "pdg_encoding",
+}  # fmt: skip
+_NARROW: Final = 6.0
+"""Width in ns below which GraphNeT takes a pulse for one of the ATWD."""
+_UNKNOWN: Final = -1
+
+
+def graphnet(
+    events: Events,
+    out: str | Path,
+    *,
+    pulses: Pulses | Sequence[Pulses],
+    primary: str | None = None,
+    truth: Mapping[str, str | pl.Expr] | None = None,
+    first: int = 0,
+    per_file: int = 200_000,
+) -> list[Path]:
+    """Write events into a folder for GraphNeT: `truth/truth_0.parquet` and a like folder for each pulse series.
+
+    Pulses have the columns of GraphNeT's IceCube extractor (`dom_time`, `dom_x`, `rde`, `hlc`, ...), one row each; all
+    tables have `event_no`, by which GraphNeT joins them. What is not known is -1, as there. Pulses of sensors that the
+    geometry lacks are left out.
+
+    Parameters
+    ----------
+    events : Dataset, LazyFrame or DataFrame
+        The events.
+    out : path
+        Folder to write into.
+    pulses : Pulses or several
+        The pulse series, with a geometry: `ds.pulses("SRTInIcePulses")`.
+    primary : key, optional
+        Particle whose energy, vertex, direction and kind (its PDG code) are the truth.
+    truth : mapping, optional
+        Further columns of the truth: names and columns or expressions.
+    first
+        Number of the first event.
+    per_file
+        Events in one file.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    MissingColumnError
+        A column of the pulses or of the primary is not there.
+    GeometryError
+        A pulse series has no geometry.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> ds = ic.sim.to_dataset(ic.sim.events(3, seed=1), f"{folder}/sim.icecol")
+    >>> files = ic.export.graphnet(ds, f"{folder}/out", pulses=ds.pulses("InIcePulses"), primary="MCPrimary")
+    >>> [str(path.relative_to(folder)) for path in files]
+    ['out/truth/truth_0.parquet', 'out/InIcePulses/InIcePulses_0.parquet']
+    >>> pl.read_parquet(files[0])["pid"].unique().to_list()
+    [13]
+    """
+    series = [pulses] if isinstance(pulses, Pulses) else list(pulses)
+    frame = lazy_frame(events)
+    schema = frame.collect_schema()
+    for one in series:
+        need(schema, one.columns, "a pulse series")
+        if one.geometry is None:
+            msg = f"GraphNeT has the positions of sensors: give {one.key!r} a geometry, Pulses(key, geometry)"
+            raise GeometryError(msg)
+    wanted = _truth(schema, primary, truth or {})
+    columns = [c for one in series for c in one.columns]
+    prepared = frame.select(*dict.fromkeys(columns), **{f"truth.{name}": e for name, e in wanted.items()})
+    made: list[Path] = []
+    names = ["truth", *(one.key for one in series)]
+    for number, shard in enumerate(_shards(prepared, per_file)):
+        paths = [Path(out) / name / f"{name}_{number}.parquet" for name in names]
+        _write(shard, paths, series, first + number * per_file)
+        made += paths
+    return made
+
+
+def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) -> dict[str, pl.Expr]:
+    wanted: dict[str, pl.Expr] = {}
+    for name, member in _HEADER.items():
+        if f"{HEADER}.{member}" in schema:
+            wanted[name] = pl.col(f"{HEADER}.{member}").cast(pl.Int64)
+    if f"{HEADER}.start_time_utc_daq_time" in schema:
+        wanted["event_time"] = pl.col(f"{HEADER}.start_time_utc_daq_time")
+        wanted["mjd"] = mjd(f"{HEADER}.start_time")
+    if primary is not None:
+        need(schema, [f"{primary}.{m}" for m in _PRIMARY.values()], "the truth")
+        wanted |= {name: pl.col(f"{primary}.{member}") for name, member in _PRIMARY.items()}
+    wanted |= {name: pl.col(e) if isinstance(e, str) else e for name, e in more.items()}
+    return {name: e.fill_null(_UNKNOWN) if name != "mjd" else e for name, e in wanted.items()}
+
+
+def _shards(events: pl.LazyFrame, per_file: int) -> Any:
+    """Yield lists of batches of so many events."""
+    shard: list[pl.DataFrame] = []
+    n = 0
+    for batch in pieces(events):
+        rest = batch
+        while n + rest.height >= per_file:
+            shard.append(rest.head(per_file - n))
+            rest = rest.slice(per_file - n)
+            yield shard
+            shard, n = [], 0
+        if rest.height:
+            shard.append(rest)
+            n += rest.height
+    if shard:
+        yield shard
+
+
+def _write(shard: list[pl.DataFrame], paths: list[Path], series: Sequence[Pulses], number: int) -> None:
+    """Write the tables of some events."""
+    at = number
+    tables: list[list[pa.Table]] = [[] for _ in paths]
+    for batch in shard:
+        numbers = np.arange(at, at + batch.height)
+        at += batch.height
+        own = [c for c in batch.columns if c.startswith("truth.") and c != "truth.mjd"]
+        truth = batch.select(own).rename({c: c.removeprefix("truth.") for c in own})
+        tables[0].append(truth.with_columns(event_no=numbers).to_arrow())
+        time = batch["truth.mjd"].to_numpy() if "truth.mjd" in batch.columns else np.full(batch.height, -1.0)
+        for into, one in zip(tables[1:], series, strict=True):
+            into.append(_rows(batch, one, numbers, time))
+    for path, parts in zip(paths, tables, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as aside:
+            pq.write_table(pa.concat_tables(parts), aside, compression="zstd")
+
+
+def _rows(batch: pl.DataFrame, pulses: Pulses, numbers: Array, time: Array) -> pa.Table:
+    """Return the pulses of some events as GraphNeT has them."""
+    geometry = pulses.geometry
+    assert geometry is not None  # checked above
+    keys, counts, _ = flat(batch[pulses.column("omkey")])
+    at = np.repeat(np.arange(batch.height), counts)
+    values = {}
+    for member in ("charge", "time", "width", "flags"):
+        found, own, _ = flat(batch[pulses.column(member)])
+        values[member] = found if (own == counts).all() else np.full(keys.size, float(_UNKNOWN))
+    rows = geometry.rows(keys)
+    unknown = np.full(keys.size, _UNKNOWN)
+    hlc = values["flags"].astype(np.int64)
+    table = {
+        "charge": values["charge"].astype(np.float64),
+        "dom_time": values["time"],
+        "width": values["width"].astype(np.float64),
+        **{f"dom_{axis}": getattr(geometry, axis)[rows] for axis in "xyz"},
+        "pmt_area": np.nan_to_num(geometry.area[rows], nan=_UNKNOWN),
+        "rde": np.nan_to_num(geometry.relative_efficiency[rows], nan=_UNKNOWN),
+        **dict.fromkeys(("is_bright_dom", "is_bad_dom", "is_saturated_dom", "is_errata_dom"), unknown),
+        "event_time": time[at],
+        "hlc": np.where(hlc < 0, _UNKNOWN, hlc & 1),
+        "awtd": values["width"] < _NARROW,
+        "string": geometry.string[rows].astype(np.int64),
+        "pmt_number": geometry.pmt[rows].astype(np.int64),
+        "dom_number": geometry.om[rows].astype(np.int64),
+        "dom_type": geometry.om_type[rows].astype(np.int64),
+        "event_no": numbers[at],
+    }
+    return pa.table(table).filter(pa.array(rows >= 0))

@@ -1,0 +1,108 @@
+"""Events for SkyLLH: one flat table of angles, energies and errors, under its names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from icecol.coordinates import equatorial, mjd
+from icecol.dataset.events import Events, expression, lazy_frame
+from icecol.export.contents import HEADER, need
+from icecol.files import whole
+
+_HEADER: Final = {"run": "run_id", "event": "event_id", "subevent": "sub_event_id"}
+
+
+def skyllh(
+    events: Events,
+    out: str | Path,
+    *,
+    fit: str,
+    energy: str | pl.Expr,
+    ang_err: str | pl.Expr,
+    truth: str | None = None,
+    weight: str | pl.Expr | None = None,
+) -> Path:
+    """Write events into a file that SkyLLH loads: a Parquet file, or a structured array if its name ends in `.npy`.
+
+    The fields are `run`, `event`, `subevent`, `time` (MJD), `azi`, `zen`, `ra`, `dec`, `sin_dec`, `ang_err` (rad) and
+    `log_energy` (of GeV); of simulation also `true_ra`, `true_dec`, `true_energy`, `sin_true_dec` and `mcweight`.
+    Events of which any is missing are left out, as SkyLLH has no missing values.
+
+    Parameters
+    ----------
+    events : Dataset, LazyFrame or DataFrame
+        The events.
+    out : path
+        The file to write.
+    fit : key
+        The direction.
+    energy : column or expression
+        The energy in GeV.
+    ang_err : column or expression
+        The angular error in rad.
+    truth : key, optional
+        The simulated particle, with its direction and energy.
+    weight : column or expression, optional
+        The weight in GeV sr cm^2 (OneWeight by generated event), for `mcweight`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    MissingColumnError
+        A column is not there.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> ic.sim.write(f"{folder}/sim.i3.zst", ic.sim.events(3, seed=1))
+    >>> ds = ic.convert.i3(f"{folder}/sim.i3.zst", f"{folder}/sim.icecol", jobs=1)
+    >>> muon = {"fit": "MCPrimary", "energy": "MCPrimary.energy", "ang_err": pl.lit(0.01)}
+    >>> path = ic.export.skyllh(ds, f"{folder}/a.npy", **muon)
+    >>> import numpy as np
+    >>> np.load(path).dtype.names
+    ('run', 'event', 'subevent', 'time', 'azi', 'zen', 'ra', 'dec', 'sin_dec', 'ang_err', 'log_energy')
+    """
+    frame = lazy_frame(events)
+    schema = frame.collect_schema()
+    header = [f"{HEADER}.{m}" for m in (*_HEADER.values(), "start_time_utc_year", "start_time_utc_daq_time")]
+    directions = [f"{key}.{angle}" for key in (fit, truth) if key for angle in ("zenith", "azimuth")]
+    need(schema, [*header, *directions, *([f"{truth}.energy"] if truth else [])], "SkyLLH")
+    columns = {
+        **{name: pl.col(f"{HEADER}.{member}").cast(pl.Int64) for name, member in _HEADER.items()},
+        "time": mjd(),
+        "azi": pl.col(f"{fit}.azimuth"),
+        "zen": pl.col(f"{fit}.zenith"),
+        **_sky(fit, ""),
+        "ang_err": expression(ang_err, "ang_err"),
+        "log_energy": expression(energy, "energy").log10(),
+    }
+    if truth is not None:
+        columns |= _sky(truth, "true_")
+        columns["true_energy"] = pl.col(f"{truth}.energy")
+    if weight is not None:
+        columns["mcweight"] = expression(weight)
+    whole_ones = pl.all_horizontal(pl.all().is_finite() & pl.all().is_not_null())
+    table = frame.select(**columns).filter(whole_ones)
+    with whole(out) as aside:
+        if Path(out).suffix == ".npy":
+            with aside.open("wb") as file:
+                np.save(file, table.collect().to_numpy(structured=True))
+        else:
+            table.sink_parquet(aside)
+    return Path(out)
+
+
+def _sky(key: str, prefix: str) -> dict[str, pl.Expr]:
+    sky = equatorial(key)
+    dec = sky.struct.field("dec")
+    sine = "sin_dec" if not prefix else "sin_true_dec"
+    return {f"{prefix}ra": sky.struct.field("ra"), f"{prefix}dec": dec, sine: dec.sin()}
