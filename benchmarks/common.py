@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import math
 import os
-import platform
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,43 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
-PACKAGES = (
-    "icecol",
-    "numpy",
-    "numba",
-    "polars",
-    "pyarrow",
-    "zstandard",
-    "boost-histogram",
-    "hist",
-    "awkward",
-    "nt-summary-stats",
-    "pandas",
-)
+from icecol.speed.rounds import Timing, machine, race, seconds, versions
 
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds of each run, on the clock and on all cores together; of a rival run on a sample, scaled up to all."""
-
-    wall: tuple[float, ...]
-    cpu: tuple[float, ...]
-
-    @property
-    def best(self) -> float:
-        return min(self.wall)
-
-    @property
-    def best_cpu(self) -> float:
-        return min(self.cpu)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.wall)
-
-    @property
-    def median_cpu(self) -> float:
-        return statistics.median(self.cpu)
+__all__ = ["Goal", "Report", "Table", "Timing", "goal_table", "parser", "race", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,58 +148,6 @@ def goal_table(goals: Sequence[Goal]) -> Table:
     return Table("Goals", ["", "measured", "goal", "met"], [g.row() for g in goals])
 
 
-def race(
-    rivals: Mapping[str, Callable[[], Any]], repeat: int, *, scale: Mapping[str, float] | None = None
-) -> tuple[dict[str, Timing], dict[str, Any]]:
-    """Run each rival once to warm up, then all in turn, `repeat` times over (A B A B ...).
-
-    Parameters
-    ----------
-    rivals
-        Name to function; all do the same work.
-    scale
-        For a rival that does only a part of the work: by how much its seconds are multiplied.
-
-    Returns
-    -------
-    timings, answers
-        The answers are those of the first round.
-    """
-    answers = {name: run() for name, run in rivals.items()}
-    wall: dict[str, list[float]] = {name: [] for name in rivals}
-    cpu: dict[str, list[float]] = {name: [] for name in rivals}
-    gc.collect()
-    gc.freeze()  # no rival pays for what is there already, when its garbage is collected
-    try:
-        for _ in range(repeat):
-            for name, run in rivals.items():
-                gc.collect()
-                c, w = time.process_time(), time.perf_counter()
-                run()
-                factor = (scale or {}).get(name, 1.0)
-                wall[name].append((time.perf_counter() - w) * factor)
-                cpu[name].append((time.process_time() - c) * factor)
-    finally:
-        gc.unfreeze()
-    return {name: Timing(tuple(wall[name]), tuple(cpu[name])) for name in rivals}, answers
-
-
-def seconds(s: float) -> str:
-    """Write a time with three digits.
-
-    >>> seconds(0.01234), seconds(75.2), seconds(0.0)
-    ('12.3 ms', '75.2 s', '0.00 us')
-    """
-    if math.isnan(s):
-        return "-"
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if s * factor >= 1 or unit == "us":
-            value = s * factor
-            digits = max(0, 2 - (math.floor(math.log10(value)) if value >= 1 else 0))
-            return f"{value:.{digits}f} {unit}"
-    return ""
-
-
 def parser(doc: str | None, *, repeat: int) -> argparse.ArgumentParser:
     """Return a parser with the arguments that all benchmarks have."""
     made = argparse.ArgumentParser(
@@ -251,24 +159,3 @@ def parser(doc: str | None, *, repeat: int) -> argparse.ArgumentParser:
     made.add_argument("--json", type=Path, metavar="FILE", help="keep all figures here, for report.py")
     made.add_argument("--machine", help="the machine in words, for the JSON file (by default found out)")
     return made
-
-
-def machine() -> str:
-    """Say in words what this runs on."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
-
-
-def versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -7,109 +7,26 @@ events only, and their times are scaled up.
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import polars as pl
 from common import Goal, Report, Table, parser, race
 from kernels import KEY, Array, Sample, simulate
 
 import icecol as ic
-from icecol.detector.geometry import split_omkey
+from icecol.speed.rivals import GROUPS, PYTHON
+from icecol.speed.sensor_rivals import EVENTS, FIELDS, group_by, python_loop, with_package
 
-FIELDS = (
-    "total_charge",
-    "charge_100ns",
-    "charge_500ns",
-    "first_pulse_time",
-    "last_pulse_time",
-    "charge_20_percent_time",
-    "charge_50_percent_time",
-    "charge_weighted_mean_time",
-    "charge_weighted_std_time",
-)
 LAZY, STREAMING = "lazy plan", "lazy plan, streaming engine"
-EVENTS, SENSORS = "nt_summary_stats, event by event", "nt_summary_stats, sensor by sensor"
-GROUPS, PYTHON = "Polars explode and group_by", "Python loop of numpy"
 
 
 def lazy_plan(sample: Sample, engine: Any) -> Array:
     frame = ic.with_features(sample.frame.lazy(), D=ic.reco.dom_summary(ic.Pulses(KEY)))
     frame = frame.select(f"D.{f}" for f in FIELDS).collect(engine=engine)
     return np.array([frame[f"D.{f}"].explode(empty_as_null=False).to_numpy() for f in FIELDS])
-
-
-def group_by(sample: Sample) -> Array:
-    """Take sums over sensors, with sums in order of time for what is asked of the charge."""
-    q, t = pl.col("charge"), pl.col("time")
-    lf = sample.frame.lazy().rename(lambda c: c.removeprefix(f"{KEY}.")).with_row_index("event")
-    lf = lf.explode("time", "charge", "omkey", empty_as_null=False).sort("event", "omkey", "time")
-    lf = lf.with_columns(q.cast(pl.Float64))
-    mean = (q * t).sum() / q.sum()
-    aggregates = [
-        q.sum(),
-        q.filter(t <= t.first() + 100).sum().alias("100"),
-        q.filter(t <= t.first() + 500).sum().alias("500"),
-        t.first().alias("first"),
-        t.last().alias("last"),
-        t.filter(q.cum_sum() > 0.2 * q.sum()).first().alias("20"),
-        t.filter(q.cum_sum() > 0.5 * q.sum()).first().alias("50"),
-        mean.alias("mean"),
-        (q * (t - mean) ** 2).sum().truediv(q.sum()).sqrt().alias("std"),
-    ]
-    found = lf.group_by("event", "omkey", maintain_order=True).agg(aggregates)
-    return found.drop("event", "omkey").collect().to_numpy().T
-
-
-def python_loop(sample: Sample) -> Array:
-    """Do one sensor after the other with numpy."""
-    rows = []
-    for _, _, _, t, q in sensors(sample):
-        c = np.cumsum(q)
-        early, half = (min(np.searchsorted(c, s * c[-1], side="right"), t.size - 1) for s in (0.2, 0.5))
-        near, far = (np.searchsorted(t, t[0] + w, side="right") for w in (100.0, 500.0))
-        mean = (q * t).sum() / c[-1]
-        spread = np.sqrt((q * (t - mean) ** 2).sum() / c[-1])
-        rows.append([c[-1], c[near - 1], c[far - 1], t[0], t[-1], t[early], t[half], mean, spread])
-    return np.array(rows).T
-
-
-def sensors(sample: Sample) -> list[tuple[int, int, int, Array, Array]]:
-    """Return event, string, sensor, times and charges of each hit sensor; pulses are sorted by sensor."""
-    t, q, k = sample.flat["t"], sample.flat["q"].astype(np.float64), sample.flat["k"]
-    event = np.repeat(np.arange(len(sample)), np.diff(sample.offsets))
-    ends = np.flatnonzero((np.diff(k) != 0) | (np.diff(event) != 0)) + 1
-    bounds = np.concatenate([[0], ends, [k.size]])
-    string, om, _ = split_omkey(k)
-    return [
-        (int(event[a]), int(string[a]), int(om[a]), t[a:b], q[a:b]) for a, b in itertools.pairwise(bounds)
-    ]
-
-
-def with_package(sample: Sample) -> dict[str, Callable[[], Array]]:
-    """Return the two ways to call the package, with its input made beforehand."""
-    from nt_summary_stats import compute_summary_stats, process_event
-
-    string, om, _ = split_omkey(sample.flat["k"])
-    rows = sample.geometry.rows(sample.flat["k"])
-    columns = {
-        "t": sample.flat["t"],
-        "charge": sample.flat["q"].astype(np.float64),
-        "string_id": string.astype(np.int32),
-        "sensor_id": om.astype(np.int32),
-        **{f"sensor_pos_{c}": getattr(sample.geometry, c)[rows] for c in "xyz"},
-    }
-    bounds = list(zip(sample.offsets[:-1], sample.offsets[1:], strict=True))
-    events = [{"photons": {name: v[a:b] for name, v in columns.items()}} for a, b in bounds]
-    each = [(t, q) for *_, t, q in sensors(sample)]
-    return {
-        EVENTS: lambda: np.concatenate([process_event(e)[1] for e in events]).T,
-        SENSORS: lambda: np.array([compute_summary_stats(t, q) for t, q in each]).T,
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

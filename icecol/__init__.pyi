@@ -34,6 +34,8 @@ from .reco.decorator import kernel
 from .reco.plan import with_features
 from .samples import Sample, Samples
 from .select import Cuts, cutflow, n_minus_one
+from .speed.measure import bench
+from .speed.profiles import profile
 from .tray import Tray
 
 __version__: str
@@ -52,6 +54,7 @@ __all__ = [
     "Samples",
     "Tray",
     "batch",
+    "bench",
     "blind",
     "convert",
     "coordinates",
@@ -68,6 +71,7 @@ __all__ = [
     "open_dataset",
     "open_i3",
     "plot",
+    "profile",
     "reco",
     "runs",
     "scan_i3",

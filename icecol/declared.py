@@ -87,7 +87,7 @@ def features_of(texts: Iterable[str], pulses: Pulses | str) -> dict[str, Any]:
         if name in found:
             msg = f"two features are named {name!r}; give one another name, as in First={text}"
             raise TextError(msg, "--feature")
-        found[name] = feature_of(what)(pulses, **_arguments(text, arguments))
+        found[name] = feature_of(what)(pulses, **arguments_of(text, arguments))
     return found
 
 
@@ -138,13 +138,18 @@ def _takes_pulses(function: Any) -> bool:
     return next(iter(inspect.signature(function).parameters), "") == "pulses"
 
 
-def _arguments(text: str, arguments: str | None) -> dict[str, Any]:
+def arguments_of(text: str, arguments: str | None) -> dict[str, Any]:
     """Read `(min_hits=5)` as keyword arguments that are plain values."""
     if arguments is None:
         return {}
     try:
         call = ast.parse(f"f{arguments}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+        if (
+            not isinstance(call, ast.Call)
+            or not isinstance(call.func, ast.Name)
+            or call.args
+            or any(k.arg is None for k in call.keywords)
+        ):
             raise ValueError  # noqa: TRY301
         return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
     except (ValueError, SyntaxError) as err:

@@ -180,24 +180,6 @@ def test_a_benchmark_that_compared_nothing_fails(load):
     assert common.Report("test", {}).finish(common.parser("", repeat=1).parse_args([])) == 1
 
 
-def test_rivals_run_in_turn_after_one_round_to_warm_up(load):
-    ran = []
-    timings, answers = load("common").race(
-        {"a": lambda: ran.append("a"), "b": lambda: ran.append("b") or 7}, 2, scale={"b": 1e3}
-    )
-    assert ran == ["a", "b"] * 3
-    assert answers == {"a": None, "b": 7}
-    assert len(timings["b"].wall) == 2
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(75.2, "75.2 s"), (100.0, "100 s"), (0.01234, "12.3 ms"), (2.5e-6, "2.50 us"), (0.0, "0.00 us")],
-)
-def test_times_have_three_digits(load, value, text):
-    assert load("common").seconds(value) == text
-
-
 RESULT = {
     "benchmark": "kernels",
     "date": "2026-01-31 12:00 UTC",

@@ -115,10 +115,10 @@ def test_figures_of_tutorials_are_made_by_their_code():
 
 
 def run_commands(text: str) -> None:
-    """Run the lines that begin with `icecol`; the browser, the demo and `compile` have tests of their own."""
+    """Run the lines that begin with `icecol`; the browser, the demo, `bench` and `compile` have tests of their own."""
     for line in text.splitlines():
         command = shlex.split(line, comments=True)
-        if command[:1] == ["icecol"] and command[1] not in {"browse", "compile", "demo"}:
+        if command[:1] == ["icecol"] and command[1] not in {"bench", "browse", "compile", "demo"}:
             done = CliRunner().invoke(app, command[1:])
             assert done.exit_code == 0, f"{line}\n{done.output}"
 

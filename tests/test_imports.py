@@ -15,7 +15,7 @@ PACKAGE = Path(icecol.__file__).parent
 
 LAYERS = (
     {"cli", "__main__"},
-    {"batch", "browse", "tray", "demo", "study"},
+    {"batch", "browse", "tray", "demo", "study", "speed"},
     {"ahead"},
     {"declared", "samples"},
     {"plot"},

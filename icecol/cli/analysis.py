@@ -43,8 +43,8 @@ def info(
 ) -> None:
     """Show the contents of a dataset: events, parts, damaged sources, and a line for each key, or its columns.
 
-    [dim]icecol info level2.icecol[/]
-    [dim]icecol info level2.icecol --key "SRT*"[/]
+    icecol info level2.icecol
+    icecol info level2.icecol --key "SRT*"
     """
     import icecol as ic
     from icecol.dataset import schema as schemas
@@ -113,7 +113,7 @@ def features(
     The default features are linefit, improved_linefit, tensor_of_inertia and charge. Events are streamed, so memory
     use is bounded.
 
-    [dim]icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge -o features.parquet[/]
+      icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge -o features.parquet
     """
     import polars as pl
 
@@ -154,7 +154,7 @@ def cutflow(
     Cuts are SQL expressions over columns and features. What is missing (null, or NaN in the file), such as the zenith
     of a fit that failed, passes no comparison; n_nan counts the events in which a float column of the cut is missing.
 
-    [dim]icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"[/]
+      icecol cutflow level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -c "up=Q.n_pulses > 9"
     """
     import icecol as ic
 
@@ -202,7 +202,7 @@ def hist(
 ) -> None:
     """Histogram a column and print it, or save it as JSON or as a plot.
 
-    [dim]icecol hist level2.icecol Q.total -p SRTInIcePulses -f Q=charge --log --range 10 1e5 -o charge.png[/]
+    icecol hist level2.icecol Q.total -p SRTInIcePulses -f Q=charge --log --range 10 1e5 -o charge.png
     """
     import icecol as ic
 

@@ -39,7 +39,7 @@ def append(
 ) -> None:
     """Add files to a dataset, converted as its other files were; others may read it meanwhile.
 
-    [dim]icecol append level2.icecol new/Level2_*.i3.zst[/]
+    icecol append level2.icecol new/Level2_*.i3.zst
     """
     import icecol as ic
 
@@ -67,7 +67,7 @@ def replace(
 ) -> None:
     """Replace the events of files that were processed again.
 
-    [dim]icecol replace level2.icecol pass2/Level2_Run00120042.i3.zst[/]
+    icecol replace level2.icecol pass2/Level2_Run00120042.i3.zst
     """
     import icecol as ic
 
@@ -91,7 +91,7 @@ def remove(
 ) -> None:
     """Remove the events of files from a dataset.
 
-    [dim]icecol remove level2.icecol Level2_Run00120042.i3.zst[/]
+    icecol remove level2.icecol Level2_Run00120042.i3.zst
     """
     import icecol as ic
 
@@ -109,7 +109,7 @@ def compact(
 ) -> None:
     """Write the parts of a dataset anew, as few as there can be.
 
-    [dim]icecol compact level2.icecol[/]
+    icecol compact level2.icecol
     """
     import icecol as ic
 
@@ -132,7 +132,7 @@ def catalogue(
 ) -> None:
     """List datasets with their events, runs, livetime, generator and versions.
 
-    [dim]icecol catalogue "archive/*.icecol" --runs good_runs.csv --time 2016-05-01 2016-06-01[/]
+    icecol catalogue "archive/*.icecol" --runs good_runs.csv --time 2016-05-01 2016-06-01
     """
     import icecol as ic
 

@@ -63,8 +63,8 @@ def plan(
 
     What to do stands in a TOML file, or is given by options, or both.
 
-    [dim]icecol plan job.toml[/]
-    [dim]icecol plan -i level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 99" --table "Q.*" -o b.job[/]
+      icecol plan job.toml
+      icecol plan -i level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 99" --table "Q.*" -o b.job
     """
     import tomllib
 
@@ -113,7 +113,7 @@ def run(
 ) -> None:
     """Run chunks of a job. One that is done is not run again; one that was killed leaves nothing behind.
 
-    [dim]icecol run bright.job --chunk 7[/]
+    icecol run bright.job --chunk 7
     """
     import icecol as ic
     from icecol.batch.execution import run_chunks
@@ -136,7 +136,7 @@ def run(
 def status(job: JobArgument) -> None:
     """Show which chunks of a job are done, which failed and why, and which are missing. Exit code 0: all are done.
 
-    [dim]icecol status bright.job[/]
+    icecol status bright.job
     """
     import icecol as ic
     from icecol.batch.jobs import numbers
@@ -170,7 +170,7 @@ def merge(
 ) -> None:
     """Add the results of all chunks of a job and write them into its folder `result`.
 
-    [dim]icecol merge bright.job[/]
+    icecol merge bright.job
     """
     import icecol as ic
 
@@ -201,7 +201,7 @@ def submit(
 ) -> None:
     """Submit the chunks of a job that are not done, and their merging after them.
 
-    [dim]icecol submit bright.job --slurm --option time=2:00:00 --option mem=4G[/]
+    icecol submit bright.job --slurm --option time=2:00:00 --option mem=4G
     """
     import icecol as ic
     from icecol.batch import condor as condors
@@ -231,7 +231,7 @@ def doctor(
 
     The exit code is 1 if something is wrong.
 
-    [dim]icecol doctor --job bright.job[/]
+      icecol doctor --job bright.job
     """
     import os
     import shutil

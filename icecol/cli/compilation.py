@@ -15,7 +15,7 @@ def compile_ahead(
     features: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FEATURE]...",
+            metavar="FEATURE",
             help="Features of icecol.reco, or simulation, conversion, frames, histogram; by default, everything.",
         ),
     ] = None,
@@ -38,8 +38,8 @@ def compile_ahead(
 
     What is there already is not compiled again.
 
-    [dim]icecol compile --cache /data/icecol-cache --portable[/]
-    [dim]ICECOL_CACHE=/data/icecol-cache python job.py[/]
+      icecol compile --cache /data/icecol-cache --portable
+      ICECOL_CACHE=/data/icecol-cache python job.py
     """
     from icecol import ahead
 

@@ -65,7 +65,7 @@ def convert(
     An interrupted conversion resumes where it stopped when the same command is run again. Damage is reported with
     file, frame and byte offset; all intact frames are kept, and the exit code is 1 unless --skip-damaged is given.
 
-    [dim]icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol[/]
+      icecol convert Level2_*.i3.zst --gcd GCD.i3.gz -p "SRT*" -o level2.icecol
     """
     import icecol as ic
     from icecol.convert.forms import files_in
@@ -134,7 +134,7 @@ def convert(
 def verify(dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")]) -> None:
     """Check the integrity of a dataset: the row count and checksum of every part against the manifest.
 
-    [dim]icecol verify level2.icecol[/]
+    icecol verify level2.icecol
     """
     import icecol as ic
 
@@ -230,7 +230,7 @@ def to_i3(
     it, cut variables become their class, other numbers an I3MapStringDouble. All other objects are copied byte for
     byte, and IceTray can read the files.
 
-    [dim]icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst[/]
+      icecol to-i3 level2.icecol -p SRTInIcePulses -f Q=charge -c "bright=Q.total > 100" -o bright.i3.zst
     """
     import icecol as ic
 
@@ -284,7 +284,7 @@ def export(
     hdf5 has the tables of IceTray's tableio, root a TTree (rntuple an RNTuple), graphnet Parquet folders of the series
     given by --pulses, csv the columns with one value per event. What is blind in the dataset stays blind.
 
-    [dim]icecol export level2.icecol --to hdf5 -k "LineFit.*" -k "I3MCWeightDict.*" -o level2.h5[/]
+      icecol export level2.icecol --to hdf5 -k "LineFit.*" -k "I3MCWeightDict.*" -o level2.h5
     """
     import icecol as ic
 

@@ -17,7 +17,7 @@ def demo(
 ) -> None:
     """Run a complete analysis on simulated events: needs no data and no network, takes about a minute the first time.
 
-    [dim]icecol demo[/]
+    icecol demo
     """
     from icecol import demo as demonstration
 
@@ -47,7 +47,7 @@ def study(
     Angular resolution of the track fits by zenith and charge, energy resolution by true energy, and vertex and time
     resolution for cascades.
 
-    [dim]icecol study --muons 2000 -o study[/]
+      icecol study --muons 2000 -o study
     """
     from icecol import study as resolution
 

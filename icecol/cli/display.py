@@ -44,8 +44,8 @@ def view(
     The light in the detector over time, tracks and cascades, the charge of each DOM, and all values of the event.
     Without --run and --event it is the brightest event. Press ? on the page for its keys.
 
-    [dim]icecol view Level2.i3.zst --event 42 -p SRTInIcePulses -o event.html[/]
-    [dim]icecol view GCD.i3.gz Level2.i3.zst -n 10[/]
+      icecol view Level2.i3.zst --event 42 -p SRTInIcePulses -o event.html
+      icecol view GCD.i3.gz Level2.i3.zst -n 10
     """
     from icecol.view import view as display
 

@@ -103,3 +103,12 @@ def features_of(texts: list[str], pulses: str) -> dict[str, Any]:
 
     with _given():
         return declared.features_of(texts, pulses)
+
+
+@contextmanager
+def as_usage(option: str) -> Iterator[None]:
+    """Say of a ValueError that an option was used incorrectly."""
+    try:
+        yield
+    except ValueError as err:
+        raise typer.BadParameter(str(err), param_hint=option) from err

@@ -69,7 +69,7 @@ def filter_stream(
 
     Killed at any moment and started again, it goes on where it was; nothing is lost or sent twice.
 
-    [dim]icecol filter incoming/ -o online -p InIcePulses -f Q=charge -F "bright=Q.total > 1000" -F "all/100=true"[/]
+      icecol filter incoming/ -o online -p InIcePulses -f Q=charge -F "bright=Q.total > 1000" -F "all/100=true"
     """
     import icecol as ic
 

@@ -47,9 +47,9 @@ def inspect(
 
     The file is streamed, so memory use is bounded. The exit code is 1 if it is damaged.
 
-    [dim]icecol inspect Level2.i3.zst --frames 5[/]
-    [dim]icecol inspect Level2.i3.zst --key I3EventHeader --from 20[/]
-    [dim]icecol inspect Level2.i3.zst --json --frames 5[/]
+      icecol inspect Level2.i3.zst --frames 5
+      icecol inspect Level2.i3.zst --key I3EventHeader --from 20
+      icecol inspect Level2.i3.zst --json --frames 5
     """
     if key is not None:
         _show_objects(file, key, first, frames or 1, as_json=as_json, verify=verify)
@@ -243,7 +243,7 @@ def browse(
     The first frames can be viewed at once while the rest is being indexed. Compressed files are cached in a temporary
     file of about the same size (in TMPDIR), so that jumping back is fast. Press ? for help on the keys.
 
-    [dim]icecol browse GCD.i3.gz Level2.i3.zst --at e42 --key SRTInIcePulses[/]
+      icecol browse GCD.i3.gz Level2.i3.zst --at e42 --key SRTInIcePulses
     """
     from icecol.browse import browse as run
 

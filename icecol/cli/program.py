@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import signal
 import sys
@@ -11,19 +13,79 @@ import warnings
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from icecol.errors import IcecolError
 from icecol.terminal import Terminal
 
 # Libraries that take time to load are imported in the commands that need them: `icecol --help` must be quick.
 
+_LISTED: Final = "icecol.cli: commands are listed"
+
 stdout: Final = Terminal(width=None if sys.stdout.isatty() else 160)
 stderr: Final = Terminal(stderr=True, soft_wrap=True)
 
 
+COMMANDS: Final = {
+    "convert": "conversion:convert",
+    "verify": "conversion:verify",
+    "append": "archive:append",
+    "replace": "archive:replace",
+    "remove": "archive:remove",
+    "compact": "archive:compact",
+    "catalogue": "archive:catalogue",
+    "inspect": "frames:inspect",
+    "browse": "frames:browse",
+    "info": "analysis:info",
+    "features": "analysis:features",
+    "cutflow": "analysis:cutflow",
+    "hist": "analysis:hist",
+    "to-i3": "conversion:to_i3",
+    "export": "conversion:export",
+    "view": "display:view",
+    "simulate": "simulation:simulate",
+    "plan": "batch:plan",
+    "run": "batch:run",
+    "status": "batch:status",
+    "merge": "batch:merge",
+    "submit": "batch:submit",
+    "doctor": "batch:doctor",
+    "demo": "demos:demo",
+    "study": "demos:study",
+    "bench": "speed:bench",
+    "compile": "compilation:compile_ahead",
+    "filter": "filtering:filter_stream",
+}
+"""Names of the commands, in the order in which they are shown, with the module and function of each."""
+
+
 class Commands(TyperGroup):
-    """Turn the errors of all commands into one line and an exit code."""
+    """Make the command that is called, and turn the errors of all into one line and an exit code."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command: options take time to make, so that a list of all commands has none of them."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        function = getattr(importlib.import_module(f"icecol.cli.{module}"), name)
+        text = inspect.getdoc(function) or ""
+        if ctx.meta.get(_LISTED):
+            return TyperCommand(cmd_name, short_help=text.partition("\n\n")[0])
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        alone.command(cmd_name, help=_lines_of(text))(function)
+        return typer.main.get_command(alone)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands."""
+        ctx.meta[_LISTED] = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            del ctx.meta[_LISTED]
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -42,6 +104,16 @@ class Commands(TyperGroup):
             _fail(err)
 
 
+def _lines_of(text: str) -> str:
+    """Return a docstring as help: its examples stay lines, the rest is wrapped."""
+    parts = []
+    for part in text.split("\n\n"):
+        lines = [line.strip() for line in part.splitlines()]
+        is_example = all(line.startswith(("icecol ", "ICECOL_")) for line in lines)
+        parts.append("\n".join(["\b", *(f"  {line}" for line in lines)]) if is_example else part)
+    return "\n\n".join(parts)
+
+
 def _fail(err: Exception) -> None:
     stderr.print("icecol: error:", style="bold red", end=" ")
     stderr.print(str(err).strip() or repr(err))
@@ -54,7 +126,7 @@ app = typer.Typer(
     help="Columnar analysis of IceCube events: reads .i3 files without IceTray.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # rich takes as long to load as all else together
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

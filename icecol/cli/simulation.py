@@ -76,7 +76,7 @@ def simulate(
 ) -> None:
     """Simulate events with weights: the same for any number of processes, and file by file.
 
-    [dim]icecol simulate numu -d 21001 -f 100 -n 10000 --energy 1e3 1e6 -o numu.icecol[/]
+    icecol simulate numu -d 21001 -f 100 -n 10000 --energy 1e3 1e6 -o numu.icecol
     """
     import math
 

@@ -20,6 +20,7 @@ from typing import Any, Final, overload
 
 import numba
 from numba.core.caching import NullCache
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from icecol.files import temporary
@@ -32,6 +33,8 @@ _LOG: Final = logging.getLogger("icecol")
 _DIGEST: Final = hashlib.sha256().digest_size
 _FORM: Final = 1
 """Raised when machine code is made in another way, or kept in another form."""
+_HASHES: Final = b"_numba_hashsecret"
+"""Beginning of the symbols that machine code with dictionaries and sets refers to."""
 _warned: set[str] = set()
 made: list[tuple[str, float]] = []
 """Functions that this process has compiled and kept: name, and seconds of the clock."""
@@ -107,7 +110,7 @@ class _Cache(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled for these types, if it is there and whole."""
-        target_context.refresh()
+        rtsys.initialize(target_context)  # not all that compiling needs: to load that takes half a second
         made_of = mark(self._dispatcher)
         found = None
         if made_of.lasting:
@@ -176,6 +179,8 @@ def _load(path: Path, target_context: Any) -> Any:
     if hashlib.sha256(data).digest() != digest:
         msg = f"{path} is damaged"
         raise pickle.UnpicklingError(msg)
+    if _HASHES in data:
+        from numba.cpython import hashing  # noqa: F401  # adds these symbols
     return unpacked(pickle.loads(data), target_context)
 
 

@@ -51,6 +51,15 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def plain_numbers(ax: Axes) -> None:
+    """Label logarithmic axes with 20, 100, ... instead of powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(LogFormatter())
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
+
+
 def save(figure: Figure | Axes, path: str | os.PathLike[str], **options: Any) -> Path:
     """Save a figure, or the figure that some axes belong to. The file is written atomically.
 

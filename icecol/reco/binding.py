@@ -55,6 +55,7 @@ def bind(
             read = [widen(v) for v in read]
         kernel.loop()(offsets, *read, *geometry, *rest[len(members) : -1], *fixed, rest[-1])
 
+    loop.__name__ = kernel.function.__name__  # a profile shows it
     return members, list(numbers.values()), loop
 
 

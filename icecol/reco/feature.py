@@ -11,6 +11,7 @@ import polars as pl
 
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry
+from icecol.reco.watch import making, with_sites
 
 P = ParamSpec("P")
 
@@ -73,7 +74,9 @@ def feature(function: Any = None, /, *, cost: float = KERNEL) -> Any:
 def _feature(function: Callable[..., pl.Expr], *, cost: float) -> Any:
     @functools.wraps(function)
     def priced(pulses: Pulses, *args: Any, **kwargs: Any) -> pl.Expr:
-        return with_cost(function(pulses, *args, **kwargs), cost)
+        with making(function.__name__) as sites:
+            made = function(pulses, *args, **kwargs)
+        return with_sites(with_cost(made, cost), sites)
 
     @functools.wraps(function)
     def made(pulses: Pulses | str, *args: Any, **kwargs: Any) -> pl.Expr | Feature:

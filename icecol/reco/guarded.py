@@ -17,6 +17,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.errors import KernelError
 from icecol.reco.binding import inputs, values
 from icecol.reco.jagged import Array, Jagged, doubles, frozen, jagged, lists, struct
+from icecol.reco.watch import in_loop, mapped
 
 if TYPE_CHECKING:
     from icecol.reco.decorator import Kernel
@@ -99,7 +100,7 @@ def guarded_expr(kernel: Kernel, pulses: Pulses, parameters: Mapping[str, Any]) 
         arrays = [a for s, e in zip(series, events, strict=True) for a in (e.offsets, *e.values, *s.geometry)]
         out, at = np.full((len(kernel.fields), n), np.nan), np.full(1, -1)
         try:
-            found = kernel.loop()(present, at, *arrays, *number, *fixed, out)
+            found = in_loop(kernel.loop(), present, at, *arrays, *number, *fixed, out)
         except Exception as err:
             if (i := int(at[0])) < 0:
                 raise _not_compiled(kernel, event(events, number, 0), err) from err
@@ -109,9 +110,7 @@ def guarded_expr(kernel: Kernel, pulses: Pulses, parameters: Mapping[str, Any]) 
 
     read = [pl.col(s.pulses.column(m)) for s in series for m in s.read]
     ids = pl.struct(pl.lit(0, pl.Int8).alias(""), pl.col(_IDS))
-    return pl.map_batches(
-        [*read, *numbers.values(), ids], run, return_dtype=pl.Struct(dict(kernel.fields)), is_elementwise=True
-    )
+    return mapped([*read, *numbers.values(), ids], run, function.__name__, pl.Struct(dict(kernel.fields)))
 
 
 def _fields(

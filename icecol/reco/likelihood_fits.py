@@ -29,6 +29,7 @@ from icecol.reco.kernels.track_seed import (
     TETRAHEDRON,
 )
 from icecol.reco.reference import Reference, member
+from icecol.reco.watch import mapped
 
 T = TypeVar("T")
 
@@ -268,7 +269,7 @@ def _best(fits: Sequence[pl.Expr]) -> pl.Expr:
             best = best.select(best[name].zip_with(keep, other[name]) for name in best.columns)
         return best.to_struct(series[0].name)
 
-    return pl.map_batches(list(fits), choose, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
+    return mapped(fits, choose, "best of several fits", pl.Struct(_FIELDS))
 
 
 @feature(cost=3000)

@@ -13,6 +13,7 @@ from icecol.errors import MissingColumnError, SchemaError, did_you_mean
 from icecol.missing import columns_read
 from icecol.reco.feature import Feature, cost
 from icecol.reco.jagged import frozen, jagged, struct
+from icecol.reco.watch import in_loop, mapped, named
 
 
 def with_features(
@@ -156,6 +157,7 @@ def _with_feature(
     """
     from icecol.dataset.facts import hidden
 
+    named(feature, name)
     read = {
         c: schema[c] for c in columns_read(feature, schema) if c in schema
     }  # a frame of thousands takes its time
@@ -234,12 +236,9 @@ def event_expr(
         n = len(lists)
         numbers = [s.cast(pl.Float64).fill_null(float("nan")).to_numpy() for s in series[len(columns) :]]
         out = np.empty((len(fields), n))
-        loop(lists.offsets, *lists.values, *(frozen(np.broadcast_to(v, n)) for v in numbers), *arguments, out)
+        per_event = [frozen(np.broadcast_to(v, n)) for v in numbers]
+        in_loop(loop, lists.offsets, *lists.values, *per_event, *arguments, out)
         return struct(series[0].name, fields, out, lists.present, ok)
 
-    return pl.map_batches(
-        [*(pl.col(c) for c in columns), *events],
-        run,
-        return_dtype=pl.Struct(dict(fields)),
-        is_elementwise=True,
-    )
+    called = str(getattr(loop, "__name__", "kernel"))
+    return mapped([*(pl.col(c) for c in columns), *events], run, called, pl.Struct(dict(fields)))

@@ -14,6 +14,7 @@ from icecol.errors import SchemaError
 from icecol.reco.binding import bind
 from icecol.reco.decorator import compile_loop
 from icecol.reco.jagged import Array, frozen, jagged, leaves, lists
+from icecol.reco.watch import in_loop, mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Selection:
         def keep(offsets: Array, *values: Array) -> Array:
             n = int(offsets[-1])
             out = np.full(n, -1, np.int32) if self.group else np.zeros(n, np.bool_)
-            loop(offsets, *values, out)
+            in_loop(loop, offsets, *values, out)
             return out
 
         return pulses_expr(keep, pulses, members, inputs, numbers, group=self.group, charges=charges)
@@ -128,12 +129,8 @@ def pulses_expr(
         ]
         return pl.DataFrame(made).to_struct(series[0].name)
 
-    return pl.map_batches(
-        [*taken.values(), *inputs, *numbers],
-        run,
-        return_dtype=pl.struct_with_fields({m: d.wrap_in_list() if group else d for m, d in dtypes.items()}),
-        is_elementwise=True,
-    )
+    dtype = pl.struct_with_fields({m: d.wrap_in_list() if group else d for m, d in dtypes.items()})
+    return mapped([*taken.values(), *inputs, *numbers], run, "pulses", dtype)
 
 
 def of_pulses(kernel: Selection, pulses: Pulses) -> pl.Expr:
@@ -143,15 +140,11 @@ def of_pulses(kernel: Selection, pulses: Pulses) -> pl.Expr:
     def run(series: Sequence[pl.Series]) -> pl.Series:
         shape = jagged(series)
         out = np.zeros(int(shape.offsets[-1]), np.float32)
-        loop(shape.offsets, *shape.values, out)
+        in_loop(loop, shape.offsets, *shape.values, out)
         return lists(series[0].name, [shape.offsets], out, shape.present)
 
-    return pl.map_batches(
-        [pl.col(pulses.column(m)) for m in read],
-        run,
-        return_dtype=pl.List(pl.Float32),
-        is_elementwise=True,
-    )
+    columns = [pl.col(pulses.column(m)) for m in read]
+    return mapped(columns, run, kernel.function.__name__, pl.List(pl.Float32))
 
 
 def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
@@ -172,9 +165,7 @@ def found_in(pulses: Pulses, other: Pulses) -> pl.Expr:
         there_too = np.logical_and.reduce(present) if present else None
         return lists(series[0].name, [here.offsets], found, there_too)
 
-    return pl.map_batches(
-        [pl.col(c) for c in columns], run, return_dtype=pl.List(pl.Boolean), is_elementwise=True
-    )
+    return mapped([pl.col(c) for c in columns], run, "found_in", pl.List(pl.Boolean))
 
 
 def _values(s: pl.Series, present: Array | None, take: Array) -> Sequence[Any] | Array:

@@ -12,6 +12,7 @@ import polars as pl
 from icecol.dataset.pulses import Pulses
 from icecol.reco.feature import feature
 from icecol.reco.jagged import jagged, struct_of_lists
+from icecol.reco.watch import in_loop, mapped
 
 _NUMBERS: Final = (
     "total_charge",
@@ -71,14 +72,14 @@ def dom_summary(pulses: Pulses) -> pl.Expr:
         pulse = jagged(series)
         sensors = np.empty(len(pulse) + 1, np.int64)
         count, summarise = _loops()
-        count(pulse.offsets, pulse.values[-1], sensors)
+        in_loop(count, pulse.offsets, pulse.values[-1], sensors)
         keys, counts = np.empty((2, sensors[-1]), np.int32)
         out = np.empty((len(_NUMBERS), sensors[-1]))
-        summarise(pulse.offsets, *pulse.values, sensors, keys, counts, out)
+        in_loop(summarise, pulse.offsets, *pulse.values, sensors, keys, counts, out)
         return struct_of_lists(series[0].name, list(_FIELDS), [keys, counts, *out], sensors, pulse.present)
 
     columns = [pl.col(pulses.column(m)) for m in ("time", "charge", "omkey")]
-    return pl.map_batches(columns, run, return_dtype=pl.Struct(_FIELDS), is_elementwise=True)
+    return mapped(columns, run, "dom_summary", pl.Struct(_FIELDS))
 
 
 @functools.cache

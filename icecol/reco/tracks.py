@@ -17,6 +17,7 @@ from icecol.reco.feature import feature
 from icecol.reco.jagged import frozen, jagged, struct_of_lists
 from icecol.reco.positions import geometry_of
 from icecol.reco.reference import Reference, member, present
+from icecol.reco.watch import in_loop, mapped
 
 SHAPES: Final[Mapping[str, int]] = {
     "Cascade": 30,
@@ -102,16 +103,12 @@ def cherenkov(pulses: Pulses, *, track: Reference, shape: str = "InfiniteTrack")
         places = [frozen(a) for a in (geometry.x, geometry.y, geometry.z)]
         values = [s.cast(pl.Float64).fill_null(math.nan).to_numpy() for s in tracks]
         values = [frozen(np.broadcast_to(v, n)) for v in values]
-        _loop()(pulse.offsets, *pulse.values, lookup, *places, *values, SHAPES[shape], out)
+        in_loop(_loop(), pulse.offsets, *pulse.values, lookup, *places, *values, SHAPES[shape], out)
         return struct_of_lists(series[0].name, _FIELDS, out, pulse.offsets, pulse.present)
 
     columns = [pl.col(pulses.column(m)) for m in ("time", "omkey")]
-    found = pl.map_batches(
-        [*columns, *numbers.values()],
-        run,
-        return_dtype=pl.Struct(dict.fromkeys(_FIELDS, pl.List(pl.Float64))),
-        is_elementwise=True,
-    )
+    dtype = pl.Struct(dict.fromkeys(_FIELDS, pl.List(pl.Float64)))
+    found = mapped([*columns, *numbers.values()], run, "cherenkov", dtype)
     return _where(track, found)
 
 

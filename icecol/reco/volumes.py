@@ -14,6 +14,7 @@ from icecol.detector.strings import CORNERS
 from icecol.errors import GeometryError, did_you_mean
 from icecol.reco.jagged import Array
 from icecol.reco.reference import Reference, member
+from icecol.reco.watch import mapped
 
 _TRACK = ("x", "y", "z", "zenith", "azimuth")
 _TINY = 1e-12  # a line through a corner touches one of its edges, however it is rounded
@@ -212,12 +213,8 @@ def _by_event(
         frame = pl.DataFrame(dict(zip(fields, found, strict=True)), nan_to_null=True)
         return frame.select(pl.when(there).then(pl.col(f)).alias(f) for f in fields).to_struct(series[0].name)
 
-    return pl.map_batches(
-        [member(reference, m) for m in members],
-        run,
-        return_dtype=pl.Struct(dict.fromkeys(fields, pl.Float64)),
-        is_elementwise=True,
-    )
+    dtype = pl.Struct(dict.fromkeys(fields, pl.Float64))
+    return mapped([member(reference, m) for m in members], run, function.__name__, dtype)
 
 
 def _prism(geometry: Geometry, strings: str | Sequence[int]) -> tuple[Array, float, float]:

@@ -7,26 +7,36 @@ import pytest
 from commands import run
 
 import icecol as ic
+from icecol.cli.program import COMMANDS
 
 
 def test_version_and_help():
     assert run("--version").output == f"icecol {ic.__version__}\n"
-    for command in (
-        "convert",
-        "inspect",
-        "info",
-        "features",
-        "cutflow",
-        "hist",
-        "to-i3",
-        "simulate",
-        "demo",
-        "study",
-        "browse",
-    ):
+    for command in COMMANDS:
         shown = run(command, "--help")
         assert shown.exit_code == 0
         assert f"icecol {command}" in shown.output  # an example
+
+
+def test_the_list_of_commands_has_the_first_paragraph_of_each_and_examples_stay_lines():
+    shown = run("--help").output
+    listed = " ".join(shown.partition("Commands:")[2].split())
+    for command in COMMANDS:
+        assert f"{command} " in listed
+    assert (
+        "info Show the contents of a dataset: events, parts, damaged sources, and a line for each key, or"
+        in listed
+    )
+    lines = run("info", "--help").output.splitlines()
+    assert "    icecol info level2.icecol" in lines
+
+
+def test_the_list_of_commands_loads_no_rich_help_and_no_polars():
+    code = "import sys; sys.argv = ['icecol', '--help']; from icecol.cli import main\ntry: main()\nexcept SystemExit: "
+    code += "sys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "convert" in done.stdout
+    assert not {"typer.rich_utils", "rich.markdown", "polars", "numba"} & set(done.stderr.split())
 
 
 @pytest.mark.parametrize(
