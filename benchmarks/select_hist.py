@@ -19,6 +19,7 @@ from boost_histogram.axis.transform import log as LOG
 from common import Goal, Report, parser, race
 
 import icecol as ic
+import icecol.hist.loops  # loads numba, as any feature before the histograms does; without it fills take longer
 from icecol import hist
 
 CUTS = ic.Cuts(

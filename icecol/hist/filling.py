@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, cast, overload
 
@@ -172,36 +171,20 @@ def fill_many(
         if w_column in lists and not any(_column(a.expr, exprs) in lists for a in axes):
             msg = f"weight {w_name!r} is a list column, but no axis of histogram {key!r} is"
             raise SchemaError(msg)
-    _fill_all(lf, fillings, w_column, w_name)
+    rows = 0
+    # in this thread: Polars reads on meanwhile, and threads for the histograms were measured to gain nothing beside it
+    for batch in lf.collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
+        if w_column is not None:
+            _require_weights(batch[w_column], w_name, rows)
+        rows += batch.height
+        shared = Batch(batch)
+        compiled = "numba" in sys.modules or rows * len(fillings) > _MANY
+        for filling in fillings:
+            filling.add(shared, w_column, compiled=compiled)
     found = Bundle({key: filling.result() for key, filling in zip(wanted, fillings, strict=True)})
     for h in found.values():
         h.bh.metadata, h.bh.inputs = blinding or None, inputs
     return found
-
-
-def _fill_all(lf: pl.LazyFrame, fillings: Sequence[Filling], weight: str | None, name: str) -> None:
-    """Fill each batch in threads, among which the histograms are shared, while Polars reads the next ones."""
-    threads = min(pl.thread_pool_size(), len(fillings))
-    shares = [fillings[i::threads] for i in range(threads)]
-    running: list[Future[None]] = []
-    rows = 0
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        for frame in lf.collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
-            if weight is not None:
-                _require_weights(frame[weight], name, rows)
-            rows += frame.height
-            compiled = "numba" in sys.modules or rows * len(fillings) > _MANY
-            batch = Batch(frame)
-            for task in running:  # in order: a sum of weights depends on it
-                task.result()
-            running = [pool.submit(_fill_some, share, batch, weight, compiled=compiled) for share in shares]
-        for task in running:
-            task.result()
-
-
-def _fill_some(fillings: Sequence[Filling], batch: Batch, weight: str | None, *, compiled: bool) -> None:
-    for filling in fillings:
-        filling.add(batch, weight, compiled=compiled)
 
 
 def describe(

@@ -94,24 +94,5 @@ def test_a_compiled_fill_is_the_same_histogram(monkeypatch, axis, in_loops, miss
         assert (a.n, a.sumw, a.sumw2) == pytest.approx((b.n, b.sumw, b.sumw2))
 
 
-def test_threads_give_what_one_gives(monkeypatch):
-    """In the same order, as the sums of weights would differ in another."""
-    from icecol.hist import filling
-
-    monkeypatch.setattr(filling, "_BATCH", 100)
-    rng = np.random.default_rng(2)
-    df = pl.DataFrame({"x": rng.normal(size=5000), "y": rng.normal(size=5000), "w": rng.normal(size=5000)})
-    axes = {f"{c}{n}": hist.regular(c, n, -2, 2) for c in "xy" for n in (1, 3, 10, 40)}
-    found = []
-    for threads in (1, 3):
-        monkeypatch.setattr(filling.pl, "thread_pool_size", lambda threads=threads: threads)
-        found.append(hist.fill_many(df, axes, weight="w"))
-    assert found[0] == found[1]
-    with pytest.raises(
-        ValueError, match=r"weight 'w' is NaN, infinite or null in 1 of 100 entries .rows 4900 to 4999"
-    ):
-        hist.fill_many(df.with_columns(w=pl.when(pl.int_range(pl.len()) != 4950).then("w")), axes, weight="w")
-
-
 def axis_edges(axis):
     return hist.fill(pl.DataFrame({"x": [1.0], "n": [1], "u": [1]}), axis).edges
