@@ -26,6 +26,7 @@ BUILTINS = {
     "KernelError": RuntimeError,
     "TrayError": RuntimeError,
     "WorkerError": RuntimeError,
+    "JobError": ValueError,
     "MissingDependencyError": ImportError,
 }
 

@@ -22,6 +22,7 @@ import numba
 from numba.core.caching import NullCache
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
+from numba.core.utils import _dynamic_modname, _dynamic_module
 
 from icecol.files import temporary
 from icecol.jit import turns
@@ -181,6 +182,10 @@ def _load(path: Path, target_context: Any) -> Any:
         raise pickle.UnpicklingError(msg)
     if _HASHES in data:
         from numba.cpython import hashing  # noqa: F401  # adds these symbols
+    if (
+        _dynamic_modname.encode() in data
+    ):  # a module that cannot be imported: numba has one for all, `import` has not
+        sys.modules.setdefault(_dynamic_modname, _dynamic_module)
     return unpacked(pickle.loads(data), target_context)
 
 

@@ -78,6 +78,7 @@ def of_size(size: int, geometry: Geometry | None = None) -> Sample:
     events = _muons(base, (base, 3 * base), geometry)
     rng = np.random.default_rng(size)
     table = _table(events)
+    table = table.filter(pl.col(f"{KEY}.time").list.len() >= base)  # cleaning may have taken some
     together = -(-size // base)
     columns = [f"{KEY}.{m}" for m in MEMBERS]
     rows = []

@@ -36,6 +36,7 @@ def test_the_sum_over_chunks_is_that_of_the_whole(ds, local):
     assert local["flow"]["n"].to_list() == whole["flow"]["n"].to_list()
 
 
+@pytest.mark.slow
 def test_processes_and_threads_give_the_same_bits(ds, local):
     told = []
     found = ic.batch.run(analyze, ds, jobs=2, per_chunk=1, progress=lambda *done: told.append(done))

@@ -15,6 +15,7 @@ def brief(monkeypatch):
     monkeypatch.setitem(measure.bench.__kwdefaults__, "seconds", 1e-3)
 
 
+@pytest.mark.slow
 def test_a_feature_is_measured_and_kept_and_compared_with_what_was(folder, tmp_path):
     old = tmp_path / "old.json"
     done = run("bench", "charge", "--quick", "--repeat", 1, "--json", old, "--plot", tmp_path / "a.png")

@@ -185,6 +185,7 @@ def test_a_tray_and_a_selection_give_the_same_objects(both: Both, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["linefit", "seeded_rt"])
+@pytest.mark.slow
 def test_a_feature_by_its_name_gives_them_too(sample: Sample, name: str) -> None:
     feature = getattr(r, name)
     source = ic.tray.read([sample.gcd, sample.events])

@@ -102,6 +102,7 @@ def test_its_damage_is_told_and_its_files_are_resumed(tmp_path):
     assert resumed.rows == 24
 
 
+@pytest.mark.slow
 def test_a_reader_may_be_defined_in_a_script(tmp_path):
     for run in (1, 2):
         lines(tmp_path / f"{run}.txt", run, 3)

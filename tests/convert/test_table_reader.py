@@ -38,6 +38,7 @@ def test_a_frame_becomes_events_in_order(tmp_path):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1e6)), min_size=1, max_size=40))
+@pytest.mark.slow
 def test_files_and_frames_in_any_order_give_what_group_by_gives(tmp_path_factory, hits):
     folder = tmp_path_factory.mktemp("own")
     frame = pl.DataFrame(

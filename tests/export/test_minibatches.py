@@ -47,6 +47,7 @@ def test_order_is_random_differs_by_epoch_and_is_that_of_the_seed():
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 9])
+@pytest.mark.slow
 def test_workers_share_events(workers, tmp_path):
     for i in range(4):
         ic.sim.write(tmp_path / f"{i}.i3.zst", ic.sim.events(5, seed=i), run_id=i)

@@ -82,6 +82,7 @@ def test_frames_that_pass_are_written_with_their_features_and_mask(stream, tmp_p
     assert not (tmp_path / ".segment.i3").exists()
 
 
+@pytest.mark.slow
 def test_it_is_the_same_however_it_is_cut_and_from_a_pipe(stream, tmp_path):
     folder, events = stream
     for i, n in enumerate((1, 25, 1000)):
@@ -136,6 +137,7 @@ def test_killed_at_any_moment_it_loses_and_repeats_nothing(stream, tmp_path, mon
     assert totals.filter(filter="any")["n"].item() == len(expected(events))
 
 
+@pytest.mark.slow
 def test_the_detector_may_come_with_the_stream(stream, tmp_path):
     folder, events = stream
     path = tmp_path / "GCD.i3"

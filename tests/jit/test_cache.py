@@ -58,6 +58,33 @@ def test_machine_code_is_kept_until_the_function_changes(tmp_path, caplog):
     assert [p.name.rpartition("-")[0] for p in (tmp_path / "cache").iterdir()] == ["mine.twice"] * 2
 
 
+NAMELESS = """
+import numpy as np, polars as pl, icecol as ic
+source = \'\'\'
+@ic.kernel(delay=pl.Float64, n=pl.Int32)
+def delay(time, charge):
+    if time.size == 0:
+        return np.nan, 0
+    order = np.argsort(time)
+    return time[order[-1]] - time[order[0]], time.size
+\'\'\'
+exec(source, names := {"__name__": "no_such_module", "ic": ic, "np": np, "pl": pl})
+events = pl.DataFrame({"P.time": [[3.0, 1.0, 7.0]], "P.charge": [[1.0, 1.0, 1.0]]})
+print(ic.with_features(events, D=names["delay"]("P")).select("D.delay").collect().item())
+"""
+
+
+@pytest.mark.slow
+def test_machine_code_of_a_kernel_without_a_module_is_read_back(tmp_path):
+    """As of a page that is run: numba notes a module that nobody can import."""
+    environ = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", NAMELESS], env=environ, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == "6.0", done.stderr
+
+
 @pytest.mark.parametrize("left", [0, 10, 200, -1])
 def test_a_file_that_is_cut_is_replaced(tmp_path, left):
     twice(tmp_path)(2)

@@ -92,6 +92,7 @@ def test_string_trigger_equals_its_slow_twin(threshold, window, coherence, event
 
 @settings(max_examples=25)
 @given(EVENTS)
+@pytest.mark.slow
 def test_all_triggers_of_an_event_are_those_of_the_slow_twins(events):
     for hits in (naive.hlc_hits(event, IN_ICE, 0.0) for event in events if event):
         start, end = majorities(np.sort(np.array([h[0] for h in hits], float)), 3, 700.0)

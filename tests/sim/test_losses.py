@@ -45,6 +45,7 @@ def test_sources_shine_as_the_muon_that_they_are_of():
     assert np.mean(light) == pytest.approx(expected, rel=5 * np.std(light) / expected / np.sqrt(300))
 
 
+@pytest.mark.slow
 def test_muons_with_losses_differ_more_and_are_as_bright_on_average():
     even, uneven = (charges(events(300, losses=on, **HIGH)) for on in (False, True))
     assert uneven.std() / uneven.mean() > even.std() / even.mean()

@@ -8,7 +8,7 @@ import icecol as ic
 from icecol.errors import DatasetError
 
 
-@pytest.mark.parametrize("muons_alone", [False, True])
+@pytest.mark.parametrize("muons_alone", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_is_the_conversion_of_the_file_of_the_events(tmp_path, muons_alone):
     events = ic.sim.events(20, seed=3, **({"cascades": 0, "noise": 0} if muons_alone else {}))
     ic.sim.write(tmp_path / "a.i3", events, gcd=tmp_path / "gcd.i3", run_id=5)

@@ -55,6 +55,7 @@ def test_a_study_has_tables_plots_and_one_json_file(few):
     assert stored["tables"]["angles of muons / ° by charge / PE"][-1]["high"] is None
 
 
+@pytest.mark.slow
 def test_every_event_is_in_a_range_and_every_fit_is_there(few):
     found, _, _ = few
     for title, kinds in (

@@ -46,6 +46,7 @@ def test_the_likelihood_of_charges_is_a_negative_binomial_one(doms):
     assert away - values[0][0] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_scoring_finds_a_minimum_that_a_simplex_does_not_improve(doms):
     e = (0.3, 0.3, -math.sqrt(0.82))
     start = np.array([*VERTEX + 5.0, math.log(0.7 * ENERGY)])
@@ -108,6 +109,7 @@ def fitted():
     ).collect()
 
 
+@pytest.mark.slow
 def test_direction_and_energy_of_bright_cascades_are_found(fitted):
     inside = (pl.col("MCPrimary.x") ** 2 + pl.col("MCPrimary.y") ** 2 < 450**2) & (
         pl.col("MCPrimary.z").abs() < 450
