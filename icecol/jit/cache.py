@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import logging
 import os
 import pickle
@@ -116,7 +117,8 @@ class _Cache(NullCache):
         found = None
         if made_of.lasting:
             names = [self._name(sig, target, made_of) for target in targets(target_context.codegen())]
-            found = _find(names, target_context) or self._in_turn(names, target_context)
+            module = self._dispatcher.py_func.__module__
+            found = _find(names, target_context, module) or self._in_turn(names, target_context)
         if found is None:
             self._asked[sig] = made_of, time.perf_counter()
             if self._label:
@@ -131,7 +133,7 @@ class _Cache(NullCache):
             return None
         handle, waited = turn
         self._turns.append((path, handle))
-        return _find(names, target_context) if waited else None
+        return _find(names, target_context, self._dispatcher.py_func.__module__) if waited else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled, unless what it was made of cannot be told, or changed in the meantime."""
@@ -162,16 +164,16 @@ class _Cache(NullCache):
         return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc"
 
 
-def _find(names: list[str], target_context: Any) -> Any:
+def _find(names: list[str], target_context: Any, module: str) -> Any:
     for path in [folder / name for folder in folders() for name in names]:
         with _forgiving("read"):
-            found = _load(path, target_context)
+            found = _load(path, target_context, module)
             if found is not None:
                 return found
     return None
 
 
-def _load(path: Path, target_context: Any) -> Any:
+def _load(path: Path, target_context: Any, module: str) -> Any:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -182,11 +184,26 @@ def _load(path: Path, target_context: Any) -> Any:
         raise pickle.UnpicklingError(msg)
     if _HASHES in data:
         from numba.cpython import hashing  # noqa: F401  # adds these symbols
-    if (
-        _dynamic_modname.encode() in data
-    ):  # a module that cannot be imported: numba has one for all, `import` has not
-        sys.modules.setdefault(_dynamic_modname, _dynamic_module)
-    return unpacked(pickle.loads(data), target_context)
+    with _importable(module):
+        return unpacked(pickle.loads(data), target_context)
+
+
+@contextlib.contextmanager
+def _importable(module: str) -> Any:
+    """Let numba import the module of a function, which may be in no file: that of a page, or of a notebook's cell."""
+    absent = []
+    for name in (module, _dynamic_modname):
+        if name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                absent.append(name)
+    sys.modules.update(dict.fromkeys(absent, _dynamic_module))
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
 
 
 def _write(path: Path, content: bytes) -> None:
