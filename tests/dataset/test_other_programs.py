@@ -43,6 +43,7 @@ def test_duckdb_takes_names_in_double_quotes(ds, told):
     assert found == list(zip(told["MCPrimary.zenith"], told["InIcePulses.time"].list.max(), strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask's own use of pandas
 def test_dask_finds_the_same(ds, told):
     dataframe = pytest.importorskip("dask.dataframe")
     found = dataframe.read_parquet(ds.path / "events", columns=COLUMNS[:2]).compute()
