@@ -521,7 +521,7 @@ def test_reading_stays_inside_under_checked_bounds(tmp_path: Path) -> None:
         "assert bits.CHECKED\n"
         f"print([module.check_damaged(name, 150) for name in {names!r}])\n"
     )
-    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    env = {**os.environ, "NUMBA_OPT": "0", "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, cwd=tmp_path
     )

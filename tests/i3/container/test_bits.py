@@ -95,7 +95,7 @@ def test_with_checked_bounds_the_same_claims_hold_and_reading_outside_raises(tmp
         "        continue\n"
         "    raise AssertionError('no error outside')\n"
     )
-    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    env = {**os.environ, "NUMBA_OPT": "0", "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
     )

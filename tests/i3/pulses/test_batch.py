@@ -381,7 +381,7 @@ def test_reading_stays_inside_under_checked_bounds(tmp_path: Path) -> None:
         "module.test_all_ways_to_store_pulses_give_those_of_the_plain_resolver(3)\n"
         "import test_std_sort; test_std_sort.test_nan_among_the_keys_ends_with_every_pulse_once()\n"
     )
-    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    env = {**os.environ, "NUMBA_OPT": "0", "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, cwd=tmp_path
     )
