@@ -103,9 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             ],
         )
     )  # fmt: skip
-    report.goals.append(Goal("events a second", n / wall, RATE, "events/s", most=False))
+    report.goals.append(Goal("online filter: events a second", n / wall, RATE, "events/s", most=False))
     report.goals.append(
-        Goal("memory at the end beside a quarter of the stream", memory[-1] / quarter, 1.1, "x")
+        Goal(
+            "online filter: memory at the end beside a quarter of the stream", memory[-1] / quarter, 1.1, "x"
+        )
     )
     return report.finish(args)
 
