@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -119,8 +120,8 @@ def run(
     source
         A pipe that is open for reading bytes, `"-"` for standard input, a file, several, or a folder of files, which
         are taken in the order of their names. A file has to be whole when it appears (written under another name, and
-        renamed); names that begin with a dot are left out. The events of a pipe have rising numbers: those up to the
-        last that is recorded are left out, so that a sender that starts again may send some twice.
+        renamed); names that begin with a dot are left out. When a run goes on with a pipe, what comes before
+        the first event with numbers above the last recorded ones is left out: its sender may send some twice.
     out
         Folder to write into.
     features
@@ -209,6 +210,10 @@ def _inputs(source: Any, state: State, *, watch: bool) -> Iterator[Path]:
     """Yield the files that are not done yet; of a watched folder for ever."""
     if not isinstance(source, str | Path):
         paths = [Path(path) for path in source]
+        names = [path.name for path in paths]
+        if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
+            msg = f"two files are named {twice!r}, and files are known by their names: rename one"
+            raise ValueError(msg)
     elif not Path(source).is_dir():
         paths = [Path(source)]
     else:
@@ -305,6 +310,9 @@ class _Runner:
                 msg = f"{out} was made with other settings ({', '.join(changed)}): give another folder"
                 raise DatasetError(msg)
             self.state = before
+        self._repeated = self.state.last
+        if geometry is None and (out / GCD).exists():  # it came before the last stop
+            self._use(out / GCD)
 
     def take(self, segment: Segment, source: str) -> None:
         """Filter a segment, write what passes, and record it."""
@@ -314,6 +322,8 @@ class _Runner:
             self._detector(spool)
         found = Found()
         events = self._read(spool, found)
+        for damage in found.damage:
+            warnings.warn(damage.describe(f"{source}, segment {self.state.segments}"), stacklevel=3)
         if events.height:
             events = self._new(self._sized(events, segment), source)
         if events.height:
@@ -339,8 +349,14 @@ class _Runner:
         with open_i3(spool, skip_damaged=True) as frames:
             kept = [frame for frame in frames if frame.stop in "GCD"]
         write_i3(self._out / GCD, kept)
-        if self._geometry is None and any(frame.stop == "G" for frame in kept):
-            self._geometry = read_geometry(self._out / GCD)
+        self._use(self._out / GCD)
+
+    def _use(self, path: Path) -> None:
+        """Take the geometry of the stream, unless one was given."""
+        with open_i3(path) as frames:
+            has_geometry = any(frame.stop == "G" for frame in frames)
+        if self._geometry is None and has_geometry:
+            self._geometry = read_geometry(path)
 
     def _read(self, spool: Path, found: Found) -> pl.DataFrame:
         """Decode what features and filters read; what this segment happens to lack is null."""
@@ -372,12 +388,16 @@ class _Runner:
         return events.hstack(places).filter(pl.col(_RUN).is_not_null())
 
     def _new(self, events: pl.DataFrame, source: str) -> pl.DataFrame:
-        """Leave out what a pipe sends again."""
-        if source != PIPE or self.state.last is None:
+        """Leave out what a pipe sends again after a new start, up to the first event that was not recorded."""
+        if source != PIPE or self._repeated is None:
             return events
-        run, event = self.state.last
+        run, event = self._repeated
         later = (pl.col(_RUN) > run) | ((pl.col(_RUN) == run) & (pl.col(_EVENT) > event))
-        return events.filter(later)
+        first = events.select(later.arg_max()).item() if events.select(later.any()).item() else None
+        if first is None:
+            return events.clear()
+        self._repeated = None
+        return events.slice(first)
 
     def _within_budget(self, events: pl.DataFrame) -> pl.DataFrame:
         """Add which events are kept, and which of these are sent: those of the most important filters first."""

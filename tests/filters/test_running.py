@@ -146,6 +146,9 @@ def test_the_detector_may_come_with_the_stream(stream, tmp_path):
     ic.filters.run(pipe, tmp_path / "out", **options(gcd=None, events=1000))
     assert [f.stop for f in ic.open_i3(tmp_path / "out" / "GCD.i3.gz")] == ["G", "C", "D"]
     assert ids(kept(tmp_path / "out" / "sent")) == expected(events)
+    again = io.BytesIO((folder / "daq.i3").read_bytes())  # it comes once, and a new start has it still
+    ic.filters.run(again, tmp_path / "out", **options(gcd=None, events=1000))
+    assert ids(kept(tmp_path / "out" / "sent")) == expected(events)
 
 
 def test_a_budget_sends_the_most_important_first_and_holds_the_rest(stream, tmp_path):
@@ -245,7 +248,8 @@ def test_damaged_events_cost_themselves_alone(stream, tmp_path):
     frames = [m for m in range(len(data)) if data[m : m + 4] == b"[i3]"]
     at = frames[2 * victim]  # a Q and a P frame for each event
     data[at + 200] ^= 255
-    ic.filters.run(io.BytesIO(bytes(data)), tmp_path, **options())
+    with pytest.warns(UserWarning, match="stdin, segment .* checksum"):
+        ic.filters.run(io.BytesIO(bytes(data)), tmp_path, **options())
     assert ids(kept(tmp_path / "sent")) == [i for i in expected(events) if i != victim]
     parts = [json.loads(p.read_text()) for p in sorted((tmp_path / "monitoring").iterdir())]
     assert sum(len(part["damage"]) for part in parts) == 1
@@ -277,3 +281,17 @@ def test_what_does_not_go_together_is_refused(stream, tmp_path):
     none = {"features": {"C": ic.reco.charge("NoSuch")}, "filters": {"a": pl.col("C.total") > 1}}
     with pytest.raises(MissingColumnError, match="NoSuch"):
         ic.filters.run(folder / "daq.i3", tmp_path / "y", **none)
+    with pytest.raises(ValueError, match=r"two files are named 'daq\.i3'"):
+        ic.filters.run([folder / "daq.i3", tmp_path / "daq.i3"], tmp_path / "z", **options())
+
+
+def test_events_of_a_pipe_may_come_in_any_order_and_only_a_new_start_repeats(stream, tmp_path):
+    folder, events = stream
+    data = (folder / "daq.i3").read_bytes()
+    begins = [m for m in range(len(data)) if data[m : m + 4] == b"[i3]"][
+        ::2
+    ]  # a Q and a P frame for each event
+    parts = [data[a:b] for a, b in zip(begins, [*begins[1:], len(data)], strict=True)]
+    turned = b"".join(reversed(parts))
+    ic.filters.run(io.BytesIO(turned), tmp_path, **options())
+    assert ids(kept(tmp_path / "sent")) == expected(events)[::-1]
