@@ -23,7 +23,8 @@ def convert(
         typer.Argument(help="Files, glob patterns, or folders of tables; their content tells the form."),
     ] = None,
     gcd: Annotated[
-        Path | None, typer.Option(help="GCD file (or KM3NeT's .detx) to take the detector geometry from.")
+        Path | None,
+        typer.Option(help="GCD file (or KM3NeT's .detx, .datx) to take the detector geometry from."),
     ] = None,
     keys: Annotated[
         list[str] | None,

@@ -194,7 +194,7 @@ def files(
         Folder to make.
     gcd : path or Geometry, optional
         Where the sensors come from: a GCD file, a geometry Parquet file or, with KM3NeT's files, which need it, the
-        detector file (.detx). By default what the files have, or else the nominal detector with 86 strings.
+        detector file (.detx or .datx). By default what the files have, or else the nominal detector with 86 strings.
     keys : glob pattern or several, optional
         Frame keys (tables) to take; by default all.
     jobs, overwrite, skip_damaged, allow_empty, settings, progress

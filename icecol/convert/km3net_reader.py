@@ -57,7 +57,7 @@ class Km3netReader(Reader):
     def read(self, path: Path, file: BinaryIO, found: Found) -> Iterator[pa.Table]:  # noqa: ARG002
         """Yield tables of events."""
         if self.detx is None:
-            msg = "hits of KM3NeT have the number of their module alone: give the detector file (.detx) as `gcd`"
+            msg = "hits of KM3NeT have the number of their module alone: give the detector file (.detx, .datx) as `gcd`"
             raise GeometryError(msg)
         modules = _modules(Path(self.detx))
         found.has_geometry = True
@@ -119,7 +119,7 @@ def why_not_offline(path: Path) -> str:
         online = [opened[name] for name in names if name.startswith("KM3NET_")]
         recorded = any(getattr(tree, "num_entries", 0) for tree in online)
         is_tree = TREE in names and any(
-            n.rpartition("/")[2] == "hits" for n in opened[TREE].keys(recursive=True)
+            n.rpartition("/")[2] == "hits.t" for n in opened[TREE].keys(recursive=True)
         )
         if is_tree and (opened[TREE].num_entries or not recorded):
             return ""
