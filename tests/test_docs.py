@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from icecol.i3.classes.own import OWN, remove
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(python|text|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(python|text|bash|toml)(?: title="([\w.]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"!\[[^]]*\]\(([^)]+\.png)\)")
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
@@ -48,13 +49,13 @@ LEFT = {
 """What the code of a page leaves in its folder."""
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Language and text of each block of code, in order."""
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """Language, title (the file that the block is) and text of each block of code, in order."""
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
 def with_code() -> list[Path]:
-    return [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+    return [page for page in PAGES if any(language == "python" for language, _, _ in blocks(page))]
 
 
 EACH_PAGE = [
@@ -74,20 +75,24 @@ def no_classes_left():
 
 @pytest.mark.usefixtures("no_classes_left")
 @pytest.mark.parametrize("page", EACH_PAGE)
-def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path):
+def test_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
     if page.name == "pandas-users.md":
         pytest.importorskip("pandas")
     names: dict[str, object] = {"__name__": page.stem}
     printed = ""
+    monkeypatch.syspath_prepend(tmp_path)
     with contextlib.chdir(tmp_path):
-        for i, (language, text) in enumerate(blocks(page)):
+        for i, (language, title, text) in enumerate(blocks(page)):
+            if title:
+                Path(title).write_text(text, encoding="utf-8")
+                monkeypatch.delitem(sys.modules, Path(title).stem, raising=False)
             if language == "python":
                 with contextlib.redirect_stdout(io.StringIO()) as out:
                     exec(compile(text, f"{page.name}, block {i}", "exec"), names)
                 printed = out.getvalue()
             elif language == "text":
                 assert text == printed
-            else:
+            elif language == "bash":
                 run_commands(text)
     made = {p.name for p in tmp_path.iterdir()}
     assert LEFT.get(page.name, set()) <= made
@@ -108,7 +113,7 @@ def compare_figures(shown: Path, made: Path) -> None:
 def test_figures_of_tutorials_are_made_by_their_code():
     for page in (ROOT / "docs" / "tutorials").glob("*.md"):
         text = page.read_text(encoding="utf-8")
-        code = "".join(part for language, part in blocks(page) if language == "python")
+        code = "".join(part for language, _, part in blocks(page) if language == "python")
         figures = FIGURE.findall(text)
         assert figures, page.name
         assert all(f'"{Path(figure).name}"' in code for figure in figures), page.name
@@ -124,7 +129,7 @@ def run_commands(text: str) -> None:
 
 
 def test_every_shown_output_and_command_is_checked():
-    checked = {page.name: [language for language, _ in blocks(page)] for page in with_code()}
+    checked = {page.name: [language for language, _, _ in blocks(page)] for page in with_code()}
     assert set(LEFT) <= set(checked)
     assert sum(languages.count("text") for languages in checked.values()) >= 10
 
