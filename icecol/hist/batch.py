@@ -15,14 +15,24 @@ _AS_THEY_ARE: Final = {"empty_as_null": False, "keep_nulls": True}  # no pulses:
 
 
 class Column:
-    """The values of a column in one batch."""
+    """The values of a column in one batch.
 
-    def __init__(self, values: pl.Series) -> None:
-        self.values = values
+    Parameters
+    ----------
+    values
+        The values.
+    null
+        Where they were null, if they are real numbers that `told_apart` has filled.
+    """
+
+    def __init__(self, values: pl.Series, null: pl.Series | None = None) -> None:
+        self.values, self._null = values, null
 
     @cached_property
     def null(self) -> npt.NDArray[np.bool_] | None:
         """Where the values are null, if any is."""
+        if self._null is not None:
+            return self._null.to_numpy() if self._null.any() else None
         return self.values.is_null().to_numpy() if self.values.null_count() else None
 
     @cached_property
@@ -61,7 +71,8 @@ class Batch:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         self._rows = rows
-        self._lists = {c for c, d in rows.schema.items() if isinstance(d, pl.List)}
+        self._all = {values.name: values for values in rows.get_columns()}
+        self._lists = {c for c, v in self._all.items() if isinstance(v.dtype, pl.List)}
         self._found: dict[Any, dict[str, Column]] = {}
 
     def columns(self, names: Sequence[str]) -> dict[str, Column]:
@@ -71,13 +82,32 @@ class Batch:
             found = self._found.setdefault((), {})
             for name in names:
                 if name not in found:
-                    found[name] = Column(self._rows[name])
+                    found[name] = Column(self._all[name], self._all.get(_null(name)))
             return found
         key = tuple(names)
         if key not in self._found:
             flat = self._rows.select(list(dict.fromkeys(names))).explode(lists, **_AS_THEY_ARE)
             self._found[key] = {name: Column(flat[name]) for name in flat.columns}
         return self._found[key]
+
+
+def told_apart(schema: pl.Schema) -> list[pl.Expr]:
+    """Return real numbers with NaN for null, and where they were null; other columns as they are.
+
+    Done by the plan, it takes a tenth of what it takes batch by batch.
+    """
+    found = []
+    for name, dtype in schema.items():
+        if dtype.is_float():
+            found.append(pl.col(name).cast(pl.Float64).fill_null(math.nan))
+            found.append(pl.col(name).is_null().alias(_null(name)))
+        else:
+            found.append(pl.col(name))
+    return found
+
+
+def _null(name: str) -> str:
+    return f"{name} is null"
 
 
 def any_of(masks: Sequence[npt.NDArray[np.bool_] | None]) -> npt.NDArray[np.bool_] | None:

@@ -14,12 +14,14 @@ import polars as pl
 from icecol.hist.axis import Axis, boost_axis, category_axis, fits_int32, titled
 from icecol.hist.batch import Batch, Column, any_of
 from icecol.hist.histogram import Hist, Tally
+from icecol.hist.lookup import of_log
 from icecol.hist.ranges import integer_shift
 from icecol.hist.statistics import Statistics
 
 Floats = npt.NDArray[np.float64]
 
 _NOWHERE: Final = np.zeros(0, np.bool_)
+_NO_WEIGHTS: Final = np.zeros(0)
 
 
 class Filling:
@@ -47,6 +49,7 @@ class Filling:
         # taken once: to make a view costs as much as to fill a batch
         loops = _fills_in_loops(axes, dtypes) and not statistics
         self.sums = np.asarray(self.bh.view(flow=True)).view(np.float64).reshape(-1, 2) if loops else None
+        self.lookup = of_log(*_bins(axes[0])) if loops and axes[0].kind == "log" else None
         self.rest = np.zeros((2, 3))  # what the loops give no bin: NaN and null
         self.entries: list[tuple[Floats, Floats]] | None = [] if statistics else None
 
@@ -71,20 +74,18 @@ class Filling:
     def _add_compiled(self, columns: Sequence[Column], w: Floats | None) -> bool:
         if self.sums is None:
             return False
-        from icecol.hist.loops import fill_counts, fill_integers, fill_weighted
+        from icecol.hist.loops import fill_even, fill_integers, fill_looked_up
 
         (axis,), (column,) = self.axes, columns
         null = _NOWHERE if column.null is None else column.null
+        weights = _NO_WEIGHTS if w is None else w
         if axis.kind == "integer":
-            whole = _integers(axis, column)
-            weights = np.ones(whole.size) if w is None else w
-            fill_integers(whole, null, weights, int(axis.start or 0), self.sums, self.rest)
-            return True
-        values = column.logs if axis.kind == "log" else column.floats
-        if w is None:
-            fill_counts(values, null, *_ends(axis), self.sums, self.rest)
+            fill_integers(_integers(axis, column), null, weights, int(axis.start or 0), self.sums, self.rest)
+        elif self.lookup is not None:
+            fill_looked_up(column.floats, null, weights, *self.lookup, self.sums, self.rest)
         else:
-            fill_weighted(values, null, w, *_ends(axis), self.sums, self.rest)
+            values = column.logs if axis.kind == "log" else column.floats
+            fill_even(values, null, weights, *_ends(axis), self.sums, self.rest)
         return True
 
     def result(self) -> Hist:
@@ -169,6 +170,11 @@ def _integers(axis: Axis, column: Column) -> npt.NDArray[np.int64]:
     """Return the integers of a column; null, and what has more than 64 bits, is overflow."""
     values = column.values.cast(pl.Int64, strict=False)
     return (values.fill_null(int(axis.stop or 0)) if values.null_count() else values).to_numpy()
+
+
+def _bins(axis: Axis) -> tuple[int, float, float]:
+    """Return the bins of an axis, and its range."""
+    return axis.bins or 0, axis.start or 0.0, axis.stop or 0.0
 
 
 def _ends(axis: Axis) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from icecol.dataset.events import Events, Several, expression, lazy_frame, own_w
 from icecol.dataset.facts import facts
 from icecol.errors import SchemaError, not_numbers
 from icecol.hist.axis import Axis, of_words
-from icecol.hist.batch import Batch, Column
+from icecol.hist.batch import Batch, Column, told_apart
 from icecol.hist.bundle import Bundle
 from icecol.hist.counting import Filling, inner, is_word
 from icecol.hist.histogram import Hist
@@ -25,7 +25,7 @@ from icecol.select import require_columns
 _MANY: Final = (
     1 << 25
 )  # entries; to fill as many more takes longer than to load numba, where it is not loaded yet
-_BATCH: Final = 1 << 16  # rows, whose columns stay in the cache; Polars keeps a few batches ahead
+_BATCH: Final = 1 << 15  # rows, whose columns stay in the cache; Polars keeps a few batches ahead
 
 
 @overload
@@ -173,6 +173,7 @@ def fill_many(
             raise SchemaError(msg)
     rows = 0
     # in this thread: Polars reads on meanwhile, and threads for the histograms were measured to gain nothing beside it
+    lf = lf.select(told_apart(schema))
     for batch in lf.collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
         if w_column is not None:
             _require_weights(batch[w_column], w_name, rows)

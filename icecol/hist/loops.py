@@ -1,82 +1,100 @@
-"""Compiled loops that fill one axis of even bins, to the last bit as boost-histogram does, in a third of its time.
+"""Compiled loops that fill one axis, to the last bit as boost-histogram does, in a fifth of its time.
 
 They tell what is null from what is NaN: the values have NaN for both, and `null` is true where a value is null; it is
-of size 0 if none is. `sums` has weights and squared weights of each bin, the first of which is underflow and the last
-overflow; `rest` has number, weights and squared weights of the NaNs, which no bin gets, and of the nulls.
+of size 0 if none is. `weights` are of size 0 if each value counts as 1. `sums` has weights and squared weights of each
+bin, the first of which is underflow and the last overflow; `rest` has number, weights and squared weights of the NaNs,
+which no bin gets, and of the nulls.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from icecol.jit.cache import kept
+from icecol.jit.function import compiled
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Bins = npt.NDArray[np.int32]
+
+_BLOCK: Final = 1024  # values, whose bins stay in the first cache
 
 
 @kept(error_model="numpy")
-def fill_weighted(
+def fill_even(
     values: Floats, null: Bools, weights: Floats, start: float, stop: float, sums: Floats, rest: Floats
 ) -> None:
-    """Add weights and squared weights to the bins."""
-    bins, width = sums.shape[0] - 2, stop - start
-    for i in range(values.size):
-        w = weights[i]
-        z = (
-            values[i] - start
-        ) / width  # divided first, as boost-histogram does: no other order rounds the same
-        if z < 1:
-            k = int(z * bins) + 1 if z >= 0 else 0
-        elif z >= 1:
-            k = bins + 1
-        else:
-            k = 1 if null.size and null[i] else 0
-            rest[k, 0] += 1
-            rest[k, 1] += w
-            rest[k, 2] += w * w
-            continue
-        sums[k, 0] += w
-        sums[k, 1] += w * w
+    """Fill bins of even width."""
+    found = np.empty(_BLOCK, np.int32)
+    width, bins = stop - start, float(sums.shape[0] - 2)
+    for first in range(0, values.size, _BLOCK):
+        n = min(_BLOCK, values.size - first)
+        for j in range(n):  # without a branch, so that the compiler finds several bins at once
+            v = values[first + j]
+            # divided first, as boost-histogram does: no other order rounds the same
+            at = (v - start) / width * bins
+            k = math.floor(max(-1.0, min(bins, at))) + 1
+            found[j] = k if v == v else -1  # noqa: PLR0124  NaN
+        _add(found, n, first, null, weights, sums, rest)
 
 
 @kept(error_model="numpy")
-def fill_counts(values: Floats, null: Bools, start: float, stop: float, sums: Floats, rest: Floats) -> None:
-    """Count the values in the bins, as `fill_weighted` does with weights of 1."""
-    bins, width = sums.shape[0] - 2, stop - start
-    for i in range(values.size):
-        z = (values[i] - start) / width
-        if z < 1:
-            k = int(z * bins) + 1 if z >= 0 else 0
-        elif z >= 1:
-            k = bins + 1
-        else:
-            k = 1 if null.size and null[i] else 0
-            rest[k, 0] += 1
-            rest[k, 1] += 1
-            rest[k, 2] += 1
-            continue
-        sums[k, 0] += 1
-        sums[k, 1] += 1
+def fill_looked_up(
+    values: Floats,
+    null: Bools,
+    weights: Floats,
+    shift: int,
+    origin: int,
+    below: Bins,
+    edge: Floats,
+    sums: Floats,
+    rest: Floats,
+) -> None:
+    """Fill bins that a `lookup.Lookup` finds."""
+    found = np.empty(_BLOCK, np.int32)
+    bits, last = values.view(np.int64), below.size - 1
+    for first in range(0, values.size, _BLOCK):
+        n = min(_BLOCK, values.size - first)
+        for j in range(n):
+            v = values[first + j]
+            cell = max(min((bits[first + j] >> shift) - origin, last), 0)
+            k = below[cell] + (1 if v >= edge[cell] else 0)
+            found[j] = k if v == v else -1  # noqa: PLR0124  NaN
+        _add(found, n, first, null, weights, sums, rest)
 
 
 @kept(error_model="numpy")
 def fill_integers(values: Ints, null: Bools, weights: Floats, start: int, sums: Floats, rest: Floats) -> None:
-    """Add weights and squared weights to bins that hold one integer each, from `start` on."""
+    """Fill bins that hold one integer each, from `start` on."""
+    found = np.empty(_BLOCK, np.int32)
     bins = sums.shape[0] - 2
-    for i in range(values.size):
-        w = weights[i]
-        if null.size and null[i]:
-            rest[1, 0] += 1
-            rest[1, 1] += w
-            rest[1, 2] += w * w
-            continue
-        v = values[i]
-        k = 0 if v < start else bins + 1 if v >= start + bins else v - start + 1
-        sums[k, 0] += w
-        sums[k, 1] += w * w
+    for first in range(0, values.size, _BLOCK):
+        n = min(_BLOCK, values.size - first)
+        for j in range(n):
+            v = values[first + j]
+            k = 0 if v < start else bins + 1 if v >= start + bins else v - start + 1
+            found[j] = -1 if null.size and null[first + j] else k
+        _add(found, n, first, null, weights, sums, rest)
 
 
-__all__ = ["fill_counts", "fill_integers", "fill_weighted"]
+@compiled(error_model="numpy")
+def _add(found: Bins, n: int, first: int, null: Bools, weights: Floats, sums: Floats, rest: Floats) -> None:
+    """Add the weights of n values from the first on to the bins found; -1 is none."""
+    for j in range(n):
+        k, w = found[j], weights[first + j] if weights.size else 1.0
+        if k >= 0:
+            sums[k, 0] += w
+            sums[k, 1] += w * w
+        else:
+            k = 1 if null.size and null[first + j] else 0
+            rest[k, 0] += 1
+            rest[k, 1] += w
+            rest[k, 2] += w * w
+
+
+__all__ = ["fill_even", "fill_integers", "fill_looked_up"]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from icecol import hist
 from icecol.hist import counting
-from icecol.hist.loops import fill_counts, fill_integers, fill_weighted
+from icecol.hist.lookup import of_log
+from icecol.hist.loops import fill_even, fill_integers, fill_looked_up
 
 VALUES = st.lists(st.one_of(st.floats(), st.integers(-20, 20).map(lambda i: i / 7)), max_size=30)
 
@@ -26,17 +27,39 @@ def test_loops_fill_as_boost_histogram_does_to_the_last_bit(values, bins, start,
     good = ~np.isnan(x)
     null = np.isnan(x) & (np.arange(x.size) % 2 == 0)
     sums, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
-    fill_weighted(x, null, w, start, start + width, sums, rest)
+    fill_even(x, null, w, start, start + width, sums, rest)
     view = bh.Histogram(axis, storage=bh.storage.Weight()).fill(x[good], weight=w[good]).view(flow=True)
     assert sums.tolist() == np.array([view["value"], view["variance"]]).T.tolist()
     nan = np.isnan(x) & ~null
     expected = [(m.sum(), w[m].sum(), (w[m] ** 2).sum()) for m in (nan, null)]
     assert rest == pytest.approx(np.array(expected), abs=1e-12)
     counts, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
-    fill_counts(x, null, start, start + width, counts, rest)
+    fill_even(x, null, np.zeros(0), start, start + width, counts, rest)
     assert rest.tolist() == [[nan.sum()] * 3, [null.sum()] * 3]
     expected = bh.Histogram(axis).fill(x[good]).values(flow=True)
     assert counts.tolist() == np.array([expected, expected]).T.tolist()
+
+
+@given(VALUES, st.integers(1, 300), st.floats(-300, 300), st.floats(1e-9, 8), st.integers(0, 2**32 - 1))
+def test_bins_are_looked_up_where_logarithms_put_them_to_the_last_bit(values, bins, start, width, seed):
+    start, stop = 10.0**start, 10.0 ** (start + width)
+    lookup = of_log(bins, start, stop)
+    if lookup is None:
+        assert width < 1e-3 or bins > 100
+        return
+    edges = np.array([start, stop, *lookup.edge[np.isfinite(lookup.edge)]])
+    x = np.array(
+        [*values, *edges, *np.nextafter(edges, np.inf), *np.nextafter(edges, 0), *edges**1.01, np.inf, 0]
+    )
+    w, good = np.random.default_rng(seed).normal(size=x.size), ~np.isnan(x)
+    sums, rest = np.zeros((bins + 2, 2)), np.zeros((2, 3))
+    fill_looked_up(x, np.zeros(0, bool), w, *lookup, sums, rest)
+    axis = bh.axis.Regular(bins, math.log(start), math.log(stop))
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(x, 0))
+    view = bh.Histogram(axis, storage=bh.storage.Weight()).fill(logs[good], weight=w[good]).view(flow=True)
+    assert sums.tolist() == np.array([view["value"], view["variance"]]).T.tolist()
+    assert rest[0, 0] == (~good).sum()
 
 
 @given(
