@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
+from each import each
 from public import names
 
 
@@ -75,25 +75,25 @@ def test_what_is_public_is_found():
     ) == {*"abc"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS | METHODS)
+@each("name", FUNCTIONS | METHODS)
 def test_every_parameter_is_described(name):
     value = (FUNCTIONS | METHODS)[name]
     assert described(inspect.getdoc(value) or "") == parameters(value)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_every_argument_and_member_of_a_class_is_described(name):
     cls = CLASSES[name]
     doc = inspect.getdoc(cls) or ""
     assert parameters(cls) <= described(doc) | described(doc, "Attributes") | members(cls)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each("name", FUNCTIONS)
 def test_every_function_has_an_example_or_a_reason_why_not(name):
     assert (">>> " in (inspect.getdoc(FUNCTIONS[name]) or "")) != (name in WITHOUT_EXAMPLE)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_every_member_of_a_class_has_a_docstring(name):
     properties = (m for m, v in vars(CLASSES[name]).items() if isinstance(v, property) and m[0] != "_")
     assert [m for m in properties if not inspect.getdoc(vars(CLASSES[name])[m])] == []

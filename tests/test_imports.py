@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from each import each
 
 import icecol
 
@@ -117,7 +118,7 @@ def test_textual_is_imported_by_browse_alone():
     assert users <= {"browse"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+@each("path", modules())
 def test_imports_go_downwards(path):
     own = part_of(path)
     for line, name in imports(path):
@@ -173,13 +174,13 @@ def test_modules_do_not_import_each_other_in_a_circle():
     assert not cycle_in(graph())
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+@each("path", modules())
 def test_i3_names_neither_arrow_nor_polars(path):
     if part_of(path) == "i3":
         assert not {name.split(".")[0] for _, name in imports(path)} & {"pyarrow", "polars"}
 
 
-@pytest.mark.parametrize("name", icecol.__all__)
+@each("name", icecol.__all__)
 def test_public_name_resolves(name):
     assert getattr(icecol, name) is not None
     assert name in dir(icecol)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from each import each
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
@@ -49,7 +50,7 @@ TABLE = [
 """k, mu, sigma, and ln L of each kind."""
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} on {row[1]} ± {row[2]}")
+@each("row", TABLE)
 def test_values_computed_independently(row):
     k, mu, sigma, *expected = row
     found = [float(stats.log_likelihood(k, mu, sigma**2, kind)) for kind in ORDER]

@@ -7,6 +7,7 @@ The families are `basic`, `header`, `particle`, `pulses`, `trigger`, `detector`,
 from __future__ import annotations
 
 import pytest
+from each import each
 from generated import VERSIONS, generate, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,20 +56,20 @@ def test_every_layout_stands_in_one_family():
     assert len(CLASSES.keys() - OWN) == sum(len(family) for family in FAMILIES.values())
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_types_of_a_layout_are_known(name):
     for field in CLASSES[name].fields:
         for of in types_in(field.type):
             assert not isinstance(of, str) or of in ARITHMETIC or of == "str" or of in CLASSES
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_every_member_says_what_it_is(name):
     for field in CLASSES[name].fields:
         assert field == BASE or not field.name or field.doc
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_members_of_one_version_have_different_names(name):
     layout = CLASSES[name]
     for version in range(layout.version + 1):
@@ -76,7 +77,7 @@ def test_members_of_one_version_have_different_names(name):
         assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_enumerations_have_one_name_for_each_number(name):
     for field in CLASSES[name].fields:
         for of in types_in(field.type):
@@ -87,7 +88,7 @@ def test_enumerations_have_one_name_for_each_number(name):
 IN_FRAMES = [name for name in CLASSES if is_frame_object(name) and name not in {*KEYS, "I3FrameObject"}]
 
 
-@pytest.mark.parametrize("name", IN_FRAMES)
+@each("name", IN_FRAMES)
 def test_a_new_object_of_every_class_reads_back(name):
     obj = new(name)
     blob = encode(obj)
@@ -110,7 +111,7 @@ def reads_back(name, version, seed):
     assert encode(again) == blob
 
 
-@pytest.mark.parametrize(("name", "version"), KNOWN, ids=[f"{name}-{version}" for name, version in KNOWN])
+@each(("name", "version"), KNOWN)
 def test_every_class_reads_back_in_every_version(name, version):
     reads_back(name, version, 0)
 

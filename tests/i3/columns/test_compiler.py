@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from each import each
 
 from icecol.errors import FormatError
 from icecol.i3.classes import CLASSES
@@ -28,7 +29,7 @@ def test_only_these_classes_have_no_columns() -> None:
     assert without == frame_level | gcd
 
 
-@pytest.mark.parametrize("name", FLAT)
+@each("name", FLAT)
 def test_programs_of_all_versions_are_well_formed(name: str) -> None:
     for version in range(CLASSES[name].version + 1):
         try:

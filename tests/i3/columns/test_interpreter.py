@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from generated import Maker
 
 from icecol.errors import FormatError
@@ -269,7 +270,7 @@ def random_blob(name: str, rng: random.Random, versions: dict[str, int]) -> byte
 # -- claims -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FLAT)
+@each("name", FLAT)
 def test_random_objects_of_every_class_become_what_the_decoder_reads(name: str) -> None:
     rng = random.Random(name)
     check([random_blob(name, rng, {}) for _ in range(12)])
@@ -278,7 +279,7 @@ def test_random_objects_of_every_class_become_what_the_decoder_reads(name: str) 
 OLD = [(name, v) for name in FLAT for v in range(CLASSES[name].version)]
 
 
-@pytest.mark.parametrize(("name", "version"), OLD)
+@each(("name", "version"), OLD)
 def test_older_versions_of_every_class_become_what_the_decoder_reads(name: str, version: int) -> None:
     try:
         blobs = [random_blob(name, random.Random(i), {name: version}) for i in range(6)]
@@ -466,7 +467,7 @@ def check_damaged(name: str, most: int) -> tuple[int, int]:
     return len(good), len(failed)
 
 
-@pytest.mark.parametrize("name", FLAT)
+@each("name", FLAT)
 @pytest.mark.slow
 def test_damaged_objects_give_a_value_or_a_reason(name: str) -> None:
     check_damaged(name, 300)
