@@ -36,6 +36,7 @@ def each(
 
         all_of_them.__name__, all_of_them.__doc__ = test.__name__, test.__doc__
         all_of_them.__module__ = test.__module__
+        all_of_them.pytestmark = getattr(test, "pytestmark", [])
         signature = inspect.signature(test)
         rest = [p for n, p in signature.parameters.items() if n not in keys]
         all_of_them.__signature__ = signature.replace(parameters=rest)

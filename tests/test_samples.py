@@ -7,6 +7,7 @@ import pytest
 import icecol as ic
 from icecol import Sample, Samples, hist
 from icecol.errors import MissingColumnError
+from icecol.samples import _short
 
 DATA = pl.LazyFrame({"q": [1.0, 2.0, 3.0, 9.0], "kind": ["a", "b", "a", "a"]})
 MUONS = pl.LazyFrame({"q": [1.0, 5.0], "w": [2e-3, 1e-3], "kind": ["a", "c"]})
@@ -192,3 +193,24 @@ def test_a_spectrum_weights_the_events_of_a_sample_anew(samples):
         samples.model(axis, powers={"muu": {"index": pl.col("q")}})
     with pytest.raises(ValueError, match="needs components"):
         Samples(data=Sample(DATA)).model(axis)
+
+
+@pytest.mark.parametrize(
+    ("days", "quantity"),
+    [
+        (365.25, "events / year"),
+        (365, "events / year"),
+        (1, "events / day"),
+        (364, "events"),
+        (1.01, "events"),
+    ],
+)
+def test_simulation_over_a_year_or_a_day_is_counted_so(days, quantity):
+    frame = pl.LazyFrame({"x": [1.0], "w": [1.0]})
+    samples = ic.Samples({"mc": ic.Sample(frame, weight="w")}, livetime=days * 86400)
+    assert samples.quantity == quantity
+
+
+def test_long_names_are_cut_at_80_characters():
+    assert [len(_short("w" * n)) for n in (79, 80, 81, 200)] == [79, 80, 80, 80]
+    assert _short("w" * 81) == "w" * 77 + "..."

@@ -5,6 +5,38 @@ import pytest
 
 from icecol import weight
 
+FITS = {  # A, g, B1, eta, B2, Ek, d, k1, k2, of neutrinos and antineutrinos together
+    ("honda2006_h3a", 14): (1.4760e-10, 2.7129, 6.227, 0.3513, 1.147, 1.5576e5, 0.5342, 1.2668, 0.9460),
+    ("honda2006_h3a", 12): (3.7561e-11, 2.7420, 11.53, 0.02557, 0.9092, 1.8051e5, 0.5309, 1.2671, 0.9197),
+    ("h3a_sibyll23c", 14): (1.5161e-10, 2.6807, 6.909, 0.3544, 1.267, 9.0970e4, 0.5154, 1.2397, 0.9453),
+    ("h3a_sibyll23c", 12): (3.7561e-11, 2.7420, 11.53, 0.02557, 0.9092, 1.8051e5, 0.5309, 1.2671, 0.9197),
+}
+
+
+@pytest.mark.parametrize(("model", "code"), FITS)
+def test_conventional_flux_has_the_fitted_parameters(model, code):
+    a, g, b1, eta, b2, knee, d, k1, k2 = FITS[model, code]
+    rng = np.random.default_rng(5)
+    e, c = 10 ** rng.uniform(2, 7, 50), rng.uniform(-1, 1, 50)
+    x = abs(c)  # Chirkin, hep-ph/0407078
+    x = x**2 + 0.102573**2 - 0.068287 * x**0.958633 + 0.0407253 * x**0.817285
+    x = np.sqrt(x / (1 + 0.102573**2 - 0.068287 + 0.0407253))
+    phi = 1 / (1 + b1 * e * x**k1 / 115) + eta / (1 + b2 * e * x**k2 / 850)
+    phi *= a * (e / 1e3) ** -g * (1 + (e / knee) ** 2) ** (-d / 2)
+    flux = weight.conventional(model)
+    assert np.allclose(flux.at(e, c, code) + flux.at(e, c, -code), phi, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(("model", "parameters"), [
+    ("ers_h3a", (8.8330e-19, 2.5011, 1.0755e5, 0.9286, 1.1776)),
+    ("berss_h3p", (3.0652e-19, 2.5108, 4.5590e4, 0.5982, 1.9866)),
+])  # fmt: skip
+def test_prompt_flux_has_the_fitted_parameters(model, parameters):
+    a, g, knee, d, s = parameters
+    e = np.geomspace(1e3, 1e7, 30)
+    both = 2 * weight.prompt(model).at(e, 0.4, -12)
+    assert np.allclose(both, a * (e / 1e5) ** -g * (1 + (e / knee) ** s) ** (-d / s), rtol=1e-12, atol=0)
+
 
 @pytest.mark.parametrize(
     ("energy", "cosine", "code", "fit", "tabulated"),

@@ -265,3 +265,29 @@ def test_what_is_missing_is_named(tmp_path):
         ic.weight.generation([ds, ds], 1)
     with pytest.raises(TypeError, match="a flux is"):
         ic.weight.Generation((), *[pl.col("a")] * 4).weight("honda")
+
+
+def test_bundles_of_several_datasets_and_files_share_their_rate(tmp_path):
+    one, two = (
+        ic.sim.to_dataset(ic.sim.generate(ic.sim.bundles(), 400, seed=s), tmp_path / str(s)) for s in (1, 2)
+    )
+    key = pl.col("MuonBundleWeightDict.Weight") / pl.col("MuonBundleWeightDict.NEvents")
+
+    def ratio(ds, expr):
+        return ds.scan().select(expr / key).collect().to_series().drop_nulls().to_numpy()
+
+    assert one.rows > 0
+    assert np.allclose(ratio(one, ic.weight.bundles(one)), 1)
+    assert np.allclose(ratio(one, ic.weight.bundles(one, nfiles=4)), 1 / 4)
+    assert np.allclose(ratio(two, ic.weight.bundles([one, two])), 1 / 2)
+    assert np.allclose(ratio(two, ic.weight.bundles([one, two], nfiles=[1, 4])), 1 / 5)
+
+
+def test_without_a_flux_weights_are_for_one_of_1(tmp_path):
+    ds = dataset(tmp_path / "a", nugen(np.random.default_rng(1), 50), nfiles=1)
+    made = ic.weight.generation(ds)
+    assert np.array_equal(
+        weights(ds, made, 1.0), ds.scan().select(made.weight()).collect().to_series().drop_nulls()
+    )
+    found = ds.scan().select(ic.weight.nugen(ds)).collect().to_series().drop_nulls()
+    assert np.array_equal(weights(ds, made, 1.0), found)

@@ -65,6 +65,7 @@ def test_a_table_in_two_dimensions_is_linear_in_the_cosine():
     assert np.isnan(flux.at(1e3, [-1.1, 1.1])).all()
     assert np.allclose(flux.at(e[-1], c), table[-1])
     assert weight.tabulated([1, 100], [0, 2]).at(10) == pytest.approx(1)
+    assert weight.tabulated([1, 100], [2, 0]).at(10) == pytest.approx(1)
 
 
 def test_tables_that_make_no_sense_are_refused():

@@ -51,3 +51,16 @@ def test_etendue_over_the_upper_half_of_the_sky():
 def test_surfaces_merge_if_they_differ_in_the_number_alone():
     a, b = Surface(14, 10, 2, (1, 2), (0, 1), 5), Surface(14, 10, 2, (1, 2), (0, 1), 5, scale=2)
     assert [s.n_events for s in merged([a, b, a])] == [20, 10]
+
+
+def test_a_scale_lessens_the_density_and_with_it_raises_the_weights():
+    one, three = (Surface(14, 10, 2, (1, 10), (0, 1), 5, scale=s) for s in (1, 3))
+    assert density(one, [2.0], [0.5]) == pytest.approx(3 * density(three, [2.0], [0.5]))
+
+
+def test_directions_are_uniform_in_solid_angle_unless_said_otherwise():
+    plain, uniform, natural = (
+        Surface(14, 10, 2, (1, 10), (0, 1), 5, 9, **more)
+        for more in ({}, {"natural": False}, {"natural": True})
+    )
+    assert plain == uniform != natural

@@ -43,6 +43,12 @@ def test_the_factor_of_a_flux_is_the_passing_fraction(code, parent, prompt):
     assert found[c < 0].tolist() == [1.0] * int((c < 0).sum())
 
 
+def test_the_table_of_the_factor_reaches_from_10_gev_to_1_eev():
+    factor, ends = weight.self_veto(prompt=True), [10.0, 1e9]
+    assert np.allclose(factor.at(ends, 0.3, 14), weight.passing_fraction(ends, 0.3, "charm"), rtol=1e-12)
+    assert factor.at([1.0, 1e10], 0.3, 14).tolist() == factor.at(ends, 0.3, 14).tolist()
+
+
 def test_a_lower_threshold_and_a_shallower_detector_veto_more():
     base = weight.passing_fraction(1e4, 0.5, "nue")
     assert weight.passing_fraction(1e4, 0.5, "nue", muon_energy=100) < base
