@@ -148,7 +148,7 @@ def event(
     sources = sources_of(rng, particles, index, losses, layers, ice)
     n_sources = sources.shape[0]
     active, n_active = np.empty(n_sources, np.int64), 0
-    part = np.empty(n_sources)
+    seen = np.empty((n_sources, 5))
     noisy = settings.dark_rate * (dark_stop - dark_start)
 
     # the number of photoelectrons in each DOM, dark noise included
@@ -186,25 +186,24 @@ def event(
         if n > bundle:
             n, weight = bundle, n / bundle
         x, y, z, facing = sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i]
-        t_first, whole, one, two, three = 0.0, 0.0, 0.0, 1.0, 0.0
+        whole = 0.0
         n_active = near(sources, x, y, slack, active) if shining[k] > 0 else 0
         for m in range(n_active):
-            part[m], t_first, one, two, three = light_of(
+            row = seen[m]
+            row[0], row[1], row[2], row[3], row[4] = light_of(
                 ice, layers, losses, sources, active[m], x, y, z, facing
             )
-            whole += part[m]
+            whole += row[0]
         for m in range(n):
             if rng.random() < shining[k]:
+                j = 0
                 if n_sources > 1:
-                    j, left = 0, rng.random() * whole
-                    while j + 1 < n_active and left >= part[j]:
-                        left -= part[j]
+                    left = rng.random() * whole
+                    while j + 1 < n_active and left >= seen[j, 0]:
+                        left -= seen[j, 0]
                         j += 1
-                    _, t_first, one, two, three = light_of(
-                        ice, layers, losses, sources, active[j], x, y, z, facing
-                    )
-                late = delay_of(ice, layers, rng, one, two, three)
-                t_one[m] = t_first + late + settings.jitter * rng.standard_normal()
+                late = delay_of(ice, layers, rng, seen[j, 2], seen[j, 3], seen[j, 4])
+                t_one[m] = seen[j, 1] + late + settings.jitter * rng.standard_normal()
                 noise_one[m] = False
             else:
                 t_one[m] = dark_start + (dark_stop - dark_start) * rng.random()

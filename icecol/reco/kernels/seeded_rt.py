@@ -78,13 +78,17 @@ def seeded_rt(
             found = at < seed_omkeys.size and seed_omkeys[at] == omkey[i]
             keep[i] = found and (first or seed_procedure == OMKEYS)
 
-    # breadth first: each pulse selects others once, in the step after it was selected
+    # breadth first: each pulse selects others once, in the step after it was selected. Those that are selected already
+    # are passed over: `later` and `earlier` (by one further) lead to the next that is not, so that bright events, of
+    # which most pulses are seeds, take time in proportion to their pulses
     queue = np.empty(n, np.int64)
+    later, earlier = np.arange(n + 1), np.arange(n + 1)
     tail = 0
     for k in range(n):
         if keep[rank[k]]:
             queue[tail] = k
             tail += 1
+            later[k], earlier[k + 1] = k + 1, k
     head, iteration = 0, 0
     while head < tail and iteration != max_n_iterations:
         iteration += 1
@@ -92,16 +96,26 @@ def seeded_rt(
             k = queue[q]
             i = rank[k]
             for step in (-1, 1):
-                m = k + step
+                m = open_one(later, k + 1) if step > 0 else open_one(earlier, k) - 1
                 while 0 <= m < n and abs(time[rank[m]] - time[i]) <= reach:
                     j = rank[m]
-                    if not keep[j] and linked(i, j, pulse, allow_self_coincidence, links, dust):
+                    if linked(i, j, pulse, allow_self_coincidence, links, dust):
                         keep[j] = True
                         queue[tail] = m
                         tail += 1
-                    m += step
+                        later[m], earlier[m + 1] = m + 1, m
+                    m = open_one(later, m + 1) if step > 0 else open_one(earlier, m) - 1
             head += 1
     return keep
+
+
+@compiled
+def open_one(links, k):
+    """Follow links from k to the place that links to itself; what is passed is linked further on."""
+    while links[k] != k:
+        links[k] = links[links[k]]
+        k = links[k]
+    return k
 
 
 @compiled
