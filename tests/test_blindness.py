@@ -235,7 +235,7 @@ def test_what_cannot_be_blinded_is_refused(ds):
         ic.blind(ds, where={"I3EventHeader.sub_event_stream": (1, 2)})
     with pytest.raises(ValueError, match="blind already, or given twice"):
         ic.blind(ds, hide="MCPrimary.azimuth", scramble="MCPrimary.azimuth")
-    with pytest.raises(ValueError, match="'MCPrimary.zenith' is blind already, or given twice"):
+    with pytest.raises(ValueError, match=r"'MCPrimary\.zenith' is blind already, or given twice"):
         ic.blind(ds, hide=["MCPrimary.azimuth", "MCPrimary.zenith"], scramble="MCPrimary.zenith")
     with pytest.raises(ValueError, match="numbers of runs"):
         ic.blind(ds, hide=RUN)
@@ -250,6 +250,6 @@ def test_the_run_that_chooses_events_must_be_known(tmp_path):
     )
     assert RUN not in ds.scan().collect_schema()
     for settings in ({"burn": 0.1}, {"burn": 0.1, "by": "event"}, {"scramble": "energy"}):
-        with pytest.raises(MissingColumnError, match="no column 'I3EventHeader.run_id'"):
+        with pytest.raises(MissingColumnError, match=r"no column 'I3EventHeader\.run_id'"):
             ic.blind(ds, **settings)
     ic.blind(ds, hide="energy")

@@ -43,6 +43,7 @@ def test_directions_in_the_sky_are_those_of_icetray(method, within):
     assert found["Sky.ra"].is_between(0, 2 * math.pi).all()
 
 
+@pytest.mark.slow
 def test_the_earth_has_turned_as_far_as_utc_says():
     """UT1, which differs by up to 0.9 s, has to be looked up."""
     pytest.importorskip("astropy")

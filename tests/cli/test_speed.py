@@ -31,6 +31,7 @@ def test_a_feature_is_measured_and_kept_and_compared_with_what_was(folder, tmp_p
     assert "before" in done.output
 
 
+@pytest.mark.slow
 def test_answers_that_differ_are_printed_and_are_no_error():
     done = run("bench", "linefit", "--against", "linefit(min_hits=60)", "--quick", "--repeat", 1)
     assert done.exit_code == 0, done.output

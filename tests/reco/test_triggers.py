@@ -113,7 +113,7 @@ def test_all_triggers_of_an_event_are_those_of_the_slow_twins(events):
         (2, 99, 2500.0, 1e9, 17.1),
     ],
 )
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(EVENTS)
 def test_volume_trigger_equals_its_slow_twin(multiplicity, simple, window, radius, height, events):
     feature = reco.volume_trigger(

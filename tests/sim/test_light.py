@@ -106,7 +106,7 @@ def test_constants_are_those_of_the_pandel_reference():
 @pytest.mark.parametrize("mean", [0.0, 0.02, 3.0, 10.0, 47.3])
 def test_numbers_of_photo_electrons_are_poisson(mean):
     rng = np.random.default_rng(9)
-    n = 40_000
+    n = 20_000
     drawn = np.array([sources.poisson(rng, mean) for _ in range(n)])
     assert drawn.mean() == pytest.approx(mean, abs=5 * math.sqrt(mean / n))
     assert drawn.var() == pytest.approx(mean, rel=0.05, abs=0.002)

@@ -28,10 +28,10 @@ def counting(s: float, b: float) -> stats.Model:
 def test_cls_of_a_count(n, s, b, mu, asymptotic, exact):
     made = counting(s, b)
     assert made.cls([n], "signal", mu).observed == pytest.approx(asymptotic, abs=1e-6)
-    found = made.cls([n], "signal", mu, method="pseudo-experiments", n=60_000)
-    assert found.cl_sb == pytest.approx(poisson.cdf(n, mu * s + b), abs=4 * np.sqrt(found.cl_sb / 60_000))
-    assert found.cl_b == pytest.approx(poisson.cdf(n, b), abs=4 * np.sqrt(found.cl_b / 60_000))
-    assert found.observed == pytest.approx(exact, abs=5 * np.sqrt(found.cl_sb / 60_000) / found.cl_b)
+    found = made.cls([n], "signal", mu, method="pseudo-experiments", n=20_000)
+    assert found.cl_sb == pytest.approx(poisson.cdf(n, mu * s + b), abs=4 * np.sqrt(found.cl_sb / 20_000))
+    assert found.cl_b == pytest.approx(poisson.cdf(n, b), abs=4 * np.sqrt(found.cl_b / 20_000))
+    assert found.observed == pytest.approx(exact, abs=5 * np.sqrt(found.cl_sb / 20_000) / found.cl_b)
     assert found.observed == found.cl_sb / found.cl_b
 
 
