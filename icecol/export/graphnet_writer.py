@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,13 +101,31 @@ def graphnet(
     wanted = _truth(schema, primary, truth or {})
     columns = [c for one in series for c in one.columns]
     prepared = frame.select(*dict.fromkeys(columns), **{f"truth.{name}": e for name, e in wanted.items()})
-    made: list[Path] = []
     names = ["truth", *(one.key for one in series)]
-    for number, shard in enumerate(_shards(prepared, per_file)):
-        paths = [Path(out) / name / f"{name}_{number}.parquet" for name in names]
-        _write(shard, paths, series, first + number * per_file)
-        made += paths
+    made: list[Path] = []
+    with ExitStack() as open_files:
+        writers: list[pq.ParquetWriter | None] = []
+        for at, batch in _batches(prepared, per_file):
+            if at % per_file == 0:
+                open_files.close()
+                paths = [Path(out) / name / f"{name}_{at // per_file}.parquet" for name in names]
+                asides = [open_files.enter_context(_aside(path)) for path in paths]
+                writers = [None] * len(names)
+                made += paths
+            for i, table in enumerate(_tables(batch, series, first + at)):
+                writer = writers[i]
+                if writer is None:
+                    writer = pq.ParquetWriter(asides[i], table.schema, compression="zstd")
+                    writers[i] = open_files.enter_context(writer)
+                writer.write_table(table)
     return made
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as aside:
+        yield aside
 
 
 def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) -> dict[str, pl.Expr]:
@@ -124,41 +143,29 @@ def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) 
     return {name: e.fill_null(_UNKNOWN) if name != "mjd" else e for name, e in wanted.items()}
 
 
-def _shards(events: pl.LazyFrame, per_file: int) -> Any:
-    """Yield lists of batches of so many events."""
-    shard: list[pl.DataFrame] = []
-    n = 0
+def _batches(events: pl.LazyFrame, per_file: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield batches of events that are of one file each, with the place of their first; at least one, if empty."""
+    at = 0
     for batch in pieces(events):
         rest = batch
-        while n + rest.height >= per_file:
-            shard.append(rest.head(per_file - n))
-            rest = rest.slice(per_file - n)
-            yield shard
-            shard, n = [], 0
-        if rest.height:
-            shard.append(rest)
-            n += rest.height
-    if shard:
-        yield shard
+        while rest.height:
+            some = rest.head(per_file - at % per_file)
+            yield at, some
+            at += some.height
+            rest = rest.slice(some.height)
+    if not at:
+        yield 0, events.head(0).collect()
 
 
-def _write(shard: list[pl.DataFrame], paths: list[Path], series: Sequence[Pulses], number: int) -> None:
-    """Write the tables of some events."""
-    at = number
-    tables: list[list[pa.Table]] = [[] for _ in paths]
-    for batch in shard:
-        numbers = np.arange(at, at + batch.height)
-        at += batch.height
-        own = [c for c in batch.columns if c.startswith("truth.") and c != "truth.mjd"]
-        truth = batch.select(own).rename({c: c.removeprefix("truth.") for c in own})
-        tables[0].append(truth.with_columns(event_no=numbers).to_arrow())
-        time = batch["truth.mjd"].to_numpy() if "truth.mjd" in batch.columns else np.full(batch.height, -1.0)
-        for into, one in zip(tables[1:], series, strict=True):
-            into.append(_rows(batch, one, numbers, time))
-    for path, parts in zip(paths, tables, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as aside:
-            pq.write_table(pa.concat_tables(parts), aside, compression="zstd")
+def _tables(batch: pl.DataFrame, series: Sequence[Pulses], first: int) -> Iterator[pa.Table]:
+    """Yield the truth of some events, and their pulses."""
+    numbers = np.arange(first, first + batch.height)
+    own = [c for c in batch.columns if c.startswith("truth.") and c != "truth.mjd"]
+    truth = batch.select(own).rename({c: c.removeprefix("truth.") for c in own})
+    yield truth.with_columns(event_no=numbers).to_arrow()
+    time = batch["truth.mjd"].to_numpy() if "truth.mjd" in batch.columns else np.full(batch.height, -1.0)
+    for one in series:
+        yield _rows(batch, one, numbers, time)
 
 
 def _rows(batch: pl.DataFrame, pulses: Pulses, numbers: Array, time: Array) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -11,7 +12,7 @@ import polars as pl
 
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.scan import Dataset
-from icecol.errors import MissingDependencyError, SchemaError
+from icecol.errors import MissingDependencyError, SchemaError, UnsupportedError
 from icecol.export.contents import Array, chosen, dense, flat, is_list, is_number, pieces
 
 BUFFER: Final = 16384
@@ -171,7 +172,11 @@ class Batches:
 def torch(of: Batches) -> Any:
     """Return batches as a torch `IterableDataset` of tensors, for a `DataLoader` with `batch_size=None`.
 
-    Each worker process of the loader reads events of its own.
+    Each worker process of the loader reads events of its own. Workers have to be new processes, not forks, as Polars
+    does not run in a fork: `multiprocessing_context="spawn"`. These start slowly (`persistent_workers=True` starts them
+    once). In workers the order of events follows torch's seed
+    (`torch.manual_seed`), too, and differs from epoch to epoch. Unsigned integers of up to 32 bits become the signed
+    ones that hold them, with which torch computes.
 
     Parameters
     ----------
@@ -182,12 +187,18 @@ def torch(of: Batches) -> Any:
     ------
     MissingDependencyError
         torch is not installed.
+    UnsupportedError
+        A worker is a fork: raised by the loader.
 
     Examples
     --------
     >>> sets = ic.export.batches(ds, ["InIcePulses.*", "MCPrimary.energy"])  # doctest: +SKIP
     >>> loader = torch.utils.data.DataLoader(
-    ...     ic.export.torch(sets), batch_size=None, num_workers=4
+    ...     ic.export.torch(sets),
+    ...     batch_size=None,
+    ...     num_workers=4,
+    ...     multiprocessing_context="spawn",
+    ...     persistent_workers=True,
     ... )  # doctest: +SKIP
     """
     try:
@@ -196,16 +207,36 @@ def torch(of: Batches) -> Any:
     except ImportError as err:
         msg = "ic.export.torch needs torch: install it as https://pytorch.org says for your machine"
         raise MissingDependencyError(msg) from err
+    process = os.getpid()
 
     class Tensors(IterableDataset):
+        def __reduce__(self) -> tuple[Any, ...]:
+            return torch, (of,)  # a new process makes the class anew
+
         def __iter__(self) -> Iterator[dict[str, Any]]:
+            if os.getpid() != process:
+                msg = (
+                    "a worker of the loader is a fork, in which Polars does not run: give the DataLoader "
+                    "multiprocessing_context='spawn'"
+                )
+                raise UnsupportedError(msg)
             info = get_worker_info()
-            own = of if info is None else replace(of, worker=(info.id, info.num_workers))
+            own = of
+            if info is not None:
+                loader = info.seed - info.id  # differs from epoch to epoch, also where workers start anew
+                own = replace(of, worker=(info.id, info.num_workers), epoch=of.epoch + loader)
             for batch in own:
-                yield {name: from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
-            of.epoch = own.epoch
+                yield {name: from_numpy(_for_torch(array)) for name, array in batch.items()}
+            if info is not None:
+                of.epoch += 1
 
     return Tensors()
+
+
+def _for_torch(array: Array) -> Array:
+    """Return an array that torch can own and compute with."""
+    signed = {"uint16": np.int32, "uint32": np.int64}.get(array.dtype.name, array.dtype)
+    return np.require(array, signed, ["C", "W"])
 
 
 __all__ = ["Batches", "batches", "torch"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import polars as pl
 
 from icecol.coordinates import equatorial, mjd
 from icecol.dataset.events import Events, expression, lazy_frame
-from icecol.export.contents import HEADER, need
+from icecol.export.contents import HEADER, need, pieces
 from icecol.files import whole
 
 _HEADER: Final = {"run": "run_id", "event": "event_id", "subevent": "sub_event_id"}
@@ -94,11 +94,29 @@ def skyllh(
     table = frame.select(**columns).filter(whole_ones)
     with whole(out) as aside:
         if Path(out).suffix == ".npy":
-            with aside.open("wb") as file:
-                np.save(file, table.collect().to_numpy(structured=True))
+            _save(aside, table)
         else:
             table.sink_parquet(aside)
     return Path(out)
+
+
+def _save(path: Path, table: pl.LazyFrame) -> None:
+    """Write a structured array piece by piece; its header, which tells the number of rows, has room for any."""
+    dtype = table.head(0).collect().to_numpy(structured=True).dtype
+    description = np.lib.format.dtype_to_descr(dtype)
+    n = 0
+    with path.open("wb") as file:
+        _head(file, description, n)
+        for piece in pieces(table):
+            file.write(piece.to_numpy(structured=True).tobytes())
+            n += piece.height
+        file.seek(0)
+        _head(file, description, n)
+
+
+def _head(file: BinaryIO, description: Any, n: int) -> None:
+    header = {"descr": description, "fortran_order": False, "shape": (n,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _sky(key: str, prefix: str) -> dict[str, pl.Expr]:

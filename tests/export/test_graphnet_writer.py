@@ -60,6 +60,35 @@ def test_a_folder_comes_back_as_pulses(tmp_path):
     assert made["truth.w"].to_list() == [2.0] * 6
 
 
+@pytest.mark.parametrize("per_file", [1, 3, 4, 7, 100])
+def test_files_have_so_many_events_wherever_batches_end(per_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("icecol.export.contents.pieces.__defaults__", (3,))
+    ds = ic.sim.to_dataset(ic.sim.events(7, seed=1), tmp_path / "sim.icecol")
+    files = ic.export.graphnet(
+        ds, tmp_path / "out", pulses=ds.pulses("InIcePulses"), per_file=per_file, first=5
+    )
+    truth, pulses = (
+        [pl.read_parquet(f) for f in files if f.parent.name == n] for n in ("truth", "InIcePulses")
+    )
+    assert [len(t) for t in truth] == [per_file] * (7 // per_file) + [7 % per_file] * (7 % per_file > 0)
+    assert pl.concat(truth)["event_no"].to_list() == list(range(5, 12))
+    for own, rows in zip(truth, pulses, strict=True):
+        assert set(rows["event_no"]) <= set(own["event_no"])
+    told = ds.scan().select("InIcePulses.time").collect().to_series()
+    assert pl.concat(pulses)["dom_time"].to_list() == told.explode().drop_nulls().to_list()
+    assert [f.name for f in files[:2]] == ["truth_0.parquet", "InIcePulses_0.parquet"]
+
+
+def test_no_events_are_tables_without_rows(tmp_path):
+    ds = ic.sim.to_dataset(ic.sim.events(2, seed=1), tmp_path / "sim.icecol")
+    none = ds.scan().filter(pl.lit(value=False))
+    files = ic.export.graphnet(none, tmp_path / "out", pulses=ds.pulses("InIcePulses"), primary="MCPrimary")
+    some = ic.export.graphnet(ds, tmp_path / "some", pulses=ds.pulses("InIcePulses"), primary="MCPrimary")
+    for empty, full in zip(files, some, strict=True):
+        assert pl.read_parquet(empty).is_empty()
+        assert pl.read_parquet_schema(empty) == pl.read_parquet_schema(full)
+
+
 def test_what_graphnet_needs_is_asked_for(tmp_path):
     ds = ic.sim.to_dataset(ic.sim.events(2, seed=1), tmp_path / "sim.icecol")
     with pytest.raises(GeometryError, match="give 'InIcePulses' a geometry"):
@@ -69,7 +98,8 @@ def test_what_graphnet_needs_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.parquet"])
-def test_skyllh_gets_flat_complete_events(name, tmp_path):
+def test_skyllh_gets_flat_complete_events(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("icecol.export.contents.pieces.__defaults__", (3,))
     ic.sim.write(tmp_path / "sim.i3.zst", ic.sim.events(6, seed=1))
     ds = ic.convert.i3(tmp_path / "sim.i3.zst", tmp_path / "sim.icecol", jobs=1)
     events = ds.scan().with_columns(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pickle
 import sys
 import types
 from dataclasses import replace
@@ -9,7 +11,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
-from icecol.errors import MissingDependencyError, SchemaError
+from icecol.errors import MissingDependencyError, SchemaError, UnsupportedError
 
 EVENTS = pl.DataFrame(
     {"id": range(23), "Hits.t": [[float(i)] * (i % 4) for i in range(23)], "text": ["a"] * 23}
@@ -75,18 +77,76 @@ def test_what_cannot_be_an_array_is_refused():
         ic.export.batches(EVENTS, "id", worker=(2, 2))
 
 
-def test_torch_is_loaded_when_asked_for(monkeypatch):
-    """With a stand-in: only that arrays pass `from_numpy`, and that a loader's worker gets its share."""
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingDependencyError, match="needs torch"):
-        ic.export.torch(ic.export.batches(EVENTS, "id"))
+@pytest.fixture
+def torch(monkeypatch):
+    """A stand-in for torch: its loader's worker is number 1 of 2, and its tensors are arrays."""
     fake, data = types.ModuleType("torch"), types.ModuleType("torch.utils.data")
     fake.from_numpy = lambda array: ("tensor", array)
     data.IterableDataset = object
-    data.get_worker_info = lambda: types.SimpleNamespace(id=1, num_workers=2)
+    data.worker = types.SimpleNamespace(id=1, num_workers=2, seed=1001)
+    data.get_worker_info = lambda: data.worker
     monkeypatch.setitem(sys.modules, "torch", fake)
     monkeypatch.setitem(sys.modules, "torch.utils", types.ModuleType("torch.utils"))
     monkeypatch.setitem(sys.modules, "torch.utils.data", data)
-    tensors = list(ic.export.torch(ic.export.batches(EVENTS, "id", size=50, shuffle=False)))
-    assert tensors[0]["id"][0] == "tensor"
-    assert tensors[0]["id"][1].tolist() == list(range(1, 23, 2))
+    return data
+
+
+def of_tensors(sets):
+    return [int(i) for batch in sets for i in batch["id"][1]]
+
+
+def test_torch_is_loaded_when_asked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependencyError, match="needs torch"):
+        ic.export.torch(ic.export.batches(EVENTS, "id"))
+
+
+def test_a_worker_of_torch_gets_its_share_in_arrays_that_torch_takes(torch):
+    events = EVENTS.with_columns(
+        small=pl.col("id").cast(pl.UInt16), run=pl.col("id").cast(pl.UInt32), big=pl.col("id").cast(pl.UInt64)
+    )
+    sets = ic.export.batches(events, ["id", "small", "run", "big", "Hits.t"], size=50, shuffle=False)
+    (batch,) = ic.export.torch(sets)
+    assert batch["id"][0] == "tensor"
+    assert batch["id"][1].tolist() == list(range(1, 23, 2))
+    types_of = {name: array.dtype.name for name, (_, array) in batch.items()}
+    assert types_of == {
+        "id": "int64", "small": "int32", "run": "int64", "big": "uint64", "Hits.t": "float64", "Hits.t.mask": "bool",
+    }  # fmt: skip
+    assert all(array.flags.writeable and array.flags.c_contiguous for _, array in batch.values())
+
+
+def test_workers_of_torch_agree_on_an_order_that_differs_by_epoch(torch):
+    made = ic.export.torch(ic.export.batches(EVENTS, "id", size=4))
+    first, kept = of_tensors(made), of_tensors(made)  # of a worker that stays
+    torch.worker.seed = 2001
+    anew = of_tensors(ic.export.torch(ic.export.batches(EVENTS, "id", size=4)))  # of one that is started anew
+    assert sorted(first) == sorted(kept) == sorted(anew) == list(range(1, 23, 2))
+    assert first != kept
+    assert first != anew
+    torch.worker.id, torch.worker.seed = 0, 1000
+    other = of_tensors(ic.export.torch(ic.export.batches(EVENTS, "id", size=4)))
+    assert sorted(first + other) == list(range(23))
+
+
+def test_a_fork_is_refused_and_a_new_process_is_not(torch, monkeypatch):
+    made = ic.export.torch(ic.export.batches(EVENTS, "id"))
+    make, arguments = made.__reduce__()
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with pytest.raises(UnsupportedError, match="multiprocessing_context='spawn'"):
+        list(made)
+    assert len(of_tensors(make(*pickle.loads(pickle.dumps(arguments))))) == 11
+
+
+@pytest.mark.services
+def test_a_loader_of_torch_itself_has_all_events_once_an_epoch(tmp_path):
+    data = pytest.importorskip("torch.utils.data", reason="torch is not installed")
+    ds = ic.sim.to_dataset(ic.sim.events(40, seed=1), tmp_path / "sim.icecol")
+    sets = ic.export.batches(ds, ["I3EventHeader.event_id", "InIcePulses.*"], size=8)
+    options = {"num_workers": 2, "multiprocessing_context": "spawn", "persistent_workers": True}
+    loader = data.DataLoader(ic.export.torch(sets), batch_size=None, **options)
+    epochs = [[i for batch in loader for i in batch["I3EventHeader.event_id"].tolist()] for _ in range(2)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(40))] * 2
+    assert epochs[0] != epochs[1]
+    with pytest.raises(UnsupportedError, match="spawn"):
+        next(iter(data.DataLoader(ic.export.torch(sets), batch_size=None, num_workers=1)))
