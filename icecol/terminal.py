@@ -1,35 +1,44 @@
-"""What icecol prints on a terminal: one style of tables, and no control characters, whatever names come from files."""
+"""What icecol prints on a terminal; rich, which takes as long to load as all else, is loaded when there is something."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console, ConsoleRenderable, RichCast
-from rich.table import Table
-from rich.text import Text
-
-from icecol.names import plain
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
+    from rich.table import Table
 
 
-class Terminal(Console):
-    """A console that prints text as it is, without markup and `plain`."""
+class Terminal:
+    """A console that prints text as it is, without markup and control characters.
+
+    Parameters
+    ----------
+    options
+        Those of `rich.console.Console`.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
+        self._options = options
+
+    @cached_property
+    def console(self) -> Console:
+        """The console of rich."""
+        from icecol.rendering import PlainConsole
+
+        return PlainConsole(**self._options)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody looks on."""
+        return self.console.is_terminal
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print text, or what rich renders."""
-        rendered = (ConsoleRenderable, RichCast)
-        super().print(*(o if isinstance(o, rendered) else plain(str(o)) for o in objects), **options)
-
-
-class _Table(Table):
-    def add_row(self, *cells: Any, **options: Any) -> None:
-        super().add_row(*(Text(plain(c)) if isinstance(c, str) else c for c in cells), **options)
+        self.console.print(*objects, **options)
 
 
 def table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
@@ -55,13 +64,17 @@ def table(*columns: str, numbers: Collection[str] = (), title: str | None = None
     key         frames
     I3Geometry       1
     """
-    heading = None if title is None else Text(plain(title))
-    made = _Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    from icecol.rendering import PlainTable, text
+
+    heading = None if title is None else text(title)
+    made = PlainTable(
+        title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"
+    )
     for name in columns:
         if name in numbers:
-            made.add_column(Text(plain(name)), justify="right", no_wrap=True)
+            made.add_column(text(name), justify="right", no_wrap=True)
         else:
-            made.add_column(Text(plain(name)), overflow="fold")
+            made.add_column(text(name), overflow="fold")
     return made
 
 

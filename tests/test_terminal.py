@@ -1,3 +1,5 @@
+"""`terminal`, `rendering`."""
+
 from __future__ import annotations
 
 import io

@@ -175,7 +175,7 @@ def _progress(n_files: int, done: dict[str, int]) -> Iterator[Any]:
         TextColumn("{task.fields[rates]}"), TimeElapsedColumn(),
     )  # fmt: skip
     begin = time.perf_counter()
-    bars = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
+    bars = Progress(*columns, console=stderr.console, transient=True, disable=not stderr.is_terminal)
     with bars as bar, lines("files", n_files) as log:
         task = bar.add_task("converting", total=n_files, rates="")
 

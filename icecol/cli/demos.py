@@ -21,7 +21,7 @@ def demo(
     """
     from icecol import demo as demonstration
 
-    demonstration.run(out, events=events, seed=seed, console=stdout)
+    demonstration.run(out, events=events, seed=seed, console=stdout.console)
 
 
 def study(
@@ -54,4 +54,4 @@ def study(
     if muons + cascades == 0:
         msg = "there is nothing to study: --muons and --cascades are both 0"
         raise typer.BadParameter(msg, param_hint="--muons")
-    resolution.run(out, muons=muons, cascades=cascades, seed=seed, losses=losses, console=stdout)
+    resolution.run(out, muons=muons, cascades=cascades, seed=seed, losses=losses, console=stdout.console)
