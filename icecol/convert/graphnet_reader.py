@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from icecol.convert.hdf5_reader import unused_keys
 from icecol.convert.positions import Sensors, modules_per_string, names_of_positions
-from icecol.convert.rows import Column, Rows, listed, plain, pulses, unknown
+from icecol.convert.rows import Array, Column, Rows, listed, plain, pulses, unknown
 from icecol.convert.source import Detector, Found, Reader
 from icecol.convert.stores import NestedStore, ParquetStore, SqliteStore, Store
+from icecol.convert.tableio_names import times
 from icecol.dataset import schema as schemas
 from icecol.dataset.facts import UNITS
 from icecol.errors import FormatError, UnsupportedError
@@ -37,7 +38,9 @@ HEADER: Final = {
 BATCH_EVENTS: Final = 4096
 _ANY: Final = ("position_", "_x", "_y", "_z", "type", "pid", "phi")
 """Parts of the names of columns in which -1 is a value."""
-_PER_EVENT: Final = ("event_time", NUMBER)
+TIME: Final = "event_time"
+"""Of the truth, tenths of ns since the start of the year; of pulses, the date (MJD) of their event."""
+_PER_EVENT: Final = (TIME, NUMBER)
 """Columns of pulses that are those of their event."""
 
 
@@ -139,10 +142,14 @@ def _events(
         msg = f"table {truth!r} has an event twice, {events[1:][np.diff(events) <= 0][0]}"
         raise FormatError(msg)
     made = _truth(truth, table)
+    dates: Array = np.full(events.size, np.nan)
     for key, of_key in rows.items():
         several, counts = of_key.take(events)
         if several is None:
             continue
+        if key in of_pulses and TIME in several.column_names:
+            has = counts > 0
+            dates[has] = plain(several[TIME])[(np.cumsum(counts) - counts)[has]]
         found.bytes += several.nbytes
         if key in of_pulses:
             values = {name: plain(several[name]) for name in several.column_names}
@@ -160,7 +167,15 @@ def _events(
         else:
             own = [_column(key, n, several[n]) for n in several.column_names if n != NUMBER]
             made += listed(own, counts)
+    if TIME in table.column_names and of_pulses:
+        made = _start_times(plain(table[TIME]), dates) + made
     return pa.Table.from_arrays([a for _, a in made], schema=pa.schema([f for f, _ in made]))
+
+
+def _start_times(daq: Array, dates: Array) -> list[Column]:
+    """Return the times of the header: since the start of a year, which the date (MJD) of an event's pulses tells."""
+    known = np.isfinite(daq) & (daq >= 0)
+    return times("start", np.where(known, daq, 0), np.where(known, dates, np.nan))
 
 
 def _truth(key: str, table: pa.Table) -> list[Column]:

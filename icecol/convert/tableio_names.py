@@ -120,12 +120,12 @@ def header(
         made.append(_of_header("sub_event_stream", pa.string(), streams, doc=doc))
     for which in ("start", "end"):
         if f"time_{which}_utc_daq" in table and f"time_{which}_mjd" in table:
-            made += _times(which, table[f"time_{which}_utc_daq"], table[f"time_{which}_mjd"])
+            made += times(which, table[f"time_{which}_utc_daq"], table[f"time_{which}_mjd"])
     return made
 
 
-def _times(which: str, daq: Array, mjd: Array) -> list[Column]:
-    """Return the columns of a time; tableio keeps no year, but the date, which has it."""
+def times(which: str, daq: Array, mjd: Array) -> list[Column]:
+    """Return the columns of a time, given what tableio and GraphNeT keep: no year, but the date, which has it."""
     known = np.isfinite(mjd) & (mjd > 0)
     days = np.where(known, np.rint(np.where(known, mjd, _1970) - daq / _DAQ_PER_DAY) - _1970, 0).astype(
         np.int64

@@ -67,6 +67,9 @@ def test_pulses_of_graphnet_are_those_of_the_frames(path, shared_data, tmp_path)
     hlc = [sorted((np.array(f.to_list()) & 1).tolist()) for f in frames["SRTInIcePulses.flags"]]
     assert [sorted(f.to_list()) for f in made["SRTInIcePulses.flags"]] == hlc
     assert "SRTInIcePulses.awtd" in made.columns
+    assert made["I3EventHeader.start_time_utc_year"].to_list() == [2014] * 5
+    times = [e["I3EventHeader.start_time_utc_daq_time"].to_numpy() for e in (made, frames)]
+    assert abs(times[0] - times[1]).max() <= (8 if path == REAL else 0)  # a database has them as floats
     assert ds.geometry.equals(ic.Geometry.nominal())
 
 
@@ -78,6 +81,21 @@ def test_a_folder_of_tables_is_joined_by_event_no_in_any_order(tmp_path):
     assert made["truth.energy"].to_list() == [None, 3.0]  # -1: not known
     assert made["truth.position_x"].to_list() == [5.0, -1.0]  # a place
     assert "Hits.is_bad_dom" not in made.columns
+
+
+def test_times_have_a_year_where_pulses_tell_the_date(tmp_path):
+    truth = {**TRUTH, "event_no": [4, 2], "event_time": [36_000_000_000_000, 10]}  # an hour after New Year
+    pulses = {**HITS, "event_no": [4, 4, 4], "event_time": [60310 + 1 / 24] * 3}
+    made = converted(folder(tmp_path / "out", truth, pulses), tmp_path).scan().collect()
+    assert made["I3EventHeader.start_time"].cast(str).to_list() == [
+        None,
+        "2024-01-01 01:00:00.000000000+00:00",
+    ]
+    assert made["I3EventHeader.start_time_utc_year"].to_list() == [None, 2024]
+    assert made["I3EventHeader.start_time_utc_daq_time"].to_list() == [None, 36_000_000_000_000]
+    unknown = {**truth, "event_time": [-1, -1]}
+    made = converted(folder(tmp_path / "other", unknown, pulses), tmp_path).scan().collect()
+    assert made["I3EventHeader.start_time"].to_list() == [None, None]
 
 
 def test_merged_shards_are_one_dataset(tmp_path):

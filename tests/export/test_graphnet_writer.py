@@ -60,6 +60,16 @@ def test_a_folder_comes_back_as_pulses(tmp_path):
     assert made["truth.w"].to_list() == [2.0] * 6
 
 
+def test_times_come_back(shared_data, tmp_path):
+    ds = ic.convert.i3(shared_data / REAL, tmp_path / "a.icecol", jobs=1)
+    ic.export.graphnet(ds, tmp_path / "out", pulses=ds.pulses("SRTInIcePulses"))
+    made = ic.convert.files(tmp_path / "out", tmp_path / "b.icecol", jobs=1).scan().collect()
+    names = [f"I3EventHeader.start_time{end}" for end in ("", "_utc_year", "_utc_daq_time")]
+    told = ds.scan().select(names).collect()
+    assert made.select(names).equals(told)
+    assert made.select(ic.coordinates.mjd()).equals(told.select(ic.coordinates.mjd()))
+
+
 @pytest.mark.parametrize("per_file", [1, 3, 4, 7, 100])
 def test_files_have_so_many_events_wherever_batches_end(per_file, tmp_path, monkeypatch):
     monkeypatch.setattr("icecol.export.contents.pieces.__defaults__", (3,))
