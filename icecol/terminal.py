@@ -1,4 +1,4 @@
-"""What icecol prints on a terminal; rich, which takes as long to load as all else, is loaded when there is something."""
+"""What icecol prints on a terminal; rich, which takes as long to load as all else, is loaded for what is printed."""
 
 from __future__ import annotations
 
