@@ -11,6 +11,7 @@ a prescale that keeps every tenth event).
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from icecol import units
-from icecol.detector.geometry import Geometry, split_omkey
+from icecol.detector.geometry import COLUMNS, Geometry, split_omkey
 from icecol.i3.archive import OMKey, encode, new
 from icecol.i3.classes import type_name
 from icecol.i3.container.raw import Span, encode_frame
@@ -222,9 +223,22 @@ def _settings(how: Condition) -> dict[str, str]:
     return {"threshold": str(how.threshold), **window}
 
 
+_made: dict[bytes, list[Raw]] = {}
+"""The GCD frames of the last detector, by its columns: they take a second to make."""
+
+
 def _gcd(geometry: Geometry, dark_rate: float) -> list[Raw]:
     """Return the G, C and D frame of a detector."""
-    g = geometry
+    columns = (np.ascontiguousarray(getattr(geometry, c)).tobytes() for c in COLUMNS)
+    what = hashlib.sha256(b"".join([repr((dark_rate, geometry.medium)).encode(), *columns])).digest()
+    if what not in _made:
+        frames = _new_gcd(geometry, dark_rate)
+        _made.clear()
+        _made[what] = frames
+    return _made[what]
+
+
+def _new_gcd(g: Geometry, dark_rate: float) -> list[Raw]:
     keys = _omkeys(g.omkey)
     valid = {
         "start_time": new("I3Time", utc_year=YEAR, utc_daq_time=0),
@@ -371,7 +385,7 @@ def frames(events: Events, *, gcd: bool = False, run_id: int = 1) -> Iterator[Fr
     mixer = Mixer()
     if gcd:
         for stop, objects in _gcd(events.geometry, events.settings["dark_rate"]):
-            yield mixer.mix(Frame(stop, objects))
+            yield mixer.mix(Frame(stop, list(objects)))
     for stop, objects in _raw(events, run_id):
         yield mixer.mix(Frame(stop, objects))
 

@@ -242,3 +242,20 @@ def test_the_table_of_events_is_that_of_the_converted_file(folder, events, tmp_p
     assert_frame_equal(stored, table)
     assert set(dataset.geometry.pmt_hv.round(6)) == {1300.0}
     assert replace(dataset.geometry, pmt_hv=events.geometry.pmt_hv).equals(events.geometry)
+
+
+def test_the_next_gcd_file_is_that_of_the_next_detector(tmp_path):
+    """The frames of the last one are kept."""
+    plain = Geometry.nominal()
+    other = Geometry.nominal()
+    other.relative_efficiency[3] = 1.35
+    for name, geometry, rate in (
+        ("a", plain, 500.0),
+        ("b", other, 500.0),
+        ("c", other, 600.0),
+        ("d", plain, 500.0),
+    ):
+        sim.write_gcd(tmp_path / f"{name}.i3", geometry, dark_rate=rate)
+    a, b, c, d = ((tmp_path / f"{name}.i3").read_bytes() for name in "abcd")
+    assert a == d
+    assert len({a, b, c}) == 3
