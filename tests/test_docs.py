@@ -11,6 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import columns
+import feature_columns
 import pytest
 from matplotlib.testing.compare import compare_images
 from typer.testing import CliRunner
@@ -148,6 +150,18 @@ def test_readme_is_short_and_leads_to_every_page():
 
 def test_count_of_classes_is_that_of_the_library():
     assert f"| decodes | {len(CLASSES)} classes" in README.read_text(encoding="utf-8")
+
+
+def test_page_of_columns_is_what_a_conversion_makes():
+    page = ROOT / "docs" / "columns.md"
+    assert page.read_text(encoding="utf-8") == columns.made(), "python tests/columns.py > docs/columns.md"
+
+
+def test_page_of_the_columns_of_features_is_what_features_make():
+    page = (ROOT / "docs" / "feature-columns.md").read_text(encoding="utf-8")
+    command = "python tests/feature_columns.py > docs/feature-columns.md"
+    assert page == feature_columns.page(), command
+    assert set(feature_columns.usual()) == set(ic.reco.__all__) - feature_columns.NOT_COLUMNS
 
 
 @pytest.mark.parametrize("name", sorted(set(ic.reco.__all__) - {"with_features"}))

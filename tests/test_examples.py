@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ EXAMPLES = ROOT / "examples"
 PAGE = (ROOT / "docs" / "discovery.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(py|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHARED = ROOT.parent / "shared" / "data" / "discovery"
+ALERTS = ROOT.parent / "shared" / "data" / "alerts"
 
 sys.path.insert(0, str(EXAMPLES))
 import hese  # noqa: E402
@@ -43,6 +45,65 @@ def test_discovery_runs_and_prints_what_the_page_shows(tmp_path):
         if language == "text":
             assert text in done.stdout
     assert {path.name for path in tmp_path.glob("*.png")} == {"discovery.png", "contour.png"}
+
+
+RUNS = {
+    "search.py": (
+        ["--events", "150"],
+        {"fit.png"},
+        r"observed, .* expected without astro, p = .* sigma one-sided",
+    ),
+    "veto.py": (
+        ["--events", "40"],
+        {"muons.png", "neutrinos.png"},
+        r"neutrinos: \d+ with a vertex, self-veto keeps \d+",
+    ),
+    "own_kernel.py": (["--quick"], {"events"}, r"answers of \d+ ways agree to 1e-09"),
+    "cluster_job.py": (
+        ["--events", "30", "--jobs", "1"],
+        {"plan.json", "charge.png"},
+        r"│ all +┆ 120 +┆ 1.0 ",
+    ),
+    "alerts.py": ([], {"alert0.json", "alerts.html"}, r"│ 1 +┆ 1 +┆ true +┆ 306.0 +┆ .* ┆ 0.0\d"),
+}
+"""Arguments of each script, what it leaves in its folder, and what it prints."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", RUNS)
+def test_examples_run_on_simulated_events(script, tmp_path, monkeypatch, capsys):
+    arguments, left, printed = RUNS[script]
+    monkeypatch.setattr(sys, "argv", [script, *arguments, "-o", str(tmp_path / "out.icecol")])
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+    assert re.search(printed, capsys.readouterr().out)
+    assert left <= {path.name for path in (tmp_path / "out.icecol").iterdir()}
+
+
+def test_every_example_is_run():
+    others = {"discovery.py", "hese.py"}  # run above, and imported
+    assert {path.name for path in EXAMPLES.glob("*.py")} == RUNS.keys() | others
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALERTS.exists(), reason="the alerts are not here")
+@pytest.mark.parametrize(
+    ("alert", "pulses", "sent", "found"),
+    [
+        ("138632_31747601.json", "SplitInIcePulses", "l2_online_SplineMPE", r"true +┆ 813\.8 +┆ .* ┆ 0\.06"),
+        (
+            "event_HESE_2017-11-28.json",
+            "SplitUncleanedInIcePulses",
+            "OnlineL2_SplineMPE",
+            r"false +┆ 7443\.3 ",
+        ),
+    ],
+)
+def test_alerts_that_were_sent(alert, pulses, sent, found, tmp_path, monkeypatch, capsys):
+    arguments = [str(ALERTS / alert), "--pulses", pulses, "--sent", sent, "-o", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["alerts.py", *arguments])
+    runpy.run_path(str(EXAMPLES / "alerts.py"), run_name="__main__")
+    assert re.search(found, capsys.readouterr().out)
 
 
 def test_events_in_bins_are_those_counted_by_hand():

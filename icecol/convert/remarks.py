@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.types as pt
 
 from icecol.convert.source import Reader
 from icecol.dataset.manifest import LeftOut, Source
@@ -115,9 +116,14 @@ def tell_outside(dataset: Dataset, found: Iterable[Modules | None]) -> None:
         warnings.warn(msg, stacklevel=4)
 
 
+def _are_keys(dtype: pa.DataType) -> bool:
+    """Return whether a column has a list of sensors per event: other classes have one, or lists of lists."""
+    return (pt.is_list(dtype) or pt.is_large_list(dtype)) and pt.is_integer(dtype.value_type)
+
+
 def modules_of(table: pa.Table) -> Modules:
     """Return the modules, string << 8 | om, that all pulse series of a table have, and the pulses of each."""
-    columns = [name for name in table.column_names if name.endswith(".omkey")]
+    columns = [c.name for c in table.schema if c.name.endswith(".omkey") and _are_keys(c.type)]
     lists = [chunk.flatten() for name in columns for chunk in table.column(name).chunks]
     counts = np.bincount(
         np.concatenate([np.zeros(0, np.int64), *(np.asarray(keys) >> 8 for keys in lists)]).clip(

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from commands import run
+from typer.testing import CliRunner
 
 import icecol as ic
+from icecol.cli import app
 from icecol.cli.program import COMMANDS
 
 
@@ -16,6 +19,21 @@ def test_version_and_help():
         shown = run(command, "--help")
         assert shown.exit_code == 0
         assert f"icecol {command}" in shown.output  # an example
+
+
+def test_the_version_of_the_citation_is_that_of_the_package():
+    citation = Path(__file__).parents[2] / "CITATION.cff"
+    assert f"\nversion: {ic.__version__}\n" in citation.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "completed"),
+    [("icecol con", 1, ["convert"]), ("icecol convert --sk", 2, ["--skip-damaged"])],
+)
+def test_the_shell_completes_commands_and_options(words, at, completed):
+    shell = {"_ICECOL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+    done = CliRunner().invoke(app, prog_name="icecol", env=shell)
+    assert done.output.split() == completed
 
 
 def test_the_list_of_commands_has_the_first_paragraph_of_each_and_examples_stay_lines():
