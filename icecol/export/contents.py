@@ -22,10 +22,14 @@ _SHOWN: Final = 5
 
 
 def pieces(events: pl.LazyFrame, size: int = BATCH_EVENTS) -> Iterator[pl.DataFrame]:
-    """Yield events in order, some at a time."""
+    """Yield events in order, some at a time; if there are none, a frame without rows."""
+    begun = False
     for batch in events.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
         for begin in range(0, batch.height, size):
             yield batch.slice(begin, size)
+            begun = True
+    if not begun:
+        yield events.collect_schema().to_frame()
 
 
 def chosen(events: Events, columns: str | Iterable[str] | None) -> pl.LazyFrame:

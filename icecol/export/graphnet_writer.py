@@ -144,17 +144,17 @@ def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) 
 
 
 def _batches(events: pl.LazyFrame, per_file: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yield batches of events that are of one file each, with the place of their first; at least one, if empty."""
+    """Yield batches of events that are of one file each, with the place of their first."""
     at = 0
     for batch in pieces(events):
-        rest = batch
-        while rest.height:
-            some = rest.head(per_file - at % per_file)
+        if not batch.height:
+            yield at, batch
+        begin = 0
+        while begin < batch.height:
+            some = batch.slice(begin, per_file - at % per_file)
             yield at, some
             at += some.height
-            rest = rest.slice(some.height)
-    if not at:
-        yield 0, events.head(0).collect()
+            begin += some.height
 
 
 def _tables(batch: pl.DataFrame, series: Sequence[Pulses], first: int) -> Iterator[pa.Table]:
