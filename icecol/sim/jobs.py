@@ -55,7 +55,7 @@ class Cards(Reader):
         """Yield the events of a card."""
         card = _card(path, file.read())
         events = _simulated(card, self._geometry)
-        found.frames = len(events)
+        found.frames = card["n"]  # a card of which no event triggered was read, too
         found.streams.update({files.STREAM: len(events)})
         if len(events):
             yield table_of(events, card["dataset"])

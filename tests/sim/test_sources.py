@@ -33,12 +33,32 @@ def seen(table, x, y, z, lossy=False):
 
 
 def test_a_cascade_shines_from_four_points_along_its_axis():
-    for kind, factor in ((CASCADE, 1.0), (HADRONS, 0.919)):
+    for kind, factor, spread in ((CASCADE, 1.0, 1e-3), (HADRONS, 0.919, 0.12)):
         table = shining(of_one_event((kind, 10, 20, 30, 0.6, 0, -0.8, 7, 1e5, 0, 0)))
-        assert table[:, 1].sum() == pytest.approx(factor * 1e5, rel=1e-3)
+        assert table[:, 1].sum() == pytest.approx(factor * 1e5, rel=spread)
+        assert np.ptp(table[:, 1]) == 0
         s = np.array([point(1e5, kind == HADRONS, k) for k in range(4)])
         np.testing.assert_allclose(table[:, 2:5], np.array([10, 20, 30]) + s[:, None] * [0.6, 0, -0.8])
         np.testing.assert_allclose(table[:, 8], 7 + s / 0.299792458)
+
+
+@pytest.mark.parametrize(
+    ("energy", "mean", "spread"), [(1e2, 0.751, 0.091), (1e4, 0.883, 0.042), (1e6, 0.944, 0.026)]
+)
+def test_hadronic_cascades_differ_in_brightness(energy, mean, spread):
+    rng = np.random.default_rng(1)
+    found = np.array([sources.hadronic(rng, energy) for _ in range(20_000)]) / energy
+    assert ((found >= 0) & (found <= 1)).all()
+    # what lies beyond 1 was drawn again: at 1e2 and 1e6 GeV, some of a Gaussian's upper end
+    assert found.mean() == pytest.approx(mean, abs=0.004)
+    assert found.std() == pytest.approx(spread, rel=0.06)
+
+
+def test_hadronic_cascades_without_energy_are_dark():
+    rng = np.random.default_rng(1)
+    assert sources.hadronic(rng, 0.0) == 0
+    assert 0 <= min(sources.hadronic(rng, 1.0) for _ in range(100)) < 1
+    assert math.isnan(sources.hadronic(rng, math.nan))
 
 
 def test_a_cascade_nearby_has_the_light_of_its_photons_per_area():
