@@ -59,7 +59,8 @@ class Trials:
         if self.strengths:
             w = np.exp(self.log_weights) * reached
             p, error = float(w.mean()), float(w.std(ddof=1) / math.sqrt(n))
-            return p, max(p - error, 0.0), p + error
+            # weights of one on average add up to a little more or less
+            return min(p, 1.0), min(max(p - error, 0.0), 1.0), min(p + error, 1.0)
         k = int(reached.sum())
         ends = scipy("stats").binomtest(k, n).proportion_ci(0.682689492137086, method="exact")
         return k / n, float(ends.low), float(ends.high)

@@ -241,3 +241,10 @@ def test_coverage_of_profile_limits_by_simulation_at_five_points():
         assert f"| {value:g} | {shares[0]:.4f} | {shares[1]:.4f} |" in page
         assert shares[0] == pytest.approx(0.6827, abs=0.02)
         assert 0.94 < shares[1] < (0.955 if value >= 1 else 1)
+
+
+def test_weighted_trials_give_no_probability_above_one():
+    weights = np.log(np.array([1.001, 1.002, 1.0, 1.003]))
+    trials = stats.Trials(np.zeros(4), weights, (0.0, 1.0))
+    assert trials.p_value(0.0) == (1.0, 1.0, 1.0)
+    assert trials.p_value(1.0) == (0.0, 0.0, 0.0)
