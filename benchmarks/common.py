@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +19,9 @@ from rich.table import Table as RichTable
 
 from icecol.speed.rounds import Timing, machine, race, seconds, versions
 
-__all__ = ["Goal", "Report", "Table", "Timing", "goal_table", "parser", "race", "seconds"]
+__all__ = [
+    "Goal", "Report", "Table", "Timing", "goal_table", "in_fresh_process", "parser", "race", "seconds",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,25 @@ class Report:
             arguments.json.parent.mkdir(parents=True, exist_ok=True)
             arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return 1 if self.problems or not self.checks else 0
+
+
+PEAK = """
+import json, sys
+def peak():
+    try:
+        with open("/proc/self/status") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
+    except OSError:
+        import resource
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+"""
+"""Code that defines `peak`, the largest memory of its process so far (MB)."""
+
+
+def in_fresh_process(code: str, *arguments: str) -> Any:
+    """Run code that prints JSON, and may call `peak`, in a process of its own."""
+    command = [sys.executable, "-c", PEAK + code, *arguments]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def goal_table(goals: Sequence[Goal]) -> Table:

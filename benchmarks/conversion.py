@@ -10,7 +10,6 @@ import gzip
 import itertools
 import json
 import math
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import zstandard
-from common import Goal, Report, Table, parser, race
+from common import Goal, Report, Table, in_fresh_process, parser, race
 
 import icecol as ic
 from icecol.convert.i3_reader import BATCH_BYTES
@@ -205,15 +204,7 @@ def every_object(load: Load) -> int:
     return n
 
 
-PEAK = """
-import json, sys
-def peak():
-    try:
-        with open("/proc/self/status") as f:
-            return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
-    except OSError:
-        import resource
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+CONVERSION = """
 import icecol as ic
 ic.convert.i3
 before = peak()
@@ -226,8 +217,8 @@ print(json.dumps([before, peak(), rows]))
 def peak_memory(load: Load, folder: Path, *, every: bool) -> tuple[float, float, int]:
     """Convert in a fresh process; return its largest memory (MB) after the imports and at the end, and the rows."""
     arguments = {} if every else {"keys": [], "pulses": [load.series]}
-    command = [sys.executable, "-c", PEAK, str(load.file), str(folder / "peak.icecol"), json.dumps(arguments)]
-    before, after, rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    target = str(folder / "peak.icecol")
+    before, after, rows = in_fresh_process(CONVERSION, str(load.file), target, json.dumps(arguments))
     return before, after, rows
 
 

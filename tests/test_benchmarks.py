@@ -289,3 +289,12 @@ def test_an_online_filter_keeps_what_a_plan_keeps(load, tmp_path):
     assert load("online").main(["--events", "40", "--files", "2", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["checks"] == ["events", "events by filter", "frames kept"]
+
+
+def test_readers_of_forms_answer_as_the_tools_that_their_users_have(load, tmp_path, capsys):
+    pytest.importorskip("h5py")
+    out = tmp_path / "forms.json"
+    small = ["--events", "20", "--repeat", "1", "--no-writing", "--json", str(out)]
+    assert load("forms").main(small) == 0
+    checks = json.loads(out.read_text())["checks"]
+    assert {check.partition(":")[0] for check in checks} >= set(load("forms").FORMS)
