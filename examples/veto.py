@@ -24,7 +24,7 @@ def simulated(folder: Path, n: int) -> dict[str, ic.Dataset]:
     """Simulate bright muons, the rarer the brighter, and neutrinos that interact anywhere in the detector."""
     nue = ic.sim.neutrinos("nue", energy=(1e4, 1e7), index=1.5, volume=True, radius=600.0, height=1000.0)
     muons = ic.sim.bundles(energy=(1e3, 1e7), energy_bias=1.5)
-    thrown = {"muons": (muons, 3 * n), "neutrinos": (nue, n)}
+    thrown = {"muons": (muons, 20 * n), "neutrinos": (nue, n)}
     return {
         name: ic.sim.to_dataset(
             ic.sim.generate(generator, number, seed=1, charge=100.0),
@@ -43,7 +43,7 @@ def main() -> None:
     options.add_argument("--gcd")
     options.add_argument("--pulses", default="InIcePulses")
     options.add_argument(
-        "--events", type=int, default=500, help="neutrinos to throw where no files are given"
+        "--events", type=int, default=300, help="neutrinos to throw where no files are given"
     )
     options.add_argument("-o", "--out", type=Path, default=Path("veto"))
     given = options.parse_args()

@@ -54,7 +54,7 @@ RUNS = {
         r"observed, .* expected without astro, p = .* sigma one-sided",
     ),
     "veto.py": (
-        ["--events", "40"],
+        ["--events", "20"],
         {"muons.png", "neutrinos.png"},
         r"neutrinos: \d+ with a vertex, self-veto keeps \d+",
     ),
