@@ -17,7 +17,7 @@ from icecol.reco.kernels.layered_light import Ice, ice_of
 from icecol.reco.kernels.smt import majority
 from icecol.reco.numerics.order import order
 from icecol.sim import sensor
-from icecol.sim.particles import NOISE, Particles
+from icecol.sim.particles import MUON, NOISE, Particles
 from icecol.sim.sensor import launches, local_coincidence, merge_photons, photon_charge, saturated
 from icecol.sim.sources import delay_of, faintest, light_of, near, poisson, sources_of
 
@@ -165,6 +165,9 @@ def event(
         mean = 0.0
         x, y, z, facing = sensors.x[i], sensors.y[i], sensors.z[i], sensors.facing[i]
         for j in active[:n_active]:
+            # most losses of a muon are too far up or down: that much is told without a call
+            if sources[j, 0] != MUON and abs(z - sources[j, 4]) > sources[j, 11]:
+                continue
             mean += light_of(ice, layers, losses, sources, j, x, y, z, facing)[0]
         mean *= efficiency * settings.scale
         if mean < faintest:

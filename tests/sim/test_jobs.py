@@ -102,3 +102,9 @@ def test_wrong_arguments_are_refused(wrong, message, tmp_path):
     output = tmp_path / settings.pop("output")
     with pytest.raises(ValueError, match=message):
         sim.simulate(NUE, output, jobs=1, **settings)
+
+
+def test_files_without_an_event_that_triggered_are_whole_ones(tmp_path):
+    faint = sim.neutrinos("numu", energy=(10, 11))
+    ds = sim.simulate(faint, tmp_path / "a", dataset=1, n_files=2, n=5, jobs=1)  # a warning would be an error
+    assert (ds.rows, [s.frames_read for s in ds.manifest.sources]) == (0, [5, 5])
