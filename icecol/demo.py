@@ -25,6 +25,7 @@ import icecol as ic
 from icecol import files, terminal
 from icecol.ahead import small_event
 from icecol.errors import DatasetError, MissingDependencyError
+from icecol.places import local
 
 if TYPE_CHECKING:
     from icecol.dataset.pulses import Pulses
@@ -130,6 +131,7 @@ def run(
 
 
 def _own_folder(folder: Path) -> Path:
+    local(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RESULT).is_file():
         msg = f"{folder} is not a demo folder (it has no {RESULT}): choose another with --out, or remove it"
         raise DatasetError(msg)

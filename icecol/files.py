@@ -18,6 +18,9 @@ from typing import Any, BinaryIO, Final, NamedTuple, Self
 import google_crc32c
 import numpy as np
 
+from icecol.places import is_remote, local, place
+from icecol.stores import Object, Status
+
 SUFFIX: Final = ".tmp"
 """Ending of the hidden files that are still being written."""
 
@@ -51,7 +54,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> path.read_text(), [p.name for p in path.parent.iterdir()]
     ('complete', ['a.txt'])
     """
-    target = Path(path)
+    target = local(path)
     if target.exists() and not target.is_file() and not target.is_dir():
         yield target
         return
@@ -223,7 +226,7 @@ class Facts(NamedTuple):
 
 
 class Input:
-    """An input file that is read once, from beginning to end, with its checksum taken on the way.
+    """An input file, or an object of a store, that is read once, whole, with its checksum taken on the way.
 
     Raises
     ------
@@ -242,13 +245,13 @@ class Input:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        if self.path.exists() and not self.path.is_file():
+        self.path = place(path)
+        if not is_remote(self.path) and self.path.exists() and not self.path.is_file():
             msg = f"{self.path} is not a regular file: it is read in pieces and by several processes; save it to a file"
             raise ValueError(msg)
-        raw = self.path.open("rb", buffering=0)
+        raw: Any = self.path.open("rb", buffering=0)
         self._checked = Checked(raw)
-        self._before = os.fstat(raw.fileno())
+        self._before = raw.before if isinstance(raw, Object) else os.fstat(raw.fileno())
         self.file: BinaryIO = io.BufferedReader(self._checked, _BUFFER)
         """What it is read through."""
 
@@ -268,8 +271,12 @@ class Input:
         """
         while self.file.read(_BLOCK):
             pass
-        before, after = self._before, self.path.stat()
-        found = [(s.st_size, s.st_mtime_ns, s.st_ino, s.st_dev) for s in (before, after)]
+        before: Any = self._before
+        after: Any = self.path.stat(fresh=True) if is_remote(self.path) else self.path.stat()
+        found = [
+            s if isinstance(s, Status) else (s.st_size, s.st_mtime_ns, s.st_ino, s.st_dev)
+            for s in (before, after)
+        ]
         if found[0] != found[1] or self._checked.size != before.st_size:
             msg = (
                 f"{self.path} changed while it was being read (it had {before.st_size:,} bytes and now has "
@@ -296,6 +303,9 @@ def distinct(paths: Iterable[Path]) -> list[Path]:
     """
     found: dict[object, Path] = {}
     for path in paths:
+        if is_remote(path):
+            found.setdefault(path.url, place(path))
+            continue
         status = path.stat() if path.exists() else None
         linked = status is not None and status.st_nlink > 1
         found.setdefault(

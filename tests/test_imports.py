@@ -27,7 +27,19 @@ LAYERS = (
     {"i3", "blindness", "coordinates", "dataset", "runs"},
     {"detector"},
     {"jit"},
-    {"units", "errors", "files", "missing", "names", "notebook", "terminal", "rendering", ""},
+    {
+        "units",
+        "errors",
+        "files",
+        "missing",
+        "names",
+        "notebook",
+        "places",
+        "stores",
+        "terminal",
+        "rendering",
+        "",
+    },
 )
 """Parts of the package, top first: a module may import from its own layer or a lower one. `""` is icecol itself."""
 

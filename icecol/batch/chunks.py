@@ -18,6 +18,7 @@ from icecol.dataset.scan import Dataset, open_dataset
 from icecol.dataset.several import Datasets, folders_of
 from icecol.errors import DatasetError
 from icecol.i3.frames.files import files_of
+from icecol.places import is_remote, place, recorded, version
 
 CHUNK_BYTES: Final = 256 << 20
 """Bytes, as they are on disk, of the inputs of a chunk, unless their number is given."""
@@ -68,7 +69,7 @@ class Chunk:
         '/data/a.i3 and 1 more'
         """
         more = f" and {len(self.inputs) - 1} more" if len(self.inputs) > 1 else ""
-        first = Path(self.dataset, self.inputs[0].path) if self.dataset else self.inputs[0].path
+        first = place(self.dataset) / self.inputs[0].path if self.dataset else self.inputs[0].path
         return f"{first}{more}"
 
 
@@ -123,9 +124,7 @@ def chunks_of(inputs: Inputs, per_chunk: int | None = None, *, checksums: bool =
         ]
     else:
         paths = files.distinct(files_of(names))
-        found = [
-            Input(str(p.absolute()), p.stat().st_size, files.checksum(p) if checksums else "") for p in paths
-        ]
+        found = [Input(recorded(p), p.stat().st_size, files.checksum(p) if checksums else "") for p in paths]
         several = [Chunk("", tuple(group), len(found)) for group in _groups(found, per_chunk, len(found))]
     if not several:
         msg = "there is nothing to work on: the inputs have no events"
@@ -142,9 +141,9 @@ def _sorted_out(inputs: Inputs) -> tuple[list[Dataset], list[Path]]:
         if isinstance(one, Dataset):
             datasets.append(one)
             continue
-        matches = [Path(one)] if Path(one).is_dir() else files_of_any(one)
+        matches = [Path(one)] if place(one).is_dir() else files_of_any(one)
         for path in matches:
-            if path.is_dir():
+            if path.is_dir() or (is_remote(path) and (path / manifests.NAME).is_file()):
                 datasets.append(open_dataset(path))
             else:
                 names.append(path)
@@ -193,7 +192,7 @@ def opened(chunk: Chunk, convert: Mapping[str, Any] | None = None) -> Iterator[A
         part = _part_of(chunk)
         yield part if chunk.runs is None else Datasets([part], chunk.runs)
         return
-    paths = [Path(one.path) for one in chunk.inputs]
+    paths = [place(one.path) for one in chunk.inputs]
     with tempfile.TemporaryDirectory(prefix="icecol-") as folder:
         options = {"jobs": 1, "allow_empty": True, **(convert or {})}
         settings = {"nfiles": chunk.nfiles, **(options.pop("settings", None) or {})}
@@ -207,8 +206,8 @@ def opened(chunk: Chunk, convert: Mapping[str, Any] | None = None) -> Iterator[A
 
 
 def _part_of(chunk: Chunk) -> Dataset:
-    path = Path(chunk.dataset)
-    ds = _dataset(path, (path / manifests.NAME).stat().st_mtime_ns)
+    path = place(chunk.dataset)
+    ds = _dataset(path, version(path / manifests.NAME))
     there = {part.path: part for part in ds.manifest.parts}
     for one in chunk.inputs:
         if one.path not in there or there[one.path].checksum != one.checksum:
@@ -219,5 +218,5 @@ def _part_of(chunk: Chunk) -> Dataset:
 
 
 @lru_cache(maxsize=8)
-def _dataset(path: Path, _changed: int) -> Dataset:
+def _dataset(path: Path, _version: object) -> Dataset:
     return open_dataset(path)

@@ -25,6 +25,7 @@ from icecol.batch.chunks import Chunk, chunk_from_json
 from icecol.batch.kinds import chunks_for, made_by
 from icecol.batch.versions import differences, versions
 from icecol.errors import DatasetError, JobError
+from icecol.places import local
 
 PLAN: Final = "plan.json"
 CHUNKS: Final = "chunks"
@@ -163,7 +164,7 @@ def plan(
     >>> found["events"], found["cutflow"]["n"][1] == found["histograms"]["charge"].sum(flow=True)
     (30, True)
     """
-    target = Path(folder).absolute()
+    target = local(folder, "make the job").absolute()
     if target.is_dir() and any(target.iterdir()):
         if not (target / PLAN).exists():
             msg = f"{target} is neither a job nor empty: choose another folder"

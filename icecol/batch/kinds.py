@@ -12,6 +12,7 @@ from icecol.batch.chunks import Chunk, chunks_of
 from icecol.convert.i3_reader import i3
 from icecol.dataset.scan import Dataset
 from icecol.errors import did_you_mean
+from icecol.places import recorded
 
 KEYS: Final = {
     "name": str, "inputs": list, "per_chunk": int, "analysis": str, "pulses": str, "features": list, "weight": str,
@@ -107,7 +108,7 @@ def made_by(spec: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], Path |
     base = base.absolute()
     if "inputs" in made:
         given = [made["inputs"]] if isinstance(made["inputs"], str) else made["inputs"]
-        made["inputs"] = [str(base / str(name)) for name in given]
+        made["inputs"] = [recorded(str(name), base) for name in given]
     elif kind_of(spec) != "simulation":
         msg = "the job has no inputs: give datasets or files, as in inputs = ['Level2_*.i3.zst']"
         raise ValueError(msg)

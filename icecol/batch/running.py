@@ -20,6 +20,7 @@ from icecol.batch.adding import Parts, Tree, require
 from icecol.batch.chunks import Chunk, Inputs, chunks_of, opened
 from icecol.convert.processes import Context, begin, pool, processes, usable
 from icecol.errors import WorkerError, needs
+from icecol.places import local
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -106,7 +107,7 @@ def run(
     (30, 30.0)
     """
     chunks = chunks_of(inputs, per_chunk)
-    folder = None if out is None else Path(out).absolute()
+    folder = None if out is None else local(out).absolute()
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     task = partial(work, folder=folder, convert=dict(convert or {}))

@@ -10,6 +10,7 @@ import typer
 from icecol.cli.expressions import CutOption, FeatureOption, PulsesOption, WeightOption, listed, parts_of
 from icecol.cli.program import stderr, stdout
 from icecol.cli.progress import lines
+from icecol.places import recorded
 
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="Folder of a job made by `icecol plan`.")]
 VersionsOption = Annotated[
@@ -72,7 +73,7 @@ def plan(
 
     spec: dict[str, Any] = {} if job is None else ic.batch.read_job(job)
     given: dict[str, Any] = {
-        "inputs": [str(Path(name).absolute()) for name in inputs or ()],
+        "inputs": [recorded(name) for name in inputs or ()],
         "per_chunk": per_chunk,
         "analysis": _absolute(analysis),
         "pulses": pulses,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icecol.cli.program import stdout
+from icecol.places import place
 from icecol.terminal import table
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="An .i3 file, compressed or not, or a realtime alert.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="An .i3 file, compressed or not, or a realtime alert; or its URL."
+        ),
+    ],
     frames: Annotated[
         int | None, typer.Option("--frames", "-n", min=1, help="Show the first N frames, key by key.")
     ] = None,
@@ -51,6 +57,7 @@ def inspect(
       icecol inspect Level2.i3.zst --key I3EventHeader --from 20
       icecol inspect Level2.i3.zst --json --frames 5
     """
+    file = place(name)  # what a URL hides is not shown
     if key is not None:
         _show_objects(file, key, first, frames or 1, as_json=as_json, verify=verify)
         return

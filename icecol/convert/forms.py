@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -10,12 +11,14 @@ from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Detector, Reader
 from icecol.detector.geometry import Geometry
 from icecol.errors import UnsupportedError
+from icecol.places import is_remote, local, place
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
 
 Keys = tuple[str, ...] | None
 I3: Final = "i3"
+_LOCAL: Final = (b"\x89HDF\r\n\x1a\n", b"PAR1", b"SQLite format 3\0", b"root")
 
 
 class Form(NamedTuple):
@@ -37,6 +40,9 @@ def form_of(path: Path) -> Form:
     """
     with path.open("rb") as file:
         head = file.read(512)
+    if is_remote(path) and head.startswith((*_LOCAL, b"ARROW1")):
+        msg = f"{path} is not an .i3 file: files of other forms are read here and there, so copy it first"
+        raise UnsupportedError(msg)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _hdf5(path)
     if head.startswith(b"PAR1"):
@@ -142,10 +148,10 @@ def files_in(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     from icecol.i3.frames.files import files_of
 
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[Path] = []
     for path in several:
-        folder = Path(path)
+        folder = place(path)
         found += _of_folder(folder) if folder.is_dir() else files_of(path)
     return found
 
@@ -238,7 +244,7 @@ def files(
         msg = f"{', '.join(map(repr, given))} is an option for .i3 files; {found[0]} is {form.name}"
         raise TypeError(msg)
     names = (keys,) if isinstance(keys, str) else None if keys is None else tuple(keys)
-    path = None if gcd is None or isinstance(gcd, Geometry) else Path(gcd)
+    path = None if gcd is None or isinstance(gcd, Geometry) else place(gcd)
     reader = form.reader(names, path)
     return from_source(
         reader,
@@ -272,7 +278,7 @@ def _geometry(gcd: str | Path | Geometry | None, form: Form) -> Geometry | Detec
     if form.name == "KM3NeT offline":
         from icecol.convert.detx import read_detx
 
-        return read_detx(Path(gcd)).geometry
+        return read_detx(local(gcd, "read")).geometry
     from icecol.convert.gcd import read_gcd
 
     return Detector(*read_gcd(gcd))

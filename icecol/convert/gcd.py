@@ -18,6 +18,7 @@ from icecol.i3.archive.keys import TriggerKey
 from icecol.i3.archive.objects import Record
 from icecol.i3.classes import CLASSES
 from icecol.i3.classes.layout import CArray, Enum, Field, Map, Pointer, Type, Vector
+from icecol.places import place
 
 Versions = Mapping[str, int]
 """Versions of the classes inside, where they are not the newest."""
@@ -41,7 +42,7 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
     >>> tables["calibration"]["relative_dom_eff"][0].as_py()
     1.0
     """
-    if Path(path).suffix == ".parquet":
+    if place(path).suffix == ".parquet":
         return Geometry.read_parquet(path), {}
     objects = read_objects(path, KEYS)
     with naming(path):

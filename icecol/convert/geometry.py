@@ -16,6 +16,7 @@ from icecol.errors import GeometryError, did_you_mean, naming
 from icecol.i3 import archive
 from icecol.i3.archive.objects import Record
 from icecol.i3.container.raw import raw_frames
+from icecol.places import place
 
 BAD_DOMS = ("BadDomsList", "BadDomsListSLC")
 """Keys of lists of bad sensors, of which the first found is used."""
@@ -54,7 +55,7 @@ def read_geometry(path: str | Path) -> Geometry:
     >>> ic.convert.read_geometry(path)
     Geometry(5160 sensors on 86 strings)
     """
-    if Path(path).suffix == ".parquet":
+    if place(path).suffix == ".parquet":
         return Geometry.read_parquet(path)
     objects = read_objects(path, WANTED)
     with naming(path):

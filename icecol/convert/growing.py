@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from icecol.convert.i3_reader import I3Reader
 from icecol.convert.remarks import tell_without_frames
-from icecol.convert.run import Progress, convert_all
+from icecol.convert.run import Progress, convert_all, require_names
 from icecol.convert.source import Reader
 from icecol.dataset import records
 from icecol.dataset.growing import KEEP, Change, changing, settings_after
 from icecol.errors import DamagedFileError, DatasetError, did_you_mean
 from icecol.files import distinct
 from icecol.i3.frames.files import files_of
+from icecol.places import place
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -254,6 +255,7 @@ def _convert(
             raise DatasetError(msg)
     if not paths:
         return []
+    require_names(paths)
     sources = [outcome.source for outcome in convert_all(reader, paths, change.aside, jobs, progress)]
     tell_without_frames(sources)
     known = {source.checksum: source.path for source in change.sources if source.events}
@@ -278,8 +280,8 @@ def _found(change: Change, names: Iterable[str]) -> list[str]:
     known = [source.path for source in change.sources]
     found = []
     for name in names:
-        path = str(Path(name).absolute())
-        alike = [other for other in known if Path(other).name == Path(name).name]
+        path = str(place(name).absolute())
+        alike = [other for other in known if place(other).name == place(name).name]
         if path not in known and len(alike) != 1:
             what = f"{len(alike)} files have that name" if alike else did_you_mean(path, known, "files")
             msg = f"{name} is not a file of {change.dataset.path}; {what}"

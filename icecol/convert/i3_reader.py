@@ -31,6 +31,7 @@ from icecol.i3.container.scanner import Scanner
 from icecol.i3.container.streams import open_stream
 from icecol.i3.container.walk import Batch
 from icecol.names import matches
+from icecol.places import for_polars, place
 
 if TYPE_CHECKING:
     from icecol.dataset.scan import Dataset
@@ -54,7 +55,7 @@ class I3Reader(Reader):
     streams: tuple[str, ...] | None = None
     stop: str = "P"
     verify: bool = True
-    gcd: str | None = None
+    gcd: str | None = field(default=None, repr=False)  # perhaps a URL with a signature
     classes: tuple[Class, ...] = field(default_factory=own_classes)
     """Classes of the user's own, which worker processes have to be told."""
 
@@ -77,7 +78,7 @@ class I3Reader(Reader):
         if len(stop) != 1:
             msg = f"`stop` is one letter, 'P' or 'Q'; found {stop!r}"
             raise ValueError(msg)
-        path = None if gcd is None or isinstance(gcd, Geometry) else str(Path(gcd).absolute())
+        path = None if gcd is None or isinstance(gcd, Geometry) else str(for_polars(place(gcd).absolute()))
         return cls(_names(keys), _names(pulses), _names(streams), stop, verify, path)
 
     def settings(self) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class I3Reader(Reader):
             "pulses": None if self.pulses is None else list(self.pulses),
             "streams": None if self.streams is None else list(self.streams),
             "stop": self.stop,
-            "gcd": self.gcd,
+            "gcd": None if self.gcd is None else str(place(self.gcd)),
             "verify": self.verify,
             **own,
         }
@@ -230,7 +231,7 @@ def i3(
     Parameters
     ----------
     paths : path, glob pattern, or several
-        Files of any compression (detected from their content).
+        Files of any compression (detected from their content), or URLs (s3://, https://), which are read by ranges.
     dataset : path
         Folder to make.
     gcd : path or Geometry, optional

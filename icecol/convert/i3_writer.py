@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.i3.frames.files import I3File, files_of, open_i3, write_i3
 from icecol.i3.frames.frame import Frame
+from icecol.places import local
 
 if TYPE_CHECKING:
     import polars as pl
@@ -108,7 +109,7 @@ def to_i3(
     _refuse_blind(events)
     chosen = Chosen(events, [features] if isinstance(features, str) else list(features), replace=replace)
     made: dict[Path, int] = {}
-    for target, sources in _targets(files_of(files), Path(out)).items():
+    for target, sources in _targets(files_of(files), local(out)).items():
         before = chosen.found
         with open_i3(sources, skip_damaged=skip_damaged) as frames:
             write_i3(target, _survivors(frames, chosen, drop), level=level)

@@ -143,6 +143,7 @@ def from_source(
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             msg = f"settings[{name!r}] is {value!r}: give a positive number"
             raise ValueError(msg)
+    require_names(paths)
     for path in paths:
         if not path.is_file():
             with Input(path):  # says why it cannot be read
@@ -161,7 +162,7 @@ def from_source(
             more = f" (and {len(damaged) - 1} more damaged places)" if len(damaged) > 1 else ""
             msg = f"{damaged[0]}{more}; no event could be read, and no dataset was made"
             raise DamagedFileError(msg)
-        detector = _detector(reader, geometry, sources)
+        detector = _detector(reader, geometry, sources, {str(path.absolute()): path for path in paths})
         writer.finish(folder, chosen, paths, *detector, more=settings)
     from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
 
@@ -173,6 +174,16 @@ def from_source(
         msg = f"{damaged[0]}{more}; {dataset} is complete with all intact frames"
         raise DamagedFileError(msg)
     return made
+
+
+def require_names(paths: Sequence[Path]) -> None:
+    """Raise ValueError if two files would be recorded under one name: URLs that differ in what is secret alone."""
+    seen: set[str] = set()
+    for path in paths:
+        if (name := str(path.absolute())) in seen:
+            msg = f"several files are {name}, as what is hidden of a URL does not count: convert them one by one"
+            raise ValueError(msg)
+        seen.add(name)
 
 
 @dataclass
@@ -232,7 +243,9 @@ def collecting(
         tell(open_dataset(dataset), reader)
 
 
-def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequence[Source]) -> Detector:
+def _detector(
+    reader: Reader, given: Geometry | Detector | None, sources: Sequence[Source], paths: Mapping[str, Path]
+) -> Detector:
     """Return the detector that was given, or that of the first file that has its own, or the nominal one."""
     if given is not None:
         return Detector(given) if isinstance(given, Geometry) else given
@@ -241,7 +254,7 @@ def _detector(reader: Reader, given: Geometry | Detector | None, sources: Sequen
     for source in sources:
         if source.has_geometry:
             try:
-                found = reader.detector(Path(source.path))
+                found = reader.detector(paths[source.path])
             except (GeometryError, DamagedFileError) as err:
                 why = why or str(err)
                 continue

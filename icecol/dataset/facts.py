@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import polars as pl
@@ -26,6 +27,7 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.manifest import Manifest
 from icecol.errors import DatasetError, MissingFactError
+from icecol.places import is_remote, place
 
 UNITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("zenith", "azimuth", "ra", "dec"), "rad"),
@@ -224,7 +226,7 @@ def _node(visitor: Any, schema: tuple[str, ...], inputs: tuple[_Node, ...]) -> _
     match name:
         case "Scan":
             index = node.file_options.row_index
-            found = _datasets_of([Path(p) for p in node.paths]) if node.scan_type[0] == "parquet" else {}
+            found = _datasets_of([place(p) for p in node.paths]) if node.scan_type[0] == "parquet" else {}
             made = {} if index is None else {index[0]: False}
             whole = all(found.values()) and node.file_options.n_rows is None
             return _Node(name, schema, inputs, made, datasets=tuple(found), whole=whole)
@@ -359,7 +361,9 @@ def _datasets_of(paths: list[Path]) -> dict[Path, bool]:
     for path in paths:
         if path not in left:
             continue
-        folder = next((f for f in path.parents[:2] if (f / manifests.NAME).is_file()), None)
+        remote = is_remote(path)  # each look there is a request
+        near = path.parents[1:2] if remote else path.parents[:2]
+        folder = next((f for f in near if remote or (f / manifests.NAME).is_file()), None)
         if folder is None:
             return {}
         try:
@@ -375,9 +379,10 @@ def _datasets_of(paths: list[Path]) -> dict[Path, bool]:
 
 def _manifest(folder: Path) -> Manifest:
     path = folder / manifests.NAME
-    return _manifest_at(path, path.stat().st_mtime_ns)
+    # of a store, anew once a minute: a figure asks a dozen times
+    return _manifest_at(path, int(monotonic() / 60) if is_remote(path) else path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _manifest_at(path: Path, _changed: int) -> Manifest:
+def _manifest_at(path: Path, _version: object) -> Manifest:
     return manifests.read(path)

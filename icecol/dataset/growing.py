@@ -28,6 +28,7 @@ from icecol.dataset.records import Record
 from icecol.dataset.scan import Dataset, open_dataset
 from icecol.dataset.uniting import records_of
 from icecol.errors import DatasetError
+from icecol.places import local
 
 KEEP: Final = 86_400.0
 """Seconds for which parts that were left are kept for those who still read them."""
@@ -146,7 +147,7 @@ def changing(dataset: str | Path, *, keep: float = KEEP) -> Iterator[Change]:
         If there is no such dataset, another process is writing it, or its manifest does not tell which events are of
         which file.
     """
-    target = Path(dataset).absolute()
+    target = local(dataset, "change").absolute()
     open_dataset(target)
     aside = swap.beside(target)
     if not Lock.is_held(aside / PROGRESS):

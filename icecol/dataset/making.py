@@ -13,6 +13,7 @@ from icecol.dataset.folder import EVENTS, PROGRESS, own
 from icecol.dataset.lock import Lock
 from icecol.dataset.records import contents
 from icecol.errors import DatasetError, UnknownStreamError
+from icecol.places import local
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def making(dataset: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     DatasetError
         There is a finished dataset, or a folder that is not a dataset and not empty, or another process is writing it.
     """
-    target = Path(dataset)
+    target = local(dataset, "make")
     if not any(Lock.is_held(folder / PROGRESS) for folder in (target, swap.beside(target))):
         swap.settle(target, own(), PROGRESS)
     _refuse(target, overwrite=overwrite)

@@ -21,6 +21,7 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.blinding import Blinding
 from icecol.errors import DatasetError
 from icecol.names import plain
+from icecol.places import place
 
 SCHEMA_VERSION: Final = 2
 """Version of the layout on disk; newer ones are refused. Version 1 stored its facts about sources as prose."""
@@ -194,7 +195,7 @@ def read(path: str | Path) -> Manifest:
     DatasetError
         If it is not a manifest, or one of a newer layout than this version of icecol knows.
     """
-    path = Path(path)
+    path = place(path)
     content = path.read_bytes()
     try:
         found = json.loads(content)

@@ -23,6 +23,7 @@ from icecol.dataset import schema as schemas
 from icecol.dataset.folder import EVENTS, PROGRESS
 from icecol.dataset.manifest import Part, Source
 from icecol.dataset.parts import PartWriter
+from icecol.places import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def source_key(source: str | Path | Source, settings: Mapping[str, Any]) -> str:
     if isinstance(source, Source):
         of_file = [source.path, source.size, source.modified]
     else:
-        path = Path(source).absolute()
+        path = place(source).absolute()
         stat = path.stat()
         of_file = [str(path), stat.st_size, stat.st_mtime_ns]
     facts = [*of_file, settings, manifests.SCHEMA_VERSION]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from glob import has_magic
@@ -32,6 +32,8 @@ from icecol.dataset.manifest import Manifest
 from icecol.dataset.records import n_done
 from icecol.errors import DatasetError, MissingColumnError, did_you_mean
 from icecol.names import matches, plain
+from icecol.places import for_polars, is_remote, place, version
+from icecol.stores import below, polars_options
 
 if TYPE_CHECKING:
     from icecol.dataset.columns import Columns
@@ -42,7 +44,13 @@ if TYPE_CHECKING:
 
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Open one dataset; see `icecol.dataset.several.open_dataset`."""
-    path = Path(path).absolute()  # a frame of it is read later, perhaps from another working directory
+    path = place(path).absolute()  # a frame of it is read later, perhaps from another working directory
+    if is_remote(path) and path.is_secret:
+        msg = (
+            f"{path} cannot be a dataset: a signature is of one file, and a query plan would show it; give credentials "
+            "in the environment"
+        )
+        raise DatasetError(msg)
     try:
         found = Dataset(path, manifests.read(path / manifests.NAME))
     except (FileNotFoundError, NotADirectoryError):
@@ -86,7 +94,7 @@ class Dataset:
     def geometry(self) -> Geometry | None:
         """The detector geometry, or None if no GCD file was given when the dataset was made."""
         path = self.path / GEOMETRY
-        return _geometry(path, path.stat().st_mtime_ns) if path.exists() else None
+        return _geometry(path, version(path)) if path.exists() else None
 
     @property
     def calibration(self) -> pl.LazyFrame | None:
@@ -122,7 +130,7 @@ class Dataset:
         path = self.path / name
         if not path.exists():
             return None
-        table = pl.scan_parquet(path, glob=False)
+        table = pl.scan_parquet(for_polars(path), glob=False, **polars_options(str(path)))
         try:
             table.collect_schema()
         except pl.exceptions.PolarsError as err:
@@ -242,11 +250,12 @@ class Dataset:
             frame = pl.LazyFrame(schema=schema)
         else:
             frame = pl.scan_parquet(
-                [self.path / part.path for part in self.manifest.parts],
+                [for_polars(self.path / part.path) for part in self.manifest.parts],
                 schema=schema,
                 missing_columns="insert",
                 extra_columns="ignore",
                 glob=False,
+                **polars_options(str(self.path)),
             )
         frame = self.manifest.blinding.apply(frame)
         if columns is None:
@@ -306,7 +315,8 @@ class Dataset:
             if part.checksum and (found := files.checksum(self.path / part.path)) != part.checksum:
                 wrong.append(f"{part.path} has checksum {found}, the manifest says {part.checksum}")
                 continue
-            rows = pq.read_metadata(self.path / part.path).num_rows
+            with (self.path / part.path).open("rb") as file:
+                rows = pq.read_metadata(file).num_rows
             if rows != part.rows:
                 wrong.append(f"{part.path} has {rows:,} rows, the manifest says {part.rows:,}")
         if wrong:
@@ -347,7 +357,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         here = Path.cwd()
-        path = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
+        near = not is_remote(self.path) and self.path.is_relative_to(here)
+        path = self.path.relative_to(here) if near else self.path
         text = self.manifest.blinding.describe()
         blind = f", {text}" if text else ""
         return f"Dataset({str(path)!r}, {self.rows:,} events, {len(self.schema):,} columns{blind})"
@@ -374,7 +385,7 @@ def pulses_of(events: Any, key: str, where: str) -> Pulses:
 
 
 @lru_cache(maxsize=4)
-def _geometry(path: Path, _written: int) -> Geometry:
+def _geometry(path: Path, _version: object) -> Geometry:
     """Read a geometry, cached for as long as its file does not change."""
     from icecol.detector.geometry import Geometry
 
@@ -383,6 +394,11 @@ def _geometry(path: Path, _written: int) -> Geometry:
 
 def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
     """Describe the parts that are missing or differ in size from the manifest."""
+    if is_remote(path):
+        found = below(str(path / EVENTS)) if manifest.parts else {}
+        return (
+            [] if found is None else _unlike({f"{EVENTS}/{name}": n for name, n in found.items()}, manifest)
+        )
     folders = {(path / part.path).parent for part in manifest.parts}
     sizes = {
         os.path.join(folder, entry.name): entry.stat().st_size  # noqa: PTH118
@@ -390,7 +406,12 @@ def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
         if folder.is_dir()
         for entry in os.scandir(folder)
     }
-    found = [(part, sizes.get(os.path.join(path, part.path))) for part in manifest.parts]  # noqa: PTH118
+    own = {part.path: sizes.get(os.path.join(path, part.path)) for part in manifest.parts}  # noqa: PTH118
+    return _unlike(own, manifest)
+
+
+def _unlike(sizes: Mapping[str, int | None] | Mapping[str, int], manifest: Manifest) -> list[str]:
+    found = [(part, sizes.get(part.path)) for part in manifest.parts]
     return [
         f"{part.path} is missing"
         if size is None
@@ -401,6 +422,12 @@ def _of_wrong_size(path: Path, manifest: Manifest) -> list[str]:
 
 
 def _why_no_dataset(path: Path) -> str:
+    if is_remote(path):
+        pattern = has_magic(path.name)
+        what = (
+            "is a pattern: give it in a list" if pattern else f"is not a dataset: it has no {manifests.NAME}"
+        )
+        return f"{path} {what}"
     if not path.exists() and swap.beside(path).is_dir():
         return f"replacing {path} by a new dataset was interrupted: convert again to complete it"
     if not path.exists() and has_magic(str(path)):

@@ -21,6 +21,7 @@ from icecol.dataset.parts import RUN
 from icecol.dataset.scan import Dataset, columns_like, pulses_of
 from icecol.dataset.scan import open_dataset as open_one
 from icecol.errors import DatasetError, GeometryError, MissingColumnError
+from icecol.places import expanded, is_remote, place
 
 if TYPE_CHECKING:
     from icecol.dataset.columns import Columns
@@ -33,6 +34,9 @@ Runs = range | Iterable[int] | pl.DataFrame
 
 def folders_of(name: str | os.PathLike[str]) -> list[Path]:
     """Return the folders of datasets that a name or a pattern stands for, sorted; none if it stands for others."""
+    where = place(name)
+    if is_remote(where):
+        return [path for path in expanded(where) if (path / manifests.NAME).is_file()]
     text = os.fspath(name)
     found = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
     return [path for path in map(Path, found) if (path / manifests.NAME).is_file()]
@@ -52,7 +56,8 @@ def open_dataset(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     Parameters
     ----------
     path
-        Folder of the dataset; or a list of folders and patterns, such as `["data/*.icecol"]`.
+        Folder of the dataset, or its URL (s3://, https://); or a list of folders and patterns, such as
+        `["data/*.icecol"]`.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def open_dataset(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
         if not folders and glob.has_magic(os.fspath(name)):
             msg = f"no dataset matches {os.fspath(name)!r}"
             raise DatasetError(msg)
-        found |= dict.fromkeys(folder.absolute() for folder in folders or [Path(name)])
+        found |= dict.fromkeys(folder.absolute() for folder in folders or [place(name)])
     if not found:
         msg = "no datasets to open: the list is empty"
         raise ValueError(msg)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icecol import files
+from icecol import files, places
 from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.blinding import Blinding
@@ -84,7 +84,7 @@ def finish(
     path = Path(dataset)
     records = done(path, sources, settings)
     converted = {source.path for group in records for source in group.sources}
-    missing = [str(s) for s in sources or () if str(Path(s).absolute()) not in converted]
+    missing = [str(s) for s in sources or () if str(places.place(s).absolute()) not in converted]
     if missing:
         rest = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         msg = f"{path} is not finished: {len(missing)} sources have not been converted: {', '.join(missing[:5])}{rest}"

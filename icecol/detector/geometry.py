@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from icecol.detector import nominal
 from icecol.errors import GeometryError, MissingColumnError, did_you_mean
+from icecol.places import is_remote, place
 
 if TYPE_CHECKING:
     import os
@@ -315,11 +316,16 @@ class Geometry:
         import polars as pl
 
         try:
-            table = pl.read_parquet(Path(path), glob=False)
+            source = place(path)
+            content: Any = io.BytesIO(source.read_bytes()) if is_remote(source) else source
+            table = pl.read_parquet(content, glob=False)
+            if is_remote(source):
+                content.seek(0)
+            medium = pl.read_parquet_metadata(content).get("medium", "ice")
         except pl.exceptions.PolarsError as err:
             msg = f"{path} cannot be read as a table of sensors: {err}"
             raise GeometryError(msg) from err
-        return cls.from_columns(table, medium=pl.read_parquet_metadata(Path(path)).get("medium", "ice"))
+        return cls.from_columns(table, medium=medium)
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the geometry to a Parquet file, with units and meanings in the metadata of its fields.

@@ -18,6 +18,7 @@ from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.export.contents import HEADER, Array, flat, need, pieces
 from icecol.files import whole
+from icecol.places import local
 
 _HEADER: Final = {
     "RunID": "run_id",
@@ -108,7 +109,7 @@ def graphnet(
         for at, batch in _batches(prepared, per_file):
             if at % per_file == 0:
                 open_files.close()
-                paths = [Path(out) / name / f"{name}_{at // per_file}.parquet" for name in names]
+                paths = [local(out) / name / f"{name}_{at // per_file}.parquet" for name in names]
                 asides = [open_files.enter_context(_aside(path)) for path in paths]
                 writers = [None] * len(names)
                 made += paths

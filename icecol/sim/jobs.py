@@ -24,6 +24,7 @@ from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Found, Reader
 from icecol.detector.geometry import Geometry
 from icecol.errors import FormatError
+from icecol.places import local
 from icecol.sim import files
 from icecol.sim.bundle import bundles
 from icecol.sim.generation import generate
@@ -175,9 +176,9 @@ def simulate(
         for k in numbers
     ]
     name = os.fspath(output)
-    if ".i3" in Path(name).name:
+    if ".i3" in local(name).name:
         return _to_files(name, cards, place, jobs, overwrite=overwrite)
-    return _to_dataset(Path(name), cards, place, jobs, overwrite=overwrite, progress=progress)
+    return _to_dataset(local(name), cards, place, jobs, overwrite=overwrite, progress=progress)
 
 
 def _to_dataset(

@@ -15,6 +15,7 @@ from rich.console import Console
 import icecol as ic
 from icecol.errors import MissingDependencyError
 from icecol.files import write
+from icecol.places import local
 from icecol.study import samples
 from icecol.study.samples import CASCADE_FITS, CASCADE_SHAPES, MUON_ENERGIES, TRACK_FITS
 from icecol.study.tables import closed, distribution, energies, shown, split
@@ -87,7 +88,7 @@ def run(
     if muons < 0 or cascades < 0 or muons + cascades == 0:
         msg = f"`muons` and `cascades` must not be negative or both 0; found {muons} and {cascades}"
         raise ValueError(msg)
-    folder, console = Path(out), console or Console()
+    folder, console = local(out), console or Console()
     folder.mkdir(parents=True, exist_ok=True)
     tables: dict[str, pl.DataFrame] = {}
     draw: dict[str, Callable[[], Axes]] = {}

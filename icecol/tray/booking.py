@@ -16,6 +16,7 @@ from icecol.detector.geometry import Geometry
 from icecol.i3.container.names import Names
 from icecol.i3.container.walk import Batch, scan
 from icecol.i3.frames.frame import Frame
+from icecol.places import local
 
 BATCH_BYTES: Final = 8 << 20
 """Bytes of frames that become columns together."""
@@ -137,4 +138,4 @@ def book(
         else Detector(*gcd_tables.read_gcd(gcd))
     )
     reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, gcd=gcd)
-    return Book(Path(dataset), reader, detector, overwrite, dict(settings or {}))
+    return Book(local(dataset, "make"), reader, detector, overwrite, dict(settings or {}))

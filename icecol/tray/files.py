@@ -8,6 +8,7 @@ from pathlib import Path
 
 from icecol.i3.frames.files import I3File, Paths, files_of, open_i3, writing
 from icecol.i3.frames.frame import Frame
+from icecol.places import local
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,4 @@ def write(
     >>> [frame["I3EventHeader"].event_id for frame in ic.open_i3(path)]
     [1, 1]
     """
-    return Write(Path(path), None if stops is None else frozenset(stops), frozenset(drop_orphans), level)
+    return Write(local(path), None if stops is None else frozenset(stops), frozenset(drop_orphans), level)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecol import files
+from icecol.places import local
 from icecol.view.record import document
 from icecol.view.source import Gcd, Shown, choose
 
@@ -41,7 +42,7 @@ class Display:
         path
             File to write; its name should end in .html.
         """
-        target = Path(path)
+        target = local(path)
         files.write(target, self.html().encode("utf-8", "replace"))
         return target
 

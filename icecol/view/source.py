@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import polars as pl
 
 from icecol.convert.geometry import read_geometry
 from icecol.convert.i3_reader import I3Reader
+from icecol.dataset import manifest as manifests
 from icecol.dataset import schema as schemas
 from icecol.dataset.events import Events
 from icecol.dataset.facts import facts
@@ -25,6 +27,7 @@ from icecol.errors import DamagedFileError, MissingColumnError, did_you_mean
 from icecol.i3.frames.files import files_of, open_i3
 from icecol.i3.frames.frame import Frame
 from icecol.names import matches, plain
+from icecol.places import is_remote, place
 from icecol.sim.columns import Events as Simulated
 from icecol.view import frames as of_frames
 
@@ -78,7 +81,7 @@ def choose(
     wanted = _wanted(run, event)
     patterns = None if pulses is None else (pulses,) if isinstance(pulses, str) else tuple(pulses)
     given = gcd if isinstance(gcd, Geometry) or gcd is None else read_geometry(gcd)
-    found = _frames(events) if not isinstance(events, str | Path) or not Path(events).is_dir() else None
+    found = None if isinstance(events, str | os.PathLike) and _is_dataset(events) else _frames(events)
     if found is not None:
         stream, source = found
         chosen = _of_frames(stream, source, wanted, patterns, n=n, stop=stop, gcd=gcd, geometry=given)
@@ -121,14 +124,19 @@ def _dataset(events: Shown) -> Events | Simulated:
 # -- frames --------------------------------------------------------------------------------------------------------
 
 
+def _is_dataset(path: str | os.PathLike[str]) -> bool:
+    found = place(path)
+    return (found / manifests.NAME).is_file() if is_remote(found) else found.is_dir()
+
+
 def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
     """Return a stream of frames and what it is called, or None if these are columns."""
     if isinstance(events, Frame):
         return iter([events]), "a frame"
     if isinstance(events, pl.LazyFrame | pl.DataFrame | Dataset | Datasets | Simulated):
         return None
-    if isinstance(events, str | Path):
-        return _read([events]), Path(events).name
+    if isinstance(events, str | os.PathLike):
+        return _read([events]), place(events).name
     if not isinstance(events, Iterable):
         msg = (
             f"events are files, a dataset, columns, frames or simulated events; found {type(events).__name__}"
@@ -141,11 +149,11 @@ def _frames(events: Shown) -> tuple[Iterator[Frame], str] | None:
         raise ValueError(msg)
     if isinstance(first, Frame):
         return (one for one in chain([first], several) if isinstance(one, Frame)), "frames"
-    paths = [path for path in (first, *several) if isinstance(path, str | Path)]
-    return _read(paths), ", ".join(Path(path).name for path in paths)
+    paths = [path for path in (first, *several) if isinstance(path, str | os.PathLike)]
+    return _read(paths), ", ".join(place(path).name for path in paths)
 
 
-def _read(paths: Sequence[str | Path]) -> Iterator[Frame]:
+def _read(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Frame]:
     with open_i3(files_of(paths), skip_damaged=True) as stream:
         frame = None
         for frame in stream:

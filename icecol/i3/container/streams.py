@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from icecol.errors import FormatError, UnsupportedError
 from icecol.i3.container.compression import MAGIC, ByteStream, decompress, sniff
 from icecol.i3.container.tar import BLOCK, Tar, is_tar
+from icecol.places import place
 
 _JSON: Final = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[][{\"\d\-tfn])")
 """How an object or a list begins."""
@@ -150,7 +151,7 @@ def open_stream(
     UnsupportedError
         The file is of another format, or beyond a limit: also later, as it is read.
     """
-    opened = Path(path).open("rb") if file is None else file  # noqa: SIM115
+    opened = place(path).open("rb") if file is None else file
     try:
         stream, codec = unpacked(opened, str(path) if name is None else name)
     except BaseException:

@@ -23,6 +23,7 @@ from icecol.i3.container.streams import open_stream
 from icecol.i3.container.walk import Batch
 from icecol.i3.frames.frame import Frame, Layout, Mixer, Stored
 from icecol.i3.pulses.of_frames import BatchPulses
+from icecol.places import expanded, is_remote, local, place
 
 MOST_LAYOUTS: Final = 1000
 """Maximum number of remembered sets of keys."""
@@ -57,6 +58,10 @@ def files_of(paths: Paths) -> list[Path]:
         paths = [paths]
     found: list[Path] = []
     for path in paths:
+        where = place(path)
+        if is_remote(where):
+            found += expanded(where)
+            continue
         name = os.fspath(path)
         matches = [name] if Path(name).exists() else _matching(name)
         if not matches:
@@ -149,7 +154,7 @@ class I3File(Iterator[Frame]):
             yield from self._read_file(path, mixer)
 
     def _read_file(self, path: Path, mixer: Mixer) -> Generator[Frame, None, None]:
-        stream, file, _ = open_stream(self._here / path, name=str(path))
+        stream, file, _ = open_stream(self._found(path), name=str(path))
         foreign = frozenset(mixer.in_force().values())
         layouts: dict[bytes, Layout] = {}
         lost = False  # the current DAQ frame is not known
@@ -187,6 +192,9 @@ class I3File(Iterator[Frame]):
                 raise DamagedFileError(scanner.damages[0].describe(path))
             self.damages += [(path, damage) for damage in scanner.damages]
 
+    def _found(self, path: Path) -> Path:
+        return place(path) if is_remote(path) else self._here / path
+
     def _tell_twice(self, path: Path, index: int, layout: Layout) -> None:
         """Warn once for each file about keys that are in a frame twice."""
         if path in self._told:
@@ -221,7 +229,8 @@ def open_i3(paths: Paths, *, skip_damaged: bool = False, verify: bool = True) ->
     Parameters
     ----------
     paths : str, path, or several
-        Files, or patterns such as `Level2_*.i3.zst`; several are read as one stream, so a GCD file can come first.
+        Files, patterns such as `Level2_*.i3.zst`, or URLs (s3://, https://), which are read by ranges.
+        Several are read as one stream, so a GCD file can come first.
     skip_damaged : bool
         Record damaged places in `damages` and continue with the next intact frame. Otherwise `DamagedFileError` is
         raised after all frames before the damage. Physics frames whose DAQ frame may have been lost inherit nothing
@@ -305,7 +314,7 @@ def writing(path: str | os.PathLike[str], *, level: int | None = None) -> Iterat
     path, level
         As for `write_i3`.
     """
-    target = Path(path)
+    target = local(path)
     codec = codec_of(target)
     with whole(target) as aside, aside.open("wb") as file:
         out = compressor(file, codec, level)

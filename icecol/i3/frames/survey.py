@@ -18,6 +18,7 @@ from icecol.i3.container.scanner import CHECKSUM, Damage, Scanner
 from icecol.i3.container.streams import open_stream
 from icecol.i3.container.walk import Batch
 from icecol.i3.frames.frame import Frame, Mixer
+from icecol.places import place
 
 HEADER = "I3EventHeader"
 
@@ -64,7 +65,7 @@ def survey(path: str | os.PathLike[str], *, verify: bool = True) -> Survey:
     Parameters
     ----------
     path : path
-        The file, compressed or not.
+        The file, compressed or not; or its URL.
     verify : bool
         Check the checksum of every frame.
 
@@ -83,7 +84,7 @@ def survey(path: str | os.PathLike[str], *, verify: bool = True) -> Survey:
     >>> found.stops, found.streams
     ({'Q': 2, 'P': 2}, {'InIceSplit': 2})
     """
-    stream, file, codec = open_stream(Path(path))
+    stream, file, codec = open_stream(place(path))
     stops: Counter[str] = Counter()
     streams: Counter[str] = Counter()
     versions: Counter[int] = Counter()
@@ -118,9 +119,9 @@ def survey(path: str | os.PathLike[str], *, verify: bool = True) -> Survey:
     )
     checked = sum(n for version, n in versions.items() if version in (5, 6)) if verify else 0
     return Survey(
-        path=Path(path),
+        path=place(path),
         codec=codec,
-        bytes=Path(path).stat().st_size,
+        bytes=place(path).stat().st_size,
         content_bytes=scanner.n_bytes,
         stops=dict(stops),
         events=stops["Q"] or events.n,
@@ -209,7 +210,7 @@ def survey_frames(
     [(0, 'Q', 0, '', 7), (1, 'P', 0, 'InIceSplit', 11)]
     """
     mixer = Mixer()
-    for raw in raw_frames(Path(path), verify=verify, damages=damages):
+    for raw in raw_frames(place(path), verify=verify, damages=damages):
         if raw.orphan:
             mixer.forget("Q")
         frame = mixer.mix(Frame(raw.stop, raw.objects))
