@@ -220,4 +220,4 @@ def _part_of(chunk: Chunk) -> Dataset:
 
 @lru_cache(maxsize=8)
 def _dataset(path: Path, _changed: int) -> Dataset:
-    return open_dataset(path)
+    return open_dataset(path, tell=False)
