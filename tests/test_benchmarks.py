@@ -289,3 +289,15 @@ def test_an_online_filter_keeps_what_a_plan_keeps(load, tmp_path):
     assert load("online").main(["--events", "40", "--files", "2", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["checks"] == ["events", "events by filter", "frames kept"]
+
+
+def test_scaling_counts_the_same_events_at_each_size(load, monkeypatch, tmp_path):
+    module = load("scaling")
+    monkeypatch.setattr(module, "two_workers", lambda *_: None)  # processes of their own take long to start
+    monkeypatch.setattr(module, "overhead", lambda *_: None)
+    out = tmp_path / "scaling.json"
+    sizes = ["--part", "100", "--events", "1000", "--files", "10"]
+    assert module.main([*sizes, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert [table["rows"][-1][0] for table in found["tables"]] == ["1,000", "10"]
+    assert len(found["checks"]) == 12

@@ -383,7 +383,7 @@ class _Runner:
     def _detector(self, spool: Path) -> None:
         """Keep the last geometry, calibration and status: those that a segment does not bring are still in force."""
         path = self._out / GCD
-        kept = {}
+        kept: dict[str, Any] = {}
         for source in (path, spool) if path.exists() else (spool,):
             with open_i3(source, skip_damaged=True) as frames:
                 kept |= {frame.stop: frame for frame in frames if frame.stop in "GCD"}
