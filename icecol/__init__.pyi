@@ -33,6 +33,7 @@ from .i3.frames.frame import Frame
 from .reco.decorator import kernel
 from .reco.plan import with_features
 from .samples import Sample, Samples
+from .saving import drop_features, save_features
 from .select import Cuts, cutflow, n_minus_one
 from .speed.measure import bench
 from .speed.profiles import profile
@@ -59,6 +60,7 @@ __all__ = [
     "convert",
     "coordinates",
     "cutflow",
+    "drop_features",
     "errors",
     "export",
     "facts",
@@ -74,6 +76,7 @@ __all__ = [
     "profile",
     "reco",
     "runs",
+    "save_features",
     "scan_i3",
     "select",
     "sim",

@@ -195,7 +195,8 @@ def _columns(ds: Dataset, patterns: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _written(ds: Dataset, blinding: Blinding) -> Dataset:
-    manifests.write(replace(ds.manifest, blinding=blinding), ds.path / manifests.NAME)
+    there = manifests.read(ds.path / manifests.NAME)  # others may have changed the rest since it was opened
+    manifests.write(replace(there, blinding=blinding), ds.path / manifests.NAME)
     return open_dataset(ds.path)
 
 

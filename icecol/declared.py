@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from icecol.jit.sources import load
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,16 +113,10 @@ def feature_of(what: str) -> Any:
 def module_of(where: str) -> Any:
     """Import a module by its name, or a file of Python code, whose folder is then searched for what it imports."""
     if where.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(where).stem, where)
-        if spec is None or spec.loader is None or not Path(where).is_file():
-            msg = f"no file {where!r}"
-            raise TextError(msg, "--feature")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        folder = str(Path(where).resolve().parent)
-        if folder not in sys.path:
-            sys.path.append(folder)
-        spec.loader.exec_module(module)
+        try:
+            module = load(where)
+        except FileNotFoundError as err:
+            raise TextError(str(err), "--feature") from err
     else:
         try:
             module = importlib.import_module(where)

@@ -298,3 +298,15 @@ def test_readers_of_forms_answer_as_the_tools_that_their_users_have(load, tmp_pa
     assert load("forms").main(small) == 0
     checks = json.loads(out.read_text())["checks"]
     assert {check.partition(":")[0] for check in checks} >= set(load("forms").FORMS)
+
+
+def test_scaling_counts_the_same_events_at_each_size(load, monkeypatch, tmp_path):
+    module = load("scaling")
+    monkeypatch.setattr(module, "two_workers", lambda *_: None)  # processes of their own take long to start
+    monkeypatch.setattr(module, "overhead", lambda *_: None)
+    out = tmp_path / "scaling.json"
+    sizes = ["--part", "100", "--events", "1000", "--files", "10"]
+    assert module.main([*sizes, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert [table["rows"][-1][0] for table in found["tables"]] == ["1,000", "10"]
+    assert len(found["checks"]) == 12

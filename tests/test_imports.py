@@ -16,7 +16,7 @@ PACKAGE = Path(icecol.__file__).parent
 
 LAYERS = (
     {"cli", "__main__"},
-    {"batch", "browse", "tray", "demo", "discovery", "study", "speed"},
+    {"batch", "browse", "tray", "demo", "discovery", "saving", "study", "speed"},
     {"ahead"},
     {"declared", "samples"},
     {"plot"},

@@ -219,4 +219,4 @@ def _part_of(chunk: Chunk) -> Dataset:
 
 @lru_cache(maxsize=8)
 def _dataset(path: Path, _version: object) -> Dataset:
-    return open_dataset(path)
+    return open_dataset(path, tell=False)

@@ -14,6 +14,7 @@ from icecol.cli.expressions import (
     WeightOption,
     cuts_of,
     events_of,
+    features_of,
     listed,
     parts_of,
     sql,
@@ -64,6 +65,8 @@ def info(
             stdout.print(f"    {line}", soft_wrap=True)
     stdout.print(f"geometry: {_sensors(ds.geometry)}")
     stdout.print(f"pulses:   {', '.join(ds.pulse_keys) or 'none'}", soft_wrap=True)
+    for saved in manifest.features:
+        stdout.print(f"saved:    {saved.name} = {saved.describe()}", soft_wrap=True)
     stdout.print(f"made by:  icecol {manifest.icecol_version}, {dict(manifest.settings)}", soft_wrap=True)
     if key is None and not columns:
         stdout.print(_by_key(ds))
@@ -99,22 +102,46 @@ def _sensors(geometry: Geometry | None) -> str:
 
 def features(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by `icecol convert`.")],
-    pulses: Annotated[str, typer.Option("--pulses", "-p", metavar="KEY", help="Pulse series to read.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.parquet", help="Output file.")],
+    pulses: PulsesOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.parquet", help="Output file.")
+    ] = None,
     feature: FeatureOption = None,
     cut: CutOption = None,
     column: Annotated[
         list[str] | None,
         typer.Option(help="Additional columns to write, as a pattern; may be repeated.", metavar="PATTERN"),
     ] = None,
+    save: Annotated[
+        bool,
+        typer.Option(
+            "--save", help="Keep them beside the dataset, as columns; without -f, renew what is saved."
+        ),
+    ] = False,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Remove a saved feature; may be repeated."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Number of processes for --save.")
+    ] = None,
 ) -> None:
-    """Compute pulse features and write them, with the run and event IDs, to a Parquet file.
+    """Compute pulse features and write them, with the run and event IDs, to a Parquet file, or beside the dataset.
 
     The default features are linefit, improved_linefit, tensor_of_inertia and charge. Events are streamed, so memory
     use is bounded.
 
       icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge -o features.parquet
+      icecol features level2.icecol -p SRTInIcePulses -f LineFit=improved_linefit -f Q=charge --save
+      icecol features level2.icecol --save
+      icecol features level2.icecol --drop LineFit
     """
+    if save or drop:
+        _saved(dataset, pulses, feature, drop or [], jobs, save=save, others=[out, cut, column])
+        return
+    if out is None:
+        msg = "give a file, or --save to keep them beside the dataset"
+        raise typer.BadParameter(msg, param_hint="--out")
     import polars as pl
 
     import icecol as ic
@@ -131,6 +158,38 @@ def features(
         events.select(list(dict.fromkeys(wanted))).sink_parquet(aside)
     rows = pl.scan_parquet(out, glob=False).select(pl.len()).collect().item()
     stdout.print(f"{out}: {rows:,} events, {len(dict.fromkeys(wanted))} columns", soft_wrap=True)
+
+
+def _saved(
+    dataset: Path,
+    pulses: str | None,
+    feature: list[str] | None,
+    drop: list[str],
+    jobs: int | None,
+    *,
+    save: bool,
+    others: list[object],
+) -> None:
+    """Save or remove features beside a dataset."""
+    import icecol as ic
+
+    if any(others):
+        msg = "saved features are of all events and go into no file: leave out --out, --cut and --column"
+        raise typer.BadParameter(msg, param_hint="--save")
+    if feature and not save:
+        msg = "features are given, and not saved: add --save"
+        raise typer.BadParameter(msg, param_hint="--feature")
+    if feature and pulses is None:
+        msg = "features need --pulses KEY"
+        raise typer.BadParameter(msg, param_hint="--pulses")
+    if drop:
+        ds = ic.drop_features(dataset, drop)
+    if save:
+        ds = ic.save_features(dataset, jobs=jobs, **features_of(feature or [], pulses or ""))
+    for one in ds.manifest.features:
+        stdout.print(f"{one.name} = {one.describe()}: {', '.join(one.schema.names)}", soft_wrap=True)
+    n = len(ds.manifest.features)
+    stdout.print(f"{dataset}: {ds.rows:,} events, {n} saved features")
 
 
 _ID_COLUMNS: Final = tuple(

@@ -23,6 +23,7 @@ from typing import Any, Final
 import polars as pl
 
 from icecol.dataset import manifest as manifests
+from icecol.dataset import saved
 from icecol.dataset import schema as schemas
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.manifest import Manifest
@@ -336,6 +337,10 @@ def _whole(node: _Node) -> dict[Path, None]:
     if node.whole:
         if node.datasets:
             return dict.fromkeys(node.datasets)
+        if node.name == "HConcat":  # events beside their saved features
+            each = [_whole(child) for child in node.inputs]
+            if all(found == each[0] for found in each):
+                return each[0]
         if node.name in _STACKED:
             return {path: None for child in node.inputs for path in _whole(child)}
         joined = node.name == "Join" and node.how in {"Anti", "Inner", "Left", "Semi"}
@@ -349,7 +354,8 @@ def _whole(node: _Node) -> dict[Path, None]:
 
 
 def _look_up(dataset: Path, column: str) -> Column | bool:
-    schema = _manifest(dataset).schema
+    manifest = _manifest(dataset)
+    schema = saved.with_columns(manifest.schema, manifest.features)
     i = schema.get_field_index(column)
     return Column(schemas.unit(schema.field(i)), schemas.doc(schema.field(i))) if i >= 0 else False
 
@@ -367,14 +373,21 @@ def _datasets_of(paths: list[Path]) -> dict[Path, bool]:
         if folder is None:
             return {}
         try:
-            parts = {folder / part.path for part in _manifest(folder).parts}
+            every = _files(_manifest(folder))
         except (DatasetError, OSError):
             return {}
-        if path not in parts:
+        parts = next((some for names in every if path in (some := {folder / name for name in names})), None)
+        if parts is None:
             return {}
         found[folder] = parts <= left
         left -= parts
     return found
+
+
+def _files(manifest: Manifest) -> list[list[str]]:
+    """Return the files of the events, and of each saved feature."""
+    features = ([part.path for part in feature.parts] for feature in manifest.features)
+    return [[part.path for part in manifest.parts], *features]
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from icecol.dataset import manifest as manifests
-
+MANIFEST: Final = "manifest.json"
+"""Contents and provenance: a folder that has it is a dataset."""
 EVENTS: Final = "events"
 """Folder of the parts."""
+FEATURES: Final = "features"
+"""Folder of features that are kept beside the events."""
 PROGRESS: Final = ".progress"
 """Folder of the records of an unfinished conversion."""
 SIMULATION: Final = "simulation.parquet"
@@ -24,4 +26,4 @@ TRIGGER_STATUS: Final = "trigger_status.parquet"
 def own() -> set[str]:
     """Return the names of what belongs to a dataset in its folder."""
     tables = (SIMULATION, GEOMETRY, CALIBRATION, DETECTOR_STATUS, TRIGGER_STATUS)
-    return {EVENTS, PROGRESS, manifests.NAME, *tables}
+    return {EVENTS, FEATURES, PROGRESS, MANIFEST, *tables}

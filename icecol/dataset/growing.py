@@ -7,7 +7,6 @@ by a later change, a day after they were left.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,12 +18,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icecol.dataset import swap, writer
+from icecol.dataset import manifest as manifests
+from icecol.dataset import saved, swap, writer
 from icecol.dataset.folder import EVENTS, PROGRESS, own
 from icecol.dataset.lock import Lock
 from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.dataset.records import Record
+from icecol.dataset.saved import Saved
 from icecol.dataset.scan import Dataset, open_dataset
 from icecol.dataset.uniting import records_of
 from icecol.errors import DatasetError
@@ -48,6 +49,8 @@ class Change:
         Its files and their parts; what this holds in the end is what the dataset then has.
     settings
         Its settings, likewise.
+    features
+        Its saved features, likewise; those for parts that are left out go with these.
     keep
         Seconds for which parts that were left are kept.
     """
@@ -56,6 +59,7 @@ class Change:
     aside: Path
     records: list[Record]
     settings: dict[str, Any]
+    features: tuple[Saved, ...] = ()
     keep: float = KEEP
 
     @property
@@ -93,6 +97,11 @@ class Change:
             simulation={path: table for record in every for path, table in record.simulation.items()},
         )
         self.records = [self._rewritten(merged, merged.sources, rows)]
+        before = [part for record in every for part in record.parts]
+        after = self.records[0].parts
+        self.features = tuple(
+            saved.cut_anew(self.dataset.path, feature, before, after) for feature in self.features
+        )
 
     def _without(self, record: Record, paths: set[str]) -> list[Record]:
         kept = tuple(s for s in record.sources if s.path not in paths)
@@ -147,27 +156,39 @@ def changing(dataset: str | Path, *, keep: float = KEEP) -> Iterator[Change]:
         If there is no such dataset, another process is writing it, or its manifest does not tell which events are of
         which file.
     """
+    with holding(dataset) as (ds, aside, lock):
+        target = ds.path
+        (aside / EVENTS).mkdir(exist_ok=True)
+        features = manifests.read(target / manifests.NAME).features
+        change = Change(ds, aside, records_of(ds), dict(ds.manifest.settings), features, keep)
+        yield change
+        lock.check()
+        writer.complete(
+            target, change.records, change.settings, blinding=ds.manifest.blinding, keep=change.keep,
+            schema=ds.manifest.schema, features=change.features,
+        )  # fmt: skip
+
+
+@contextmanager
+def holding(dataset: str | Path) -> Iterator[tuple[Dataset, Path, Lock]]:
+    """Hold a finished dataset against other writers; give it, a hidden folder beside it, and the lock.
+
+    The folder is removed at the end, unless there are records of a conversion that can be resumed.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such dataset, or another process is writing it.
+    """
     target = local(dataset, "change").absolute()
-    open_dataset(target)
+    open_dataset(target, tell=False)
     aside = swap.beside(target)
     if not Lock.is_held(aside / PROGRESS):
         swap.settle(target, own(), PROGRESS)
     (aside / PROGRESS).mkdir(parents=True, exist_ok=True)
     with Lock(aside / PROGRESS, target) as lock:
-        (aside / EVENTS).mkdir(exist_ok=True)
-        ds = open_dataset(target)
-        before = {part.path for part in ds.manifest.parts}
-        change = Change(ds, aside, records_of(ds), dict(ds.manifest.settings), keep)
         try:
-            yield change
-            lock.check()
-            after = {part.path for record in change.records for part in record.parts}
-            for name in before - after:
-                os.utime(target / name)  # the day begins now
-            writer.complete(
-                target, change.records, change.settings, blinding=ds.manifest.blinding, keep=change.keep,
-                schema=ds.manifest.schema,
-            )  # fmt: skip
+            yield open_dataset(target, tell=False), aside, lock
         except BaseException:
             if not any((aside / PROGRESS).glob("*.json")):
                 shutil.rmtree(aside, ignore_errors=True)
@@ -201,4 +222,4 @@ def settings_after(
     return after
 
 
-__all__ = ["Change", "changing", "settings_after"]
+__all__ = ["Change", "changing", "holding", "settings_after"]

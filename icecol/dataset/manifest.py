@@ -17,15 +17,18 @@ import pyarrow as pa
 import icecol
 from icecol import files
 from icecol.dataset import blinding as blindings
+from icecol.dataset import saved
 from icecol.dataset import schema as schemas
 from icecol.dataset.blinding import Blinding
+from icecol.dataset.folder import MANIFEST
+from icecol.dataset.saved import Saved
 from icecol.errors import DatasetError
 from icecol.names import plain
 from icecol.places import place
 
 SCHEMA_VERSION: Final = 2
 """Version of the layout on disk; newer ones are refused. Version 1 stored its facts about sources as prose."""
-NAME: Final = "manifest.json"
+NAME: Final = MANIFEST
 """Name of the manifest in the dataset's folder."""
 
 
@@ -158,6 +161,8 @@ class Manifest:
     """How it was made: keys, streams, generator settings, nfiles, livetime (s)."""
     blinding: Blinding = field(default_factory=Blinding)
     """What may be seen of it."""
+    features: tuple[Saved, ...] = ()
+    """Features that are kept beside the events; those of an open dataset hold."""
     icecol_version: str = icecol.__version__
     """Version of icecol that wrote it."""
     schema_version: int = SCHEMA_VERSION
@@ -216,6 +221,7 @@ def read(path: str | Path) -> Manifest:
             sources=tuple(source_from_json(source) for source in found["sources"]),
             settings=_typed(found, "settings", dict),
             blinding=blindings.from_json(found.get("blinding")),
+            features=tuple(saved.from_json(feature) for feature in found.get("features", ())),
             icecol_version=_typed(found, "icecol_version", str),
             schema_version=version,
         )
@@ -238,6 +244,7 @@ def write(manifest: Manifest, path: str | Path) -> None:
         "icecol_version": manifest.icecol_version,
         "settings": dict(manifest.settings),
         "blinding": manifest.blinding.to_json(),
+        "features": [saved.to_json(feature) for feature in manifest.features],
         "parts": [asdict(part) for part in manifest.parts],
         "sources": [asdict(source) for source in manifest.sources],
         "columns": columns,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from glob import has_magic
 from pathlib import Path
@@ -17,8 +18,8 @@ import pyarrow.types as pt
 
 from icecol import files
 from icecol.dataset import manifest as manifests
+from icecol.dataset import saved, swap
 from icecol.dataset import schema as schemas
-from icecol.dataset import swap
 from icecol.dataset.folder import (
     CALIBRATION,
     DETECTOR_STATUS,
@@ -37,13 +38,15 @@ from icecol.stores import below, polars_options
 
 if TYPE_CHECKING:
     from icecol.dataset.columns import Columns
+    from icecol.dataset.manifest import Part
     from icecol.dataset.pulses import Pulses
+    from icecol.dataset.saved import Saved, SavedPart
     from icecol.dataset.tables import Tables
     from icecol.detector.geometry import Geometry
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
-    """Open one dataset; see `icecol.dataset.several.open_dataset`."""
+def open_dataset(path: str | os.PathLike[str], *, tell: bool = True) -> Dataset:
+    """Open one dataset; see `icecol.dataset.several.open_dataset`. `tell` warns of saved features that do not hold."""
     path = place(path).absolute()  # a frame of it is read later, perhaps from another working directory
     if is_remote(path) and path.is_secret:
         msg = (
@@ -68,7 +71,22 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
             "restore it, or convert again with `overwrite`"
         )
         raise DatasetError(msg)
-    return found
+    holding, why = _features(path, found.manifest)
+    if tell and why:
+        reasons = "; ".join(f"{name!r}, as {reason}" for name, reason in why.items())
+        msg = (
+            f"saved features of {path} are left out: {reasons}. `icecol.save_features({str(path)!r})` renews them, "
+            f"`icecol.drop_features({str(path)!r}, {[*why]!r})` removes them"
+        )
+        warnings.warn(msg, stacklevel=3)
+    return replace(found, manifest=replace(found.manifest, features=holding))
+
+
+def _features(path: Path, manifest: Manifest) -> tuple[tuple[Saved, ...], dict[str, str]]:
+    """Return the saved features that can be used, and why others cannot."""
+    if is_remote(path):
+        return (), {feature.name: "they are used on a local disk alone" for feature in manifest.features}
+    return saved.usable(path, manifest)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,7 +101,7 @@ class Dataset:
     @property
     def schema(self) -> pa.Schema:
         """All columns, with unit and meaning in the metadata `unit` and `doc`."""
-        return self.manifest.schema
+        return saved.with_columns(self.manifest.schema, self.manifest.features)
 
     @property
     def rows(self) -> int:
@@ -231,8 +249,10 @@ class Dataset:
     def scan(self, columns: Iterable[str] | None = None) -> pl.LazyFrame:
         """Scan all parts as one lazy frame.
 
-        It has every column of the dataset, null in the parts that lack it. For a blinded dataset it holds only what may
-        be seen; so does all that is made from it, such as `tables`, histograms and exports.
+        It has every column of the dataset, null in the parts that lack it, and those of the features that are saved
+        beside it (`icecol.save_features`). A cut on a frame with some of these does not reach the Parquet reader, which
+        would skip what it excludes: to look up single events, give `columns` without them. For a blinded dataset it
+        holds only what may be seen; so does all that is made from it, such as `tables`, histograms and exports.
 
         Parameters
         ----------
@@ -245,23 +265,33 @@ class Dataset:
         MissingColumnError
             If a name or pattern matches no column.
         """
-        schema = schemas.to_polars(self.schema)
-        if not self.manifest.parts:
-            frame = pl.LazyFrame(schema=schema)
-        else:
-            frame = pl.scan_parquet(
-                [for_polars(self.path / part.path) for part in self.manifest.parts],
-                schema=schema,
-                missing_columns="insert",
-                extra_columns="ignore",
-                glob=False,
-                **polars_options(str(self.path)),
-            )
-        frame = self.manifest.blinding.apply(frame)
-        if columns is None:
-            return frame
-        return frame.select(
-            list(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
+        wanted = None
+        if columns is not None:
+            wanted = list(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
+        blinding = self.manifest.blinding
+        features = [
+            feature
+            for feature in self.manifest.features
+            if wanted is None or blinding.active or set(feature.schema.names) & set(wanted)
+        ]
+        parts = self.manifest.parts
+        frames = [self._files([part.path for part in parts], self.manifest.schema)]
+        frames += [self._files([part.path for part in f.of(parts)], f.schema) for f in features]
+        # side by side, not joined: they have the same rows, which Polars checks
+        frame = blinding.apply(pl.concat(frames, how="horizontal") if features else frames[0])
+        return frame if wanted is None else frame.select(wanted)
+
+    def _files(self, names: list[str], schema: pa.Schema) -> pl.LazyFrame:
+        """Scan files that have some of these columns."""
+        if not names:
+            return pl.LazyFrame(schema=schemas.to_polars(schema))
+        return pl.scan_parquet(
+            [for_polars(self.path / name) for name in names],
+            schema=schemas.to_polars(schema),
+            missing_columns="insert",
+            extra_columns="ignore",
+            glob=False,
+            **polars_options(str(self.path)),
         )
 
     def columns(self, pattern: str = "*") -> list[str]:
@@ -309,7 +339,9 @@ class Dataset:
         """
         wrong = _of_wrong_size(self.path, self.manifest)
         named = {text.partition(" ")[0] for text in wrong}
-        for part in self.manifest.parts:
+        every: list[Part | SavedPart] = [*self.manifest.parts]
+        every += [part for feature in self.manifest.features for part in feature.of(self.manifest.parts)]
+        for part in every:
             if part.path in named:
                 continue
             if part.checksum and (found := files.checksum(self.path / part.path)) != part.checksum:
@@ -321,7 +353,7 @@ class Dataset:
                 wrong.append(f"{part.path} has {rows:,} rows, the manifest says {part.rows:,}")
         if wrong:
             msg = (
-                f"{len(wrong)} of {len(self.manifest.parts)} parts of {self.path} do not match its manifest: "
+                f"{len(wrong)} of {len(every)} parts of {self.path} do not match its manifest: "
                 f"{'; '.join(wrong)}; restore them, or convert again with `overwrite`"
             )
             raise DatasetError(msg)
@@ -339,6 +371,7 @@ class Dataset:
             f"{len(manifest.sources):,} sources, {len(bad)} of them damaged",
             *(f"  {line}" for source in manifest.sources for line in source.describe()),
             *(f"  {key}: {', '.join(found)}" for key, found in sorted(members.items())),
+            *(f"saved: {feature.name} = {feature.describe()}" for feature in manifest.features),
         ]
         return plain("\n".join(lines))
 

@@ -26,6 +26,7 @@ from icecol.places import expanded, is_remote, place
 if TYPE_CHECKING:
     from icecol.dataset.columns import Columns
     from icecol.dataset.pulses import Pulses
+    from icecol.dataset.saved import Saved
     from icecol.detector.geometry import Geometry
 
 Runs = range | Iterable[int] | pl.DataFrame
@@ -207,6 +208,7 @@ class Datasets(Sequence[Dataset]):
         columns
             Names or patterns of the columns; None for all.
         """
+        _require_same_features(self.each)
         wanted = self.schema.names
         if columns is not None:
             wanted = list(dict.fromkeys(name for pattern in columns for name in self.columns(pattern)))
@@ -269,8 +271,8 @@ class Datasets(Sequence[Dataset]):
         -------
         polars.DataFrame
             A row for each: `path`, `events`, `parts`, `bytes`, `sources`, `damaged` (sources), `first_run`, `last_run`,
-            `livetime` (s), `nfiles` and `generator` of its settings, `blind`, `icecol` (version that wrote it) and
-            `schema` (version of the layout). What is not known is null.
+            `livetime` (s), `nfiles` and `generator` of its settings, `features` (saved ones), `blind`, `icecol`
+            (version that wrote it) and `schema` (version of the layout). What is not known is null.
         """
         return pl.DataFrame([_entry(ds) for ds in self.each], schema=_CATALOGUE)
 
@@ -283,7 +285,7 @@ class Datasets(Sequence[Dataset]):
 _CATALOGUE: Any = {
     "path": pl.String, "events": pl.Int64, "parts": pl.Int64, "bytes": pl.Int64, "sources": pl.Int64,
     "damaged": pl.Int64, "first_run": pl.Int64, "last_run": pl.Int64, "livetime": pl.Float64, "nfiles": pl.Float64,
-    "generator": pl.String, "blind": pl.String, "icecol": pl.String, "schema": pl.Int64,
+    "generator": pl.String, "features": pl.List(pl.String), "blind": pl.String, "icecol": pl.String, "schema": pl.Int64,
 }  # fmt: skip
 
 
@@ -304,10 +306,25 @@ def _entry(ds: Dataset) -> dict[str, Any]:
         "livetime": settings.get("livetime"),
         "nfiles": settings.get("nfiles"),
         "generator": None if name is None else str(name),
+        "features": [feature.name for feature in manifest.features],
         "blind": manifest.blinding.describe() or None,
         "icecol": manifest.icecol_version,
         "schema": manifest.schema_version,
     }
+
+
+def _require_same_features(datasets: Sequence[Dataset]) -> None:
+    """Check that a saved feature of one name is the same in all datasets that have it."""
+    first: dict[str, tuple[Dataset, Saved]] = {}
+    for ds in datasets:
+        for feature in ds.manifest.features:
+            other_ds, other = first.setdefault(feature.name, (ds, feature))
+            if other.made != feature.made or other.depends["code"] != feature.depends["code"]:
+                msg = (
+                    f"the saved feature {feature.name!r} is {other.describe()} in {other_ds.path} and "
+                    f"{feature.describe()} in {ds.path}: save it in the same way (`icecol.save_features`)"
+                )
+                raise DatasetError(msg)
 
 
 def _numbers(runs: Runs, time: tuple[Any, Any] | None) -> range | tuple[int, ...]:

@@ -10,6 +10,8 @@ dataset against other writers and leaves one that is overwritten alone until the
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,12 +22,14 @@ import pyarrow.parquet as pq
 
 from icecol import files, places
 from icecol.dataset import manifest as manifests
+from icecol.dataset import saved
 from icecol.dataset import schema as schemas
 from icecol.dataset.blinding import Blinding
-from icecol.dataset.folder import EVENTS, GEOMETRY, SIMULATION
+from icecol.dataset.folder import EVENTS, FEATURES, GEOMETRY, SIMULATION
 from icecol.dataset.manifest import Manifest
 from icecol.dataset.parts import PartWriter
 from icecol.dataset.records import Record, done, group_key, record_path, source_key
+from icecol.dataset.saved import Saved
 from icecol.errors import DatasetError
 
 
@@ -101,6 +105,7 @@ def complete(
     *,
     blinding: Blinding | None = None,
     schema: pa.Schema | None = None,
+    features: Sequence[Saved] = (),
     keep: float = 0.0,
 ) -> Manifest:
     """Write the manifest of a dataset of which these are all sources; the rest is as for `finish`.
@@ -111,6 +116,8 @@ def complete(
         What may be seen of it; by default, everything.
     schema
         Columns that it has in any case, which come first.
+    features
+        Features that are saved beside it.
     keep
         Seconds for which parts that are not of the dataset are kept.
 
@@ -129,21 +136,38 @@ def complete(
         united.add(path, schema)
     for group in different.values():
         united.add("", group.schema, group.origins)
+    parts = tuple(part for group in records for part in group.parts)
     result = Manifest(
         schema=united.schema,
-        parts=tuple(part for group in records for part in group.parts),
+        parts=parts,
         sources=tuple(source for group in records for source in group.sources),
         settings=dict(settings),
         blinding=blinding or Blinding(),
+        features=saved.kept(features, parts),
     )
     _write_simulation(path, records)
     if geometry is not None:
         geometry.write_parquet(path / GEOMETRY)
     for name, table in (tables or {}).items():
         _write_table(path / f"{name}.parquet", table)
-    manifests.write(result, path / manifests.NAME)
-    _remove_strays(path, (part.path for part in result.parts), keep)
+    publish(path, result, keep)
     return result
+
+
+def publish(path: Path, manifest: Manifest, keep: float) -> None:
+    """Write the manifest of a dataset; what only the one before lists is kept for some seconds, for who reads that."""
+    there = path / manifests.NAME
+    if keep and there.exists():
+        for name in _files(manifests.read(there)) - _files(manifest):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(path / name)  # the time begins now
+    manifests.write(manifest, there)
+    _remove_strays(path, manifest, keep)
+
+
+def _files(manifest: Manifest) -> set[str]:
+    features = (part.path for feature in manifest.features for part in feature.parts)
+    return {*(part.path for part in manifest.parts), *features}
 
 
 def place(group: Record) -> tuple[tuple[int, int], str]:
@@ -173,14 +197,17 @@ def _write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, aside, compression="zstd")
 
 
-def _remove_strays(dataset: Path, listed: Iterable[str], keep: float) -> None:
-    """Remove the files in `events/` that the manifest does not list and that are older than `keep` seconds.
+def _remove_strays(dataset: Path, manifest: Manifest, keep: float) -> None:
+    """Remove files of events and features that the manifest does not list and that are older than `keep` seconds.
 
     They are leftovers of killed runs, and parts that readers of an older manifest may still need.
     """
-    kept = {dataset / name for name in listed}
+    kept = {dataset / name for name in _files(manifest)}
     now = time.time()
-    for pattern in ("part-*.parquet", f".part-*{files.SUFFIX}"):
-        for path in (dataset / EVENTS).glob(pattern):
+    for folder in (EVENTS, FEATURES):
+        for path in (
+            *(dataset / folder).glob("part-*.parquet"),
+            *(dataset / folder).glob(f".part-*{files.SUFFIX}"),
+        ):
             if path not in kept and (not keep or path.stat().st_mtime < now - keep):
                 path.unlink(missing_ok=True)

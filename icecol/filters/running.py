@@ -26,8 +26,9 @@ from icecol.convert.i3_writer import HEADER, to_i3
 from icecol.convert.source import Found
 from icecol.coordinates import utc
 from icecol.dataset import schema as schemas
+from icecol.dataset.lock import Lock
 from icecol.detector.geometry import Geometry
-from icecol.errors import DatasetError, MissingColumnError
+from icecol.errors import DatasetError, FormatError, MissingColumnError, UnsupportedError
 from icecol.filters import recorded
 from icecol.filters.online import Names, chosen, conditions
 from icecol.filters.prescales import apply, pair
@@ -78,6 +79,10 @@ class State:
         Bytes of the budget that are left.
     ratio
         Compressed size by size, of what was written last.
+    unread
+        Why files could not be read to their end, by name.
+    headless
+        Number of events that were left out since they have no header.
     """
 
     settings: dict[str, Any]
@@ -88,6 +93,8 @@ class State:
     time: int | None = None
     left: float = 0.0
     ratio: float = _COMPRESSED
+    unread: dict[str, str] = field(default_factory=dict)
+    headless: int = 0
 
 
 def run(
@@ -154,7 +161,7 @@ def run(
     Raises
     ------
     DatasetError
-        The folder is of an online filter with other settings.
+        The folder is of an online filter with other settings, or another process is writing into it.
     MissingColumnError
         The frames lack what a feature or filter reads.
 
@@ -185,8 +192,15 @@ def run(
         histograms=dict(histograms or {}),
     )
     geometry = gcd if isinstance(gcd, Geometry) or gcd is None else read_geometry(gcd)
-    runner = _Runner(Path(out), menu, geometry, bytes_per_day, acknowledge)
     limits: Any = {"events": events, "seconds": seconds, "stop": stop}
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with Lock(Path(out), Path(out)) as lock:
+        runner = _Runner(Path(out), menu, geometry, bytes_per_day, acknowledge, lock)
+        return _run(runner, source, limits, watch=watch)
+
+
+def _run(runner: _Runner, source: Any, limits: Any, *, watch: bool) -> State:
+    """Filter a stream, or files one after another."""
     if source == "-" or hasattr(source, "read"):
         pipe: Any = sys.stdin.buffer if source == "-" else source
         arriving = Arriving(getattr(pipe, "raw", pipe))
@@ -198,12 +212,24 @@ def run(
             arriving.detach()  # the pipe is its owner's to close
         return runner.state
     for path in _inputs(source, runner.state, watch=watch):
-        with path.open("rb") as file:
-            stream, _, _ = open_stream(path, file)
-            for segment in segments(stream, skip=runner.state.frames.get(path.name, 0), **limits):
-                runner.take(segment, path.name)
+        for segment in _readable(path, runner.state, limits):
+            runner.take(segment, path.name)
         runner.finish(path.name)
     return runner.state
+
+
+def _readable(path: Path, state: State, limits: Any) -> Iterator[Segment]:
+    """Yield the segments of a file, as far as it can be read: one damaged file does not stop the stream for ever."""
+    try:
+        with path.open("rb") as file:
+            stream, _, _ = open_stream(path, file)
+            yield from segments(stream, skip=state.frames.get(path.name, 0), **limits)
+    except (FormatError, UnsupportedError) as err:
+        state.unread[path.name] = str(err)
+        n = state.frames.get(path.name, 0)
+        warnings.warn(
+            f"{path} is left after {n:,} frames, as it cannot be read any further: {err}", stacklevel=3
+        )
 
 
 def _inputs(source: Any, state: State, *, watch: bool) -> Iterator[Path]:
@@ -293,11 +319,13 @@ class _Runner:
         geometry: Geometry | None,
         bytes_per_day: float | None,
         acknowledge: Callable[[State], None] | None,
+        lock: Lock,
     ) -> None:
         self._out, self._menu, self._geometry = out, menu, geometry
         self._keys: set[str] | None = None
         self._per_second = None if bytes_per_day is None else bytes_per_day / _DAY
         self._acknowledge = acknowledge
+        self._lock = lock
         self._schema: pa.Schema = pa.schema([])
         for folder in (SENT, HELD, recorded.FOLDER):
             (out / folder).mkdir(parents=True, exist_ok=True)
@@ -325,7 +353,14 @@ class _Runner:
         for damage in found.damage:
             warnings.warn(damage.describe(f"{source}, segment {self.state.segments}"), stacklevel=3)
         if events.height:
-            events = self._new(self._sized(events, segment), source)
+            sized = self._sized(events, segment)
+            if lacking := events.height - sized.height:
+                self.state.headless += lacking
+                warnings.warn(
+                    f"{source}, segment {self.state.segments}: {lacking:,} events without {HEADER} are left out",
+                    stacklevel=3,
+                )
+            events = self._new(sized, source)
         if events.height:
             done = self._menu.masked(events.lazy(), self._geometry).collect()
             self._keep(self._within_budget(done), segment, found)
@@ -340,16 +375,20 @@ class _Runner:
         self._record()
 
     def _record(self) -> None:
+        self._lock.check()
         files.write(self._out / recorded.STATE, json.dumps(asdict(self.state)).encode())
         if self._acknowledge is not None:
             self._acknowledge(self.state)
 
     def _detector(self, spool: Path) -> None:
-        """Keep geometry, calibration and status."""
-        with open_i3(spool, skip_damaged=True) as frames:
-            kept = [frame for frame in frames if frame.stop in "GCD"]
-        write_i3(self._out / GCD, kept)
-        self._use(self._out / GCD)
+        """Keep the last geometry, calibration and status: those that a segment does not bring are still in force."""
+        path = self._out / GCD
+        kept: dict[str, Any] = {}
+        for source in (path, spool) if path.exists() else (spool,):
+            with open_i3(source, skip_damaged=True) as frames:
+                kept |= {frame.stop: frame for frame in frames if frame.stop in "GCD"}
+        write_i3(path, [kept[stop] for stop in "GCD" if stop in kept])
+        self._use(path)
 
     def _use(self, path: Path) -> None:
         """Take the geometry of the stream, unless one was given."""

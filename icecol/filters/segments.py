@@ -79,7 +79,8 @@ def segments(
     Raises
     ------
     FormatError
-        There is no frame in as many bytes as a frame can have.
+        There is no frame in as many bytes as a frame can have; or the stream cannot be decompressed any further, after
+        the frames before that.
 
     Examples
     --------
@@ -93,7 +94,11 @@ def segments(
     ends: list[int] = []
     names, letter = Names(), ord(stop)
     deadline: float | None = None
+    failed: FormatError | None = None
     for chunk in _chunks(stream, lambda: deadline):  # noqa: B023
+        if isinstance(chunk, FormatError):
+            failed = chunk
+            break
         if chunk is not None:
             buffer += chunk
             at = _walk(buffer, at, names, stops, ends)
@@ -115,8 +120,10 @@ def segments(
                 break
         if (deadline is None or chunk is None) and letter in stops:
             deadline = time.monotonic() + seconds
-    if buffer:
+    if buffer and (failed is None or ends):
         yield Segment(buffer, bytes(stops), ends)
+    if failed is not None:
+        raise failed
 
 
 def _full(stops: bytearray, letter: int, events: int, *, late: bool) -> int:
@@ -150,8 +157,8 @@ def _walk(buffer: bytearray, at: int, names: Names, stops: bytearray, ends: list
         del buf  # a bytearray that an array looks into cannot grow
 
 
-def _chunks(stream: ByteStream, deadline: Callable[[], float | None]) -> Iterator[bytes | None]:
-    """Yield what a stream has as it comes, and None whenever the deadline has passed."""
+def _chunks(stream: ByteStream, deadline: Callable[[], float | None]) -> Iterator[bytes | FormatError | None]:
+    """Yield what a stream has as it comes, and None whenever the deadline has passed; last, why it cannot be read."""
     waiting: queue.Queue[bytes | BaseException] = queue.Queue(_AHEAD)
     over = threading.Event()
 
@@ -180,6 +187,9 @@ def _chunks(stream: ByteStream, deadline: Callable[[], float | None]) -> Iterato
             except queue.Empty:
                 yield None
                 continue
+            if isinstance(got, FormatError):
+                yield got
+                return
             if isinstance(got, BaseException):
                 raise got
             if not got:

@@ -11,15 +11,23 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, Final, overload
 
 from numba.core import config
+from numba.core.bytecode import FunctionIdentity
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import compile_result
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher, cpu_target
+
+# numba numbers the functions that a process compiles from 1, and tells those of one name apart by that number alone.
+# Code from the disk brings the number that it had in another process: of two functions of one number, the first would
+# be called for both.
+FunctionIdentity._unique_ids = itertools.count(secrets.randbits(40) << 20)
 
 _OPTIONS: Final = {"nopython": True, "boundscheck": None, "nogil": True, "error_model": "numpy"}
 

@@ -14,7 +14,7 @@ import polars as pl
 from icecol.dataset.pulses import MEMBERS, Pulses
 from icecol.detector.geometry import COLUMNS
 from icecol.reco.binding import bind
-from icecol.reco.feature import KERNEL, Feature, series_of, with_cost
+from icecol.reco.feature import KERNEL, Feature, made_by, series_of, with_cost
 from icecol.reco.plan import event_expr
 
 _ONE: Final = threading.Lock()
@@ -106,7 +106,10 @@ class Kernel:
         """
         if isinstance(pulses, str):
             return Feature(self, pulses, (), parameters)
-        return self.expr(series_of(self.function, pulses), parameters)
+        series = series_of(self.function, pulses)
+        return made_by(
+            self.expr(series, parameters), Feature(self, series.key, (), parameters, series.geometry)
+        )
 
     def expr(self, pulses: Pulses, parameters: Mapping[str, Any]) -> pl.Expr:
         """Return the struct expression; a parameter in `events` is an expression or the name of a column.

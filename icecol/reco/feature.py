@@ -27,6 +27,8 @@ class Feature:
     key: str
     arguments: tuple[Any, ...]
     parameters: Mapping[str, Any]
+    geometry: Geometry | None = None
+    """Of the series that an expression was made for."""
 
     def bind(self, geometry: Geometry | None) -> pl.Expr:
         """Return the expression for a series with that geometry."""
@@ -82,7 +84,10 @@ def _feature(function: Callable[..., pl.Expr], *, cost: float) -> Any:
     def made(pulses: Pulses | str, *args: Any, **kwargs: Any) -> pl.Expr | Feature:
         if isinstance(pulses, str):
             return Feature(priced, pulses, args, kwargs)
-        return priced(series_of(function, pulses), *args, **kwargs)
+        series = series_of(function, pulses)
+        return made_by(
+            priced(series, *args, **kwargs), Feature(priced, series.key, args, kwargs, series.geometry)
+        )
 
     return made
 
@@ -109,4 +114,17 @@ def cost(expression: pl.Expr) -> float:
     return float(vars(expression).get(_COST, 0.0))
 
 
+def made_by(expression: pl.Expr, feature: Feature) -> pl.Expr:
+    """Note on an expression of which feature it is; one that is made of it by a further method is of none."""
+    vars(expression)[_MADE] = feature
+    return expression
+
+
+def feature_of(expression: Any) -> Feature | None:
+    """Return the feature that an expression is of, or None."""
+    found = vars(expression).get(_MADE) if isinstance(expression, pl.Expr) else None
+    return found if isinstance(found, Feature) else None
+
+
+_MADE: Final = "_made_by_a_feature"
 _COST: Final = "_cost_of_a_feature"

@@ -89,7 +89,7 @@ def _bound(events: Events, features: Mapping[str, pl.Expr | Feature]) -> dict[st
     """Return features as expressions, those by name bound to the geometry of a dataset."""
     for name, feature in features.items():
         if not isinstance(feature, Feature | pl.Expr):
-            raise TypeError(_no_feature(name, feature))
+            raise TypeError(no_feature(name, feature))
     geometry = None
     if any(isinstance(feature, Feature) for feature in features.values()):
         geometry = getattr(events, "geometry", None)
@@ -111,7 +111,8 @@ def _belongs(column: str, key: str) -> bool:
     return column == key or column.startswith(f"{key}.")
 
 
-def _no_feature(name: str, given: Any) -> str:
+def no_feature(name: str, given: Any) -> str:
+    """Say what is wrong with something that is given as a feature and is none."""
     if callable(given):
         function = getattr(given, "function", given)
         called = f"{getattr(function, '__name__', 'feature')}('SRTInIcePulses')"

@@ -143,3 +143,24 @@ def test_hist_of_a_declared_variable(folder, tmp_path):
     ds = ic.open_dataset(folder / "both.icecol")
     assert ic.hist.load(out) == ic.hist.fill(ds.scan(), ic.hist.load_variables(variables)["energy"])
     assert ic.hist.load(out).labels == ("energy / GeV",)
+
+
+def test_features_are_saved_renewed_and_dropped(tmp_path):
+    ic.sim.write(tmp_path / "a.i3", ic.sim.events(9, seed=1))
+    ds = ic.convert.i3(tmp_path / "a.i3", tmp_path / "a.icecol", jobs=1)
+    done = run("features", ds.path, "-p", "InIcePulses", "-f", "Fit=linefit(min_hits=9)", "--save", "-j", 1)
+    assert done.exit_code == 0, done.output
+    assert "Fit = linefit(InIcePulses, min_hits=9): Fit.x" in done.output
+    assert "Fit = linefit(InIcePulses, min_hits=9)" in run("info", ds.path).output
+    done = run("hist", ds.path, "Fit.zenith", "--range", 0, 3.2)
+    assert done.exit_code == 0, done.output
+    assert run("features", ds.path, "--save", "-j", 1).exit_code == 0
+    assert "0 saved features" in run("features", ds.path, "--drop", "Fit").output
+    assert run("features", ds.path, "--drop", "Fit").exit_code == 1
+    for wrong in (
+        ["-p", "InIcePulses", "-f", "charge"],
+        ["-f", "charge", "--save"],
+        ["-f", "charge", "--save", "-p", "InIcePulses", "-o", tmp_path / "a.parquet"],
+        ["-f", "charge", "--drop", "Fit"],
+    ):
+        assert run("features", ds.path, *wrong).exit_code == 2

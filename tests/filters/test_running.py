@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
+from icecol.dataset.lock import Lock
 from icecol.errors import DatasetError, MissingColumnError
 from icecol.filters import running
 from icecol.sim.files import write_gcd
@@ -295,3 +297,63 @@ def test_events_of_a_pipe_may_come_in_any_order_and_only_a_new_start_repeats(str
     turned = b"".join(reversed(parts))
     ic.filters.run(io.BytesIO(turned), tmp_path, **options())
     assert ids(kept(tmp_path / "sent")) == expected(events)[::-1]
+
+
+def test_a_file_that_cannot_be_decompressed_is_read_as_far_as_it_goes_and_does_not_stop_the_others(
+    stream, tmp_path
+):
+    folder, events = stream
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    whole = gzip.compress((folder / "daq.i3").read_bytes(), 1)
+    half = bytearray(whole)
+    half[len(half) // 2 :] = bytes(len(half) - len(half) // 2)
+    (inbox / "a.i3.gz").write_bytes(bytes(half))
+    (inbox / "b.i3.gz").write_bytes(whole)
+    with (
+        pytest.warns(UserWarning, match=r"a\.i3\.gz, segment .* no valid frame"),
+        pytest.warns(
+            UserWarning, match=r"a\.i3\.gz is left after [\d,]+ frames, as it cannot be read any further"
+        ),
+    ):
+        state = ic.filters.run(inbox, tmp_path / "out", **options())
+    assert state.done == ["a.i3.gz", "b.i3.gz"]
+    assert list(state.unread) == ["a.i3.gz"]
+    found = ids(kept(tmp_path / "out" / "sent"))
+    n = len(found) - len(expected(events))
+    assert 0 < n < len(expected(events))
+    assert found == expected(events)[:n] + expected(events)
+    assert ic.filters.run(inbox, tmp_path / "out", **options()).segments == state.segments
+
+
+def test_events_without_a_header_are_counted(stream, tmp_path):
+    folder, events = stream
+    tray = ic.Tray().add(folder / "daq.i3")
+    tray.add(
+        lambda f: f.__delitem__("I3EventHeader") if f["I3EventHeader"].event_id == 9 else None, stops="Q"
+    )
+    tray.add(ic.tray.write(tmp_path / "some.i3", stops="Q")).run()
+    with pytest.warns(UserWarning, match=r"some\.i3, segment 1: 1 events without I3EventHeader are left out"):
+        state = ic.filters.run(tmp_path / "some.i3", tmp_path / "o", **options())
+    assert state.headless == 1
+    assert ids(kept(tmp_path / "o" / "sent")) == [i for i in expected(events) if i != 9]
+
+
+def test_one_process_writes_a_folder(stream, tmp_path):
+    folder, _ = stream
+    with Lock(tmp_path, tmp_path), pytest.raises(DatasetError, match="being written by another process"):
+        ic.filters.run(folder / "daq.i3", tmp_path, **options())
+    ic.filters.run(folder / "daq.i3", tmp_path, **options())
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_later_status_leaves_the_geometry_in_force(stream, tmp_path):
+    folder, events = stream
+    path = tmp_path / "GCD.i3"
+    write_gcd(path, GEOMETRY)
+    status = [frame for frame in ic.open_i3(path) if frame.stop == "D"]
+    ic.write_i3(tmp_path / "D.i3", status)
+    data = [place.read_bytes() for place in (path, folder / "daq.i3", tmp_path / "D.i3")]
+    ic.filters.run(io.BytesIO(b"".join(data)), tmp_path / "out", **options(gcd=None))
+    assert [f.stop for f in ic.open_i3(tmp_path / "out" / "GCD.i3.gz")] == ["G", "C", "D"]
+    assert ids(kept(tmp_path / "out" / "sent")) == expected(events)

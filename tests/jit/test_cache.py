@@ -219,3 +219,33 @@ def test_no_session_has_the_answers_of_old_code(tmp_path):
     assert session(3.0) == [[2.0, 10.0, 200.0, 3.0, 1], [2.0, 10.0, 5.0, 3.0, 1]]
     write(20.0, 2.0)
     assert session(4.0) == [[3.0, 20.0, 200.0, 4.0, 1], [3.0, 20.0, 5.0, 4.0, 1]]
+
+
+@pytest.mark.slow
+def test_functions_of_one_name_do_not_stand_for_one_another(tmp_path):
+    """Numba tells them apart by numbers from 1, and code from the disk brings that of another process."""
+    program = textwrap.dedent("""
+        import sys
+        from icecol.jit.cache import kept
+        from icecol.jit.function import compiled
+
+        for scale in map(float, sys.argv[1:]):
+            scope = {"scale": scale, "__name__": "kernels"}
+            exec("def inner(x):\\n    return scale * x\\ndef outer(x):\\n    return inner(x)", scope)
+            scope["inner"] = compiled(scope["inner"])
+            print(kept(scope["outer"])(10.0))
+    """)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def answers(*scales):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *scales],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert answers("2") == ["20.0"]
+    assert answers("2", "3") == ["20.0", "30.0"]
