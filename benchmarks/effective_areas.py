@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             span = f"{EDGES[k] / 1e3:.0f}-{EDGES[k + 1] / 1e3:.0f} TeV"
             ratio = area / there if there else math.nan
             if there and area > 0:
-                worst = max(worst, ratio, 1 / ratio)
+                worst = max(worst, float(ratio), 1 / float(ratio))
             beside = [f"{there:.2f}", f"{ratio:.2f}"] if there else ["", ""]
             rows.append([f"{flavor}, {span}", f"{trigger:.1f}", f"{area:.2f} ± {error:.2f}", *beside])
     title = (
