@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import importlib
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from icecol.batch.running import run
 from icecol.dataset import manifest as manifests
 from icecol.dataset import saved, writer
 from icecol.dataset import schema as schemas
-from icecol.dataset.facts import UNITS
+from icecol.dataset.facts import unit_of
 from icecol.dataset.growing import KEEP, holding
 from icecol.dataset.pulses import SERIES, Pulses
 from icecol.dataset.saved import Saved
@@ -285,20 +285,21 @@ def _declared(ds: Dataset, given: Mapping[str, Mapping[str, Any]]) -> list[Saved
         columns = [c for c in lazy.names() if c == name or c.startswith(f"{name}.")]
         feature = Saved(name, dict(made), depends, pa.schema([]), everything=sources.everything())
         known[name] = feature.key
-        fields = [_field(c, lazy[c], feature) for c in columns]
+        members = [c[len(name) + 1 :] for c in columns]
+        fields = [_field(c, lazy[c], feature, members) for c in columns]
         done.append(replace(feature, schema=pa.schema(fields)))
     return done
 
 
-def _field(column: str, dtype: Any, feature: Saved) -> pa.Field:
-    """Return a column with its unit and meaning."""
+def _field(column: str, dtype: Any, feature: Saved, members: Sequence[str]) -> pa.Field:
+    """Return a column of a feature that has these members, with its unit and meaning."""
     member = column[len(feature.name) + 1 :]
     kind = pl.Series([], dtype=dtype).to_arrow().type
     if pt.is_large_list(kind):
         kind = pa.list_(kind.value_type)
     if pt.is_large_string(kind) or pt.is_string_view(kind):
         kind = pa.string()
-    unit = UNITS.get(member) or (_PULSES.get(member, "") if pt.is_list(kind) else "")
+    unit = unit_of(member, members) or (_PULSES.get(member, "") if pt.is_list(kind) else "")
     return schemas.field(column, kind, unit=unit, doc=f"{member or 'value'} of {feature.describe()}")
 
 

@@ -13,7 +13,7 @@ the search in the same way. Hence nothing that must be safe, such as blinding, m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +39,18 @@ UNITS: Final[Mapping[str, str]] = {
     "speed": "m/ns",
 }
 """Units of the members of features, which are IceTray's: a kernel that returns a `zenith` returns it in rad."""
+
+
+def unit_of(member: str, members: Collection[str]) -> str:
+    """Return the unit of a member of a feature that has these members; empty if none is known.
+
+    >>> unit_of("length", ["zenith", "length"]), unit_of("length", ["time", "length"])
+    ('m', 'ns')
+    """
+    if member == "length" and "time" in members and "zenith" not in members:
+        return "ns"  # how long a trigger lasts, not a track
+    return UNITS.get(member, "")
+
 
 _SHARED: Final = "__POLARS_CSER"
 """How Polars names what several expressions share."""
@@ -233,7 +245,8 @@ def _node(visitor: Any, schema: tuple[str, ...], inputs: tuple[_Node, ...]) -> _
             return _Node(name, schema, inputs, made, datasets=tuple(found), whole=whole)
         case "HStack" | "Select":
             exprs = node.exprs if name == "HStack" else node.expr
-            made = {e.output_name: _made(visitor, e) for e in exprs}
+            types = visitor.get_schema()
+            made = {e.output_name: _made(visitor, e, types) for e in exprs}
             return _Node(name, schema, inputs, made | {c: c for c in made.keys() & _veiled(inputs)})
         case "Join":
             how, suffix = node.options[0], node.options[3]
@@ -257,8 +270,8 @@ def _veiled(inputs: tuple[_Node, ...]) -> set[str]:
     return {column for path in node.datasets for column in _manifest(path).blinding.columns}
 
 
-def _made(visitor: Any, expr: Any) -> Any:
-    """Return what an expression makes (see `_Node.made`)."""
+def _made(visitor: Any, expr: Any, types: Mapping[str, Any]) -> Any:
+    """Return what an expression makes (see `_Node.made`), given the types of the columns that there are."""
     try:
         found = visitor.view_expression(expr.node)
         match type(found).__name__:
@@ -273,9 +286,9 @@ def _made(visitor: Any, expr: Any) -> Any:
                     dot
                     and found.function_data[1] == member
                     and getattr(struct, "name", "") == hidden(key)
-                    and member in UNITS
+                    and (unit := unit_of(member, [f.name for f in types[hidden(key)].fields]))
                 ):
-                    return Column(UNITS[member])
+                    return Column(unit)
     except _UNREADABLE:
         return False
     return False

@@ -25,6 +25,7 @@ from icecol import files, terminal
 from icecol.dataset.scan import Dataset
 from icecol.discovery import analysis, figures, nature, sample
 from icecol.errors import DatasetError
+from icecol.places import local
 
 SETTINGS: Final = "settings.json"
 RESULT: Final = "discovery.json"
@@ -126,7 +127,7 @@ def run(
         "trials": trials,
         "ice": ice,
     }
-    folder = _folder(Path(out), settings)
+    folder = _folder(local(out), settings)
     with (folder / "log.txt").open("a", encoding="utf-8") as file:
         return _run(folder, _Log(console or Console(), file), jobs, **settings)
 

@@ -37,6 +37,7 @@ from icecol.hist.axis import Axis
 from icecol.hist.filling import fill_many
 from icecol.i3.container.streams import open_stream
 from icecol.i3.frames.files import open_i3, write_i3
+from icecol.places import local
 from icecol.reco.feature import Feature
 from icecol.reco.plan import with_features
 
@@ -193,9 +194,10 @@ def run(
     )
     geometry = gcd if isinstance(gcd, Geometry) or gcd is None else read_geometry(gcd)
     limits: Any = {"events": events, "seconds": seconds, "stop": stop}
-    Path(out).mkdir(parents=True, exist_ok=True)
-    with Lock(Path(out), Path(out)) as lock:
-        runner = _Runner(Path(out), menu, geometry, bytes_per_day, acknowledge, lock)
+    folder = local(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Lock(folder, folder) as lock:
+        runner = _Runner(folder, menu, geometry, bytes_per_day, acknowledge, lock)
         return _run(runner, source, limits, watch=watch)
 
 

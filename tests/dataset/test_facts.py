@@ -52,6 +52,12 @@ def test_columns_of_a_dataset_have_their_unit_and_meaning(ds):
     assert known.livetime == 100.0
 
 
+def test_how_long_a_trigger_lasts_is_no_length_of_a_track(ds):
+    found = ic.with_features(ds, SMT=ic.reco.smt("InIcePulses"), Fit=ic.reco.linefit("InIcePulses"))
+    known = ic.facts(found)
+    assert (known.unit("SMT.length"), known.unit("Fit.x")) == ("ns", "m")
+
+
 def test_a_dataset_is_events_too(ds):
     assert ic.facts(ds).unit("MCPrimary.energy") == "GeV"
     assert ic.facts(ds).livetime == 100.0
