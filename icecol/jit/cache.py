@@ -33,10 +33,8 @@ from icecol.jit.targets import targets
 
 _LOG: Final = logging.getLogger("icecol")
 _DIGEST: Final = hashlib.sha256().digest_size
-_FORM: Final = 1
+_FORM: Final = 2
 """Raised when machine code is made in another way, or kept in another form."""
-_OF_USERS: Final = 2
-"""The same for functions of users, of which several may have one name, and had one number when this was 1."""
 _HASHES: Final = b"_numba_hashsecret"
 """Beginning of the symbols that machine code with dictionaries and sets refers to."""
 _warned: set[str] = set()
@@ -161,8 +159,7 @@ class _Cache(NullCache):
         function = self._dispatcher.py_func
         name = f"{function.__module__}.{function.__qualname__}".replace(".<locals>", "")
         python = sys.implementation.cache_tag
-        form = _FORM if function.__module__.startswith("icecol.") else _OF_USERS
-        key = repr((form, python, name, sig, target, made_of.digest))
+        key = repr((_FORM, python, name, sig, target, made_of.digest))
         readable = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[-100:]
         return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc"
 
