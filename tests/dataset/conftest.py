@@ -6,4 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "convert"))  # `import lines_reader`
-sys.path.insert(0, str(Path(__file__).parent))  # `import tables`
+sys.path.insert(0, str(Path(__file__).parent))  # `import event_tables`

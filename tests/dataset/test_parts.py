@@ -7,9 +7,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from event_tables import HEADER, events, files
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables import HEADER, events, files
 
 from icecol.dataset import parts
 from icecol.dataset.parts import PartWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 import pytest
-from tables import HEADER, events, files
+from event_tables import HEADER, events, files
 
 from icecol.dataset import records, swap
 from icecol.dataset import writer as writers

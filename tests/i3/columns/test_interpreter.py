@@ -516,7 +516,7 @@ def test_reading_stays_inside_under_checked_bounds(tmp_path: Path) -> None:
     names += ["I3SuperDSTTriggerSeries", "I3FilterResultMap", "I3MapKeyVectorDouble", "I3VectorDoubleDouble"]
     names += ["I3DOMLaunchSeriesMap", "I3MapTriggerUInt", "I3VectorString"]
     script = (
-        f"import sys; sys.path[:0] = [{str(Path(__file__).parents[1])!r}, {str(Path(__file__).parent)!r}]\n"
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parents[i]) for i in (2, 1, 0)]}\n"
         "import test_interpreter as module\n"
         "from icecol.i3.container import bits\n"
         "assert bits.CHECKED\n"
