@@ -96,7 +96,7 @@ def save_features(
     >>> ds = ic.sim.to_dataset(ic.sim.events(30, seed=1), f"{tempfile.mkdtemp()}/sim.icecol")
     >>> ds = ic.save_features(ds, jobs=1, LineFit=ic.reco.linefit("InIcePulses"))
     >>> ds.columns("LineFit.z*"), ds.scan().filter(ds.col.LineFit.zenith > 1.5).collect().height
-    (['LineFit.z', 'LineFit.zenith'], 19)
+    (['LineFit.z', 'LineFit.zenith'], 20)
     """
     path = _path(dataset)
     with holding(path) as (ds, _, lock):
