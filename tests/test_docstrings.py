@@ -94,6 +94,11 @@ def test_every_function_has_an_example_or_a_reason_why_not(name):
 
 
 @each("name", CLASSES)
+def test_every_class_has_an_example(name):
+    assert ">>> " in (inspect.getdoc(CLASSES[name]) or "")
+
+
+@each("name", CLASSES)
 def test_every_member_of_a_class_has_a_docstring(name):
     properties = (m for m, v in vars(CLASSES[name]).items() if isinstance(v, property) and m[0] != "_")
     assert [m for m in properties if not inspect.getdoc(vars(CLASSES[name])[m])] == []

@@ -179,6 +179,15 @@ class Fit:
         Parameters that were held at a value.
     minuit
         The `iminuit.Minuit` object, for everything else; None if no parameter is free.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+    >>> print(fit)
+    signal = 1.514 ± 0.69
+    background = 0.9429 ± 0.37
+    ln L = -3.9824, 17 observed, 17 expected
     """
 
     model: Model
@@ -313,6 +322,14 @@ class Scan:
         Values of each scanned parameter.
     values
         -2 ln of the likelihood ratio to the maximum, by grid point.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+    >>> scan = fit.scan({"signal": [0.0, 1.0, 2.0]})
+    >>> scan.names, scan.values.round(2).tolist()
+    (('signal',), [11.31, 0.69, 0.43])
     """
 
     grids: dict[str, Floats]

@@ -25,6 +25,14 @@ class GoodnessOfFit:
         Share of pseudo-experiments with a deviance at least as large, and its 68 % interval.
     trials
         Deviances of the pseudo-experiments.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> fit = stats.Model({"background": [9.0, 5.0, 2.0]}).fit([8, 7, 1])
+    >>> found = stats.goodness_of_fit(fit, 200)
+    >>> round(found.deviance, 3), found.trials.statistics.size
+    (1.44, 200)
     """
 
     deviance: float

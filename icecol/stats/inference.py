@@ -45,6 +45,14 @@ class HypothesisTest:
         Best fit of the tested norm.
     trials
         The pseudo-experiments, if there were any.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> model = stats.Model({"signal": [2.0, 3.0, 3.0], "background": [20.0, 5.0, 1.0]})
+    >>> found = model.test([24, 11, 6], "signal")
+    >>> round(found.significance, 1), round(found.fitted, 1)
+    (3.2, 1.8)
     """
 
     parameter: str

@@ -23,6 +23,13 @@ class Interval(NamedTuple):
         Lower end.
     upper
         Upper end.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> found = stats.poisson_interval(28)
+    >>> round(found.lower, 1), round(found.upper, 1)
+    (22.7, 34.4)
     """
 
     lower: float

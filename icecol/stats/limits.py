@@ -32,6 +32,15 @@ class CLs:
         CLs where the background alone fluctuates by -2, -1, 0, 1, 2 sigma.
     cl_sb, cl_b
         Numerator and denominator.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> fixed = {"background": stats.Parameter(fixed=True)}
+    >>> model = stats.Model({"signal": [5.0], "background": [3.0]}, fixed)
+    >>> found = stats.cls(model, [3], "signal", 1.0)
+    >>> round(found.observed, 4), round(found.cl_sb / found.cl_b, 4)
+    (0.0425, 0.0425)
     """
 
     observed: float
@@ -133,6 +142,15 @@ class Limit:
         Limits where the background alone fluctuates by -2, -1, 0, 1, 2 sigma.
     level
         Confidence level.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> fixed = {"background": stats.Parameter(fixed=True)}
+    >>> model = stats.Model({"signal": [5.0], "background": [3.0]}, fixed)
+    >>> limit = stats.upper_limit(model, [3], "signal")
+    >>> round(limit.observed, 3), [round(value, 2) for value in limit.expected]
+    (0.956, [0.44, 0.63, 0.96, 1.49, 2.28])
     """
 
     observed: float

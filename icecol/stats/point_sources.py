@@ -36,6 +36,16 @@ class PointSource:
         Ratio of the energy densities of signal and background, by index and event.
     indices
         Spectral index of each row of `energy`; empty without energies.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import stats
+    >>> events = pl.DataFrame({"ra": [1.0, 1.01, 4.0], "dec": [0.3, 0.31, -0.5], "sigma": [0.02, 0.02, 0.02]})
+    >>> search = stats.point_source(events, source=(1.0, 0.3))
+    >>> n_signal, _, _ = search.fit()
+    >>> round(n_signal, 1)
+    2.0
     """
 
     source: tuple[float, float]

@@ -94,6 +94,16 @@ class Events:
         Weight of each event at indices of 0.
     logs
         Logarithm of the base of each power law, by the name of its index.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist, stats
+    >>> sample = pl.DataFrame({"energy": [1e4, 1e5, 1e6], "w": [1.0, 2.0, 3.0]})
+    >>> powers = {"index": pl.col("energy") / 1e5}
+    >>> made = stats.events(sample, hist.log("energy", 3, 3e3, 3e6), weight="w", powers=powers)
+    >>> made.bins.tolist(), made.weights.tolist()
+    ([0, 1, 2], [1.0, 2.0, 3.0])
     """
 
     hist: Hist
@@ -182,6 +192,13 @@ class Component:
         Templates at -1 and +1 of a nuisance parameter, by its name; in between and beyond, the shift of each bin is
         interpolated as pyhf's `code4p` does. The parameter has a normal prior of mean 0 and deviation 1 unless the
         model says otherwise.
+
+    Examples
+    --------
+    >>> from icecol import stats
+    >>> varied = stats.Component([8.0, 4.0], variations={"scale": ([7.0, 3.5], [9.0, 5.0])})
+    >>> stats.Model({"background": varied}).expected(scale=1.0)
+    array([9., 5.])
     """
 
     template: Any

@@ -38,6 +38,15 @@ class Trials:
         Logarithm of the weight of each, 0 unless they were drawn by importance sampling.
     strengths
         Signals that they were drawn at, in turn, for importance sampling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from icecol import stats
+    >>> trials = stats.Trials(statistics=np.array([0.0, 0.0, 1.5, 4.2]), log_weights=np.zeros(4))
+    >>> p, low, high = trials.p_value(1.5)
+    >>> p, round(low, 2), round(high, 2)
+    (0.5, 0.19, 0.81)
     """
 
     statistics: Floats

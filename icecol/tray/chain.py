@@ -190,6 +190,15 @@ class Row:
         Number of frames that reached it, and that left it.
     seconds
         Time spent in it.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> tray = ic.Tray().add([ic.Frame("Q"), ic.Frame("P"), ic.Frame("P")])
+    >>> summary = tray.add(lambda frame: "I3EventHeader" in frame, name="has_header").run()
+    >>> row = summary["has_header"]
+    >>> row.calls, row.frames_in, row.frames_out
+    (2, 3, 1)
     """
 
     name: str
@@ -209,6 +218,14 @@ class Summary:
         One row per module, in order.
     seconds
         Time of the whole run.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> tray = ic.Tray().add([ic.Frame("Q"), ic.Frame("P"), ic.Frame("P")])
+    >>> summary = tray.add(lambda frame: "I3EventHeader" in frame, name="has_header").run()
+    >>> [row.name for row in summary.rows], summary["has_header"].calls
+    (['list', 'has_header'], 2)
     """
 
     rows: tuple[Row, ...]

@@ -18,6 +18,18 @@ class Generation:
     Generations add: an event then has the weight that it has in the united sample, flux over the sum of the densities
     of *all* surfaces that could have thrown it. Never combine events of several samples with the weights of the single
     samples.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import weight
+    >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+    >>> made = weight.Generation((surface,), pl.col("pdg"), pl.col("E"), pl.col("cos"), factor=pl.lit(1.0))
+    >>> events = pl.DataFrame({"pdg": [14, 12], "E": [1e3, 1e3], "cos": [0.5, 0.5]})
+    >>> events.select(made.weight(weight.power_law(1e-18, 2)))["weight"].round(
+    ...     4
+    ... ).to_list()  # no nue was thrown
+    [0.0193, None]
     """
 
     surfaces: tuple[Surface, ...]

@@ -25,6 +25,14 @@ class Estimate(NamedTuple):
         The value.
     error
         Its standard error.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import weight
+    >>> found = weight.totals(pl.DataFrame({"w": [1.0, 2.0, 2.0]}), "w").rate
+    >>> found.value, found.error
+    (5.0, 3.0)
     """
 
     value: float
@@ -32,7 +40,16 @@ class Estimate(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Number of events and sums of powers of their weights; made by `totals`."""
+    """Number of events and sums of powers of their weights; made by `totals`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import weight
+    >>> found = weight.totals(pl.DataFrame({"w": [1.0, 2.0, 2.0]}), "w")
+    >>> found.n, found.sumw, found.expected(livetime=10.0)
+    (3, 5.0, Estimate(value=50.0, error=30.0))
+    """
 
     n: int
     """Number of events."""

@@ -35,6 +35,13 @@ class Surface:
         Directions follow the projected area of the cylinder, instead of being uniform in solid angle.
     scale
         Factor on the weights of all its events, such as GENIE's global probability scale.
+
+    Examples
+    --------
+    >>> from icecol import weight
+    >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+    >>> f"{surface.etendue:.3g} cm^2 sr"
+    '1.93e+11 cm^2 sr'
     """
 
     pdg_encoding: int
