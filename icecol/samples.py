@@ -53,6 +53,14 @@ class Sample:
         Any matplotlib color; None for the next in the cycle.
     variations
         Alternative sets of the same simulation by name, such as one with another DOM efficiency or hole ice.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl
+    >>> simulated = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+    >>> samples = ic.Samples(signal=ic.Sample(simulated, "rate", label="signal"), livetime=1e3)
+    >>> samples.fill(ic.hist.regular("x", 2, 0, 2))["signal"].values()
+    array([1., 4.])
     """
 
     events: Events | Sequence[Events]

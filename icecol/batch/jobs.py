@@ -54,6 +54,19 @@ class Job:
         Digest of the file of its analysis, a copy of which lies in the folder; empty if it has none.
     key
         Digest of all of that: results of another plan are not mixed up with its own.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> hits = pl.DataFrame(
+    ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+    ... )
+    >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+    >>> job = ic.batch.plan(
+    ...     {"inputs": [str(ds.path)], "cuts": {"a": "Pulses.time.list.len() > 1"}}, ds.path.parent / "job"
+    ... )
+    >>> job.folder.name, len(job.chunks), job.spec["cuts"]
+    ('job', 1, {'a': 'Pulses.time.list.len() > 1'})
     """
 
     folder: Path
@@ -90,6 +103,13 @@ class Status:
         Last line of the error of those that failed and were not done since, by number.
     begun
         Numbers of those that were begun and are not done: they run, or were killed.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> status = ic.batch.Status(n=4, done=(0, 1), outdated={}, failed={2: "MemoryError"}, begun=())
+    >>> status.missing, status.failed
+    ((2, 3), {2: 'MemoryError'})
     """
 
     n: int

@@ -30,6 +30,13 @@ class Detector(NamedTuple):
         The sensors.
     tables
         Further tables by name.
+
+    Examples
+    --------
+    >>> import icecol as ic, pyarrow as pa
+    >>> detector = ic.convert.Detector(ic.Geometry.nominal(), {"ice": pa.table({"depth": [1500.0, 2000.0]})})
+    >>> detector.geometry, detector.tables["ice"].num_rows
+    (Geometry(5160 sensors on 86 strings), 2)
     """
 
     geometry: Geometry
@@ -38,7 +45,17 @@ class Detector(NamedTuple):
 
 @dataclass(slots=True)
 class Found:
-    """What a reader sees in one file; it fills this in while it reads. All of it ends in the manifest."""
+    """What a reader sees in one file; it fills this in while it reads. All of it ends in the manifest.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> found = ic.convert.Found()
+    >>> found.frames += 2
+    >>> found.left_out["Fit", "unexpected end of data"] += 1
+    >>> found.frames, found.damage, len(found.left_out)
+    (2, [], 1)
+    """
 
     bytes: int = 0
     """Bytes read so far, decompressed, for the progress."""
@@ -96,7 +113,20 @@ def lefts(left_out: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
 
 
 class Reader(ABC):
-    """Reads files of one form. It is sent to other processes, so it must be picklable."""
+    """Reads files of one form. It is sent to other processes, so it must be picklable.
+
+    Examples
+    --------
+    >>> import icecol as ic, pyarrow as pa, io, pathlib
+    >>> class Energies(ic.convert.Reader):  # text files with energies, for `from_source`
+    ...     def settings(self):
+    ...         return {"form": "energies"}
+    ...
+    ...     def read(self, path, file, found):
+    ...         yield pa.table({"Fit.energy": [float(word) for word in file.read().split()]})
+    >>> next(Energies().read(pathlib.Path("a.txt"), io.BytesIO(b"1.5 20.0"), ic.convert.Found())).to_pydict()
+    {'Fit.energy': [1.5, 20.0]}
+    """
 
     whole_detector: ClassVar[bool] = True
     """Whether a file that has a detector has all of it; otherwise the sensors of all files are put together."""

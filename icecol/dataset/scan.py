@@ -91,7 +91,18 @@ def _features(path: Path, manifest: Manifest) -> tuple[tuple[Saved, ...], dict[s
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
-    """A dataset on disk: its contents, and lazy frames of its events."""
+    """A dataset on disk: its contents, and lazy frames of its events.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> hits = pl.DataFrame(
+    ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+    ... )
+    >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+    >>> ds.rows, ds.pulse_keys, ds.scan().select(pl.col("Pulses.time").list.len()).collect().rows()
+    (2, ('Pulses',), [(2,), (1,)])
+    """
 
     path: Path
     """Its folder."""

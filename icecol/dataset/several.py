@@ -104,6 +104,16 @@ class Datasets(Sequence[Dataset]):
         The datasets.
     runs
         The runs whose events are seen (see `of_runs`), or None for all.
+
+    Examples
+    --------
+    >>> import icecol as ic, polars as pl, tempfile
+    >>> hits = pl.DataFrame(
+    ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+    ... )
+    >>> paths = [ic.convert.table(hits, f"{tempfile.mkdtemp()}/{name}.icecol").path for name in ("a", "b")]
+    >>> ic.open_dataset(paths)
+    Datasets(a.icecol, b.icecol: 4 events)
     """
 
     each: Sequence[Dataset]

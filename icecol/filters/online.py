@@ -58,7 +58,18 @@ Column = Callable[..., pl.Expr]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An online filter: a condition and a prescale."""
+    """An online filter: a condition and a prescale.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> bright = ic.filters.Filter(
+    ...     lambda column: column("homogenized_qtot", "value") > 1000, doc="much light"
+    ... )
+    >>> cuts = ic.filters.conditions({"Bright": bright}, homogenized_qtot="Q")
+    >>> cuts.apply(pl.LazyFrame({"Q.value": [50.0, 2000.0]})).collect().rows()
+    [(2000.0,)]
+    """
 
     condition: Callable[[Column], pl.Expr]
     """Takes `column(input, member)`, the column of one of the `INPUTS`, and returns a Boolean expression."""

@@ -84,6 +84,15 @@ class State:
         Why files could not be read to their end, by name.
     headless
         Number of events that were left out since they have no header.
+
+    Examples
+    --------
+    >>> import icecol as ic, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> ic.sim.write(folder / "daq.i3", ic.sim.events(5, seed=1))
+    >>> state = ic.filters.run(folder / "daq.i3", folder / "online", filters={"all": pl.lit(True)})
+    >>> state.segments, state.done, state.headless
+    (1, ['daq.i3'], 0)
     """
 
     settings: dict[str, Any]

@@ -37,6 +37,12 @@ class Axis:
         Bin edges of a variable axis.
     categories
         Bins of a category axis; None adds a bin for each new value encountered.
+
+    Examples
+    --------
+    >>> axis = regular("LineFit.zenith", 20, 0, 3.2)
+    >>> axis.name, axis.kind, axis.bins, axis.unit
+    ('LineFit.zenith', 'regular', 20, None)
     """
 
     expr: pl.Expr

@@ -28,6 +28,12 @@ class Comparison:
         Probability of at least this statistic for two samples of one distribution.
     dof
         Degrees of freedom of a chi-squared statistic.
+
+    Examples
+    --------
+    >>> found = ks_test([0.1, 0.4, 0.7, 1.2, 2.0], [0.3, 0.5, 0.9, 1.1, 1.8, 2.5])
+    >>> round(found.statistic, 6), round(found.pvalue, 3), found.dof
+    (0.266667, 0.99, None)
     """
 
     statistic: float

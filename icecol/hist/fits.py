@@ -47,6 +47,17 @@ class Fit:
         Edges of the bins.
     minuit
         The `iminuit.Minuit` that made the fit, for contours and the like.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist
+    >>> h = hist.fill(
+    ...     pl.LazyFrame({"x": [0.1] * 8 + [0.6] * 4 + [1.1] * 2 + [1.6]}), hist.regular("x", 4, 0, 2)
+    ... )
+    >>> found = hist.fit(h, "exponential")
+    >>> sorted(found.values), found.dof
+    (['norm', 'scale'], 2)
     """
 
     values: Mapping[str, float]

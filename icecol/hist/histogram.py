@@ -32,6 +32,14 @@ class Tally:
         Sum of their weights.
     sumw2
         Sum of their squared weights.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from icecol import hist
+    >>> events = pl.LazyFrame({"x": [0.5, None, None], "w": [1.0, 0.5, 2.0]})
+    >>> hist.fill(events, hist.regular("x", 2, 0, 2), weight="w").missing
+    Tally(n=2, sumw=2.5, sumw2=4.25)
     """
 
     n: int = 0

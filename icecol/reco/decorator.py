@@ -47,6 +47,15 @@ class Kernel:
         Names of further pulse series, whose members are arguments with that prefix.
     boundscheck, cost
         As for `ic.kernel`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @kernel(mean=pl.Float64, n=pl.Int32)
+    ... def times(time):
+    ...     return time.mean(), time.size
+    >>> list(times.fields), times.on(np.array([1.0, 2.0, 6.0]))
+    (['mean', 'n'], (np.float64(3.0), 3))
     """
 
     function: Callable[..., Any]

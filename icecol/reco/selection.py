@@ -32,6 +32,13 @@ class Selection:
     group
         Whether it returns the number of a group for each pulse (negative for none), instead of whether the pulse is
         kept.
+
+    Examples
+    --------
+    >>> import icecol as ic
+    >>> early = ic.reco.Selection(lambda time, stop: time < stop)
+    >>> early.on(np.array([10.0, 500.0, 70.0]), stop=100.0)
+    array([ True, False,  True])
     """
 
     function: Callable[..., Any]

@@ -45,6 +45,13 @@ class Truth:
     n_events
         Number of particles of this kind that were generated for the whole sample: `one_weight * flux / n_events` is a
         rate.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> truth = sim.events(5, seed=1, noise=0, cascades=0).truth
+    >>> set(truth.pdg_encoding.tolist()), truth.energy.size
+    ({13}, 5)
     """
 
     kind: npt.NDArray[np.uint8]
@@ -78,6 +85,14 @@ class Hits:
         Whether it is of dark noise alone.
     srt
         Whether it survives seeded radius-time cleaning.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> pulses = sim.events(5, seed=1).pulses
+    >>> first = pulses.time[pulses.offsets[0] : pulses.offsets[1]]
+    >>> first.size > 0, pulses.offsets.size
+    (True, 6)
     """
 
     offsets: npt.NDArray[np.int64]
@@ -102,6 +117,13 @@ class Triggers:
         Which trigger it is, as in `icecol.reco.triggers.CONFIG_ID`.
     time, length
         Its begin and length, in ns.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> triggers = sim.events(5, seed=1, noise=0).triggers
+    >>> triggers.offsets.size, triggers.time.size >= 5, 1006 in triggers.config_id
+    (6, True, True)
     """
 
     offsets: npt.NDArray[np.int64]
@@ -128,6 +150,13 @@ class Events:
         The detector.
     settings
         What the events were made with.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> events = sim.events(5, seed=1)
+    >>> len(events), events.geometry, events.settings["seed"]
+    (5, Geometry(5160 sensors on 86 strings), 1)
     """
 
     truth: Truth

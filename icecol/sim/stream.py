@@ -45,6 +45,13 @@ class Stream:
         The detector.
     settings
         What the stream was made with.
+
+    Examples
+    --------
+    >>> from icecol import sim
+    >>> stream = sim.raw(0.001, seed=1)
+    >>> stream.seconds, len(stream) == stream.time.size, len(stream) > 1000
+    (0.001, True, True)
     """
 
     seconds: float
