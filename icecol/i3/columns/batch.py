@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from icecol.errors import FormatError
-from icecol.i3.classes.own import on_change
 from icecol.i3.columns.compiler import Program, compile_class
 from icecol.i3.columns.heads import Bytes, Ints, class_of, opens_alike
 from icecol.i3.columns.interpreter import OK, OPENING, REASONS, VERSION
@@ -39,7 +36,6 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
     results: list[Columns] = []
     failed: list[tuple[int, str]] = []
     left = np.arange(at.size)
-    probed: set[int] = set()
     while left.size:
         first = int(left[0])
         try:
@@ -51,20 +47,18 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
             left = left[~alike]
             continue
         try:
-            known = _VERSIONS.get((name, version))
-            if known is None or first in probed:
-                known = _versions(name, version, buf, at, size, first, names)
-            program = compile_class(name, version, known)
+            # nothing is kept from one call to the next: what a file becomes may not depend on those read before it
+            program = compile_class(name, version, {})
+            side_by_side = runs if left.size == at.size else 1
+            columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
+            if status[0] == VERSION:
+                program = _program(name, version, buf, at, size, first, names)
+                columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
         except FormatError as err:  # from a class inside, which the others may have in another version
             failed.append((first, str(err)))
             left = left[1:]
             continue
-        side_by_side = runs if left.size == at.size else 1
-        columns, status, _ = run(program, buf, at[left], size[left], names, side_by_side)
         again = (status == OPENING) | (status == VERSION)
-        if columns.good.size == 0 and again[0] and first not in probed:
-            probed.add(first)  # perhaps the classes inside have other versions than those found before
-            continue
         if columns.good.size == 0 and again[0]:
             failed.append((first, f"{name} version {version}: {REASONS[int(status[0])]}"))
             left = left[1:]
@@ -84,28 +78,18 @@ def decode(buf: Bytes, at: Ints, size: Ints, names: Names, runs: int = 1) -> lis
     return results
 
 
-_VERSIONS: Final[dict[tuple[str, int], dict[str, int]]] = {}
-on_change(_VERSIONS.clear)
-
-
-def _versions(
-    name: str, version: int, buf: Bytes, at: Ints, size: Ints, which: int, names: Names
-) -> dict[str, int]:
-    """Find the versions of the classes inside one blob, trying those found last for its class first."""
-    tried = _VERSIONS.get((name, version), {})
+def _program(name: str, version: int, buf: Bytes, at: Ints, size: Ints, which: int, names: Names) -> Program:
+    """Return the program for the versions that the classes inside one blob have."""
+    found: dict[str, int] = {}
+    one = slice(which, which + 1)
     for _ in range(20):
-        program = compile_class(name, version, tried)
-        one = slice(which, which + 1)
+        program = compile_class(name, version, found)
         _, status, detail = run(program, buf, at[one], size[one], names)
         if status[0] != VERSION:
             break
-        slot, tracking, found = int(detail[0]) >> 16, int(detail[0]) >> 8 & 255, int(detail[0]) & 255
+        slot, tracking, inner_version = int(detail[0]) >> 16, int(detail[0]) >> 8 & 255, int(detail[0]) & 255
         inner = program.slots[slot]
-        if not isinstance(inner, str) or tracking > 1 or tried.get(inner) == found:
+        if not isinstance(inner, str) or tracking > 1 or found.get(inner) == inner_version:
             break
-        tried = {**tried, inner: found}
-    else:
-        return tried
-    if status[0] != VERSION:
-        _VERSIONS[name, version] = tried
-    return tried
+        found = {**found, inner: inner_version}
+    return program

@@ -334,6 +334,22 @@ def test_several_versions_of_classes_inside_may_be_in_one_batch() -> None:
     assert tried > 40, (tried, skipped)
 
 
+def test_what_blobs_become_does_not_depend_on_those_decoded_before() -> None:
+    name, inner, checked = "I3ParticleIntersectionsSeries", "I3Particle", 0
+    today = {leaf.name for leaf in run([random_blob(name, random.Random(1), {})])[0].program.leaves}
+    for seed in range(60):
+        blob = random_blob(name, random.Random(seed), {})
+        if len(decode(blob)):
+            continue
+        run(
+            [random_blob(name, random.Random(k), {inner: 4}) for k in range(6)]
+        )  # with Bjorken x and y inside
+        (columns,) = run([blob])
+        assert {leaf.name for leaf in columns.program.leaves} == today
+        checked += 1
+    assert checked > 0
+
+
 def test_blobs_of_several_classes_are_told_apart() -> None:
     rng = random.Random(1)
     names = ["I3Double", "I3Particle", "I3MapStringDouble", "I3Int"]
