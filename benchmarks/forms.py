@@ -242,7 +242,14 @@ def km3net(path: Path) -> Rivals:
                 np.asarray(ak.flatten(getattr(found.tracks, name)))
             return ak.to_numpy(ak.num(hits["tot"]))
 
-        rivals = {"km3io: hits and tracks": by_km3io, **rivals}
+        def all_of_km3io() -> np.ndarray:
+            found = km3io.OfflineReader(path)
+            for of in (found.mc_hits, found.mc_tracks, found.tracks):
+                for name in of.fields:
+                    np.asarray(ak.flatten(getattr(of, name), axis=None))
+            return by_km3io()
+
+        rivals = {"km3io: hits and tracks": by_km3io, "km3io: simulation, too": all_of_km3io, **rivals}
     return rivals
 
 
@@ -332,7 +339,7 @@ def writing(report: Report, folder: Path, events: int) -> None:
     for name, call in WRITERS.items():
         found = []
         for ds in sets:
-            cpu, most, seen = in_fresh_process(WRITE, str(ds.path), str(folder / "written"), call)
+            cpu, most, seen = in_fresh_process(WRITE, str(ds.path), str(folder / f"written-{ds.rows}"), call)
             found.append((cpu, most))
             if name == "batches":
                 report.check(f"batches of {ds.rows} events", seen, ds.rows)

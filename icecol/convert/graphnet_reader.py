@@ -46,6 +46,7 @@ _PER_EVENT: Final = (TIME, NUMBER)
 
 def truth_beside(path: Path) -> dict[str, Path]:
     """Return the tables that belong to a file of the truth, by name: `<folder>/<table>/<name>`, the file's own too."""
+    path = path.absolute()
     own = path.parent.name
     found = {own: path}
     for folder in sorted(p for p in path.parent.parent.iterdir() if p.is_dir() and p.name != own):
@@ -100,7 +101,7 @@ class GraphnetReader(Reader):
             ):
                 continue
             per_string = _per_string(store, table, columns)
-            for rows in store.batches(table, NUMBER, [*dict.fromkeys((*names.values(), NUMBER))]):
+            for rows in store.rows(table, list(dict.fromkeys(names.values()))):
                 values = {name: plain(rows[column]) for name, column in names.items()}
                 sensors.add({**values, "om": values["om"] - values["string"] * per_string})
         geometry = sensors.geometry()
@@ -116,8 +117,7 @@ def _per_string(store: Store, table: str, columns: Sequence[str]) -> int:
     names = ["sensor_string_id", "sensor_id"]
     if not set(names) <= set(columns):
         return 0
-    batches = store.batches(table, NUMBER, [*names, NUMBER])
-    return modules_per_string([plain(rows[name]) for name in names] for rows in batches)
+    return modules_per_string([plain(rows[name]) for name in names] for rows in store.rows(table, names))
 
 
 def _store(path: Path) -> Store:

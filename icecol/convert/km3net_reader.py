@@ -27,7 +27,7 @@ from icecol.errors import FormatError, GeometryError, needs
 from icecol.names import matches
 
 TREE: Final = "E"
-BATCH_EVENTS: Final = 512
+BATCH_EVENTS: Final = 1024
 HITS: Final = ("hits", "mc_hits")
 TRACKS: Final = ("trks", "mc_trks")
 _OF_HITS: Final = ("dom_id", "channel_id", "tot", "trig", "t", "a", "origin", "type", "pmt_id")

@@ -49,9 +49,11 @@ def modules_per_string(numbers: Iterable[Sequence[Any]]) -> int:
     >>> modules_per_string([([77, 78], [16, 16])])
     0
     """
-    found = [np.unique(np.column_stack(pair), axis=0) for pair in numbers]
-    pairs = np.unique(np.concatenate([np.zeros((0, 2), np.int64), *found]), axis=0)
-    s, i = pairs.T
+    # both in one number: that sorts a hundred times as fast as pairs do
+    found = [np.unique((_whole(s) << _HALF) + _whole(i)) for s, i in numbers]
+    pairs = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+    s = (pairs + (1 << (_HALF - 1))) >> _HALF
+    i = pairs - (s << _HALF)
     if not pairs.size or np.unique(i).size < i.size or (s < 0).any():
         return 0
     least = math.ceil(((i + 1) / (s + 1)).max())
@@ -67,31 +69,51 @@ def modules_per_string(numbers: Iterable[Sequence[Any]]) -> int:
     return least
 
 
+def _whole(numbers: Any) -> Array:
+    """Return numbers as integers; one that is not there is -1, which no string has."""
+    return np.nan_to_num(numbers, nan=-1).astype(np.int64)
+
+
 _MOST: Final = 255  # modules of a string, in an omkey
+_HALF: Final = 32  # bits
 
 
 class Sensors:
     """Collects sensors from the rows of pulses, each once."""
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[float, ...]] = {}
-        self._names: tuple[str, ...] = ()
+        self._keys: Array = np.zeros(0, np.int32)
+        self._values: dict[str, Array] = {}
 
     def add(self, rows: Mapping[str, Array]) -> None:
         """Add the sensors of some rows, under the names of a geometry."""
         keys = omkey(rows["string"], rows["om"], rows.get("pmt", np.zeros(len(rows["om"]), np.int32)))
-        self._names = tuple(name for name in ("x", "y", "z", *_OTHER) if name in rows)
-        new, first = np.unique(keys, return_index=True)
-        for key, i in zip(new.tolist(), first.tolist(), strict=True):
-            if key not in self._found:
-                self._found[key] = tuple(float(rows[name][i]) for name in self._names)
+        other = np.arange(keys.size)
+        if self._keys.size:
+            at = np.searchsorted(self._keys, keys).clip(max=self._keys.size - 1)
+            other = np.flatnonzero(self._keys[at] != keys)
+        if not other.size:
+            return
+        new, first = np.unique(keys[other], return_index=True)
+        found = {name: rows[name][other[first]] for name in ("x", "y", "z", *_OTHER) if name in rows}
+        every = np.concatenate([self._keys, new])
+        order = np.argsort(every)
+        self._values = {
+            name: np.concatenate(
+                [
+                    self._values.get(name, _unknown(self._keys)),
+                    np.asarray(found.get(name, _unknown(new)), float),
+                ]
+            )[order]
+            for name in dict.fromkeys((*self._values, *found))
+        }
+        self._keys = every[order]
 
     def geometry(self, medium: str = "ice") -> Geometry | None:
         """Return the geometry of the sensors; None if they are those of the nominal detector, or there are none."""
-        if not self._found:
+        if not self._keys.size:
             return None
-        values = dict(zip(self._names, np.array(list(self._found.values())).T, strict=True))
-        keys = np.array(list(self._found), np.int32)
+        values, keys = dict(self._values), self._keys
         nominal = Geometry.nominal(icetop=True)
         rows = nominal.rows(keys)
         xyz = np.column_stack([values[c] for c in "xyz"])
@@ -103,8 +125,13 @@ class Sensors:
             return None
         for name in ("area", "relative_efficiency", "om_type"):
             if name in values:  # -1: not known
-                values[name] = np.where(values[name] < 0, COLUMNS[name].default, values[name])
+                default: Any = COLUMNS[name].default
+                values[name] = np.where(values[name] < 0, default, values[name])
         return Geometry.from_columns({"omkey": keys, **values}, medium=medium)
+
+
+def _unknown(keys: Array) -> Array:
+    return np.full(keys.size, np.nan)
 
 
 def united(geometries: Iterable[Geometry]) -> Geometry:

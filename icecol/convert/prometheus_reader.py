@@ -6,7 +6,7 @@ A photon becomes a pulse of 1 PE. The sensors are those that have photons; the m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -70,8 +70,8 @@ class PrometheusReader(Reader):
     def detector(self, path: Path) -> Detector | None:
         """Collect the sensors that have photons."""
         sensors, per_string = Sensors(), _per_string(path)
-        for rows in _rows(path):
-            names = names_of_positions(rows) or {}
+        names = names_of_positions(_members(path)) or {}
+        for rows in _rows(path, names.values()):
             values = {name: rows[column] for name, column in names.items()}
             sensors.add({**values, "om": values["om"] - values["string"] * per_string})
         geometry = sensors.geometry(medium(path))
@@ -142,16 +142,32 @@ def _truth(key: str, values: pa.Array) -> list[Column]:
     return made
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the photons of some events after the other."""
-    file = open_parquet(path)
-    key = next(name for name in PHOTONS if name in file.schema_arrow.names)
-    for batch in file.iter_batches(BATCH_EVENTS, columns=[key]):
+def _photon_column(path: Path) -> tuple[str, pa.DataType]:
+    schema = open_parquet(path).schema_arrow
+    key = next(name for name in PHOTONS if name in schema.names)
+    return key, schema.field(key).type
+
+
+def _members(path: Path) -> list[str]:
+    """Return the names of what is known about a photon."""
+    _, photons = _photon_column(path)
+    while isinstance(photons, pa.BaseExtensionType):
+        photons = photons.storage_type
+    return [photons[i].name for i in range(photons.num_fields)]
+
+
+def _rows(path: Path, members: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield some members of the photons, of some events after the other."""
+    key, dtype = _photon_column(path)
+    # an extension type, of which awkward makes its columns, is read as a whole or not at all
+    columns = [f"{key}.{m}" for m in dict.fromkeys(members)] if pa.types.is_struct(dtype) else [key]
+    for batch in open_parquet(path).iter_batches(BATCH_EVENTS, columns=columns):
         yield _flat(bare(batch.column(key)))[0]
 
 
 def _per_string(path: Path) -> int:
-    return modules_per_string([rows["string_id"], rows["sensor_id"]] for rows in _rows(path))
+    members = ("string_id", "sensor_id")
+    return modules_per_string([rows[name] for name in members] for rows in _rows(path, members))
 
 
 __all__ = ["PrometheusReader", "bare", "medium"]

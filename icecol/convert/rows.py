@@ -148,7 +148,7 @@ def pulses(
     made = [
         (
             schemas.field(f"{key}.{m.name}", pa.from_numpy_dtype(np.dtype(m.dtype)), m.unit, m.doc),
-            pa.array(np.asarray(values[m.name]).astype(m.dtype)),
+            pa.array(np.asarray(values[m.name]).astype(m.dtype, copy=False)),
         )
         for m in SERIES
         if values[m.name] is not None

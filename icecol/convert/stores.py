@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -32,12 +32,17 @@ class Store(Protocol):
     def batches(self, table: str, of_event: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of a table, or some columns of them, in the order of their events."""
 
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of the rows of a table, in any order."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParquetStore:
     """Tables in Parquet files, by name."""
 
     paths: Mapping[str, Path]
+    _in_order: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether the rows of a table are in the order of their events, as far as it is known."""
 
     def columns(self) -> dict[str, list[str]]:
         """Return the columns of each table."""
@@ -45,18 +50,27 @@ class ParquetStore:
 
     def numbers(self, table: str, of_event: str) -> Array:
         """Return the numbers of the events of all rows, as they are stored."""
-        return plain(open_parquet(self.paths[table]).read([of_event])[of_event])
+        found = plain(open_parquet(self.paths[table]).read([of_event])[of_event])
+        self._in_order[table, of_event] = bool((found[1:] >= found[:-1]).all())
+        return found
 
     def batches(self, table: str, of_event: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of a table in the order of their events; one that is not in order is read as a whole."""
-        file = open_parquet(self.paths[table])
+        if (table, of_event) not in self._in_order:
+            self.numbers(table, of_event)
+        if self._in_order[table, of_event]:
+            yield from self.rows(table, columns)
+            return
         numbers = self.numbers(table, of_event)
         chosen = None if columns is None else list(columns)
-        if (np.diff(numbers) >= 0).all():
-            for batch in file.iter_batches(ROWS, columns=chosen):
-                yield pa.Table.from_batches([batch])
-            return
-        yield file.read(chosen).take(pa.array(np.argsort(numbers, kind="stable")))
+        whole = open_parquet(self.paths[table]).read(chosen)
+        yield whole.take(pa.array(np.argsort(numbers, kind="stable")))
+
+    def rows(self, table: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        """Yield some columns of the rows of a table, or all, as they are stored."""
+        chosen = None if columns is None else list(columns)
+        for batch in open_parquet(self.paths[table]).iter_batches(ROWS, columns=chosen):
+            yield pa.Table.from_batches([batch])
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -99,6 +113,11 @@ class NestedStore:
         tables = self._rows(table) if ordered else [pa.concat_tables(self._rows(table)).sort_by(of_event)]
         for rows in tables:
             yield rows if columns is None else rows.select(list(columns))
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of the rows of a table, as they are stored."""
+        for rows in self._rows(table):
+            yield rows.select(list(columns))
 
     def _rows(self, table: str) -> Iterator[pa.Table]:
         for batch in open_parquet(self.path).iter_batches(1024, columns=[table]):
@@ -144,10 +163,16 @@ class SqliteStore:
     def batches(self, table: str, of_event: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of a table in the order of their events."""
         names = list(columns) if columns is not None else list(self.columns()[table])
+        yield from self._select(table, names, f"order by {_quoted(of_event)}, rowid")
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of the rows of a table, as they are stored."""
+        yield from self._select(table, columns, "")
+
+    def _select(self, table: str, names: Sequence[str], order: str) -> Iterator[pa.Table]:
         listed = ", ".join(map(_quoted, names))
         with self._open() as found:
             schema = self._schema(found, table, names)
-            order = f"order by {_quoted(of_event)}, rowid"
             rows = _query(found, self.path, f"select {listed} from {_quoted(table)} {order}")
             while some := rows.fetchmany(ROWS):
                 yield pa.Table.from_arrays(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import icecol as ic
-from icecol.convert.positions import modules_per_string
+from icecol.convert.positions import Sensors, modules_per_string
 from icecol.convert.prometheus_reader import bare
 from icecol.errors import FormatError, GeometryError, MissingColumnError, UnsupportedError
 
@@ -173,6 +173,35 @@ def test_numbers_through_all_strings_are_recognized(modules, strings, data):
     own = [(s, m) for s in range(strings) for m in data.draw(st.sets(st.integers(0, 60), min_size=1))]
     if len({m for _, m in own}) < len(own):
         assert modules_per_string([np.array(own).T]) == 0
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.booleans()), max_size=8), max_size=4)
+)
+def test_sensors_are_collected_once_with_all_that_any_of_their_tables_says(batches):
+    sensors, told = Sensors(), {}
+    for batch in batches:
+        places = np.array([(s, m) for s, m, _ in batch], np.int64).reshape(-1, 2)
+        rows = {
+            "string": places[:, 0],
+            "om": places[:, 1],
+            **dict.fromkeys("xyz", 1000.0 * places[:, 0] + places[:, 1]),
+        }
+        if batch and batch[0][2]:
+            rows["area"] = np.full(len(batch), 0.5)
+        for string, module, _ in batch:
+            told.setdefault((string, module), 0.5 if "area" in rows else None)
+        sensors.add(rows)
+    geometry = sensors.geometry("water")
+    assert (geometry is None) == (not told)
+    if geometry is not None:
+        found = zip(geometry.string.tolist(), geometry.om.tolist(), strict=True)
+        assert set(found) == told.keys()
+        assert len(geometry.string) == len(told)
+        assert geometry.x.tolist() == (1e3 * geometry.string + geometry.om).tolist()
+        places = zip(geometry.string.tolist(), geometry.om.tolist(), strict=True)
+        areas = dict(zip(places, geometry.area.tolist(), strict=True))
+        assert {p for p, area in areas.items() if area == 0.5} == {p for p, area in told.items() if area}
 
 
 def test_pulses_without_a_sensor_say_what_names_are_known(tmp_path):

@@ -95,3 +95,10 @@ def test_forms_are_not_mixed_and_options_of_i3_stay_with_it(tmp_path):
         ic.convert.files(tmp_path / "a.parquet", tmp_path / "a.icecol", jobs=1, stop="Q")
     ds = ic.convert.files(tmp_path / "b.i3.zst", tmp_path / "b.icecol", jobs=1, pulses="InIce*")
     assert ds.pulse_keys == ("InIcePulses",)
+
+
+def test_a_file_in_the_current_folder_is_found_by_its_name(tmp_path, monkeypatch):
+    pl.DataFrame({**HITS, "event_no": [0, 0, 1]}).write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "beside").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert ic.convert.files("a.parquet", "a.icecol", jobs=1).rows == 2
