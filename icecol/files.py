@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ _NO_SYNC: Final = frozenset(
 """How a file system says that a folder cannot be synced, or opened for it: the file itself is on disk all the same."""
 _OF_WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """Errors without a file name that can only come from the file being written."""
+_SHOWN: Final = 5
 _NAME: Final = 50
 """Characters of the target's name in that of the temporary file: names have a maximum length."""
 
@@ -43,7 +45,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        Of writing: it names `path`, not the hidden file.
+        Of writing: it names `path`, not the hidden file. Where nothing can be written, before the block begins.
 
     Examples
     --------
@@ -59,6 +61,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield target
         return
     aside = temporary(target)
+    _try_to_write(aside, target)
     try:
         yield aside
         commit(aside, target)
@@ -69,6 +72,48 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     except BaseException:
         aside.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a hidden folder beside `path` to write into; after the block it has its name, after an error it is gone.
+
+    Raises
+    ------
+    OSError
+        There is something at the path already that is not an empty folder, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tables"
+    >>> with whole_folder(path) as aside:
+    ...     _ = (aside / "a.txt").write_text("complete")
+    >>> [p.name for p in path.iterdir()]
+    ['a.txt']
+    """
+    target = local(path)
+    if target.exists() and not target.is_dir():
+        text = "there is a file of that name, and this makes a folder: choose another name"
+        raise NotADirectoryError(errno.ENOTDIR, text, str(target))
+    if target.is_dir() and any(target.iterdir()):
+        inside = ", ".join(repr(p.name) for p in sorted(target.iterdir())[:_SHOWN])
+        text = f"the folder is not empty (it has {inside}): choose another one, or remove it"
+        raise FileExistsError(errno.EEXIST, text, str(target))
+    aside = temporary(target)
+    try:
+        aside.mkdir()
+    except OSError as err:
+        raise _naming(err, aside, target) from err
+    try:
+        yield aside
+        for inside_it in aside.rglob("*"):
+            _sync(inside_it)
+        aside.replace(_place(target))
+        _sync_folder(_place(target).parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
         raise
 
 
@@ -104,8 +149,30 @@ def _is_of(err: OSError, aside: Path) -> bool:
     return named or str(aside) in str(err) or (err.filename is None and err.errno in _OF_WRITING)
 
 
+def _try_to_write(aside: Path, target: Path) -> None:
+    """Raise what would be raised at the end, after all the work, or by a library that tells less."""
+    if target.is_dir():
+        text = "this is a folder: give the name of a file"
+        raise IsADirectoryError(errno.EISDIR, text, str(target))
+    try:
+        aside.touch()
+        aside.unlink()
+    except OSError as err:
+        raise _naming(err, aside, target) from err
+
+
 def _naming(err: OSError, aside: Path, target: Path) -> OSError:
-    """Make the same error of the file that was to be written."""
+    """Make the same error of the file that was to be written, saying what to do where that is known."""
+    folder = _place(target).parent
+    if err.errno == errno.ENOENT and not folder.exists():
+        return FileNotFoundError(
+            errno.ENOENT, f"there is no folder {str(folder)!r}: make it first", str(target)
+        )
+    if err.errno == errno.ENOTDIR:
+        return NotADirectoryError(errno.ENOTDIR, f"{str(folder)!r} is not a folder", str(target))
+    if err.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        text = f"nothing may be written into the folder {str(folder)!r} ({err.strerror}): choose another one"
+        return OSError(err.errno, text, str(target))
     text = (err.strerror or str(err)).replace(str(aside), str(target))
     return OSError(err.errno if err.errno is not None else errno.EIO, text, str(target))
 
@@ -320,4 +387,15 @@ def checksum(path: str | os.PathLike[str]) -> str:
         return one.finish().checksum
 
 
-__all__ = ["Checked", "Facts", "Input", "checksum", "commit", "distinct", "temporary", "whole", "write"]
+__all__ = [
+    "Checked",
+    "Facts",
+    "Input",
+    "checksum",
+    "commit",
+    "distinct",
+    "temporary",
+    "whole",
+    "whole_folder",
+    "write",
+]

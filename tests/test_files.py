@@ -102,6 +102,63 @@ def test_a_folder_is_not_replaced(tmp_path):
     assert names(tmp_path) == ["d"]
 
 
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "f").touch()
+    worked = []
+    for name, message in [
+        ("d", "this is a folder: give the name of a file"),
+        ("absent/a", "there is no folder '.*absent': make it first"),
+        ("f/a", "'.*f' is not a folder"),
+    ]:
+        with pytest.raises(OSError, match=rf"{message}.*{name}'$"), files.whole(tmp_path / name):
+            worked.append(name)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    for made in (files.whole, files.whole_folder):
+        with (
+            pytest.raises(
+                PermissionError, match=r"nothing may be written into the folder .*Permission denied"
+            ),
+            made(tmp_path / "a"),
+        ):
+            worked.append("a")
+    assert not worked
+    assert names(tmp_path) == ["d", "f"]
+
+
+def test_a_folder_is_whole_or_not_there_and_replaces_only_an_empty_one(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/b").touch()
+    (tmp_path / "f").touch()
+    for name in ("new", "empty"):
+        with files.whole_folder(tmp_path / name) as aside:
+            (aside / "inner").mkdir()
+            (aside / "inner/a.txt").write_text("a")
+            assert not (tmp_path / name / "inner").exists()
+        assert (tmp_path / name / "inner/a.txt").read_text() == "a"
+
+    def fail(aside):
+        (aside / "a.txt").touch()
+        raise KeyError
+
+    with pytest.raises(KeyError), files.whole_folder(tmp_path / "other") as aside:
+        fail(aside)
+    with (
+        pytest.raises(FileExistsError, match=r"not empty \(it has 'b'\)"),
+        files.whole_folder(tmp_path / "full"),
+    ):
+        pass
+    with pytest.raises(NotADirectoryError, match="a file of that name"), files.whole_folder(tmp_path / "f"):
+        pass
+    assert names(tmp_path) == ["empty", "f", "full", "new"]
+
+
 def test_a_link_is_followed(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "store" / "a.json")

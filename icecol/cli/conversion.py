@@ -315,7 +315,9 @@ def _writer(to: str, options: Iterable[str], columns: list[str] | None) -> tuple
         "csv": (ic.export.csv, {"columns": columns}, ()),
     }
     if to not in forms:
-        msg = f"{to!r} is no form that can be written; forms: {', '.join(forms)} (and .i3 by `icecol to-i3`)"
+        msg = (
+            f"{to!r} is not a form that can be written; forms: {', '.join(forms)} (and .i3 by `icecol to-i3`)"
+        )
         raise typer.BadParameter(msg, param_hint="--to")
     write, arguments, known = forms[to]
     if columns and "columns" not in arguments:

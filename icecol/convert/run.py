@@ -161,6 +161,8 @@ def from_source(
         if damaged and not empty and not any(source.events for source in sources):
             more = f" (and {len(damaged) - 1} more damaged places)" if len(damaged) > 1 else ""
             msg = f"{damaged[0]}{more}; no event could be read, and no dataset was made"
+            if not any(source.frames_read for source in sources):
+                msg = f"{msg}: it may be a file of another kind"
             raise DamagedFileError(msg)
         detector = _detector(reader, geometry, sources, {str(path.absolute()): path for path in paths})
         writer.finish(folder, chosen, paths, *detector, more=settings)

@@ -13,7 +13,7 @@ import polars as pl
 from icecol.dataset import manifest as manifests
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.facts import facts
-from icecol.errors import MissingColumnError, MissingFactError, did_you_mean
+from icecol.errors import MissingColumnError, MissingFactError, SchemaError, did_you_mean
 
 Array = npt.NDArray[Any]
 BATCH_EVENTS: Final = 4096
@@ -124,9 +124,22 @@ def about(events: Events) -> dict[str, str]:
 def tell_left_out(form: str, names: Sequence[str], why: str) -> None:
     """Warn about columns that a form cannot hold."""
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        msg = f"{form} cannot hold {', '.join(map(repr, names[:_SHOWN]))}{more} ({why}): left out"
-        warnings.warn(msg, stacklevel=3)
+        warnings.warn(f"{form} cannot hold {_first(names)} ({why}): left out", stacklevel=3)
+
+
+def need_some(form: str, kept: Sequence[str], names: Sequence[str], why: str) -> None:
+    """Raise SchemaError if a form can hold none of the columns, so that there is nothing to write."""
+    if not kept:
+        msg = f"{form} cannot hold {_first(names)} ({why}): choose other columns" if names else _NOTHING
+        raise SchemaError(msg)
+
+
+_NOTHING: Final = "the events have no columns, so there is nothing to write"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(map(repr, names[:_SHOWN]))}{more}"
 
 
 def need(schema: Mapping[str, Any], names: Iterable[str], what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +17,7 @@ from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
 from icecol.export.contents import HEADER, Array, flat, need, pieces
-from icecol.files import whole
-from icecol.places import local
+from icecol.files import whole_folder
 
 _HEADER: Final = {
     "RunID": "run_id",
@@ -56,7 +55,7 @@ def graphnet(
     events : Dataset, LazyFrame or DataFrame
         The events.
     out : path
-        Folder to write into.
+        Folder to make.
     pulses : Pulses or several
         The pulse series, with a geometry: `ds.pulses("SRTInIcePulses")`.
     primary : key, optional
@@ -79,6 +78,8 @@ def graphnet(
         A column of the pulses or of the primary is not there.
     GeometryError
         A pulse series has no geometry.
+    OSError
+        The folder is there already and not empty, or cannot be written.
 
     Examples
     --------
@@ -104,29 +105,22 @@ def graphnet(
     prepared = frame.select(*dict.fromkeys(columns), **{f"truth.{name}": e for name, e in wanted.items()})
     names = ["truth", *(one.key for one in series)]
     made: list[Path] = []
-    with ExitStack() as open_files:
+    with whole_folder(out) as aside, ExitStack() as open_files:
         writers: list[pq.ParquetWriter | None] = []
         for at, batch in _batches(prepared, per_file):
             if at % per_file == 0:
                 open_files.close()
-                paths = [local(out) / name / f"{name}_{at // per_file}.parquet" for name in names]
-                asides = [open_files.enter_context(_aside(path)) for path in paths]
+                paths = [Path(name) / f"{name}_{at // per_file}.parquet" for name in names]
                 writers = [None] * len(names)
-                made += paths
+                made += [Path(out) / path for path in paths]
             for i, table in enumerate(_tables(batch, series, first + at)):
                 writer = writers[i]
                 if writer is None:
-                    writer = pq.ParquetWriter(asides[i], table.schema, compression="zstd")
+                    (aside / paths[i]).parent.mkdir(exist_ok=True)
+                    writer = pq.ParquetWriter(aside / paths[i], table.schema, compression="zstd")
                     writers[i] = open_files.enter_context(writer)
                 writer.write_table(table)
     return made
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as aside:
-        yield aside
 
 
 def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) -> dict[str, pl.Expr]:

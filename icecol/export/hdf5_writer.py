@@ -55,7 +55,7 @@ def hdf5(events: Events, out: str | Path, *, columns: str | Sequence[str] | None
     Parameters
     ----------
     events : Dataset, LazyFrame or DataFrame
-        Events with `I3EventHeader.run_id` and `.event_id`.
+        Events with `I3EventHeader.event_id`, and `.run_id`, without which the run is 0.
     out : path
         The file to write.
     columns : names or patterns, optional
@@ -95,7 +95,7 @@ def hdf5(events: Events, out: str | Path, *, columns: str | Sequence[str] | None
         raise needs("h5py", "hdf5", "writing HDF5 files") from err  # noqa: EM101
     every = chosen(events, None)
     names = every.collect_schema()
-    need(names, [f"{HEADER}.{m}" for m in ("run_id", "event_id")], "HDF5 of tableio")
+    need(names, [f"{HEADER}.event_id"], "HDF5 of tableio")
     head = [n for n in names if n.startswith(f"{HEADER}.")]
     wanted = names if columns is None else [*head, *chosen(events, columns).collect_schema()]
     frame = every.select(list(dict.fromkeys(wanted)))

@@ -20,12 +20,14 @@ from icecol.export.contents import (
     flat,
     is_list,
     is_number,
+    need_some,
     pieces,
     tell_left_out,
 )
 from icecol.files import whole
 
 _ODD: Final = re.compile(r"\W")
+_WHY: Final = "text, times or nested lists"
 
 
 def root(
@@ -66,6 +68,8 @@ def root(
         A pattern of `columns` matches nothing.
     ValueError
         Two columns would have the same name, or the lists of a key differ in length.
+    SchemaError
+        There is no column of numbers or lists of numbers.
     MissingDependencyError
         uproot is not installed.
 
@@ -93,6 +97,8 @@ def root(
     frame = chosen(events, columns)
     schema = frame.collect_schema()
     kept = [name for name, dtype in schema.items() if is_number(dtype) or is_list(dtype)]
+    left_out = [name for name in schema if name not in kept]
+    need_some("ROOT", kept, left_out, _WHY)
     keys = by_key(kept)
     _refuse_same(keys)
     written: Any = None
@@ -106,7 +112,7 @@ def root(
             else:
                 written.extend(branches)
         file["about"] = "\n".join(f"{name}: {text}" for name, text in about(events).items())
-    tell_left_out("ROOT", [name for name in schema if name not in kept], "text, times or nested lists")
+    tell_left_out("ROOT", left_out, _WHY)
     return Path(out)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from icecol.coordinates import equatorial, mjd
 from icecol.dataset.events import Events, expression, lazy_frame
@@ -30,7 +35,7 @@ def skyllh(
 
     The fields are `run`, `event`, `subevent`, `time` (MJD), `azi`, `zen`, `ra`, `dec`, `sin_dec`, `ang_err` (rad) and
     `log_energy` (of GeV); of simulation also `true_ra`, `true_dec`, `true_energy`, `sin_true_dec` and `mcweight`.
-    Events of which any is missing are left out, as SkyLLH has no missing values.
+    Events of which any is missing are left out, as SkyLLH has no missing values, and a warning says how many.
 
     Parameters
     ----------
@@ -58,6 +63,11 @@ def skyllh(
     ------
     MissingColumnError
         A column is not there.
+
+    Warns
+    -----
+    UserWarning
+        Events are left out.
 
     Examples
     --------
@@ -90,25 +100,48 @@ def skyllh(
         columns["true_energy"] = pl.col(f"{truth}.energy")
     if weight is not None:
         columns["mcweight"] = expression(weight)
-    whole_ones = pl.all_horizontal(pl.all().is_finite() & pl.all().is_not_null())
-    table = frame.select(**columns).filter(whole_ones)
+    table = frame.select(**columns)
     with whole(out) as aside:
-        if Path(out).suffix == ".npy":
-            _save(aside, table)
-        else:
-            table.sink_parquet(aside)
+        (_save if Path(out).suffix == ".npy" else _table)(aside, _whole_ones(table))
     return Path(out)
 
 
-def _save(path: Path, table: pl.LazyFrame) -> None:
+def _whole_ones(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the events that lack nothing, and warn of the others."""
+    lacking: Counter[str] = Counter()
+    n = left_out = 0
+    known = pl.all().is_finite() & pl.all().is_not_null()
+    for piece in pieces(table):
+        found = piece.select(known)
+        kept = piece.filter(found.fold(operator.and_))
+        for name in found.columns:
+            lacking[name] += piece.height - int(found[name].sum())
+        n, left_out = n + piece.height, left_out + piece.height - kept.height
+        yield kept
+    if left_out:
+        named = ", ".join(f"{name!r} ({k})" for name, k in lacking.most_common() if k)
+        msg = f"SkyLLH has no missing values: {left_out} of {n} events are left out, for want of {named}"
+        warnings.warn(msg, stacklevel=4)
+
+
+def _table(path: Path, events: Iterator[pl.DataFrame]) -> None:
+    first = next(events).to_arrow()
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for piece in events:
+            writer.write_table(piece.to_arrow())
+
+
+def _save(path: Path, events: Iterator[pl.DataFrame]) -> None:
     """Write a structured array piece by piece; its header, which tells the number of rows, has room for any."""
-    dtype = table.head(0).collect().to_numpy(structured=True).dtype
-    description = np.lib.format.dtype_to_descr(dtype)
-    n = 0
+    n, description = 0, None
     with path.open("wb") as file:
-        _head(file, description, n)
-        for piece in pieces(table):
-            file.write(piece.to_numpy(structured=True).tobytes())
+        for piece in events:
+            rows = piece.to_numpy(structured=True)
+            if description is None:
+                description = np.lib.format.dtype_to_descr(rows.dtype)
+                _head(file, description, n)
+            file.write(rows.tobytes())
             n += piece.height
         file.seek(0)
         _head(file, description, n)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from icecol.dataset.events import Events
-from icecol.export.contents import chosen, tell_left_out
+from icecol.export.contents import chosen, need_some, tell_left_out
 from icecol.files import whole
 
 
@@ -33,6 +33,8 @@ def csv(events: Events, out: str | Path, *, columns: str | Sequence[str] | None 
     ------
     MissingColumnError
         A pattern of `columns` matches nothing.
+    SchemaError
+        There are only lists.
 
     Warns
     -----
@@ -51,7 +53,9 @@ def csv(events: Events, out: str | Path, *, columns: str | Sequence[str] | None 
     frame = chosen(events, columns)
     schema = frame.collect_schema()
     nested = [name for name, dtype in schema.items() if dtype.is_nested() or dtype == pl.Binary]
+    kept = [name for name in schema if name not in nested]
+    need_some("CSV", kept, nested, "lists")
     with whole(out) as aside:
-        frame.select(name for name in schema if name not in nested).sink_csv(aside)
+        frame.select(kept).sink_csv(aside)
     tell_left_out("CSV", nested, "lists")
     return Path(out)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
+import numpy as np
 import polars as pl
 import pytest
 from commands import cut_file, run
@@ -187,7 +190,7 @@ def test_export_writes_selected_events_in_other_forms(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--to", "fits"), "'fits' is no form that can be written"),
+        (("--to", "fits"), "'fits' is not a form that can be written"),
         (("--to", "graphnet"), "graphnet needs --pulses"),
         (("--to", "csv", "--option", "fit=A"), "is not NAME=VALUE with a name that csv has"),
         (("--to", "skyllh"), "skyllh needs --option fit=..., --option energy=..."),
@@ -208,3 +211,94 @@ def test_convert_takes_tables_of_other_programs(tmp_path):
     assert ic.open_dataset(tmp_path / "d").rows == 2
     refused = run("convert", tmp_path / "hits.parquet", "--stop", "Q", "-j", 1, "-o", tmp_path / "e")
     assert refused.exit_code != 0
+
+
+def of_another_kind(path):
+    """Write a file that is whole but none that can be converted, by the ending of its name."""
+    kind = path.suffix
+    if kind == ".h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["x"] = [1, 2]
+    elif kind == ".root":
+        with pytest.importorskip("uproot").recreate(path) as file:
+            file["t"] = {"a": np.arange(3)}
+    elif kind == ".parquet":
+        pl.DataFrame({"a": [1], "b": [2]}).write_parquet(path)
+    elif kind == ".db":
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("create table t (a int)")
+    else:
+        path.write_bytes(
+            {".txt": b"hello\n", ".csv": b"a,b\n1,2\n", ".bin": bytes(range(128, 256)) * 20}[kind]
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "a.h5",
+            "is HDF5, not one of IceTray's hdfwriter (it has no __I3Index__, only 'x'): read it by h5py",
+        ),
+        ("a.root", "is a ROOT file, not an offline file of KM3NeT (it has 't'): read it by uproot"),
+        (
+            "a.parquet",
+            "is Parquet of a form that is not known (columns 'a', 'b'): if it has a row per pulse, use",
+        ),
+        ("a.db", "is an SQLite database of neither GraphNeT nor tableio (tables: 't'): read it by"),
+        ("a.txt", r"is not an .i3 file but text: it begins with 'hello\n'"),
+        ("a.csv", r"is not an .i3 file but text: it begins with 'a,b\n1,2\n'"),
+        ("a.bin", "no dataset was made: it may be a file of another kind"),
+    ],
+)
+def test_convert_names_files_of_another_kind(name, message, tmp_path):
+    path = of_another_kind(tmp_path / name)
+    done = run("convert", path, "-j", 1, "-o", tmp_path / "d")
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert name in done.stderr
+    assert "damaged" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(("module", "form"), [("h5py", "hdf5"), ("uproot", "root"), ("uproot", "rntuple")])
+def test_a_missing_library_is_named_with_what_installs_it(module, form, folder, tmp_path, monkeypatch):
+    source = of_another_kind(tmp_path / {"h5py": "a.h5", "uproot": "a.root"}[module])
+    monkeypatch.setitem(sys.modules, module, None)
+    made = ("convert", source, "-j", 1), ("export", folder / "both.icecol", "--to", form)
+    for arguments in made:
+        done = run(*arguments, "-o", tmp_path / "out")
+        assert done.exit_code == 1
+        extra = {"h5py": "hdf5", "uproot": "root"}[module]
+        assert f"needs {module}: pip install {module}, or icecol with its extra [{extra}]" in done.stderr
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--to", "csv", "-k", "MCPrimary.*", "-o", "taken"), "this is a folder: give the name of a file"),
+        (("--to", "graphnet", "-p", "SRTInIcePulses", "-o", "taken"), "the folder is not empty (it has 'a')"),
+        (("--to", "root", "-o", "absent/a.root"), "there is no folder 'absent': make it first"),
+        (("--to", "hdf5", "-o", "absent/a.h5"), "there is no folder 'absent': make it first"),
+        (("--to", "csv", "-k", "SRTInIcePulses.*", "-o", "a.csv"), "(lists): choose other columns"),
+    ],
+)
+def test_export_says_where_it_cannot_write(arguments, message, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/a").touch()
+    done = run("export", folder / "both.icecol", *arguments)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "taken"]
+
+
+def test_export_keeps_the_file_that_is_there_until_the_new_one_is_complete(folder, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    bad = run("export", folder / "both.icecol", "--to", "csv", "-k", "SRTInIcePulses.*", "-o", path)
+    assert (bad.exit_code, path.read_text()) == (1, "old")
+    good = run("export", folder / "both.icecol", "--to", "csv", "-k", "MCPrimary.energy", "-o", path)
+    assert (good.exit_code, pl.read_csv(path).height) == (0, 60)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import icecol as ic
@@ -99,6 +101,28 @@ def test_no_events_are_tables_without_rows(tmp_path):
         assert pl.read_parquet_schema(empty) == pl.read_parquet_schema(full)
 
 
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("icecol.export.contents.pieces.__defaults__", (3,))
+    ds = ic.sim.to_dataset(ic.sim.events(7, seed=1), tmp_path / "sim.icecol")
+    pulses = ds.pulses("InIcePulses")
+    write = pq.ParquetWriter.write_table
+
+    def fails_later(writer, table):
+        if 5 in table["event_no"].to_pylist():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(writer, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq.ParquetWriter, "write_table", fails_later)
+        with pytest.raises(OSError, match="No space left"):
+            ic.export.graphnet(ds, tmp_path / "out", pulses=pulses, per_file=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["sim.icecol"]
+    ic.export.graphnet(ds, tmp_path / "out", pulses=pulses, per_file=2)
+    with pytest.raises(FileExistsError, match=r"not empty \(it has 'InIcePulses', 'truth'\): choose another"):
+        ic.export.graphnet(ds, tmp_path / "out", pulses=pulses)  # whose files would be mixed with the others
+    assert len(list((tmp_path / "out/truth").iterdir())) == 4
+
+
 def test_what_graphnet_needs_is_asked_for(tmp_path):
     ds = ic.sim.to_dataset(ic.sim.events(2, seed=1), tmp_path / "sim.icecol")
     with pytest.raises(GeometryError, match="give 'InIcePulses' a geometry"):
@@ -118,15 +142,11 @@ def test_skyllh_gets_flat_complete_events(name, tmp_path, monkeypatch):
         .otherwise(pl.col("MCPrimary.energy"))
         .alias("E")
     )
-    path = ic.export.skyllh(
-        events,
-        tmp_path / name,
-        fit="MCPrimary",
-        energy="E",
-        ang_err=pl.lit(0.01),
-        truth="MCPrimary",
-        weight=pl.lit(3.0),
-    )
+    options = {"fit": "MCPrimary", "truth": "MCPrimary", "energy": "E", "ang_err": pl.lit(0.01)}
+    with pytest.warns(
+        UserWarning, match=r"2 of 6 events are left out, for want of 'log_energy' \(2\), 'azi' \(1\)"
+    ):
+        path = ic.export.skyllh(events, tmp_path / name, weight=pl.lit(3.0), **options)
     table = np.load(path) if name.endswith("npy") else pl.read_parquet(path)
     event = np.asarray(table["event"])
     assert event.tolist() == [0, 1, 3, 5]  # 2 has no energy, 4 is noise
@@ -137,5 +157,11 @@ def test_skyllh_gets_flat_complete_events(name, tmp_path, monkeypatch):
         told["z"].to_numpy()[event] - np.pi / 2, abs=0.01
     )  # the Pole
     assert set(np.asarray(table["mcweight"])) == {3.0}
+    none = events.filter(pl.lit(value=False))
+    path = ic.export.skyllh(none, tmp_path / name, weight=pl.lit(3.0), **options)
+    empty = np.load(path) if name.endswith("npy") else pl.read_parquet(path)
+    assert (len(empty), empty.dtype if name.endswith("npy") else empty.schema) == (
+        0, table.dtype if name.endswith("npy") else table.schema,
+    )  # fmt: skip
     with pytest.raises(MissingColumnError, match=r"SkyLLH needs the column 'Fit\.zenith'"):
         ic.export.skyllh(ds, tmp_path / name, fit="Fit", energy="E", ang_err="E")

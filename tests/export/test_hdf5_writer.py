@@ -108,6 +108,13 @@ def test_pulses_of_one_sensor_are_numbered(tmp_path):
         assert file["P"]["om"].tolist() == [1, 2, 1, 1, 1]
 
 
+def test_events_without_a_run_are_of_run_0(tmp_path):
+    events = pl.DataFrame({**header(2), "K.n": [1, 2]}).drop("I3EventHeader.run_id")
+    made = again(ic.export.hdf5(events, tmp_path / "a.h5"), tmp_path)
+    assert made["I3EventHeader.run_id"].to_list() == [0, 0]
+    assert made["K.n"].to_list() == [1, 2]
+
+
 def test_lists_beside_numbers_are_tables_of_their_own(tmp_path):
     events = pl.DataFrame({**header(2), "K.n": [1, 2], "K.xs": [[1.0], [2.0, 3.0]]})
     with h5py.File(ic.export.hdf5(events, tmp_path / "a.h5")) as file:

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
+from icecol.errors import SchemaError
 
 EVENTS = pl.DataFrame(
     {
@@ -72,3 +73,16 @@ def test_csv_has_the_columns_of_one_value(tmp_path):
     assert made.equals(EVENTS.select(made.columns))
     third = ic.export.csv(pl.DataFrame({"x": [0.1 + 0.2, 1e-300]}), tmp_path / "b.csv")
     assert pl.read_csv(third)["x"].to_list() == [0.1 + 0.2, 1e-300]
+
+
+@pytest.mark.parametrize("form", ["csv", "root"])
+def test_where_nothing_can_be_held_nothing_is_written(form, tmp_path):
+    if form == "root":
+        pytest.importorskip("uproot")
+    write, held = getattr(ic.export, form), {"csv": "CSV", "root": "ROOT"}[form]
+    odd = pl.DataFrame({"K.x": [[[1.0]]]})
+    with pytest.raises(SchemaError, match=rf"{held} cannot hold 'K\.x' \(.*lists\): choose other columns"):
+        write(odd, tmp_path / "a")
+    with pytest.raises(SchemaError, match="the events have no columns"):
+        write(pl.DataFrame(), tmp_path / "a")
+    assert not list(tmp_path.iterdir())

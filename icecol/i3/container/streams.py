@@ -121,7 +121,8 @@ def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
         from icecol.i3.container.alerts import Alerts
 
         return Alerts(stream, name), "JSON" if codec == "raw" else codec
-    if len(stream.head) > 6 and not stream.head.strip(_TEXT) and b"[i3]" not in stream.head:
+    begun = b"[i3]".startswith(stream.head)  # a file that was cut short, or is empty
+    if not begun and not stream.head.strip(_TEXT) and b"[i3]" not in stream.head:
         msg = f"{name} is not an .i3 file but text: it begins with {stream.head[:20].decode()!r}"
         raise UnsupportedError(msg)
     return stream, codec
