@@ -273,15 +273,13 @@ def _one_form(paths: Sequence[Path]) -> Form:
 
 
 def _geometry(gcd: str | Path | Geometry | None, form: Form) -> Geometry | Detector | None:
-    if gcd is None or isinstance(gcd, Geometry):
-        return gcd
-    if form.name == "KM3NeT offline":
+    if form.name == "KM3NeT offline" and not (gcd is None or isinstance(gcd, Geometry)):
         from icecol.convert.detx import read_detx
 
         return read_detx(local(gcd, "read")).geometry
-    from icecol.convert.gcd import read_gcd
+    from icecol.convert.gcd import detector_of
 
-    return Detector(*read_gcd(gcd))
+    return detector_of(gcd)
 
 
 __all__ = ["Form", "files", "files_in", "form_of"]

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from icecol.convert.arrow import ARROW
 from icecol.convert.geometry import WANTED, from_objects, read_objects
+from icecol.convert.source import Detector
 from icecol.dataset import schema as schemas
 from icecol.detector.geometry import Geometry, omkey
 from icecol.errors import FormatError, naming
@@ -47,6 +48,11 @@ def read_gcd(path: str | Path) -> tuple[Geometry, dict[str, pa.Table]]:
     objects = read_objects(path, KEYS)
     with naming(path):
         return from_objects(objects), tables_of(objects)
+
+
+def detector_of(gcd: str | Path | Geometry | None) -> Geometry | Detector | None:
+    """Return the sensors that are given as such, or as the path of a GCD file or a geometry; None if none are."""
+    return gcd if gcd is None or isinstance(gcd, Geometry) else Detector(*read_gcd(gcd))
 
 
 def tables_of(objects: Mapping[str, Any]) -> dict[str, pa.Table]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 
-from icecol.convert.gcd import read_gcd
+from icecol.convert.gcd import detector_of, read_gcd
 from icecol.convert.i3_columns import HEADER, TableMaker, streams_of
 from icecol.convert.run import Progress, from_source
 from icecol.convert.source import Detector, Found, Reader
@@ -299,7 +299,7 @@ def i3(
     20
     """
     reader = I3Reader.of(keys=keys, pulses=pulses, streams=streams, stop=stop, verify=verify, gcd=gcd)
-    geometry = gcd if gcd is None or isinstance(gcd, Geometry) else Detector(*read_gcd(gcd))
+    geometry = detector_of(gcd)
     return from_source(
         reader,
         paths,

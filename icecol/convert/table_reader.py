@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 
+from icecol.convert.gcd import detector_of
 from icecol.convert.positions import Sensors, names_of_positions
 from icecol.convert.rows import Column, Rows, listed, plain, pulses, unknown
 from icecol.convert.run import collecting, from_source
@@ -202,7 +203,7 @@ def table(
     """
     import polars as pl
 
-    geometry = _geometry(gcd)
+    geometry = detector_of(gcd)
     reader = TableReader(key, event, tuple(sorted((names or {}).items())))
     if not isinstance(pulses, pl.DataFrame | pl.LazyFrame):
         if events is not None:
@@ -262,14 +263,6 @@ def _plain_type(dtype: pa.DataType) -> pa.DataType:
     if pa.types.is_large_list(dtype):
         return pa.list_(_plain_type(dtype.value_type))
     return dtype
-
-
-def _geometry(gcd: str | Path | Geometry | None) -> Geometry | Detector | None:
-    if gcd is None or isinstance(gcd, Geometry):
-        return gcd
-    from icecol.convert.gcd import read_gcd
-
-    return Detector(*read_gcd(gcd))
 
 
 __all__ = ["TableReader", "event_column", "table"]

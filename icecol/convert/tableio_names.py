@@ -26,12 +26,16 @@ PULSE: Final = {"string", "om", "pmt", "vector_index", "time", "width", "charge"
 """Columns of a pulse series."""
 PARTICLE: Final = {"pdg_encoding", "location", "fit_status"}
 TRIGGER: Final = {"source_id", "type_id", "subtype_id"}
+OF_PARTICLE: Final = {"location": "location_type"}
+OF_TRIGGER: Final = {"source_id": "source", "type_id": "type", "subtype_id": "subtype"}
+"""Members by the names that they have in tables."""
 _RENAMED: Final[Sequence[tuple[set[str], Mapping[str, str]]]] = (
-    (PARTICLE, {"location": "location_type", "type": ""}),  # the type is the PDG code again
-    (TRIGGER, {"source_id": "source", "type_id": "type", "subtype_id": "subtype"}),
+    (PARTICLE, {**OF_PARTICLE, "type": ""}),  # the type is the PDG code again
+    (TRIGGER, OF_TRIGGER),
 )
 _MASK: Final = re.compile("filter_?mask", re.IGNORECASE)
-_UNITS: Final = {"radian": "rad", "Gm/s": "m/ns", "1e-10 s": "0.1 ns", "bool": ""}
+UNITS_OF: Final = {"radian": "rad", "Gm/s": "m/ns", "1e-10 s": "0.1 ns"}
+"""Units by the names that they have in tables."""
 _DAQ_PER_DAY: Final = 864_000_000_000_000  # tenths of ns
 _DAY: Final = 86_400_000_000_000  # ns
 _1970: Final = 40587  # as modified Julian date
@@ -93,7 +97,8 @@ def _columns(name: str, member: Member) -> list[Column]:
         doc = "the event fulfils the filter's condition"
         return [(schemas.field(f"{name}.condition_passed", pa.bool_(), "", doc), pa.array(values))]
     last = name.rpartition(".")[2]
-    unit = _UNITS.get(told.unit, told.unit) or UNITS.get(last, "")
+    unit = UNITS_OF.get(told.unit, told.unit) if told.unit != "bool" else ""
+    unit = unit or UNITS.get(last, "")
     if last == "depth":
         values = values.astype(np.int32)
     array = pa.array(np.ascontiguousarray(values.reshape(-1)))

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icecol.convert.graphnet_reader import HEADER as OF_TRUTH
 from icecol.coordinates import mjd
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
@@ -19,12 +20,6 @@ from icecol.errors import GeometryError
 from icecol.export.contents import HEADER, Array, flat, need, pieces
 from icecol.files import whole_folder
 
-_HEADER: Final = {
-    "RunID": "run_id",
-    "SubrunID": "sub_run_id",
-    "EventID": "event_id",
-    "SubEventID": "sub_event_id",
-}
 _PRIMARY: Final = {
     "energy": "energy", "position_x": "x", "position_y": "y", "position_z": "z", "azimuth": "azimuth",
     "zenith": "zenith", "pid": "pdg_encoding",
@@ -125,7 +120,7 @@ def graphnet(
 
 def _truth(schema: Any, primary: str | None, more: Mapping[str, str | pl.Expr]) -> dict[str, pl.Expr]:
     wanted: dict[str, pl.Expr] = {}
-    for name, member in _HEADER.items():
+    for name, member in OF_TRUTH.items():
         if f"{HEADER}.{member}" in schema:
             wanted[name] = pl.col(f"{HEADER}.{member}").cast(pl.Int64)
     if f"{HEADER}.start_time_utc_daq_time" in schema:

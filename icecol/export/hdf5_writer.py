@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from icecol.convert.tableio_names import OF_PARTICLE, OF_TRIGGER, UNITS_OF
 from icecol.coordinates import mjd
 from icecol.dataset.events import Events
 from icecol.detector.geometry import split_omkey
@@ -38,9 +39,9 @@ IDENTITY: Final = (
     ("exists", "u1"),
 )
 _OF_HEADER: Final = {"Run": "run_id", "Event": "event_id", "SubEvent": "sub_event_id"}
-_RENAMED: Final = {"location_type": "location"}
-_OF_TRIGGERS: Final = {"source": "source_id", "type": "type_id", "subtype": "subtype_id"}
-_UNITS: Final = {"rad": "radian", "m/ns": "Gm/s"}
+_RENAMED: Final = {member: name for name, member in OF_PARTICLE.items()}
+_OF_TRIGGERS: Final = {member: name for name, member in OF_TRIGGER.items()}
+_UNITS: Final = {unit: name for name, unit in UNITS_OF.items()}
 _CHUNK: Final = 1 << 12
 _PAIR: Final = (".condition_passed", ".prescale_passed")
 
