@@ -87,6 +87,42 @@ def flat(column: pl.Series) -> tuple[Array, Array, Array]:
     return dense(values), counts, present
 
 
+def together(
+    key: str, batch: pl.DataFrame, members: Mapping[str, str], unknown: float | None = None
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return the values of all lists of a key, the number of each event's, and which events have the key.
+
+    Where an event has the key but not one of its lists (as a form does not keep the flags of pulses), values are NaN or
+    0 in the type of the list, or else `unknown`.
+
+    Raises
+    ------
+    ValueError
+        Lists of one event differ in length.
+
+    Examples
+    --------
+    >>> hits = pl.DataFrame({"Hits.t": [[1.0, 2.0], None, [3.0]], "Hits.w": [[5.0, 6.0], None, None]})
+    >>> values, counts, present = together("Hits", hits, {"t": "Hits.t", "w": "Hits.w"})
+    >>> values["w"].tolist(), counts.tolist(), present.tolist()
+    ([5.0, 6.0, nan], [2, 0, 1], [True, False, True])
+    """
+    lists = {member: flat(batch[column]) for member, column in members.items()}
+    counts = np.maximum.reduce([own for _, own, _ in lists.values()])
+    made = {}
+    for member, (values, own, has) in lists.items():
+        if (own[has] != counts[has]).any():
+            msg = f"the lists of {key!r} differ in length: leave some out by `columns`"
+            raise ValueError(msg)
+        made[member] = values
+        if values.size < counts.sum():
+            dtype = values.dtype if unknown is None else np.result_type(values.dtype, np.float64)
+            nothing = unknown if unknown is not None else np.nan if values.dtype.kind == "f" else 0
+            made[member] = np.full(int(counts.sum()), nothing, dtype)
+            made[member][np.repeat(has, counts)] = values
+    return made, counts, np.logical_or.reduce([has for _, _, has in lists.values()])
+
+
 def dense(column: pl.Series) -> Array:
     """Return numbers as numpy in their own type, where null is NaN or 0."""
     if column.null_count():

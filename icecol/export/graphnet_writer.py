@@ -17,7 +17,7 @@ from icecol.coordinates import mjd
 from icecol.dataset.events import Events, lazy_frame
 from icecol.dataset.pulses import Pulses
 from icecol.errors import GeometryError
-from icecol.export.contents import HEADER, Array, flat, need, pieces
+from icecol.export.contents import HEADER, Array, need, pieces, together
 from icecol.files import whole_folder
 
 _PRIMARY: Final = {
@@ -162,12 +162,9 @@ def _rows(batch: pl.DataFrame, pulses: Pulses, numbers: Array, time: Array) -> p
     """Return the pulses of some events as GraphNeT has them."""
     geometry = pulses.geometry
     assert geometry is not None  # checked above
-    keys, counts, _ = flat(batch[pulses.column("omkey")])
-    at = np.repeat(np.arange(batch.height), counts)
-    values = {}
-    for member in ("charge", "time", "width", "flags"):
-        found, own, _ = flat(batch[pulses.column(member)])
-        values[member] = found if (own == counts).all() else np.full(keys.size, float(_UNKNOWN))
+    columns = {m: pulses.column(m) for m in ("omkey", "charge", "time", "width", "flags")}
+    values, counts, _ = together(pulses.key, batch, columns, _UNKNOWN)
+    at, keys = np.repeat(np.arange(batch.height), counts), values["omkey"]
     rows = geometry.rows(keys)
     unknown = np.full(keys.size, _UNKNOWN)
     hlc = values["flags"].astype(np.int64)

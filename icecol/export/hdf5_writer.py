@@ -21,12 +21,12 @@ from icecol.export.contents import (
     by_key,
     chosen,
     dense,
-    flat,
     is_list,
     is_number,
     need,
     pieces,
     tell_left_out,
+    together,
     told,
 )  # fmt: skip
 from icecol.files import whole
@@ -232,16 +232,7 @@ class _Table:
             )
             values = {m: dense(batch[c]) for m, c in parts.scalars.items()}
             return _paired(values), np.ones(n, np.int64), present
-        found: dict[str, Array] = {}
-        counts: Array = np.zeros(n, np.int64)
-        present = np.zeros(n, bool)
-        for member, column in parts.lists.items():
-            if batch[column].null_count() < n or not found:
-                found[member], counts, present = flat(batch[column])
-        found = {m: found.get(m, np.zeros(int(counts.sum()))) for m in parts.lists}
-        if any(len(v) != counts.sum() for v in found.values()):
-            msg = f"the lists of {self._name!r} differ in length: leave some out by `columns`"
-            raise ValueError(msg)
+        found, counts, present = together(self._name, batch, parts.lists)
         return _of_sensors(found, counts), counts, present
 
     def _create(self, values: Mapping[str, Array]) -> None:

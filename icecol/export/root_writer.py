@@ -17,12 +17,12 @@ from icecol.export.contents import (
     by_key,
     chosen,
     dense,
-    flat,
     is_list,
     is_number,
     need_some,
     pieces,
     tell_left_out,
+    together,
 )
 from icecol.files import whole
 
@@ -146,12 +146,9 @@ def _branches(batch: pl.DataFrame, keys: dict[str, dict[str, str]]) -> dict[str,
         nulls = batch.select(pl.any_horizontal(pl.col(list(members.values())).is_not_null())).to_series()
         if key not in scalars.values():
             made[_name(f"{key}.exists")] = nulls.to_numpy()
-        lists = {m: flat(batch[c])[:2] for m, c in members.items() if m not in scalars}
+        lists = {m: c for m, c in members.items() if m not in scalars}
         if lists:
-            counts = next(iter(lists.values()))[1]
-            if any((other != counts).any() for _, other in lists.values()):
-                msg = f"the lists of {key!r} differ in length: leave some out by `columns`"
-                raise ValueError(msg)
-            records = {_name(m): ak.unflatten(values, counts) for m, (values, _) in lists.items()}
+            found, counts, _ = together(key, batch, lists)
+            records = {_name(m): ak.unflatten(values, counts) for m, values in found.items()}
             made[_name(key)] = ak.zip(records)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pyarrow.dataset
 import pytest
 
@@ -41,6 +42,23 @@ def test_duckdb_takes_names_in_double_quotes(ds, told):
     with duckdb.connect() as connection:
         found = connection.sql(query).fetchall()
     assert found == list(zip(told["MCPrimary.zenith"], told["InIcePulses.time"].list.max(), strict=True))
+
+
+def test_duckdb_renames_the_second_of_two_columns_that_differ_in_case(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    hits = pl.DataFrame({"event": [1, 1], "t": [1.0, 2.0], "string": [1, 1], "om": [1, 2]})
+    events = pl.DataFrame({"event": [1], "Fit.x": [3.0], "fit.x": [4.0]})
+    ds = ic.convert.table(hits, tmp_path / "own.icecol", events=events)
+    with duckdb.connect() as connection:
+        found = connection.sql(f"""select "Fit.x", "fit.x_1" from '{ds.path}/events/*.parquet'""").fetchall()
+    assert found == [(3.0, 4.0)]
+
+
+def test_awkward_finds_flat_fields(ds, told):
+    ak = pytest.importorskip("awkward")
+    found = ak.from_parquet(ds.path / "events")
+    assert found["InIcePulses.time"].tolist() == told["InIcePulses.time"].to_list()
+    assert found["I3EventHeader.event_id"].tolist() == told["I3EventHeader.event_id"].to_list()
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask's own use of pandas

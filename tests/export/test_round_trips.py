@@ -173,3 +173,48 @@ def test_members_that_are_null_beside_others_come_back(form, tmp_path):
         {"Fit.x": [1.0, None, math.nan], "Fit.n": [None, BIG, 0], "Hits.t": [None, [], [0.5]]}
     )
     same(form, with_header(events), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "TTree", "RNTuple"])
+def test_what_pulses_lack_in_some_events_is_nan_or_0_there(form, tmp_path):
+    schema = {"Hits.t": pl.List(pl.Float64), "Hits.w": pl.List(pl.Float32), "Hits.n": pl.List(pl.UInt8)}
+    nothing = pl.DataFrame({"Hits.t": [[1.0, 2.0]], "Hits.w": [None], "Hits.n": [None]}, schema=schema)
+    some = pl.DataFrame({"Hits.t": [[3.0]], "Hits.w": [[0.5]], "Hits.n": [[7]]}, schema=schema)
+    for events in (pl.concat([nothing, some]), nothing, some):
+        found = FORMS[form](with_header(events), tmp_path)
+        told = [
+            (t, w or [math.nan] * len(t), n or [0] * len(t)) for t, w, n in events.select(list(schema)).rows()
+        ]
+        expected = pl.DataFrame(told, schema=schema, orient="row")
+        assert found.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).equals(expected)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "root", "awkward", "pandas", "graphnet"])
+def test_pulses_of_which_only_time_and_sensor_are_known_are_written(form, tmp_path):
+    hits = pl.DataFrame(
+        {"event": [7, 7, 9], "t": [10.0, 12.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+    )
+    ds = ic.convert.table(hits, tmp_path / "own.icecol", key="Hits")
+    if form in {"awkward", "pandas"}:
+        pytest.importorskip(form)
+        assert len(getattr(ic.export, form)(ds)) == 2
+        return
+    if form == "root":
+        with pytest.importorskip("uproot").open(ic.export.root(ds, tmp_path / "a.root")) as file:
+            assert file["events"]["Hits_time"].array().tolist() == [[10.0, 12.5], [3.0]]
+            assert np.isnan(file["events"]["Hits_width"].array()[0].tolist()).all()
+        return
+    if form == "graphnet":
+        _, path = ic.export.graphnet(ds, tmp_path / "a", pulses=ds.pulses("Hits"))
+        table = pl.read_parquet(path)
+        assert table.select("dom_time", "width", "hlc").rows() == [
+            (10.0, -1, -1),
+            (12.5, -1, -1),
+            (3.0, -1, -1),
+        ]
+        path = path.parent.parent
+    else:
+        pytest.importorskip("h5py")
+        path = ic.export.hdf5(ds, tmp_path / "a.h5")
+    made = read_by_icecol(path, tmp_path).select("Hits.time", "Hits.charge", "Hits.omkey")
+    assert made.equals(ds.scan().select(made.columns).collect())
