@@ -129,6 +129,28 @@ def test_workers_of_torch_agree_on_an_order_that_differs_by_epoch(torch):
     assert sorted(first + other) == list(range(23))
 
 
+def test_workers_of_torch_take_the_parts_in_one_order_and_have_all_of_them(torch, tmp_path):
+    for i in range(7):
+        hits = {"event_no": [i], "time": [1.0], "omkey": [65792]}
+        pl.DataFrame(hits).write_parquet(tmp_path / f"{i}.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("icecol.convert.run.GROUP_FILES", 1)
+        ds = ic.convert.files(tmp_path / "*.parquet", tmp_path / "a.icecol", jobs=1)
+    assert len(ds.manifest.parts) == 7
+    for base in range(1000, 1010):  # torch gives a worker the seed of its loader and its own number
+        seen = []
+        for torch.worker.id in (0, 1):
+            torch.worker.seed = base + torch.worker.id
+            made = ic.export.torch(ic.export.batches(ds, "I3EventHeader.event_id", size=2))
+            seen += [int(i) for batch in made for i in batch["I3EventHeader.event_id"][1]]
+        assert sorted(seen) == list(range(7))
+
+
+def test_epochs_are_counted():
+    sets = ic.export.batches(EVENTS, "id", size=4)
+    assert [sets.epoch, len(list(sets)), sets.epoch, len(list(sets)), sets.epoch] == [0, 6, 1, 6, 2]
+
+
 def test_a_fork_is_refused_and_a_new_process_is_not(torch, monkeypatch):
     made = ic.export.torch(ic.export.batches(EVENTS, "id"))
     make, arguments = made.__reduce__()
