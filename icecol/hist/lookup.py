@@ -40,7 +40,7 @@ def of_log(bins: int, start: float, stop: float) -> Lookup | None:
         return None
     edges = _edges(bins, start, stop)
     bits = edges.view(np.int64)
-    for shift in range(51, 0, -1):
+    for shift in range(51, 31, -1):  # cells of at most 31 bits
         cells = bits >> shift
         if cells[-1] - cells[0] >= _CELLS:
             return None
@@ -60,15 +60,28 @@ def _edges(bins: int, start: float, stop: float) -> npt.NDArray[np.float64]:
     """Return the least number of each bin, and of overflow: found by halving, in the order of the bits."""
     low, width = math.log(start), math.log(stop) - math.log(start)
     k = np.arange(bins + 1)
-    under, over = (
-        np.zeros(bins + 1, np.int64),
-        np.full(bins + 1, _INFINITY),
-    )  # not in the bin, and in it or above
+    under, over = np.zeros(bins + 1, np.int64), np.full(bins + 1, _INFINITY)  # not in the bin; in it or above
+    near = np.exp(low + k * (width / bins))
+    for guess in (
+        near * (1 - 1e-9),
+        near * (1 + 1e-9),
+    ):  # mostly right, which spares more than half of the steps
+        bits = np.clip(guess.view(np.int64), 0, _INFINITY)
+        reached = _reaches(bits, k, low, width, bins)
+        under, over = np.where(reached, under, bits), np.where(reached, np.minimum(bits, over), over)
     while (over - under > 1).any():
         middle = under + (over - under) // 2
-        reached = np.floor((np.log(middle.view(np.float64)) - low) / width * bins) >= k
+        reached = _reaches(middle, k, low, width, bins)
         under, over = np.where(reached, under, middle), np.where(reached, middle, over)
     return over.view(np.float64)
+
+
+def _reaches(
+    bits: npt.NDArray[np.int64], k: npt.NDArray[np.int64], low: float, width: float, bins: int
+) -> npt.NDArray[np.bool_]:
+    """Return whether the numbers with these bits lie in the bins k or above, by numpy's logarithm."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.floor((np.log(bits.view(np.float64)) - low) / width * bins) >= k)
 
 
 __all__ = ["Lookup", "of_log"]

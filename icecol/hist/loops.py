@@ -8,7 +8,6 @@ which no bin gets, and of the nulls.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -33,14 +32,16 @@ def fill_even(
     found = np.empty(_BLOCK, np.int32)
     width, bins = stop - start, float(sums.shape[0] - 2)
     for first in range(0, values.size, _BLOCK):
-        n = min(_BLOCK, values.size - first)
-        for j in range(n):  # without a branch, so that the compiler finds several bins at once
-            v = values[first + j]
+        block = values[first : first + _BLOCK]
+        for j in range(
+            block.size
+        ):  # without a branch and in 32 bits, so that the compiler finds several bins at once
+            v = block[j]
             # divided first, as boost-histogram does: no other order rounds the same
             at = (v - start) / width * bins
-            k = math.floor(max(-1.0, min(bins, at))) + 1
-            found[j] = k if v == v else -1  # noqa: PLR0124  NaN
-        _add(found, n, first, null, weights, sums, rest)
+            at = np.floor(max(-1.0, min(bins, at)))
+            found[j] = np.int32(at if v == v else -2.0) + np.int32(1)  # noqa: PLR0124  NaN
+        _add(found, first, block.size, null, weights, sums, rest)
 
 
 @kept(error_model="numpy")
@@ -56,16 +57,23 @@ def fill_looked_up(
     rest: Floats,
 ) -> None:
     """Fill bins that a `lookup.Lookup` finds."""
-    found = np.empty(_BLOCK, np.int32)
-    bits, last = values.view(np.int64), below.size - 1
+    cells, found = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
+    bits, of_bits = values.view(np.uint64), np.uint64(shift)
+    before, last, none = np.int32(origin), np.int32(below.size - 1), np.int32(0)
     for first in range(0, values.size, _BLOCK):
-        n = min(_BLOCK, values.size - first)
-        for j in range(n):
-            v = values[first + j]
-            cell = max(min((bits[first + j] >> shift) - origin, last), 0)
-            k = below[cell] + (1 if v >= edge[cell] else 0)
-            found[j] = k if v == v else -1  # noqa: PLR0124  NaN
-        _add(found, n, first, null, weights, sums, rest)
+        block, of_block = values[first : first + _BLOCK], bits[first : first + _BLOCK]
+        # three short loops, each of which the compiler does for several values at once
+        for j in range(block.size):
+            cells[j] = np.int32(of_block[j] >> of_bits)
+        for j in range(block.size):
+            cell = cells[j] - before
+            cell = min(last, cell)
+            cells[j] = cell if cell > 0 and block[j] > 0.0 else none
+        for j in range(block.size):
+            v, cell = block[j], np.uint32(cells[j])
+            k = below[cell] + (np.int32(1) if v >= edge[cell] else np.int32(0))
+            found[j] = k if v == v else np.int32(-1)  # noqa: PLR0124  NaN
+        _add(found, first, block.size, null, weights, sums, rest)
 
 
 @kept(error_model="numpy")
@@ -79,22 +87,22 @@ def fill_integers(values: Ints, null: Bools, weights: Floats, start: int, sums: 
             v = values[first + j]
             k = 0 if v < start else bins + 1 if v >= start + bins else v - start + 1
             found[j] = -1 if null.size and null[first + j] else k
-        _add(found, n, first, null, weights, sums, rest)
+        _add(found, first, n, null, weights, sums, rest)
 
 
 @compiled(error_model="numpy")
-def _add(found: Bins, n: int, first: int, null: Bools, weights: Floats, sums: Floats, rest: Floats) -> None:
+def _add(found: Bins, first: int, n: int, null: Bools, weights: Floats, sums: Floats, rest: Floats) -> None:
     """Add the weights of n values from the first on to the bins found; -1 is none."""
     for j in range(n):
         k, w = found[j], weights[first + j] if weights.size else 1.0
         if k >= 0:
-            sums[k, 0] += w
-            sums[k, 1] += w * w
+            sums[np.uint32(k), 0] += w
+            sums[np.uint32(k), 1] += w * w
         else:
-            k = 1 if null.size and null[first + j] else 0
-            rest[k, 0] += 1
-            rest[k, 1] += w
-            rest[k, 2] += w * w
+            of = np.uint32(1 if null.size and null[first + j] else 0)
+            rest[of, 0] += 1
+            rest[of, 1] += w
+            rest[of, 2] += w * w
 
 
 __all__ = ["fill_even", "fill_integers", "fill_looked_up"]
