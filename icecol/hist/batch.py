@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -67,12 +67,14 @@ class Batch:
     ----------
     rows
         A column for each expression.
+    told
+        The columns of real numbers that `told_apart` has filled.
+    lists
+        Those that hold lists.
     """
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        self._rows = rows
-        self._all = {values.name: values for values in rows.get_columns()}
-        self._lists = {c for c, v in self._all.items() if isinstance(v.dtype, pl.List)}
+    def __init__(self, rows: pl.DataFrame, told: Collection[str], lists: Collection[str]) -> None:
+        self._rows, self._told, self._lists = rows, told, lists
         self._found: dict[Any, dict[str, Column]] = {}
 
     def columns(self, names: Sequence[str]) -> dict[str, Column]:
@@ -82,7 +84,8 @@ class Batch:
             found = self._found.setdefault((), {})
             for name in names:
                 if name not in found:
-                    found[name] = Column(self._all[name], self._all.get(_null(name)))
+                    null = self._rows.get_column(_null(name)) if name in self._told else None
+                    found[name] = Column(self._rows.get_column(name), null)
             return found
         key = tuple(names)
         if key not in self._found:

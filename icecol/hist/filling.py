@@ -174,12 +174,12 @@ def fill_many(
             raise SchemaError(msg)
     rows = 0
     # in this thread: Polars reads on meanwhile, and threads for the histograms were measured to gain nothing beside it
-    lf = lf.select(told_apart(schema))
+    lf, told = lf.select(told_apart(schema)), {c for c, d in schema.items() if d.is_float()}
     for batch in lf.collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
         if w_column is not None:
             _require_weights(batch[w_column], w_name, rows)
         rows += batch.height
-        shared = Batch(batch)
+        shared = Batch(batch, told, lists)
         compiled = "numba" in sys.modules or rows * len(fillings) > _MANY
         for filling in fillings:
             filling.add(shared, w_column, compiled=compiled)
