@@ -74,8 +74,8 @@ def conventional(model: Conventional = "honda2006_h3a") -> Flux:
 
     phi = A (E / TeV)^-g [1 / (1 + B1 E c1 / 115) + eta / (1 + B2 E c2 / 850)] (1 + (E / Ek)^2)^(-d / 2), with c1 and c2
     powers of the cosine at the shower. It is the same from above and below. It is split into neutrinos and
-    antineutrinos as in Honda's model at 10 TeV, 63:37 for muon and 56:44 for electron neutrinos; at 100 GeV he has up to
-    28 % more muon antineutrinos than this, and up to 13 % fewer muon neutrinos. There are no tau neutrinos.
+    antineutrinos as in Honda's model at 10 TeV, 63:37 for muon and 56:44 for electron neutrinos; at 100 GeV he has
+    up to 28 % more muon antineutrinos than this, and up to 13 % fewer muon neutrinos. There are no tau neutrinos.
 
     Parameters
     ----------
