@@ -205,7 +205,7 @@ def test_the_content_tells_the_codec_whatever_the_name(tmp_path, codec: str, nam
         assert stream.readinto(memoryview(buffer)) == 8
 
 
-@pytest.mark.parametrize("head", [b"", b"\x1f", b"B", b"[i3]\x06\x00", b"\x28\xb5\x2f"])
+@pytest.mark.parametrize("head", [b"", b"\x1f", b"[i3]", b"[i3]\x06\x00", b"\x28\xb5\x2f"])
 def test_short_and_other_files_are_raw(tmp_path, head: bytes) -> None:
     path = tmp_path / "a.zst"
     path.write_bytes(head)
