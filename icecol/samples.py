@@ -80,7 +80,14 @@ class Sample:
         return tuple(self.events) if isinstance(self.events, Sequence) else (self.events,)
 
     def scan(self) -> pl.LazyFrame:
-        """Return its events as one lazy frame; a column that a part lacks is null there."""
+        """Return its events as one lazy frame; a column that a part lacks is null there.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> ic.Sample(pl.DataFrame({"x": [0.5, 1.5, 1.7]})).scan().collect().height
+        3
+        """
         frames = [lazy_frame(part) for part in self.parts]
         return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
 
@@ -99,6 +106,13 @@ class Sample:
         ----------
         function
             Takes a dataset, lazy frame or data frame of the sample, and returns what takes its place.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> sample = ic.Sample(pl.DataFrame({"x": [0.5, 1.5, 1.7]}))
+        >>> sample.map(lambda events: events.lazy().filter(pl.col("x") > 1)).scan().collect().height
+        2
         """
         others = {name: sample.map(function) for name, sample in self.variations.items()}
         return replace(self, events=tuple(function(part) for part in self.parts), variations=others)
@@ -253,6 +267,18 @@ class Samples(Mapping[str, Sample]):
         ------
         MissingColumnError
             If no sample has it.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> brighter = ic.Sample(events.with_columns(pl.col("x") + 0.5), "rate")
+        >>> samples = ic.Samples(
+        ...     nu=ic.Sample(events, "rate", variations={"efficiency": brighter}), livetime=1e3
+        ... )
+        >>> x = ic.hist.regular("x", 2, 0, 2)
+        >>> samples.fill(x)["nu"].values(), samples.varied("efficiency").fill(x)["nu"].values()
+        (array([1., 4.]), array([0., 1.]))
         """
         if variation not in self.variations:
             msg = f"no sample has a variation {variation!r}; {did_you_mean(variation, self.variations, 'variations')}"
@@ -270,6 +296,15 @@ class Samples(Mapping[str, Sample]):
         ----------
         function
             Takes a dataset, lazy frame or data frame, and returns what takes its place.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> squared = samples.map(lambda events: events.lazy().with_columns(y=pl.col("x") ** 2))
+        >>> squared.fill(ic.hist.regular("y", 3, 0, 3))["nu"].values()
+        array([1., 0., 4.])
         """
         return Samples({n: s.map(function) for n, s in self.items()}, livetime=self.livetime)
 
@@ -284,6 +319,16 @@ class Samples(Mapping[str, Sample]):
             Whether, or where, features take the place of columns of their names, as in `ic.with_features`.
         features
             Features by name.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(nu=ic.Sample(events, "rate"), livetime=1e3).with_features(
+        ...     Square=pl.col("x") ** 2
+        ... )
+        >>> samples.fill(ic.hist.regular("Square", 3, 0, 3))["nu"].values()
+        array([1., 0., 4.])
         """
         return self.map(lambda events: with_features(events, replace=replace, **features))
 
@@ -294,6 +339,14 @@ class Samples(Mapping[str, Sample]):
         ----------
         cuts
             The cuts.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> samples.select(ic.Cuts(large=pl.col("x") > 1)).fill(ic.hist.regular("x", 2, 0, 2))["nu"].values()
+        array([0., 4.])
         """
         return self.map(cuts.apply)
 
@@ -304,6 +357,14 @@ class Samples(Mapping[str, Sample]):
         ----------
         name
             Name of the sample.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> events.select(expected=samples.weight("nu"))["expected"].to_list()
+        [1.0, 2.0, 2.0]
         """
         weight = self[name].weight
         if weight is None:
@@ -313,7 +374,18 @@ class Samples(Mapping[str, Sample]):
         return found if livetime is None else (found * livetime).alias("weight")
 
     def scan_each(self) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
-        """Yield the name, the events and the scaled weight (see `weight`) of each sample."""
+        """Yield the name, the events and the scaled weight (see `weight`) of each sample.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> for name, scanned, weight in samples.scan_each():
+        ...     print(name, scanned.select(pl.len() if weight is None else weight.sum()).collect().item())
+        data 3
+        nu 5.0
+        """
         for name, sample in self.items():
             yield name, sample.scan(), self.weight(name)
 
@@ -329,6 +401,15 @@ class Samples(Mapping[str, Sample]):
         -------
         Bundle
             By the name of the sample; simulation is scaled to the livetime.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> filled = samples.fill(ic.hist.regular("x", 2, 0, 2))
+        >>> filled["data"].values(), filled["nu"].values()
+        (array([1., 2.]), array([1., 4.]))
         """
         return hist.fill(self, *axes, statistics=statistics)
 
@@ -347,6 +428,16 @@ class Samples(Mapping[str, Sample]):
         Bundle
             The histograms of each sample, as a bundle of bundles: by the name of the sample, then of the histogram.
             `transpose` exchanges the two.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> x = ic.hist.regular("x", 2, 0, 2)
+        >>> filled = samples.fill_many({"x": x, "rate": [x, ic.hist.log("rate", 2, 1e-4, 1e-2)]})
+        >>> filled["nu"]["x"].values(), filled["data"]["rate"].ndim
+        (array([1., 4.]), 2)
         """
         wanted = {k: (a,) if isinstance(a, Axis) else tuple(a) for k, a in histograms.items()}
         axes = {k: tuple(self._with_range(axis) for axis in several) for k, several in wanted.items()}
@@ -428,6 +519,14 @@ class Samples(Mapping[str, Sample]):
             `cut`, and for each sample its number of events: of data as it is, of simulation the sum of weights (scaled
             to the livetime) and its error, `<name>_error`. `simulation` and `simulation_error` are the sum over
             all simulation, where there are several.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> samples.cutflow(ic.Cuts(large=pl.col("x") > 1)).select("cut", "data", "nu").rows()
+        [('all', 3, 5.0), ('large', 2, 4.0)]
         """
         return self._counts(cutflow, cuts)
 
@@ -438,6 +537,15 @@ class Samples(Mapping[str, Sample]):
         ----------
         cuts
             The cuts, each of which is left out in turn.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> cuts = ic.Cuts(large=pl.col("x") > 1, small=pl.col("x") < 1.6)
+        >>> samples.n_minus_one(cuts).select("without", "nu").rows()
+        [(None, 2.0), ('large', 3.0), ('small', 4.0)]
         """
         return self._counts(n_minus_one, cuts)
 
@@ -462,7 +570,16 @@ class Samples(Mapping[str, Sample]):
         )
 
     def totals(self) -> dict[str, Totals]:
-        """Sum up the weights of each sample of simulation, in Hz; see `ic.weight.totals`."""
+        """Sum up the weights of each sample of simulation, in Hz; see `ic.weight.totals`.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> samples.totals()["nu"].sumw
+        0.005
+        """
         simulation = ((name, s, s.weight) for name, s in self.items())
         return {name: totals(sample.scan(), w) for name, sample, w in simulation if w is not None}
 
@@ -482,6 +599,15 @@ class Samples(Mapping[str, Sample]):
             What is drawn along x.
         ax, log, panel
             As for `ic.plot.stack`.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> events = pl.DataFrame({"x": [0.5, 1.5, 1.7], "rate": [1e-3, 2e-3, 2e-3]})
+        >>> samples = ic.Samples(data=ic.Sample(events), nu=ic.Sample(events, "rate"), livetime=1e3)
+        >>> axes = samples.plot(ic.hist.regular("x", 2, 0, 2))
+        >>> ic.plot.save(axes, f"{tempfile.mkdtemp()}/x.png").name
+        'x.png'
         """
         from icecol.plot import corner, record, stack
 

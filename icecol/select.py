@@ -133,6 +133,15 @@ class Cuts(Mapping[str, pl.Expr]):
         ------
         MissingColumnError
             There is no such cut.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> cuts = ic.Cuts(
+        ...     bright=pl.col("charge") > 10, upgoing=pl.col("zenith") > 1.5, long=pl.col("length") > 200
+        ... )
+        >>> list(cuts.without("upgoing"))
+        ['bright', 'long']
         """
         self._require(*names)
         return Cuts({n: e for n, e in self.items() if n not in names})
@@ -149,6 +158,15 @@ class Cuts(Mapping[str, pl.Expr]):
         ------
         MissingColumnError
             There is no such cut.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> cuts = ic.Cuts(
+        ...     bright=pl.col("charge") > 10, upgoing=pl.col("zenith") > 1.5, long=pl.col("length") > 200
+        ... )
+        >>> list(cuts.only("upgoing", "bright"))
+        ['upgoing', 'bright']
         """
         self._require(*names)
         return Cuts({n: self._exprs[n] for n in names})
@@ -157,6 +175,14 @@ class Cuts(Mapping[str, pl.Expr]):
         """Return a single expression that is true where all cuts are true and false elsewhere, never null.
 
         It does not reach the Parquet reader, as the cuts of `apply` do: it fits any events, whatever their columns.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.LazyFrame({"charge": [5.0, 20.0, 30.0], "zenith": [2.0, 2.0, None]})
+        >>> cuts = ic.Cuts(bright=pl.col("charge") > 10, upgoing=pl.col("zenith") > 1.5)
+        >>> events.select(passed=cuts.mask()).collect()["passed"].to_list()
+        [False, True, False]
         """
         passed = (missing.cut(e).fill_null(value=False) for e in self.values())
         return pl.all_horizontal([pl.lit(value=True), *passed])
@@ -175,6 +201,15 @@ class Cuts(Mapping[str, pl.Expr]):
             A column of a cut is missing.
         SchemaError
             A cut is not Boolean.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> events = pl.LazyFrame({"charge": [5.0, 20.0, 30.0], "zenith": [2.0, 2.0, None]})
+        >>> ic.Cuts(bright=pl.col("charge") > 10, upgoing=pl.col("zenith") > 1.5).apply(
+        ...     events
+        ... ).collect().rows()
+        [(20.0, 2.0)]
         """
         lazy = lazy_frame(events)
         return lazy.filter(*passing(self, lazy).values()) if self else lazy

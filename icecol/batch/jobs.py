@@ -83,6 +83,20 @@ class Job:
         ----------
         i
             Number of the chunk.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+        >>> job = ic.batch.plan(
+        ...     {"inputs": [str(ds.path)], "cuts": {"a": "Pulses.time.list.len() > 1"}},
+        ...     ds.path.parent / "job",
+        ... )
+        >>> job.place(0).relative_to(job.folder).as_posix()
+        'chunks/00000'
         """
         return self.folder / CHUNKS / f"{i:05d}"
 
@@ -167,7 +181,7 @@ def plan(
     >>> folder = tempfile.mkdtemp()
     >>> _ = ic.sim.to_dataset(ic.sim.events(30, seed=1), f"{folder}/sim.icecol")
     >>> charge = {"expression": "Q.total", "bins": 10, "range": [1, 1e4], "kind": "log"}
-    >>> job = plan(
+    >>> job = ic.batch.plan(
     ...     {
     ...         "inputs": ["sim.icecol"],
     ...         "pulses": "InIcePulses",
@@ -229,10 +243,10 @@ def open_job(folder: str | os.PathLike[str] | Job) -> Job:
     >>> import icecol as ic, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = plan(
+    >>> job = ic.batch.plan(
     ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
     ... )
-    >>> open_job(f"{folder}/job") == job, len(job.chunks)
+    >>> ic.batch.open_job(f"{folder}/job") == job, len(job.chunks)
     (True, 1)
     """
     if isinstance(folder, Job):
@@ -263,7 +277,7 @@ def status(job: str | os.PathLike[str] | Job) -> Status:
     >>> import icecol as ic, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = plan(
+    >>> job = ic.batch.plan(
     ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
     ... )
     >>> status(job).done, status(job).missing

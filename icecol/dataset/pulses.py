@@ -78,6 +78,12 @@ class Pulses:
         ----------
         member
             `time` (ns), `charge` (PE), `width` (ns), `flags` or `omkey`.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ic.Pulses("SRTInIcePulses", ic.Geometry.nominal()).column("charge")
+        'SRTInIcePulses.charge'
         """
         if member not in MEMBERS:
             msg = f"a pulse series has no member {member!r}; it has {', '.join(MEMBERS)}"

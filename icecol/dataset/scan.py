@@ -275,6 +275,16 @@ class Dataset:
         ------
         MissingColumnError
             If a name or pattern matches no column.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+        >>> ds.scan(["Pulses.time"]).filter(pl.col("Pulses.time").list.len() > 1).collect().rows()
+        [([1.0, 2.5],)]
         """
         wanted = None
         if columns is not None:
@@ -317,6 +327,16 @@ class Dataset:
         ------
         MissingColumnError
             If no column matches.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+        >>> ds.columns("Pulses.*")
+        ['Pulses.time', 'Pulses.charge', 'Pulses.omkey', 'Pulses.width', 'Pulses.flags']
         """
         return columns_like(pattern, self.schema.names, str(self.path))
 
@@ -332,6 +352,17 @@ class Dataset:
         ------
         MissingColumnError
             If the key is not a pulse series of this dataset.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol", gcd=ic.Geometry.nominal())
+        >>> pulses = ds.pulses("Pulses")
+        >>> ic.with_features(ds.scan(), Q=ic.reco.charge(pulses)).select("Q.n_hit_doms").collect().rows()
+        [(2,), (1,)]
         """
         return pulses_of(self, key, str(self.path))
 
@@ -370,7 +401,18 @@ class Dataset:
             raise DatasetError(msg)
 
     def describe(self) -> str:
-        """Describe events, parts, sources and columns, with one line per frame key."""
+        """Describe events, parts, sources and columns, with one line per frame key.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> ds = ic.convert.table(hits, f"{tempfile.mkdtemp()}/own.icecol")
+        >>> ds.describe().splitlines()[2:]
+        ['  I3EventHeader: event_id', '  Pulses: time, charge, omkey, width, flags']
+        """
         manifest = self.manifest
         bad = [source for source in manifest.sources if source.status != "ok"]
         members: dict[str, list[str]] = {}

@@ -197,6 +197,18 @@ class Datasets(Sequence[Dataset]):
         ----------
         pattern
             The pattern, or the exact name of a column.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> paths = [
+        ...     ic.convert.table(hits, f"{tempfile.mkdtemp()}/{name}.icecol").path for name in ("a", "b")
+        ... ]
+        >>> ic.open_dataset(paths).columns("Pulses.*")
+        ['Pulses.time', 'Pulses.charge', 'Pulses.omkey', 'Pulses.width', 'Pulses.flags']
         """
         return columns_like(pattern, self.schema.names, str(self))
 
@@ -207,6 +219,20 @@ class Datasets(Sequence[Dataset]):
         ----------
         key
             Frame key of the pulse series.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> geometry = ic.Geometry.nominal()
+        >>> paths = [
+        ...     ic.convert.table(hits, f"{tempfile.mkdtemp()}/{name}.icecol", gcd=geometry).path
+        ...     for name in ("a", "b")
+        ... ]
+        >>> ic.open_dataset(paths).pulses("Pulses").column("time")
+        'Pulses.time'
         """
         return pulses_of(self, key, str(self))
 
@@ -217,6 +243,20 @@ class Datasets(Sequence[Dataset]):
         ----------
         columns
             Names or patterns of the columns; None for all.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> paths = [
+        ...     ic.convert.table(hits, f"{tempfile.mkdtemp()}/{name}.icecol").path for name in ("a", "b")
+        ... ]
+        >>> ic.open_dataset(paths).scan().select(pl.col("Pulses.time").list.len()).collect()[
+        ...     "Pulses.time"
+        ... ].to_list()
+        [2, 1, 2, 1]
         """
         _require_same_features(self.each)
         wanted = self.schema.names
@@ -283,6 +323,18 @@ class Datasets(Sequence[Dataset]):
             A row for each: `path`, `events`, `parts`, `bytes`, `sources`, `damaged` (sources), `first_run`, `last_run`,
             `livetime` (s), `nfiles` and `generator` of its settings, `features` (saved ones), `blind`, `icecol`
             (version that wrote it) and `schema` (version of the layout). What is not known is null.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> hits = pl.DataFrame(
+        ...     {"event": [7, 7, 9], "t": [1.0, 2.5, 3.0], "string": [36, 36, 40], "om": [44, 45, 1]}
+        ... )
+        >>> paths = [
+        ...     ic.convert.table(hits, f"{tempfile.mkdtemp()}/{name}.icecol").path for name in ("a", "b")
+        ... ]
+        >>> ic.open_dataset(paths).catalogue().select("events", "parts", "damaged", "livetime").rows()
+        [(2, 1, 0, None), (2, 1, 0, None)]
         """
         return pl.DataFrame([_entry(ds) for ds in self.each], schema=_CATALOGUE)
 

@@ -246,6 +246,14 @@ class Geometry:
         GeometryError
             Columns differ in length, a required value is null, a PMT occurs twice, or a number does not fit into an
             omkey or contradicts it.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ic.Geometry.from_columns(
+        ...     {"string": [1, 1], "om": [1, 2], "x": [0.0, 0.0], "y": [0.0, 0.0], "z": [500.0, 483.0]}
+        ... )
+        Geometry(2 sensors on 1 strings)
         """
         names = list(getattr(columns, "column_names", None) or getattr(columns, "columns", None) or columns)
         found = {name: _find(columns, names, name) for name in COLUMNS}
@@ -296,6 +304,12 @@ class Geometry:
         ----------
         icetop
             Add the DOMs in the surface tanks of IceTop.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ic.Geometry.nominal(), ic.Geometry.nominal(icetop=True)
+        (Geometry(5160 sensors on 86 strings), Geometry(5484 sensors on 86 strings))
         """
         return cls.from_columns(nominal.columns(icetop=icetop))
 
@@ -312,6 +326,14 @@ class Geometry:
         ------
         MissingColumnError, GeometryError
             As in `from_columns`; also if the file is not Parquet, or damaged.
+
+        Examples
+        --------
+        >>> import icecol as ic, tempfile
+        >>> path = f"{tempfile.mkdtemp()}/geometry.parquet"
+        >>> ic.Geometry.nominal().write_parquet(path)
+        >>> ic.Geometry.read_parquet(path)
+        Geometry(5160 sensors on 86 strings)
         """
         import polars as pl
 
@@ -334,6 +356,14 @@ class Geometry:
         ----------
         path
             The file to write.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> path = f"{tempfile.mkdtemp()}/geometry.parquet"
+        >>> ic.Geometry.nominal().write_parquet(path)
+        >>> pl.read_parquet(path, columns=["string", "om", "z"]).row(0)
+        (1, 1, 496.02)
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -353,7 +383,14 @@ class Geometry:
             )
 
     def table(self) -> pl.DataFrame:
-        """Return the geometry as a Polars table with one row per PMT."""
+        """Return the geometry as a Polars table with one row per PMT.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> ic.Geometry.nominal().table().filter(pl.col("z") > 500).height
+        53
+        """
         import polars as pl
 
         return pl.DataFrame({name: getattr(self, name) for name in COLUMNS})
@@ -370,6 +407,13 @@ class Geometry:
         -------
         array of int
             Rows, in the same shape; -1 for omkeys that are not in the geometry.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> geometry = ic.Geometry.nominal()
+        >>> geometry.string[geometry.rows([1 << 16 | 60 << 8, 86 << 16 | 1 << 8])].tolist()
+        [1, 86]
         """
         keys = np.asarray(omkey)
         if not self.omkey.size:
@@ -384,6 +428,12 @@ class Geometry:
         ----------
         other
             Geometry to compare with.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> ic.Geometry.nominal().equals(ic.Geometry.nominal(icetop=True))
+        False
         """
         return self.medium == other.medium and all(
             np.array_equal(getattr(self, c), getattr(other, c), equal_nan=COLUMNS[c].dtype == "f8")

@@ -148,6 +148,14 @@ class Bundle(Mapping[str, Any]):
         ----------
         names
             Names of the members.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> muons = hist.fill(pl.LazyFrame({"x": [0.5, 1.5]}), hist.regular("x", 2, 0, 2))
+        >>> list(hist.Bundle(muons=muons, noise=0.1 * muons, data=2 * muons).select("data", "muons"))
+        ['data', 'muons']
         """
         return Bundle({name: self[name] for name in names})
 
@@ -158,6 +166,15 @@ class Bundle(Mapping[str, Any]):
         ------
         ValueError
             If there is none, or their axes differ.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> x = hist.regular("x", 2, 0, 2)
+        >>> muons, noise = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5, 1.5], [0.5]))
+        >>> hist.Bundle(muons=muons, noise=noise).merge().values()
+        array([2., 1.])
         """
         if not self._members:
             msg = "an empty bundle has no sum"
@@ -178,6 +195,14 @@ class Bundle(Mapping[str, Any]):
         ------
         ValueError
             If there is none, or their axes differ.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> muons = hist.fill(pl.LazyFrame({"x": [0.5, 1.5]}), hist.regular("x", 2, 0, 2))
+        >>> hist.Bundle(muons=muons, noise=0.1 * muons).stack("kind").project("kind").values()
+        array([2. , 0.2])
         """
         members = list(self.values())
         if not members or not all(isinstance(m, Hist) for m in members):
@@ -194,7 +219,20 @@ class Bundle(Mapping[str, Any]):
         return Hist(out, sum((m.nan for m in members), Tally()), sum((m.missing for m in members), Tally()))
 
     def transpose(self) -> Bundle:
-        """Exchange the levels of a bundle of bundles: by sample and variable becomes by variable and sample."""
+        """Exchange the levels of a bundle of bundles: by sample and variable becomes by variable and sample.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> x, y = (hist.regular(v, 2, 0, 2) for v in "xy")
+        >>> events = pl.LazyFrame({"x": [0.5, 1.5], "y": [0.1, 0.2]})
+        >>> filled = hist.Bundle(x=hist.fill(events, x), y=hist.fill(events, y))
+        >>> by_sample = hist.Bundle(muons=filled, noise=0.1 * filled)
+        >>> by_variable = by_sample.transpose()
+        >>> list(by_variable), list(by_variable["x"])
+        (['x', 'y'], ['muons', 'noise'])
+        """
         if not all(isinstance(m, Bundle) for m in self.values()):
             msg = f"only a bundle of bundles can be transposed; found {self!r}"
             raise ValueError(msg)
@@ -210,6 +248,15 @@ class Bundle(Mapping[str, Any]):
             Axes to draw on; a new figure if None.
         options
             Those of `plot.bundle`.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> x = ic.hist.regular("x", 2, 0, 2)
+        >>> muons, noise = (ic.hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5, 1.5], [0.5]))
+        >>> axes = ic.hist.Bundle(muons=muons, noise=noise).plot()
+        >>> ic.plot.save(axes, f"{tempfile.mkdtemp()}/x.png").name
+        'x.png'
         """
         return draw("bundle", self, ax, **options)
 
@@ -222,6 +269,16 @@ class Bundle(Mapping[str, Any]):
             File to write: `.json` or `.h5`.
         group
             Group in an HDF5 file, which may hold others.
+
+        Examples
+        --------
+        >>> import polars as pl, tempfile
+        >>> from icecol import hist
+        >>> muons = hist.fill(pl.LazyFrame({"x": [0.5, 1.5]}), hist.regular("x", 2, 0, 2))
+        >>> path = f"{tempfile.mkdtemp()}/simulation.json"
+        >>> hist.Bundle(muons=muons, noise=0.1 * muons).save(path)
+        >>> hist.load(path)["noise"].values()
+        array([0.1, 0.1])
         """
         writing.save(self, path, group=group)
 

@@ -76,7 +76,18 @@ class Fit:
         return np.asarray(self.model(np.asarray(x, np.float64), *self.values.values()), np.float64)
 
     def expected(self) -> Floats:
-        """Return the fitted content of each bin."""
+        """Return the fitted content of each bin.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(
+        ...     pl.LazyFrame({"x": [0.1] * 8 + [0.6] * 4 + [1.1] * 2 + [1.6]}), hist.regular("x", 4, 0, 2)
+        ... )
+        >>> hist.fit(h, "exponential").expected().round(1)
+        array([8., 4., 2., 1.])
+        """
         return _integrals(self.model, self.edges, tuple(self.values.values()))
 
     def __repr__(self) -> str:

@@ -140,6 +140,14 @@ class Hist:
         ----------
         flow
             Include underflow and overflow.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 9.0]}), hist.regular("x", 3, 0, 3))
+        >>> h.values(), h.values(flow=True)
+        (array([1., 2., 0.]), array([0., 1., 2., 0., 1.]))
         """
         return cast("Floats", self.bh.values(flow=flow))
 
@@ -150,6 +158,14 @@ class Hist:
         ----------
         flow
             Include underflow and overflow.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 1.5, 1.7], "w": [2.0, 3.0, 4.0]})
+        >>> hist.fill(events, hist.regular("x", 2, 0, 2), weight="w").variances()
+        array([ 4., 25.])
         """
         return cast("Floats", self.bh.variances(flow=flow))
 
@@ -160,6 +176,14 @@ class Hist:
         ----------
         flow
             Include underflow and overflow.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 1.5, 1.7], "w": [2.0, 3.0, 4.0]})
+        >>> hist.fill(events, hist.regular("x", 2, 0, 2), weight="w").errors()
+        array([2., 5.])
         """
         return cast("Floats", np.sqrt(self.variances(flow=flow)))
 
@@ -170,6 +194,15 @@ class Hist:
         ----------
         flow
             Include underflow and overflow.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 1.5, 1.7], "w": [2.0, 1.0, 3.0]})
+        >>> h = hist.fill(events, hist.regular("x", 2, 0, 2), weight="w")
+        >>> h.counts()
+        array([1. , 1.6])
         """
         value, variance = self.values(flow=flow), self.variances(flow=flow)
         return np.divide(value**2, variance, out=np.zeros_like(value), where=variance != 0)
@@ -181,6 +214,14 @@ class Hist:
         ----------
         flow
             Include underflow and overflow.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 9.0]}), hist.regular("x", 3, 0, 3))
+        >>> h.sum(), h.sum(flow=True)
+        (3.0, 4.0)
         """
         return float(self.bh.sum(flow=flow).value)
 
@@ -200,6 +241,16 @@ class Hist:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(
+        ...     pl.LazyFrame({"x": [0.6, 1.5, 1.7, 2.6]}), hist.regular("x", 3, 0, 3), statistics=True
+        ... )
+        >>> h.mean(), h.data.mean()
+        (1.5, 1.6)
         """
         return self._binned(axis).mean()
 
@@ -210,6 +261,14 @@ class Hist:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> round(h.mean_error(), 4)
+        0.3536
         """
         return self._binned(axis).mean_error()
 
@@ -222,6 +281,14 @@ class Hist:
             Name or number of the axis.
         unbiased
             Estimate the variance of the population: multiply by n / (n - 1), with the effective entries n.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.variance(), round(h.variance(unbiased=True), 4)
+        (0.5, 0.6667)
         """
         return self._binned(axis).variance(unbiased=unbiased)
 
@@ -234,6 +301,14 @@ class Hist:
             Name or number of the axis.
         unbiased
             As for `variance`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> round(h.std(), 4)
+        0.7071
         """
         return self._binned(axis).std(unbiased=unbiased)
 
@@ -244,6 +319,14 @@ class Hist:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 0.6, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> round(h.skewness(), 3)
+        0.493
         """
         return self._binned(axis).skewness()
 
@@ -254,6 +337,14 @@ class Hist:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> round(h.kurtosis(), 3)
+        -1.0
         """
         return self._binned(axis).kurtosis()
 
@@ -264,6 +355,14 @@ class Hist:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.median()
+        1.5
         """
         return self.quantile(0.5, axis)
 
@@ -276,6 +375,14 @@ class Hist:
             Fraction of the content, 0 to 1.
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.quantile(0.25), h.quantile(0.75)
+        (1.0, 2.0)
         """
         if not 0 <= q <= 1:
             msg = f"a quantile lies between 0 and 1; found {q!r}"
@@ -285,11 +392,33 @@ class Hist:
         return float(quantiles_of_bins(h.edges, h.values(), [q])[0])
 
     def covariance(self) -> Floats:
-        """Return the covariance matrix of all axes, of the bin centers weighted by bin content."""
+        """Return the covariance matrix of all axes, of the bin centers weighted by bin content.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 0.5, 1.5, 1.5], "y": [0.5, 0.5, 1.5, 0.5]})
+        >>> h = hist.fill(events, hist.regular("x", 2, 0, 2), hist.regular("y", 2, 0, 2))
+        >>> h.covariance()
+        array([[0.25  , 0.125 ],
+               [0.125 , 0.1875]])
+        """
         return self._binned(*range(self.ndim)).covariance()
 
     def correlation(self) -> Floats:
-        """Return the matrix of correlation coefficients of all axes; NaN for one that does not vary."""
+        """Return the matrix of correlation coefficients of all axes; NaN for one that does not vary.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 0.5, 1.5, 1.5], "y": [0.5, 0.5, 1.5, 0.5]})
+        >>> h = hist.fill(events, hist.regular("x", 2, 0, 2), hist.regular("y", 2, 0, 2))
+        >>> h.correlation().round(3)
+        array([[1.   , 0.577],
+               [0.577, 1.   ]])
+        """
         return self._binned(*range(self.ndim)).correlation()
 
     def project(self, *axes: int | str) -> Hist:
@@ -304,6 +433,15 @@ class Hist:
         ------
         MissingColumnError
             If there is no such axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 0.5, 1.5, 1.5], "y": [0.5, 0.5, 1.5, 0.5]})
+        >>> h = hist.fill(events, hist.regular("x", 2, 0, 2), hist.regular("y", 2, 0, 2))
+        >>> h.project("y").values()
+        array([3., 1.])
         """
         kept = [number_of(a, self.names) for a in axes]
         names = [self.names[i] for i in kept]
@@ -326,6 +464,15 @@ class Hist:
             Name or number of the axis that is summarized.
         center, band, exact
             As for `hist.profile`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"x": [0.5, 0.5, 1.5, 1.5], "y": [0.5, 0.5, 1.5, 0.5]})
+        >>> h = hist.fill(events, hist.regular("x", 2, 0, 2), hist.regular("y", 2, 0, 2))
+        >>> h.profile("y").values()
+        array([0.5, 1. ])
         """
         return profiles.profile(self, axis, center=center, band=band, exact=exact)
 
@@ -348,6 +495,14 @@ class Hist:
             If the axis holds categories.
         MissingColumnError
             If there is no such axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 4, 0, 4))
+        >>> h.rebin(2).values(), h.rebin([0, 1, 4]).values()
+        (array([3., 1.]), array([1., 3.]))
         """
         return replace(self, bh=arithmetic.rebinned(self, bins, number_of(axis, self.names)))
 
@@ -363,6 +518,14 @@ class Hist:
         ------
         ValueError
             If the sum is 0.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.normalized().values()
+        array([0.25, 0.5 , 0.25])
         """
         total = self.sum()
         if total == 0:
@@ -372,11 +535,29 @@ class Hist:
         return replace(h, bh=arithmetic.per_width(h)) if density else h
 
     def density(self) -> Floats:
-        """Return the probability density of each bin: its content divided by their sum and its width."""
+        """Return the probability density of each bin: its content divided by their sum and its width.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.variable("x", [0, 1, 3]))
+        >>> h.density()
+        array([0.25 , 0.375])
+        """
         return self.normalized(density=True).values()
 
     def differential(self) -> Hist:
-        """Return the content per unit of the axes: each bin divided by its width, or by its area; errors too."""
+        """Return the content per unit of the axes: each bin divided by its width, or by its area; errors too.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.variable("x", [0, 1, 3]))
+        >>> h.differential().values()
+        array([1. , 1.5])
+        """
         return replace(self, bh=arithmetic.per_width(self))
 
     def cumulative(self, *, reverse: bool = False) -> Hist:
@@ -388,6 +569,14 @@ class Hist:
         ----------
         reverse
             Sum from above.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.cumulative().values(), h.cumulative(reverse=True).values()
+        (array([1., 3., 4.]), array([4., 3., 1.]))
         """
         return replace(self, bh=arithmetic.cumulated(self, reverse=reverse), data=None)
 
@@ -504,6 +693,17 @@ class Hist:
             If histoprint is not installed.
         ValueError
             If there is more than one axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.show(columns=30, lines=3, symbols="=", use_color=False)
+          0.000 _              2/row ╷
+          1.000 _══════════
+          2.000 _═════════════════════
+          3.000 _══════════
         """
         export.show(self, **options)
 
@@ -536,6 +736,14 @@ class Hist:
         ------
         MissingDependencyError
             If the package hist is not installed.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.to_hist().values()
+        array([1., 2., 1.])
         """
         return export.to_hist(self)
 
@@ -543,6 +751,14 @@ class Hist:
         """Return the histogram in the UHI serialization schema, as plain lists and numbers.
 
         The NaN and null counts are stored under `metadata`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> h = hist.fill(pl.LazyFrame({"x": [0.5, 1.5, 1.7, 2.2]}), hist.regular("x", 3, 0, 3))
+        >>> h.to_dict()["axes"][0]["upper"]
+        3.0
         """
         return writing.to_dict(self)
 

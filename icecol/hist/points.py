@@ -33,9 +33,6 @@ class Points:
     Examples
     --------
     >>> import polars as pl
-
-    from icecol.hist.drawing import draw
-    from icecol.hist.export import points_to_frame
     >>> from icecol import hist
     >>> x = hist.regular("x", 2, 0, 2)
     >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5], [0.5, 0.6]))
@@ -64,15 +61,46 @@ class Points:
         return edges[0] if self.ndim == 1 else edges
 
     def values(self) -> Floats:
-        """Return the value of each bin."""
+        """Return the value of each bin.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> x = hist.regular("x", 2, 0, 2)
+        >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5, 1.5], [0.5, 0.6, 1.5]))
+        >>> (a / b).values()
+        array([0.5, 1. ])
+        """
         return self._values
 
     def errors(self) -> Floats:
-        """Return the distances to the lower and to the upper end of the interval, as matplotlib's `yerr`."""
+        """Return the distances to the lower and to the upper end of the interval, as matplotlib's `yerr`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> x = hist.regular("x", 2, 0, 2)
+        >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5, 1.5], [0.5, 0.6, 1.5]))
+        >>> (a / b).errors().round(3)
+        array([[0.612, 1.414],
+               [0.612, 1.414]])
+        """
         return np.stack([self._values - self.low, self.high - self._values])
 
     def to_frame(self) -> pl.DataFrame:
-        """Return a table of the bins: their ends or categories, `value`, `low` and `high`; null without an answer."""
+        """Return a table of the bins: their ends or categories, `value`, `low` and `high`; null without an answer.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> x = hist.regular("x", 2, 0, 2)
+        >>> a, b = (hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5], [0.5, 0.6]))
+        >>> (a / b).to_frame()["value"].to_list()
+        [0.5, None]
+        """
         return points_to_frame(self)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
@@ -84,6 +112,14 @@ class Points:
             Axes to draw on; a new figure if None.
         options
             Those of `plot.points`.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl, tempfile
+        >>> x = ic.hist.regular("x", 2, 0, 2)
+        >>> a, b = (ic.hist.fill(pl.LazyFrame({"x": v}), x) for v in ([0.5, 1.5], [0.5, 0.6, 1.5]))
+        >>> ic.plot.save((a / b).plot(), f"{tempfile.mkdtemp()}/ratio.png").name
+        'ratio.png'
         """
         return draw("points", self, ax, **options)
 

@@ -88,6 +88,15 @@ class Statistics:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.mean(), 4)
+        3.2
         """
         return self._mean_of(self._row(axis))
 
@@ -98,6 +107,15 @@ class Statistics:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.mean_error(), 4)
+        0.8088
         """
         row = self._row(axis)
         if not self.sum_of_weights:
@@ -114,6 +132,15 @@ class Statistics:
             Name or number of the axis.
         unbiased
             Estimate the variance of the population: multiply by n / (n - 1), with the effective entries n.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.variance(), 4)
+        3.36
         """
         found = self._moment(axis, 2)
         n = self.effective_entries
@@ -130,6 +157,15 @@ class Statistics:
             Name or number of the axis.
         unbiased
             As for `variance`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.std(), 4), round(data.std(unbiased=True), 4)
+        (1.833, 2.3238)
         """
         found = self.variance(axis, unbiased=unbiased)
         return math.sqrt(found) if found >= 0 else math.nan
@@ -141,6 +177,15 @@ class Statistics:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.skewness(), 4)
+        0.743
         """
         return self._standardized(axis, 3)
 
@@ -151,6 +196,15 @@ class Statistics:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.kurtosis(), 4)
+        0.7319
         """
         return self._standardized(axis, 4) - 3
 
@@ -161,6 +215,15 @@ class Statistics:
         ----------
         axis
             Name or number of the axis.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> round(data.median(), 4)
+        4.0
         """
         return self.quantile(0.5, axis)
 
@@ -181,6 +244,15 @@ class Statistics:
         ------
         ValueError
             If `q` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> data.quantile(0.9), data.quantile(0.5, interpolate=True)
+        (4.0, 3.0)
         """
         return self.quantiles([q], axis, interpolate=interpolate)[0]
 
@@ -193,6 +265,15 @@ class Statistics:
             Fractions of the weight, 0 to 1.
         axis, interpolate
             As for `quantile`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0, 8.0], "w": [1.0, 0.5, 2.0, 0.25]})
+        >>> data = hist.fill(events, hist.regular("v", 3, 0, 9), weight="w", statistics=True).data
+        >>> data.quantiles([0.16, 0.5, 0.84])
+        [1.0, 4.0, 4.0]
         """
         if not all(0 <= one <= 1 for one in q):
             msg = f"quantiles lie between 0 and 1; found {list(q)!r}"
@@ -200,7 +281,20 @@ class Statistics:
         return weighted_quantiles(self._row(axis), self.weights, q, interpolate=interpolate).tolist()
 
     def covariance(self) -> Floats:
-        """Return the covariance matrix of all axes, weighted as the variance is."""
+        """Return the covariance matrix of all axes, weighted as the variance is.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0], "u": [1.0, 3.0, 2.0]})
+        >>> data = hist.fill(
+        ...     events, hist.regular("v", 3, 0, 9), hist.regular("u", 3, 0, 9), statistics=True
+        ... ).data
+        >>> data.covariance().round(3)
+        array([[1.556, 0.333],
+               [0.333, 0.667]])
+        """
         total = self.sum_of_weights
         if not total:
             return np.full((len(self.names),) * 2, np.nan)
@@ -208,7 +302,20 @@ class Statistics:
         return (self.weights * off) @ off.T / total
 
     def correlation(self) -> Floats:
-        """Return the matrix of correlation coefficients of all axes; NaN for one that does not vary."""
+        """Return the matrix of correlation coefficients of all axes; NaN for one that does not vary.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0], "u": [1.0, 3.0, 2.0]})
+        >>> data = hist.fill(
+        ...     events, hist.regular("v", 3, 0, 9), hist.regular("u", 3, 0, 9), statistics=True
+        ... ).data
+        >>> data.correlation().round(3)
+        array([[1.   , 0.327],
+               [0.327, 1.   ]])
+        """
         covariance = self.covariance()
         variances = np.diag(covariance)
         scale = np.sqrt(np.where(variances > 0, variances, np.nan))
@@ -234,6 +341,17 @@ class Statistics:
         ----------
         axes
             Names or numbers of the axes that are kept, in this order.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import hist
+        >>> events = pl.LazyFrame({"v": [1.0, 2.0, 4.0], "u": [1.0, 3.0, 2.0]})
+        >>> data = hist.fill(
+        ...     events, hist.regular("v", 3, 0, 9), hist.regular("u", 3, 0, 9), statistics=True
+        ... ).data
+        >>> data.project("u").mean()
+        2.0
         """
         kept = [number_of(axis, self.names) for axis in axes]
         return Statistics(tuple(self.names[i] for i in kept), self.values[kept], self.weights, self.squares)

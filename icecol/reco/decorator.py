@@ -76,11 +76,30 @@ class Kernel:
             One array of numbers for each member of the series that the function takes, in the order of its arguments.
         parameters
             Its parameters by name.
+
+        Examples
+        --------
+        >>> import icecol as ic, numpy as np, polars as pl
+        >>> @ic.kernel(n=pl.Int32)
+        ... def late(time, after=0.0):
+        ...     return (time > after).sum()
+        >>> late.on(np.array([1.0, 2.0, 6.0]), after=1.5)
+        np.int64(2)
         """
         return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
 
     def lists(self) -> tuple[int, ...]:
-        """Return the places of the fields that are lists."""
+        """Return the places of the fields that are lists.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> @ic.kernel(n=pl.Int32, late=pl.List(pl.Float64))
+        ... def late(time):
+        ...     return time.size, time[time > 5.0]
+        >>> late.lists()
+        (1,)
+        """
         return tuple(k for k, dtype in enumerate(self.fields.values()) if dtype == pl.List)
 
     def loop(self) -> Any:
@@ -129,6 +148,15 @@ class Kernel:
             The series.
         parameters
             The function's parameters by name; those that are not given keep their defaults.
+
+        Examples
+        --------
+        >>> import icecol as ic, polars as pl
+        >>> @ic.kernel(n=pl.Int32)
+        ... def late(time, after=0.0):
+        ...     return (time > after).sum()
+        >>> late.expr(ic.Pulses("Hits", None), {"after": 5.0}).meta.root_names()
+        ['Hits.time']
         """
         if not _own(self.function):
             from icecol.reco.guarded import guarded_expr

@@ -54,6 +54,12 @@ class Selection:
             One array of numbers for each member of the series that the function takes, in the order of its arguments.
         parameters
             Its parameters by name.
+
+        Examples
+        --------
+        >>> import icecol as ic, numpy as np
+        >>> ic.reco.Selection(lambda time, stop: time < stop).on(np.array([10.0, 500.0, 70.0]), stop=100.0)
+        array([ True, False,  True])
         """
         return getattr(self.function, "py_func", self.function)(*arrays, **parameters)
 

@@ -200,18 +200,41 @@ class Fit:
     minuit: Any
 
     def expected(self) -> Floats:
-        """Return the expected counts at the fitted values."""
+        """Return the expected counts at the fitted values.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7]).expected().round(2)
+        array([10.,  7.])
+        """
         return self.model.expected(**self.values)
 
     def components(self) -> dict[str, Floats]:
-        """Return the expected counts of each component at the fitted values."""
+        """Return the expected counts of each component at the fitted values.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+        >>> {name: counts.round(2).tolist() for name, counts in fit.components().items()}
+        {'signal': [1.51, 6.06], 'background': [8.49, 0.94]}
+        """
         return {
             p.name: (self.values[p.norm] * p.at(self.values)[0]).reshape(self.model.shape)
             for p in self.model.parts
         }
 
     def expected_errors(self) -> Floats:
-        """Return the error of each expected count that the errors of the parameters cause, correlations included."""
+        """Return the error of each expected count that the errors of the parameters cause, correlations included.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+        >>> fit.expected_errors().round(2)
+        array([3.16, 2.65])
+        """
         _, _, in_mu, _ = self.model.expectation(self._x())
         variance = np.einsum("pi,pq,qi->i", in_mu, self.covariance, in_mu)
         return np.sqrt(np.maximum(variance, 0)).reshape(self.model.shape)
@@ -235,6 +258,14 @@ class Fit:
         ------
         ValueError
             If the parameter is fixed.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+        >>> found = fit.interval("signal")
+        >>> round(found.lower, 2), round(found.upper, 2)
+        (0.91, 2.29)
         """
         position = self.model.number(parameter)
         if not free(self.model, self.fixed)[position]:
@@ -261,6 +292,13 @@ class Fit:
         -------
         Scan
             The grid and the values.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+        >>> fit.scan({"signal": [1.0, 1.5, 2.0]}).values.round(2)
+        array([0.69, 0.  , 0.43])
         """
         axes = {name: np.asarray(grid, np.float64) for name, grid in grids.items()}
         out = np.empty([grid.size for grid in axes.values()])
@@ -287,11 +325,28 @@ class Fit:
         -------
         numpy.ndarray
             Points of the contour, of shape (points, 2). Near a bound, scan a grid instead.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}).fit([10, 7])
+        >>> fit.contour("signal", "background", points=20).shape
+        (21, 2)
         """
         return np.asarray(self.minuit.mncontour(x, y, cl=level, size=points))
 
     def pulls(self) -> dict[str, tuple[float, float]]:
-        """Return how far each parameter with a prior moved, and its error, both in units of the prior's width."""
+        """Return how far each parameter with a prior moved, and its error, both in units of the prior's width.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> prior = {"background": stats.Parameter(prior=(1.0, 0.3), lower=0.0)}
+        >>> fit = stats.Model({"signal": [1.0, 4.0], "background": [9.0, 1.0]}, prior).fit([14, 7])
+        >>> moved, error = fit.pulls()["background"]
+        >>> round(moved, 2), round(error, 2)
+        (0.48, 0.78)
+        """
         out = {}
         for name, setting in self.model.parameters.items():
             if setting.prior is not None:

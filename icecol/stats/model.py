@@ -123,6 +123,12 @@ class Model:
         ------
         MissingColumnError
             If there is no such parameter.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> stats.Model({"signal": [1.0, 3.0], "background": [8.0, 3.0]}).number("background")
+        1
         """
         if name not in self.parameters:
             msg = f"the model has no parameter {name!r}: {did_you_mean(name, self.names, 'parameters')}"
@@ -141,6 +147,12 @@ class Model:
         ------
         MissingColumnError
             If there is no such parameter.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> stats.Model({"signal": [1.0, 3.0], "background": [8.0, 3.0]}).vector({"signal": 2.0})
+        array([2., 1.])
         """
         x = self.start
         for name, given in values.items():
@@ -160,6 +172,12 @@ class Model:
         ValueError
             If the bins are not those of the model, a count is negative, or events are seen where no component
             expects any.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> stats.Model({"signal": [[1.0, 3.0], [2.0, 1.0]]}).counts([[2, 4], [3, 0]])
+        array([2., 4., 3., 0.])
         """
         k = np.asarray(data.values() if hasattr(data, "variances") else data, np.float64)
         if k.shape != self.shape:
@@ -180,6 +198,14 @@ class Model:
         ----------
         x
             Values of all parameters, in the order of `names`.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0], "background": [8.0, 3.0]})
+        >>> expected, variance, *_ = model.expectation(model.vector({"signal": 2.0}))
+        >>> expected
+        array([10.,  9.])
         """
         values = dict(zip(self.names, x.tolist(), strict=True))
         size = int(np.prod(self.shape))
@@ -228,6 +254,13 @@ class Model:
             Histogram or array of counts.
         values
             Values of parameters; the others are at their start.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0], "background": [8.0, 3.0]})
+        >>> round(model.log_likelihood([9, 6], signal=1.0, background=1.0), 3)
+        -3.856
         """
         return -fitting.objective(self, self.counts(data), self.centers)(self.vector(values)) / 2
 
@@ -274,6 +307,13 @@ class Model:
             Its value under the hypothesis.
         options
             Those of `stats.hypotest`.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0, 6.0], "background": [8.0, 3.0, 1.0]})
+        >>> round(model.test([9, 5, 8], "signal").significance, 1)
+        3.7
         """
         return inference.hypotest(self, data, parameter, value, **options)
 
@@ -288,6 +328,13 @@ class Model:
             The norm, and the value to be excluded.
         options
             Those of `stats.cls`.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0, 6.0], "background": [8.0, 3.0, 1.0]})
+        >>> round(model.cls([9, 3, 1], "signal", 1.0).observed, 3)
+        0.002
         """
         return limits.cls(self, data, parameter, value, **options)
 
@@ -302,6 +349,13 @@ class Model:
             Name of the norm.
         level
             Confidence level.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0, 6.0], "background": [8.0, 3.0, 1.0]})
+        >>> round(model.upper_limit([9, 3, 1], "signal").observed, 2)
+        0.54
         """
         return limits.upper_limit(self, data, parameter, level)
 
@@ -316,5 +370,13 @@ class Model:
             The norm that is tested, and its value under the hypothesis.
         options
             Those of `stats.pseudo_experiments`.
+
+        Examples
+        --------
+        >>> from icecol import stats
+        >>> model = stats.Model({"signal": [1.0, 3.0, 6.0], "background": [8.0, 3.0, 1.0]})
+        >>> trials = model.pseudo_experiments(50, "signal", seed=1)
+        >>> len(trials.statistics)
+        50
         """
         return inference.pseudo_experiments(self, n, parameter, value, **options)

@@ -57,7 +57,19 @@ class PointSource:
     indices: tuple[float, ...]
 
     def fit(self) -> tuple[float, float | None, float]:
-        """Return number of signal events, spectral index (None without energies), and test statistic."""
+        """Return number of signal events, spectral index (None without energies), and test statistic.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import stats
+        >>> events = pl.DataFrame(
+        ...     {"ra": [1.0, 1.01, 4.0], "dec": [0.3, 0.31, -0.5], "sigma": [0.02, 0.02, 0.02]}
+        ... )
+        >>> n_signal, gamma, statistic = stats.point_source(events, source=(1.0, 0.3)).fit()
+        >>> round(n_signal, 1), gamma, round(statistic, 1)
+        (2.0, None, 22.2)
+        """
         space = np.empty(self.ra.size)
         sky.spatial(self.ra, self.dec, self.sigma, *self.source, space)
         events, index, q = sky.best_index(space, self.background, self.energy)
@@ -72,6 +84,17 @@ class PointSource:
         ----------
         n, seed, threads, progress
             As for `stats.pseudo_experiments`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import stats
+        >>> events = pl.DataFrame(
+        ...     {"ra": [1.0, 1.01, 4.0], "dec": [0.3, 0.31, -0.5], "sigma": [0.02, 0.02, 0.02]}
+        ... )
+        >>> trials = stats.point_source(events, source=(1.0, 0.3)).scramble(100, seed=1)
+        >>> trials.statistics.size
+        100
         """
 
         def task(first: int, q: Floats, log_weights: Floats) -> None:
@@ -90,6 +113,17 @@ class PointSource:
         ----------
         n, seed, threads, progress
             As for `scramble`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import stats
+        >>> events = pl.DataFrame(
+        ...     {"ra": [1.0, 1.01, 4.0], "dec": [0.3, 0.31, -0.5], "sigma": [0.02, 0.02, 0.02]}
+        ... )
+        >>> test = stats.point_source(events, source=(1.0, 0.3)).test(100, seed=1)
+        >>> test.p < 0.1
+        True
         """
         events, _, q = self.fit()
         found = self.scramble(n, seed=seed, threads=threads, progress=progress)

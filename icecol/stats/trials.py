@@ -62,6 +62,15 @@ class Trials:
         ----------
         observed
             Observed test statistic.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from icecol import stats
+        >>> trials = stats.Trials(statistics=np.array([0.0, 0.0, 1.5, 4.2]), log_weights=np.zeros(4))
+        >>> p, low, high = trials.p_value(3.0)
+        >>> p, round(low, 2), round(high, 2)
+        (0.25, 0.04, 0.62)
         """
         reached = self.statistics >= observed - EQUAL
         n = reached.size
@@ -88,6 +97,15 @@ class Trials:
         ------
         ValueError
             If the observed value is not beyond the quantile, or the trials are weighted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from icecol import stats
+        >>> values = np.random.default_rng(1).exponential(2.0, 10000)
+        >>> trials = stats.Trials(statistics=values, log_weights=np.zeros(values.size))
+        >>> f"{trials.extrapolated(40.0):.0e}"
+        '1e-09'
         """
         start = float(np.quantile(self.statistics, quantile))
         if observed <= start or self.strengths:

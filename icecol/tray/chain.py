@@ -100,6 +100,18 @@ class Tray:
         ------
         TypeError
             It is not a module, or does not take these parameters.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> def charge(frame, pulses):
+        ...     frame["Charge"] = float(frame.pulses(pulses).charge.sum())
+        >>> tray = ic.Tray().add(ic.sim.frames, events=ic.sim.events(5, seed=1))
+        >>> tray = tray.add(charge, pulses="SRTInIcePulses", stops="P").add(
+        ...     lambda frame: frame["Charge"].value > 30, name="bright"
+        ... )
+        >>> tray.run()["bright"].frames_out
+        7
         """
         if not self._steps and isinstance(module, str | os.PathLike):
             module = read(module)
@@ -132,6 +144,17 @@ class Tray:
         TrayError
             A module failed: the message names it, the frame and the file, and `__cause__` is the error itself. Files
             that the tray was writing are then not there.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> tray = (
+        ...     ic.Tray()
+        ...     .add(ic.sim.frames, events=ic.sim.events(5, seed=1))
+        ...     .add(lambda frame: True, name="all")
+        ... )
+        >>> tray.run(max_frames=8)["all"].frames_in
+        8
         """
         meters: list[_Meter] = []
         begin = perf_counter()

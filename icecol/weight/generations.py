@@ -53,6 +53,18 @@ class Generation:
 
         It is the number thrown times the probability density of each event, summed over the surfaces of its type, over
         the event's factor: what simweights calls `epdf`. Null for an event without a primary, or outside all surfaces.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+        >>> made = weight.Generation(
+        ...     (surface,), pl.col("pdg"), pl.col("E"), pl.col("cos"), factor=pl.lit(1.0)
+        ... )
+        >>> events = pl.DataFrame({"pdg": [14, 12], "E": [1e3, 1e3], "cos": [0.5, 0.5]})
+        >>> [d and f"{d:.3g}" for d in events.select(d=made.density())["d"]]
+        ['5.17e-13', None]
         """
         pdg = self.pdg_encoding
         parts = [
@@ -76,6 +88,18 @@ class Generation:
         -------
         polars.Expr
             Named `weight`; null for an event that was not generated, or lies outside all surfaces.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+        >>> made = weight.Generation(
+        ...     (surface,), pl.col("pdg"), pl.col("E"), pl.col("cos"), factor=pl.lit(1.0)
+        ... )
+        >>> events = pl.DataFrame({"pdg": [14, 14], "E": [1e3, 1e5], "cos": [0.5, 0.5]})
+        >>> events.select(w=made.weight(weight.power_law(1e-18, 2)))["w"].round(4).to_list()
+        [0.0193, 0.0193]
         """
         return (self.flux(flux) / self.density()).alias("weight")
 
@@ -86,6 +110,18 @@ class Generation:
         ----------
         flux
             As for `weight`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+        >>> made = weight.Generation(
+        ...     (surface,), pl.col("pdg"), pl.col("E"), pl.col("cos"), factor=pl.lit(1.0)
+        ... )
+        >>> events = pl.DataFrame({"pdg": [14, 14], "E": [1e5, 1e6], "cos": [0.5, 0.5]})
+        >>> [f"{f:.3g}" for f in events.select(f=made.flux(weight.power_law(1e-18, 2)))["f"]]
+        ['1e-18', '1e-20']
         """
         if isinstance(flux, pl.Expr):
             return flux

@@ -74,6 +74,13 @@ class Totals(NamedTuple):
         ----------
         livetime
             In seconds; a year by default.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> weight.totals(pl.DataFrame({"w": [1.0, 2.0, 2.0]}), "w").expected(livetime=10.0)
+        Estimate(value=50.0, error=30.0)
         """
         return Estimate(self.sumw * livetime, math.sqrt(self.sumw2) * livetime)
 

@@ -84,6 +84,14 @@ class Surface:
         ----------
         cos_zenith
             Cosine of the zenith angle.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+        >>> f"{pl.select(surface.area(pl.lit(0.5))).item():.3g} cm^2"
+        '1.54e+10 cm^2'
         """
         cap = math.pi * self.radius**2 * _CM2
         if self.height is None:
@@ -100,6 +108,15 @@ class Surface:
             Energy in GeV.
         cos_zenith
             Cosine of the zenith angle.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from icecol import weight
+        >>> surface = weight.Surface(14, 1000, 2, energy=(1e2, 1e6), cos_zenith=(-1, 1), radius=700)
+        >>> events = pl.DataFrame({"E": [1e3, 1e7], "cos": [0.5, 0.5]})
+        >>> [f"{d:.3g}" for d in events.select(d=surface.density(pl.col("E"), pl.col("cos")))["d"]]
+        ['5.17e-13', '0']
         """
         (low, high), (down, up) = self.energy, self.cos_zenith
         norm = self.n_events / self.spectrum_integral / self.scale

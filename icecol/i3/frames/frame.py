@@ -303,6 +303,15 @@ class Frame(MutableMapping[str, Any]):
             If the frame itself has no such object.
         ValueError
             If there already is an object under the new key, or it is not a valid key.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> frame.rename("Charge", "Qtot")
+        >>> frame.own_keys()
+        ('Qtot',)
         """
         _check_key(to)
         if key not in self._own.entries:
@@ -339,7 +348,16 @@ class Frame(MutableMapping[str, Any]):
         return list(self)
 
     def own_keys(self) -> tuple[str, ...]:
-        """Return the keys of the frame's own objects, which are written with it, in file order."""
+        """Return the keys of the frame's own objects, which are written with it, in file order.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> frame.own_keys()
+        ('Charge',)
+        """
         return tuple(self._own.entries)
 
     def stop_of(self, key: str) -> str:
@@ -354,6 +372,13 @@ class Frame(MutableMapping[str, Any]):
         ------
         MissingColumnError
             If the frame has no such key.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = next(f for f in ic.sim.frames(ic.sim.events(1, seed=1)) if f.stop == "P")
+        >>> frame.stop_of("I3MCTree"), frame.stop_of("SRTInIcePulses")
+        ('Q', 'P')
         """
         return self._entry(key).stop
 
@@ -369,6 +394,14 @@ class Frame(MutableMapping[str, Any]):
         ------
         MissingColumnError
             If the frame has no such key.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> frame.type_name("Charge")
+        'I3PODHolder<double>'
         """
         return self._entry(key).type_name
 
@@ -384,6 +417,14 @@ class Frame(MutableMapping[str, Any]):
         ------
         MissingColumnError
             If the frame has no such key.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> frame.class_name("Charge")
+        'I3Double'
         """
         return class_name(self._entry(key).blob)
 
@@ -399,6 +440,14 @@ class Frame(MutableMapping[str, Any]):
         ------
         MissingColumnError
             If the frame has no such key.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> len(frame.raw("Charge"))
+        36
         """
         return self._entry(key).blob
 
@@ -418,6 +467,14 @@ class Frame(MutableMapping[str, Any]):
             If the key, or one that it refers to, does not exist.
         FormatError
             If the object is not a pulse series, or a mask does not match its source series.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = next(f for f in ic.sim.frames(ic.sim.events(1, seed=1)) if f.stop == "P")
+        >>> pulses = frame.pulses("SRTInIcePulses")
+        >>> len(pulses), pulses.time[:2].round(1).tolist()
+        (19, [12244.0, 11732.0])
         """
         found = None
         if self._read is not None:
@@ -435,7 +492,16 @@ class Frame(MutableMapping[str, Any]):
         return series_of(self, key) if found is None else found
 
     def encoded(self) -> bytes:
-        """Encode the frame, with its own objects, in container version 6."""
+        """Encode the frame, with its own objects, in container version 6.
+
+        Examples
+        --------
+        >>> import icecol as ic
+        >>> frame = ic.Frame("P")
+        >>> frame["Charge"] = 12.5
+        >>> frame.encoded()[:4]
+        b'[i3]'
+        """
         own, stored = self._own, self._own.stored
         if (
             stored is not None
