@@ -75,7 +75,7 @@ def event_loop(
     has the event that the kernel is called for. The arguments of further `series` follow those of the first. The
     fields whose places are in `lists` are arrays; the loop returns, for each of them, n + 1 offsets and the values.
     """
-    function = kernel.py_func
+    function = getattr(kernel, "py_func", kernel)  # numba may be told not to compile
     name = re.sub(r"\W", "_", f"{function.__name__}_events")  # a lambda has a name that is none
     made = {
         "np": np,

@@ -1,8 +1,12 @@
-"""Run a part of all kernels on events of all sizes, in a process of which numba checks every index.
+"""Run kernels on events of all sizes, in a process that checks every index.
 
-    NUMBA_BOUNDSCHECK=1 python bounds.py PART OF
+    NUMBA_DISABLE_JIT=1 python bounds.py
 
-prints, as JSON, the kernels that were called and all that there are.
+runs all that need not be compiled; those that divide plain numbers by zero, as only compiled code may, are
+
+    NUMBA_BOUNDSCHECK=1 python bounds.py NAME...
+
+Either prints, as JSON, the kernels that ran, all that there are, and the features that could not be computed.
 """
 
 from __future__ import annotations
@@ -11,8 +15,9 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -101,18 +106,35 @@ def kernels() -> Iterator[tuple[str, Kernel | Selection]]:
                     yield f"{module.name}.{name} {k.function.__name__}", k
 
 
-def main(part: int, of: int) -> None:
+def main(names: Sequence[str]) -> None:
+    called = set()
+
+    def noting(loop: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def noted(kernel: Any) -> Any:
+            called.add(kernel.function)
+            return loop(kernel)
+
+        return noted
+
+    for kind in (Kernel, Selection):
+        kind.loop = noting(kind.loop)  # type: ignore[method-assign]
     geometry = ic.Geometry.nominal()
-    frame = events(geometry)
-    for name in sorted(features(ic.Pulses(KEY, geometry)))[part::of]:
+    frame, left = events(geometry), []
+    for name, feature in features(ic.Pulses(KEY, geometry)).items():
+        if names and name not in names:
+            continue
+        before = set(called)
         try:
-            frame.lazy().select(features(ic.Pulses(KEY, geometry))[name].alias("f")).collect()
+            frame.lazy().select(feature.alias("f")).collect()
+        except ZeroDivisionError:
+            left.append(name)
+            called &= before
         except Exception as err:
             err.add_note(f"in {name}")
             raise
     found = dict(kernels())
-    print(json.dumps([[name for name, k in found.items() if k.loop().signatures], list(found)]))
+    print(json.dumps([[name for name, k in found.items() if k.function in called], list(found), left]))
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(sys.argv[1:])
