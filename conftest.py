@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,15 @@ WARNINGS = (
     "default::FutureWarning",
 )
 """Filters while a test runs. What a newer dependency deprecates is shown, not fatal: `-W error` makes it so."""
+
+
+LONGEST = (
+    "tests/test_examples.py",
+    "tests/discovery/test_discovery.py",
+    "tests/test_docs.py",
+    "tests/reco/test_bounds.py",
+)
+"""Files that take longest, in this order: they begin first, so that none of them is left to one process at the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -28,6 +41,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if option.numprocesses is None and not (option.tx or option.usepdb or option.collectonly):
         option.numprocesses = min(4, os.cpu_count() or 1)
         option.dist = "loadfile"
+        option.loadscopereorder = False  # which would leave files of few long tests to the end: see LONGEST
 
 
 def pytest_report_header() -> str:
@@ -38,8 +52,28 @@ def pytest_report_header() -> str:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Turn warnings into errors in the tests alone, so that a plugin that warns as it starts does not end the run."""
+def pytest_collect_file(file_path: Path) -> None:
+    """Import a module of the package by its name before pytest does by its path, which would make it a second time.
+
+    That happens where the package of a module imports it; its classes would not be those that the package knows.
+    """
+    package = Path(__file__).parent / "icecol"
+    if file_path.suffix == ".py" and package in file_path.parents and file_path.stem != "__main__":
+        parts = file_path.relative_to(package.parent).with_suffix("").parts
+        importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Turn warnings into errors in the tests alone, and put files in the order in which processes take them.
+
+    A plugin that warns as it starts thus does not end the run.
+    """
     filters = [*WARNINGS, *(config.getoption("pythonwarnings") or ())]
     for item in items:
         item.add_marker(pytest.mark.filterwarnings(*filters), append=False)  # before those of the test itself
+    yield
+    if hasattr(config, "workerinput"):
+        size = Counter(item.path for item in items)
+        order = {config.rootpath / name: i - len(LONGEST) for i, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: (order.get(item.path, 0), -size[item.path]))

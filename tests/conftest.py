@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from numba.core.caching import NullCache
+
+from icecol.jit.cache import _Cache
+from icecol.jit.function import Function
 
 sys.path.insert(0, str(Path(__file__).parent))  # `import public`
 
@@ -29,7 +35,7 @@ def shared_data() -> Path:
 
 # the first call of a kernel compiles it, which no deadline foresees; every run tries other examples
 settings.register_profile(
-    "compiled", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+    "compiled", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("compiled")
 
@@ -41,3 +47,21 @@ def no_figures_left():
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close("all")
+
+
+_compile = Function.compile
+
+
+def _compile_and_keep(self: Function, sig: Any) -> Any:
+    """Keep on disk also what only tests call from Python: functions inside kernels."""
+    if type(self._cache) is NullCache:
+        self._cache = _Cache(self, None)
+    return _compile(self, sig)
+
+
+Function.compile = _compile_and_keep  # type: ignore[method-assign]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and tests, which stay."""
+    gc.freeze()

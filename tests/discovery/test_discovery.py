@@ -16,7 +16,7 @@ from icecol import discovery
 from icecol.discovery import analysis, nature, sample
 from icecol.errors import DatasetError
 
-HOW = {"size": 0.04, "seed": 3, "trials": 40, "jobs": 1}
+HOW = {"size": 0.04, "seed": 3, "trials": 12, "jobs": 1}
 
 
 def quiet():

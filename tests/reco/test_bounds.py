@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 PLAIN = {"NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore"}  # numpy warns of NaN, compiled code does not
-CHECKED = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_OPT": "0", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "0"}
+CHECKED = {
+    "NUMBA_BOUNDSCHECK": "1",
+    "NUMBA_OPT": "0",
+    "NUMBA_LOOP_VECTORIZE": "0",
+    "NUMBA_SLP_VECTORIZE": "0",
+}
 
 
 def run(names, how, tmp_path):
