@@ -163,10 +163,10 @@ def _shine(block, blur, table):
     for j in range(_LANES):
         # comparisons that become minima and maxima; NaN ends in the first cell
         xi, eta = block[_XI + j], rho * sigma - block[_T + j] * per_sigma
-        xi = xi if xi > LEAST_XI else LEAST_XI
-        xi = xi if xi < MOST_XI else MOST_XI
-        eta = eta if eta > LEAST_ETA else LEAST_ETA
-        eta = eta if eta < MOST_ETA else MOST_ETA
+        xi = max(LEAST_XI, xi)
+        xi = min(MOST_XI, xi)
+        eta = max(LEAST_ETA, eta)
+        eta = min(MOST_ETA, eta)
         root = math.sqrt(math.sqrt(xi))
         block[_ROOT + j] = root
         block[_A + j], block[_B + j] = cells(root, eta)
