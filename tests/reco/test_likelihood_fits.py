@@ -22,7 +22,7 @@ from naive_likelihood import track_logl
 from icecol import reco, scan_i3, sim
 from icecol.dataset.pulses import Pulses
 from icecol.detector.geometry import Geometry, omkey
-from icecol.reco.kernels.pandel import H2
+from icecol.reco.kernels.pandel import H2, slopes, timing
 from icecol.reco.kernels.pandel_table import pandel_table
 from icecol.reco.kernels.track_fit import offset
 from icecol.reco.kernels.track_likelihood import (
@@ -33,6 +33,7 @@ from icecol.reco.kernels.track_likelihood import (
     SPEQ_ALL,
     C,
     hits,
+    light,
     track_likelihood,
 )
 from icecol.reco.kernels.track_seed import directions
@@ -42,6 +43,7 @@ from icecol.reco.numerics.direction import across, folded, towards
 from icecol.reco.testing import check_feature
 
 blocks_of, hits, track_likelihood, track_slope = from_python(blocks_of, hits, track_likelihood, track_slope)
+light, slopes, timing = from_python(light, slopes, timing)
 
 FILES = {
     "oscNext_genie_level3_v02": "icecube86",
@@ -547,6 +549,38 @@ def test_the_smooth_likelihood_is_the_likelihood_and_its_gradient_is_its_slope(f
         # the fast integral of MPE has steps; its slope in time is taken to be the density, which has none
         about = (2e-2 if form == MPE else 2e-3) * np.abs(after).max()
         assert value(track)[1] == pytest.approx(after, rel=1e-3, abs=about)
+
+
+@pytest.mark.parametrize("late", [(-60.0, 450.0), (450.0, 3000.0)], ids=["within the table", "later"])
+def test_eight_pulses_at_once_have_the_density_that_each_has_by_itself(late):
+    rng, table, blur = np.random.default_rng(7), pandel_table(), timing(H2[0], 15.0)
+    for n in (7, 8, 21, 40):
+        place, track = (
+            rng.normal(0, 150, (3, n)),
+            np.array([0.0, 0.0, 0.0, rng.uniform(0, 3), rng.uniform(0, 6)]),
+        )
+        seen = [light(place, i, (0.0, 0.0, 0.0), towards(*track[3:])) for i in range(n)]
+        residual = rng.uniform(*late, n)
+        time = residual + [(along + closest * SLOW) / C for along, closest, _ in seen]
+        event = hits(time, np.ones(n), np.arange(n), *place, SPE_1ST)
+        blocks, after = blocks_of(event), np.zeros(5)
+
+        def value(at, event=event, blocks=blocks):
+            gradient = np.zeros(5)
+            found = track_slope(
+                event, blocks, SPE_1ST, (at[0], at[1], at[2]), 0.0, at[3], at[4],
+                (15.0, 0.0, 0.0), 1e-8, H2, table, 0.0, gradient,
+            )  # fmt: skip
+            return found, gradient
+
+        _, scattering, p1, *p0, _ = H2
+        xi = [(p1 * d + p0[0] + p0[1] * cos + p0[2] * cos * cos) / scattering for _, d, cos in seen]
+        each = [slopes(t, shape, blur, table)[0] for t, shape in zip(residual, xi, strict=True)]
+        assert value(track)[0] == pytest.approx(-np.log(1e-8 + np.array(each)).sum(), rel=1e-7)
+        for i, step in enumerate([1e-4] * 3 + [1e-6] * 2):
+            move = np.eye(5)[i] * step
+            after[i] = (value(track + move)[0] - value(track - move)[0]) / (2 * step)
+        assert value(track)[1] == pytest.approx(after, rel=1e-3, abs=2e-3 * np.abs(after).max())
 
 
 def test_the_gradient_leads_as_low_as_the_simplex_or_lower():
