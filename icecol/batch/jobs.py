@@ -277,7 +277,7 @@ def status(job: str | os.PathLike[str] | Job) -> Status:
     >>> import icecol as ic, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> _ = ic.sim.to_dataset(ic.sim.events(9, seed=1), f"{folder}/sim.icecol")
-    >>> job = ic.batch.plan(
+    >>> job = plan(
     ...     {"inputs": ["sim.icecol"], "cuts": {"a": "MCPrimary.energy > 0"}}, f"{folder}/job", base=folder
     ... )
     >>> status(job).done, status(job).missing
