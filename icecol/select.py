@@ -238,6 +238,10 @@ class _Table(pl.DataFrame):
 def cutflow(events: Events | Several, cuts: Cuts, weight: str | pl.Expr | None = None) -> pl.DataFrame:
     r"""Count the events that pass each cut alone and all cuts up to it, in one pass over the data.
 
+    Every cut is evaluated for every event, as `n_alone` and `n_nan` count those that an earlier cut has removed, too: a
+    fit that a cut reads runs for all events. Where that is dear, apply the cheap cuts first (`Cuts.apply`), and make
+    the table of the others from what is left.
+
     Parameters
     ----------
     events

@@ -4,6 +4,7 @@ import polars as pl
 from commands import run
 
 import icecol as ic
+from icecol.reco.watch import watching
 
 
 def test_info_shows_columns_with_units(folder):
@@ -123,6 +124,30 @@ def test_hist_of_an_expression_with_cuts(folder):
     )
     assert done.exit_code == 0, done.output
     assert "missing" in done.output
+
+
+def test_hist_computes_dear_features_of_events_that_pass_cuts_on_cheap_ones(folder):
+    features = ("-p", "SRTInIcePulses", "-f", "Fit=improved_linefit", "-f", "Q=charge")
+    with watching() as calls:
+        done = run(
+            "hist",
+            folder / "both.icecol",
+            "Fit.zenith",
+            *features,
+            "-b",
+            3,
+            "--range",
+            0,
+            4,
+            "-c",
+            "c=Q.total > 60",
+        )
+    assert done.exit_code == 0, done.output
+    ds = ic.open_dataset(folder / "both.icecol")
+    charges = ic.with_features(ds.scan(), Q=ic.reco.charge(ds.pulses("SRTInIcePulses"))).select("Q.total")
+    bright = (charges.collect().to_series() > 60).sum()
+    assert sum(c.events for c in calls if str(c.site) == "Q") == 60
+    assert 0 < sum(c.events for c in calls if str(c.site) == "Fit") == bright < 60
 
 
 def test_two_cuts_of_one_name_are_refused(folder):

@@ -17,6 +17,7 @@ from commands import cut_file, run
 
 import icecol as ic
 from icecol.i3.frames.survey import survey
+from icecol.reco.watch import watching
 
 
 def test_convert_makes_a_dataset_and_says_how_large(folder):
@@ -118,6 +119,18 @@ def test_a_selection_goes_back_into_one_file_with_its_features(folder, tmp_path)
     assert [f["Q"]["total"] for f in frames] == wanted.to_list()
     assert {f.class_name("linefit") for f in frames} == {"I3Particle"}
     assert not {f.stop for f in ic.open_i3(out)} & set("GCD")
+
+
+def test_a_selection_has_dear_features_computed_of_its_events_alone(folder, tmp_path):
+    with watching() as calls:
+        done = run(
+            "to-i3", folder / "both.icecol", folder / "run*.i3.zst", "-p", "SRTInIcePulses",
+            "-f", "Fit=improved_linefit", "-f", "Q=charge", "-c", "c=Q.total > 60", "-o", tmp_path / "out.i3.zst",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    kept = sum(f.stop == "P" for f in ic.open_i3(tmp_path / "out.i3.zst"))
+    assert sum(c.events for c in calls if str(c.site) == "Q") == 60
+    assert 0 < sum(c.events for c in calls if str(c.site) == "Fit") == kept < 60
 
 
 def test_files_of_a_dataset_go_into_a_folder_by_default_those_it_was_made_of(folder, tmp_path):

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import icecol as ic
+from icecol.reco.watch import watching
 
 P = ic.Pulses("P", ic.Geometry.nominal())
 
@@ -34,6 +35,29 @@ def test_a_cut_on_a_cheap_feature_spares_the_others(events):
     pulses = events.filter(events["P.charge"].list.sum() > 30)["P.time"].list.len().sum()
     assert seen["Fit"]["pulses"] == pulses
     assert found.result.height == bright
+
+
+@pytest.mark.parametrize("cut", [pl.LazyFrame.filter, lambda plan, kept: ic.Cuts(kept=kept).apply(plan)])
+def test_of_a_tenth_that_passes_a_cut_on_charge_the_fit_sees_that_tenth(cut):
+    events = ic.sim.events(100, seed=3).to_polars()
+    p = ic.Pulses("SRTInIcePulses", ic.Geometry.nominal())
+    least = ic.with_features(events, Q=ic.reco.charge(p)).select(pl.col("Q.total").quantile(0.9, "higher"))
+    kept = pl.col("Q.total") >= least.collect().item()
+    plan = ic.with_features(events, LineFit=ic.reco.linefit(p))
+    plan = ic.with_features(plan, Fit=ic.reco.spe_fit(p, seed="LineFit"), Q=ic.reco.charge(p))
+    found = ic.profile(cut(plan, kept).select("Q.total", "Fit.zenith"))
+    seen = dict(found.kernels.select("feature", "events").rows())
+    assert found.result.height == seen["Fit"] == 10
+    assert seen["Q"] == 100
+
+
+def test_cutflow_needs_the_fit_of_every_event(events):
+    plan = ic.with_features(events, Fit=ic.reco.improved_linefit(P), Q=ic.reco.charge(P))
+    cuts = ic.Cuts(bright=pl.col("Q.total") > 30, up=pl.col("Fit.zenith") > 1.5)
+    with watching() as calls:
+        table = ic.cutflow(plan, cuts)
+    assert sum(c.events for c in calls if str(c.site) == "Fit") == 40 > table["n"][1]
+    assert table["n_alone"][2] > table["n"][2]
 
 
 def test_times_are_of_the_loop_and_around_it(events):
