@@ -267,6 +267,10 @@ def _made(kind: str, _environment: tuple[tuple[str, str], ...], _process: int) -
             options["client_kwargs"] = {"trust_env": True, "timeout": timeout}
         for name in ("fsspec", "fsspec.http", "s3fs"):
             logging.getLogger(name).addFilter(_without_secrets)
+        for name in ("botocore", "aiobotocore", "urllib3"):  # at DEBUG they log tokens and signed requests
+            logger = logging.getLogger(name)
+            if logger.level == logging.NOTSET:
+                logger.setLevel(logging.INFO)
         return fsspec.filesystem(kind, **options)
     except ImportError as err:
         raise needs(library, "remote", f"reading {'s3://' if kind == 's3' else 'http(s)://'}") from err

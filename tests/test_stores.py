@@ -265,7 +265,7 @@ def test_logged_urls_lose_their_secrets():
 
 
 @pytest.mark.services
-def test_s3_gives_the_same_answers_and_few_requests(made, tmp_path, monkeypatch):
+def test_s3_gives_the_same_answers_and_few_requests(made, tmp_path, monkeypatch, caplog):
     folder, ds = made
     with over_s3(monkeypatch) as s3:
         url = upload(ds.path, "data/runs.icecol")
@@ -283,7 +283,11 @@ def test_s3_gives_the_same_answers_and_few_requests(made, tmp_path, monkeypatch)
         assert several.scan().collect().equals(ds.scan().collect())
 
         s3.told()
-        there = ic.convert.i3("s3://icecube/run*.i3.zst", tmp_path / "b.icecol", jobs=1)
+        with caplog.at_level(logging.DEBUG):
+            there = ic.convert.i3("s3://icecube/run*.i3.zst", tmp_path / "b.icecol", jobs=1)
+        assert "Signature" not in caplog.text
+        assert "X-Amz-" not in caplog.text
+        assert "Credential" not in caplog.text
         assert there.scan().collect().equals(ds.scan().collect())
         asked = s3.told()
         assert sum(method == "GET" for method, path, _ in asked if path.endswith(".zst")) == 2

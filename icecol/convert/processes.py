@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -80,14 +81,29 @@ class Context(SpawnContext):
 def pool(
     n: int, context: Context, initializer: Callable[..., None], *initargs: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool of processes; if the block is left by an error or Ctrl-C, they end and what is queued is dropped."""
-    with ProcessPoolExecutor(n, mp_context=context, initializer=initializer, initargs=initargs) as executor:
+    """Give a pool of processes; if the block is left by an error or Ctrl-C, they end and what is queued is dropped.
+
+    Their temporary files lie in one folder, which is removed whatever became of them.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="icecol-", ignore_cleanup_errors=True) as folder,
+        ProcessPoolExecutor(
+            n, mp_context=context, initializer=_prepare, initargs=(folder, initializer, *initargs)
+        ) as executor,
+    ):
         try:
             yield executor
         except BaseException:
             context.stop()
             executor.shutdown(wait=False, cancel_futures=True)
+            for worker in context.workers:
+                worker.join(1)  # or it could still write into the folder
             raise
+
+
+def _prepare(folder: str, initializer: Callable[..., None], *initargs: Any) -> None:
+    tempfile.tempdir = folder
+    initializer(*initargs)
 
 
 def begin() -> None:

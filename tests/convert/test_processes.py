@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,6 +176,20 @@ def test_stopping_ends_workers_at_once_whatever_they_do():
         interrupted()
     assert all(task.cancelled() or task.exception() is not None for task in tasks)
     assert time.monotonic() - begun < 90
+
+
+def lost() -> None:
+    tempfile.mkdtemp()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [tempfile.mkdtemp, lost])
+def test_temporary_files_of_workers_go_with_them(tmp_path, monkeypatch, task):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with suppress(BrokenProcessPool), processes.pool(1, processes.Context(), processes.begin) as pool:
+        assert Path(pool.submit(task).result()).parent.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stopping_while_the_queue_starts_leaves_no_process(monkeypatch):
