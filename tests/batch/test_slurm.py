@@ -167,3 +167,30 @@ def test_a_job_array_gives_the_same_bits_also_when_a_task_was_killed_and_requeue
     assert ic.batch.status(job).missing == (), logs
     found = ic.batch.load(job)
     assert analyses.same(found, ic.batch.run(analyses.analyze, ds, executor="local", per_chunk=1))
+
+
+@pytest.mark.services
+def test_workers_that_dask_jobqueue_submits_give_the_same_bits(cluster, tmp_path):
+    jobqueue = pytest.importorskip("dask_jobqueue")
+    distributed = pytest.importorskip("distributed")
+    ds = analyses.dataset(tmp_path, 4)
+    paths = f"export PYTHONPATH={':'.join(filter(None, sys.path))}"
+    with (
+        jobqueue.SLURMCluster(
+            cores=1,
+            processes=1,
+            memory="1GB",
+            walltime="00:10:00",
+            interface="lo",
+            job_script_prologue=[paths],
+            job_directives_skip=["--mem"],  # the memory of the one node is not configured
+            log_directory=str(tmp_path),
+            scheduler_options={"dashboard_address": None},
+        ) as workers,
+        distributed.Client(workers) as client,
+    ):
+        workers.scale(jobs=1)
+        client.wait_for_workers(1, timeout=240)
+        assert "dask-worker" in output("squeue", "-h", "-o", "%j")
+        found = ic.batch.run(analyses.analyze, ds, executor=client, per_chunk=1)
+    assert analyses.same(found, ic.batch.run(analyses.analyze, ds, executor="local", per_chunk=1))
