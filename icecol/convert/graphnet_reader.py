@@ -81,11 +81,13 @@ class GraphnetReader(Reader):
         rows = {t: Rows(store.batches(t, NUMBER), NUMBER, f"{path}: table {t!r}") for t in chosen}
         of_pulses = {t for t in chosen if names_of_positions(columns[t]) or "dom_time" in columns[t]}
         per_string = {t: _per_string(store, t, columns[t]) for t in chosen}
+        once = {t for t in chosen if t not in of_pulses and _is_once(store.numbers(t, NUMBER))}
+        _require_once(f"{path}: table {truth!r}", store.numbers(truth, NUMBER))
         for table in store.batches(truth, NUMBER):
             for begin in range(0, table.num_rows, BATCH_EVENTS):
                 some = table.slice(begin, BATCH_EVENTS)
                 found.frames += some.num_rows
-                yield _events(some, truth, rows, of_pulses, per_string, found)
+                yield _events(some, truth, rows, of_pulses, once, per_string, found)
         for left in rows.values():
             left.finish()
 
@@ -120,6 +122,24 @@ def _per_string(store: Store, table: str, columns: Sequence[str]) -> int:
     return modules_per_string([plain(rows[name]) for name in names] for rows in store.rows(table, names))
 
 
+def _is_once(numbers: Array) -> bool:
+    """Return whether no event has several rows."""
+    return np.unique(numbers).size == numbers.size
+
+
+def _require_once(name: str, numbers: Array) -> None:
+    """Raise FormatError if an event has no number, or stands twice in the table of the truth."""
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        msg = f"{name} has {int(np.isnan(numbers).sum())} rows without a number in {NUMBER!r}"
+        raise FormatError(msg)
+    if not _is_once(numbers):
+        seen, counts = np.unique(numbers, return_counts=True)
+        several = seen[counts > 1]
+        more = f" (and of {several.size - 1} more events)" if several.size > 1 else ""
+        msg = f"{name} has {counts.max()} rows of event {seen[counts.argmax()]}{more}, where each has one"
+        raise FormatError(msg)
+
+
 def _store(path: Path) -> Store:
     with path.open("rb") as file:
         parquet = file.read(4) == b"PAR1"
@@ -134,13 +154,11 @@ def _events(
     truth: str,
     rows: Mapping[str, Rows],
     of_pulses: set[str],
+    once: set[str],
     per_string: Mapping[str, int],
     found: Found,
 ) -> pa.Table:
     events = plain(table[NUMBER])
-    if (np.diff(events) <= 0).any():
-        msg = f"table {truth!r} has an event twice, {events[1:][np.diff(events) <= 0][0]}"
-        raise FormatError(msg)
     made = _truth(truth, table)
     dates: Array = np.full(events.size, np.nan)
     for key, of_key in rows.items():
@@ -160,7 +178,7 @@ def _events(
             rest = [n for n in several.column_names if n not in {*used, *positions.values(), *_PER_EVENT}]
             own += [c for n in rest if (c := _column(key, n, several[n]))[1].null_count < len(c[1])]
             made += listed(own, counts) + unknown(key, own, events.size)
-        elif (counts <= 1).all():
+        elif key in once:
             index = pa.array(np.cumsum(counts) - 1, mask=counts == 0)
             own = [_column(key, n, several[n]) for n in several.column_names if n != NUMBER]
             made += [(f, a.take(index)) for f, a in own]

@@ -42,9 +42,12 @@ class Rows:
     def __init__(self, batches: Iterator[pa.Table], of_event: str, name: str) -> None:
         self._batches, self._event, self._name = batches, of_event, name
         self._held: pa.Table | None = None
+        self._none: pa.Table | None = None
 
     def take(self, events: Array) -> tuple[pa.Table | None, Array]:
         """Return the rows of events, in ascending order and after those taken before, and the number of each's rows.
+
+        A table that has come to its end still tells its columns, without rows; None is returned if it never had any.
 
         Raises
         ------
@@ -57,6 +60,7 @@ class Rows:
             self._held = None
             if table is None:
                 break
+            self._none = table.slice(0, 0)
             ids = table[self._event].to_numpy()
             n = int(np.searchsorted(ids, events[-1], side="right"))
             found.append(table.slice(0, n))
@@ -64,7 +68,7 @@ class Rows:
                 self._held = table.slice(n)
                 break
         if not found:
-            return None, np.zeros(events.size, np.int64)
+            return self._none, np.zeros(events.size, np.int64)
         rows = pa.concat_tables(found)
         ids = rows[self._event].to_numpy()
         at = np.searchsorted(events, ids)

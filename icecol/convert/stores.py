@@ -69,7 +69,10 @@ class ParquetStore:
     def rows(self, table: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         """Yield some columns of the rows of a table, or all, as they are stored."""
         chosen = None if columns is None else list(columns)
-        for batch in open_parquet(self.paths[table]).iter_batches(ROWS, columns=chosen):
+        file = open_parquet(self.paths[table])
+        if not file.metadata.num_rows:  # its columns are known nevertheless
+            yield file.read(chosen)
+        for batch in file.iter_batches(ROWS, columns=chosen):
             yield pa.Table.from_batches([batch])
 
 
@@ -158,7 +161,11 @@ class SqliteStore:
             rows = _query(
                 found, self.path, f"select {_quoted(of_event)} from {_quoted(table)} order by rowid"
             )
-            return np.fromiter((n for (n,) in rows), np.int64)
+            try:
+                return np.fromiter((n for (n,) in rows), np.int64)
+            except (TypeError, ValueError) as err:
+                msg = f"{self.path}: table {table!r} has a row whose {of_event!r} is not an integer: {err}"
+                raise FormatError(msg) from err
 
     def batches(self, table: str, of_event: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of a table in the order of their events."""

@@ -115,6 +115,48 @@ def test_rows_of_an_event_that_the_truth_lacks_are_an_error(tmp_path):
         converted(folder(tmp_path / "out", TRUTH, pulses), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "numbers", [[1, 2, 2, 3], [2, 1, 3, 2], [*range(4096), 4095, 4097]], ids=["beside", "apart", "batches"]
+)
+def test_an_event_that_stands_twice_in_the_truth_is_named(numbers, tmp_path):
+    folder(tmp_path, {"event_no": numbers, "energy": numbers}, {**HITS, "event_no": [1, 3, 3]})
+    twice = 4095 if len(numbers) > 4 else 2
+    with pytest.raises(FormatError, match=rf"table 'truth' has 2 rows of event {twice}, where each has one"):
+        converted(tmp_path, tmp_path)
+
+
+def test_rows_without_a_number_are_an_error(tmp_path):
+    folder(tmp_path, {"event_no": [1, None, 3], "energy": [1, 2, 3]}, {**HITS, "event_no": [1, 3, 3]})
+    with pytest.raises(FormatError, match="table 'truth' has 1 rows without a number in 'event_no'"):
+        converted(tmp_path, tmp_path)
+    with sqlite3.connect(tmp_path / "truth.db") as file:
+        file.execute("create table truth (event_no, energy)")
+        file.executemany("insert into truth values (?, ?)", [(1, 2.0), (None, 3.0)])
+    file.close()
+    with pytest.raises(FormatError, match="table 'truth' has a row whose 'event_no' is not an integer"):
+        converted(tmp_path / "truth.db", tmp_path)
+
+
+def test_events_without_pulses_have_empty_lists_in_all_batches(tmp_path):
+    folder(tmp_path, {"event_no": range(5000)}, {**HITS, "event_no": [0, 1, 1]})
+    lengths = converted(tmp_path, tmp_path).scan().select(pl.col("Hits.time").list.len()).collect()
+    assert lengths.to_series().to_list() == [1, 2] + 4998 * [0]
+    rows = pl.DataFrame(HITS)
+    empty = folder(tmp_path / "empty", {"event_no": [1, 2]}, rows.clear())
+    assert converted(empty, tmp_path).scan().collect()["Hits.time"].to_list() == [[], []]
+
+
+def test_a_table_with_a_row_per_event_is_columns_and_one_with_several_rows_lists(tmp_path):
+    folder(tmp_path, {"event_no": range(5000)}, {**HITS, "event_no": [0, 1, 1]})
+    for name, numbers in {"reco": range(0, 5000, 2), "tracks": [*range(5000), 4999]}.items():
+        (tmp_path / name).mkdir()
+        table = {"event_no": numbers, "zenith": [n / 1e4 for n in numbers]}
+        pl.DataFrame(table).write_parquet(tmp_path / name / f"a_{name}.parquet")
+    events = converted(tmp_path, tmp_path).scan().collect()
+    assert events["reco.zenith"].to_list() == [n / 1e4 if n % 2 == 0 else None for n in range(5000)]
+    assert events["tracks.zenith"].to_list() == [[n / 1e4] * (1 + (n == 4999)) for n in range(5000)]
+
+
 def test_text_among_numbers_of_a_database_is_an_error(tmp_path):
     path = tmp_path / "a.db"
     with sqlite3.connect(path) as file:
