@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from icecol.errors import IcecolError
+from icecol.errors import IcecolError, did_you_mean
 from icecol.terminal import Terminal
 
 # Libraries that take time to load are imported in the commands that need them: `icecol --help` must be quick.
@@ -79,6 +79,12 @@ class Commands(TyperGroup):
         alone.command(cmd_name, help=_lines_of(text))(function)
         return typer.main.get_command(alone)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; for one that is not there, name those with similar names."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"no command {args[0]!r}: {did_you_mean(args[0], COMMANDS, 'commands')}")
+        return super().resolve_command(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands."""
         ctx.meta[_LISTED] = True
@@ -116,7 +122,10 @@ def _lines_of(text: str) -> str:
 
 def _fail(err: Exception) -> None:
     stderr.print("icecol: error:", style="bold red", end=" ")
-    stderr.print(str(err).strip() or repr(err))
+    if isinstance(err, FileNotFoundError) and err.filename is not None:
+        stderr.print(f"no file {os.fsdecode(err.filename)!r}: check the path")
+    else:
+        stderr.print(str(err).strip() or repr(err))
     raise typer.Exit(1) from err
 
 

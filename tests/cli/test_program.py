@@ -36,6 +36,23 @@ def test_the_shell_completes_commands_and_options(words, at, completed):
     assert done.output.split() == completed
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["inspct", "a.i3"], 2, "no command 'inspct': did you mean 'inspect'?"),
+        (["zzz"], 2, f"no command 'zzz': none of the {len(COMMANDS)} commands is similar"),
+        (["inspect", "nope.i3"], 1, "icecol: error: no file 'nope.i3': check the path"),
+    ],
+)
+def test_commands_and_files_that_are_not_there_are_named(words, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "icecol", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].endswith(message)
+
+
 def test_the_list_of_commands_has_the_first_paragraph_of_each_and_examples_stay_lines():
     shown = run("--help").output
     listed = " ".join(shown.partition("Commands:")[2].split())
