@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -19,17 +22,38 @@ Array = npt.NDArray[Any]
 BATCH_EVENTS: Final = 4096
 HEADER: Final = "I3EventHeader"
 _SHOWN: Final = 5
+_AHEAD: Final = "POLARS_ROW_GROUP_PREFETCH_SIZE"
+_ROW_GROUPS: Final = 4
 
 
 def pieces(events: pl.LazyFrame, size: int = BATCH_EVENTS) -> Iterator[pl.DataFrame]:
     """Yield events in order, some at a time; if there are none, a frame without rows."""
     begun = False
-    for batch in events.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
+    with _reading_little_ahead():
+        batches = events.collect_batches(chunk_size=size, maintain_order=True, engine="streaming")
+        first = next(batches, None)
+    for batch in chain([] if first is None else [first], batches):
         for begin in range(0, batch.height, size):
             yield batch.slice(begin, size)
             begun = True
     if not begun:
         yield events.collect_schema().to_frame()
+
+
+@contextmanager
+def _reading_little_ahead() -> Iterator[None]:
+    """Let queries that begin in this block read a few row groups ahead, unless the user has said how many.
+
+    Otherwise Polars holds up to 512 of them, compressed, so that memory grows with the events of any usual dataset.
+    """
+    if _AHEAD in os.environ:
+        yield
+        return
+    os.environ[_AHEAD] = str(_ROW_GROUPS)
+    try:
+        yield
+    finally:
+        os.environ.pop(_AHEAD, None)
 
 
 def chosen(events: Events, columns: str | Iterable[str] | None) -> pl.LazyFrame:

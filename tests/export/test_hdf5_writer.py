@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 import icecol as ic
 from icecol.errors import MissingColumnError
+from icecol.export import contents
 
 h5py = pytest.importorskip("h5py")
 
@@ -30,6 +33,24 @@ def test_a_dataset_comes_back_as_it_was(shared_data, tmp_path):
     made, events = again(path, tmp_path), ds.scan().collect()
     assert made.width > 90
     assert made.equals(events.select(made.columns))
+
+
+@pytest.mark.parametrize("chosen", [None, "2"])
+def test_little_is_read_ahead_unless_the_user_has_said_how_much(chosen, monkeypatch):
+    monkeypatch.delenv(contents._AHEAD, raising=False)
+    if chosen:
+        monkeypatch.setenv(contents._AHEAD, chosen)
+    seen = []
+
+    def look(values):
+        seen.append(os.environ.get(contents._AHEAD))
+        return values
+
+    events = pl.LazyFrame({"a": range(10)}).select(pl.col("a").map_batches(look, return_dtype=pl.Int64))
+    got = [piece["a"].to_list() for piece in contents.pieces(events, 4)]
+    assert got == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert seen[0] == (chosen or str(contents._ROW_GROUPS))
+    assert os.environ.get(contents._AHEAD) == chosen
 
 
 def test_tables_are_those_of_icetray_but_for_the_flags(shared_data, tmp_path):
