@@ -16,7 +16,7 @@ def awkward(events: Events, *, columns: str | Sequence[str] | None = None) -> An
     """Return events as an awkward array of records, with one field per key: `events.InIcePulses.time`.
 
     Lists of a key that are as long as one another become lists of records: `events.InIcePulses[0, 0].charge`. Null is
-    None.
+    None. All events are held in memory; `icecol.export.batches` gives some at a time.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ def _alike(table: pl.DataFrame, columns: Sequence[str]) -> bool:
 
 def pandas(events: Events, *, columns: str | Sequence[str] | None = None) -> Any:
     """Return events as a pandas table, with the types of Arrow: null stays apart from NaN, and lists are lists.
+
+    All events are held in memory; `icecol.export.batches` gives some at a time.
 
     Parameters
     ----------
