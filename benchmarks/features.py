@@ -1,7 +1,7 @@
 """What each feature, cleaning, veto and fit costs an event, on one core, as a lazy plan.
 
 Not a race of rivals (kernels.py, reconstruction.py and summaries.py are): the price list. Each is computed once more
-for single events, in frames of their own, and must give the same.
+for single events, in frames of their own, and must give the same; ten of them together, too, as each by itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from icecol.ahead import features, fits
 
 KEY, CLEANED = "InIcePulses", "SRTInIcePulses"
 """Pulses that features are computed of, and those that tracks and cascades are fitted to."""
+TEN = (
+    "charge", "linefit", "improved_linefit", "tensor_of_inertia", "clast", "dipole_fit", "hit_multiplicity",
+    "hit_statistics", "time_characteristics", "fill_ratio",
+)  # fmt: skip
+"""Features of one pulse series that are computed together and one by one."""
 ICETRAY = {
     "linefit": "100 us (91 sensors, 354 pulses)",
     "improved_linefit": "450 us (91 sensors, 354 pulses)",
@@ -82,6 +87,30 @@ def price(
     report.seconds[title] = {n: {"wall": list(t.wall), "cpu": list(t.cpu)} for n, t in timings.items()}
 
 
+def together(report: Report, frame: pl.DataFrame, wanted: dict[str, pl.Expr], repeat: int) -> None:
+    """Race features of one pulse series in one plan against a plan for each."""
+    names = {name: f"F{i}" for i, name in enumerate(wanted)}
+    alike = dict(zip(names.values(), wanted.values(), strict=True))
+
+    def run(features: dict[str, pl.Expr]) -> pl.DataFrame:
+        plan = ic.with_features(frame.lazy(), **features)
+        return plan.select(pl.col(r"^F\d\..*$")).collect()
+
+    one, each = "in one plan", "a plan for each"
+    ways: dict[str, Callable[[], Any]] = {
+        one: lambda: run(alike),
+        each: lambda: [run({name: feature}) for name, feature in alike.items()],
+    }
+    timings, answers = race(ways, repeat)
+    for name, alias in names.items():
+        own = answers[one].select(pl.col(rf"^{alias}\..*$"))
+        report.check(
+            f"{name}: with others", same(own, answers[each][list(wanted).index(name)]), expected=True
+        )
+    title = f"{len(wanted)} features of one series: {frame.height} events"
+    report.race(title, timings, one, **{"us/event": lambda t: f"{t.best_cpu / frame.height * 1e6:.3g}"})
+
+
 def main(argv: list[str] | None = None) -> int:
     arguments = parser(__doc__, repeat=5)
     arguments.add_argument("--events", type=int, default=10_000, help="events of most features (%(default)s)")
@@ -98,7 +127,9 @@ def main(argv: list[str] | None = None) -> int:
         "features", {k: getattr(args, k) for k in ("events", "fits", "pulses", "distinct", "repeat")}
     )
     frame, geometry = simulate(args.events, args.pulses, args.distinct)
-    price(report, "features", features(ic.Pulses(KEY, geometry)), frame, KEY, args)
+    known = features(ic.Pulses(KEY, geometry))
+    price(report, "features", known, frame, KEY, args)
+    together(report, frame, {name: known[name] for name in TEN}, args.repeat)
     few = frame.head(args.fits)
     price(report, "fits", fits(ic.Pulses(CLEANED, geometry)), few, CLEANED, args)
     return report.finish(args)
