@@ -318,7 +318,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.convert:
         print(json.dumps(converted(*args.convert)))
         return 0
-    report = Report("scaling", {what: getattr(args, what) for what in ("events", "files", "tasks")})
+    sizes = [what for what in ("events", "files", "tasks") if what in args.only]
+    report = Report("scaling", {what: getattr(args, what) for what in sizes})
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with warnings.catch_warnings():
