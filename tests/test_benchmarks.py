@@ -309,4 +309,4 @@ def test_scaling_counts_the_same_events_at_each_size(load, monkeypatch, tmp_path
     assert module.main([*sizes, "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert [table["rows"][-1][0] for table in found["tables"]] == ["1,000", "10"]
-    assert len(found["checks"]) == 12
+    assert len(found["checks"]) == 14
