@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import inspect
 import os
@@ -123,7 +124,8 @@ def _lines_of(text: str) -> str:
 def _fail(err: Exception) -> None:
     stderr.print("icecol: error:", style="bold red", end=" ")
     if isinstance(err, FileNotFoundError) and err.filename is not None:
-        stderr.print(f"no file {os.fsdecode(err.filename)!r}: check the path")
+        plain = err.strerror == os.strerror(errno.ENOENT)
+        stderr.print(f"no file {os.fsdecode(err.filename)!r}: check the path" if plain else str(err.strerror))
     else:
         stderr.print(str(err).strip() or repr(err))
     raise typer.Exit(1) from err
