@@ -53,8 +53,8 @@ _compile = Function.compile
 
 
 def _compile_and_keep(self: Function, sig: Any) -> Any:
-    """Keep on disk also what only tests call from Python: functions inside kernels."""
-    if type(self._cache) is NullCache:
+    """Keep on disk also those functions of the package that only tests call from Python."""
+    if type(self._cache) is NullCache and self.py_func.__module__.startswith("icecol."):
         self._cache = _Cache(self, None)
     return _compile(self, sig)
 
