@@ -47,8 +47,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_report_header() -> str:
     """Say how long it takes."""
     return (
-        "icecol: the default tests take some five minutes on two cores, and up to twelve on the first run, "
-        "which compiles the kernels; `pytest -m slow` takes ten to fifteen"
+        "icecol: the default tests take four to five minutes on two cores, and up to twelve on the first run, "
+        "which compiles the kernels; `pytest -m slow` takes some ten"
     )
 
 
