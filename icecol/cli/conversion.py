@@ -49,7 +49,7 @@ def convert(
         bool, typer.Option("--skip-damaged", help="Accept damaged files, keeping their intact frames.")
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Make an empty dataset if the files have no such events.")
+        bool, typer.Option("--allow-empty", help="Make an empty dataset if the files have no events.")
     ] = False,
     files_from: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Read file names from here, one per line.")

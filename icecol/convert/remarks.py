@@ -51,7 +51,7 @@ def tell_without_frames(sources: Sequence[Source]) -> None:
     found = [source for source in sources if not (source.frames_read or source.events or source.damage)]
     if found:
         more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
-        msg = f"{found[0].path} has no frames ({found[0].size:,} bytes){more}: it may not have been written to its end"
+        msg = f"{found[0].path} has no events ({found[0].size:,} bytes){more}: it may not have been written to its end"
         warnings.warn(msg, stacklevel=4)
 
 

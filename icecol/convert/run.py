@@ -32,7 +32,7 @@ from icecol.dataset.manifest import Source
 from icecol.dataset.parts import PartWriter
 from icecol.dataset.records import Record
 from icecol.detector.geometry import Geometry
-from icecol.errors import DamagedFileError, GeometryError, WorkerError, naming
+from icecol.errors import DamagedFileError, GeometryError, UnsupportedError, WorkerError, naming
 from icecol.files import Facts, Input, distinct
 from icecol.i3.frames.files import files_of
 
@@ -91,7 +91,7 @@ def from_source(
         Keep what is intact in damaged files. Otherwise `DamagedFileError` is raised at the end, when the dataset is
         complete with it.
     allow_empty : bool
-        Make a dataset without events if the files have none that match, which may otherwise be an error.
+        Make a dataset without events if the files have none, which is otherwise an error.
     settings : mapping, optional
         Further facts for the manifest: nfiles, livetime (s), generator settings.
     progress : function, optional
@@ -110,7 +110,7 @@ def from_source(
     DamagedFileError
         See `skip_damaged`. If nothing at all could be read, no dataset is made.
     UnsupportedError
-        A file is of another format, or beyond a limit of what can be read.
+        A file is of another format, or beyond a limit of what can be read; no file has an event (see `allow_empty`).
     ValueError
         No files are given, fewer than one process, or a livetime or nfiles that is not a positive number.
     WorkerError
@@ -164,6 +164,9 @@ def from_source(
             if not any(source.frames_read for source in sources):
                 msg = f"{msg}: it may be a file of another kind"
             raise DamagedFileError(msg)
+        if not allow_empty:
+            of = f"{len(paths)} files" if len(paths) > 1 else str(paths[0])
+            require_events(sum(source.events for source in sources), of)
         detector = _detector(reader, geometry, sources, {str(path.absolute()): path for path in paths})
         writer.finish(folder, chosen, paths, *detector, more=settings)
     from icecol.dataset.scan import open_dataset  # needs Polars, which the conversion does not
@@ -176,6 +179,13 @@ def from_source(
         msg = f"{damaged[0]}{more}; {dataset} is complete with all intact frames"
         raise DamagedFileError(msg)
     return made
+
+
+def require_events(n: int, where: str) -> None:
+    """Raise UnsupportedError if there are no events: what comes after would count none without a word."""
+    if not n:
+        msg = f"no event in {where}; for a dataset without events, pass allow_empty=True (--allow-empty)"
+        raise UnsupportedError(msg)
 
 
 def require_names(paths: Sequence[Path]) -> None:

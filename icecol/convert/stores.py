@@ -123,7 +123,10 @@ class NestedStore:
             yield rows.select(list(columns))
 
     def _rows(self, table: str) -> Iterator[pa.Table]:
-        for batch in open_parquet(self.path).iter_batches(1024, columns=[table]):
+        file = open_parquet(self.path)
+        none = pa.schema([file.schema_arrow.field(table)]).empty_table()  # its columns are known nevertheless
+        batches = file.iter_batches(1024, columns=[table]) if file.metadata.num_rows else none.to_batches()
+        for batch in batches:
             structs = batch.column(table)
             fields = {f.name: structs.field(f.name) for f in structs.type}
             lists = [a for a in fields.values() if pa.types.is_list(a.type) or pa.types.is_large_list(a.type)]
@@ -181,6 +184,8 @@ class SqliteStore:
         with self._open() as found:
             schema = self._schema(found, table, names)
             rows = _query(found, self.path, f"select {listed} from {_quoted(table)} {order}")
+            if not any(_query(found, self.path, f"select 1 from {_quoted(table)} limit 1")):
+                yield schema.empty_table()  # its columns are known nevertheless
             while some := rows.fetchmany(ROWS):
                 yield pa.Table.from_arrays(
                     [

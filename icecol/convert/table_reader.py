@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from icecol.convert.gcd import detector_of
 from icecol.convert.positions import Sensors, names_of_positions
-from icecol.convert.rows import Column, Rows, listed, plain, pulses, unknown
-from icecol.convert.run import collecting, from_source
+from icecol.convert.rows import Array, Column, Rows, listed, plain, pulses, unknown
+from icecol.convert.run import collecting, from_source, require_events
 from icecol.convert.source import Detector, Found, Reader
 from icecol.convert.stores import ROWS, ParquetStore, open_parquet
 from icecol.dataset import schema as schemas
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EVENTS: Final = ("event_no", "event_id", "event", "Event")
 """Names that the number of the event may have."""
+RUNS: Final = ("run_id", "run", "Run", "RunID", "run_number")
+"""Names that the number of the run may have, which is the same for all pulses of an event."""
 BATCH_EVENTS: Final = 4096
 _ID: Final = "I3EventHeader.event_id"
 
@@ -118,6 +120,7 @@ def tables(
             made += [(f, of_events[f.name].combine_chunks()) for f in of_events.schema if f.name != event]
         if table is not None:
             values = {column: plain(table[column]) for column in table.column_names}
+            _require_one_run(values, some, counts, event, name)
             own, used = pulses(reader.key, values, names)
             positions = names_of_positions(table.column_names) or {}
             rest = [n for n in table.column_names if n not in {*used, *positions.values(), event}]
@@ -125,6 +128,26 @@ def tables(
             made += listed(own, counts) + unknown(reader.key, own, some.size)
         yield pa.Table.from_arrays([a for _, a in made], schema=pa.schema([f for f, _ in made]))
     rows.finish()
+
+
+def _require_one_run(
+    values: Mapping[str, Array], events: Array, counts: Array, event: str, name: str
+) -> None:
+    """Raise SchemaError if the pulses of one number are of several runs: two events would become one."""
+    at = np.repeat(np.arange(events.size), counts)
+    for column in RUNS:
+        if column not in values or column == event:
+            continue
+        runs = values[column]
+        known = runs == runs  # noqa: PLR0124 (one that is not told is NaN)
+        other = np.flatnonzero((at[1:] == at[:-1]) & (runs[1:] != runs[:-1]) & known[1:] & known[:-1])
+        if other.size:
+            i = int(other[0])
+            msg = (
+                f"{name}: event {events[at[i]]} has pulses of {column} {runs[i]} and {runs[i + 1]}, so that {event!r} "
+                "does not tell events apart: number them through all runs, as pl.struct(run, event).rank('dense') does"
+            )
+            raise SchemaError(msg)
 
 
 def _further(key: str, name: str, values: pa.ChunkedArray) -> Column:
@@ -145,6 +168,7 @@ def table(
     gcd: str | Path | Geometry | None = None,
     jobs: int | None = None,
     overwrite: bool = False,
+    allow_empty: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Make a dataset of a table of one's own, with a row per pulse and a column that numbers its event.
@@ -174,6 +198,8 @@ def table(
         Number of processes, for files.
     overwrite : bool
         Replace a finished dataset.
+    allow_empty : bool
+        Make a dataset without events if there are none, which is otherwise an error.
     settings : mapping, optional
         Further facts for the manifest: nfiles, livetime (s), generator settings.
 
@@ -186,9 +212,11 @@ def table(
     MissingColumnError
         There is no number of the event, no time or no sensor.
     SchemaError
-        The number of the event is not an integer from 0 to 2^32 - 1.
+        The number of the event is not an integer from 0 to 2^32 - 1, or stands for events of several runs.
     FormatError
         There are pulses of an event that `events` lacks.
+    UnsupportedError
+        There is no event; see `allow_empty`.
 
     Examples
     --------
@@ -210,11 +238,13 @@ def table(
             msg = "`events` is for pulses in a frame: give pl.scan_parquet(...) as the pulses"
             raise ValueError(msg)
         return from_source(
-            reader, pulses, dataset, geometry=geometry, jobs=jobs, overwrite=overwrite, settings=settings
-        )
+            reader, pulses, dataset, geometry=geometry, jobs=jobs, overwrite=overwrite, allow_empty=allow_empty,
+            settings=settings,
+        )  # fmt: skip
     return _of_frames(
-        pulses.lazy(), events, reader, dataset, geometry, overwrite=overwrite, settings=settings
-    )
+        pulses.lazy(), events, reader, dataset, geometry, overwrite=overwrite, allow_empty=allow_empty,
+        settings=settings,
+    )  # fmt: skip
 
 
 def _of_frames(
@@ -225,6 +255,7 @@ def _of_frames(
     geometry: Geometry | Detector | None,
     *,
     overwrite: bool,
+    allow_empty: bool,
     settings: Mapping[str, Any] | None,
 ) -> Dataset:
     from icecol.dataset.scan import open_dataset
@@ -243,6 +274,8 @@ def _of_frames(
             msg = f"`events` has an event twice: column {event!r} is to tell them apart"
             raise SchemaError(msg)
     name = "table of pulses"
+    if not allow_empty:
+        require_events(len(numbers), f"the {name}")
     with collecting(name, dataset, reader.settings(), overwrite=overwrite, more=settings) as into:
         for one in tables(iter([ordered]), numbers, reader, event, name, beside):
             into.add(one)

@@ -93,6 +93,9 @@ def test_times_have_a_year_where_pulses_tell_the_date(tmp_path):
     ]
     assert made["I3EventHeader.start_time_utc_year"].to_list() == [None, 2024]
     assert made["I3EventHeader.start_time_utc_daq_time"].to_list() == [None, 36_000_000_000_000]
+    pulses = {**pulses, "event_no": [2, 2, 4], "event_time": [59945.0, 59945.0, 60310 + 1 / 24]}
+    made = converted(folder(tmp_path / "both", truth, pulses), tmp_path).scan().collect()
+    assert made["I3EventHeader.start_time_utc_year"].to_list() == [2023, 2024]
     unknown = {**truth, "event_time": [-1, -1]}
     made = converted(folder(tmp_path / "other", unknown, pulses), tmp_path).scan().collect()
     assert made["I3EventHeader.start_time"].to_list() == [None, None]
@@ -144,6 +147,38 @@ def test_events_without_pulses_have_empty_lists_in_all_batches(tmp_path):
     rows = pl.DataFrame(HITS)
     empty = folder(tmp_path / "empty", {"event_no": [1, 2]}, rows.clear())
     assert converted(empty, tmp_path).scan().collect()["Hits.time"].to_list() == [[], []]
+
+
+def test_pulses_of_a_database_that_has_none_are_empty_lists(tmp_path):
+    with sqlite3.connect(tmp_path / "a.db") as file:
+        file.execute("create table truth (event_no, energy)")
+        file.execute(f"create table Hits ({', '.join(HITS)})")
+        file.executemany("insert into truth values (?, ?)", [(1, 2.0), (2, 3.0)])
+    file.close()
+    made = converted(tmp_path / "a.db", tmp_path).scan().collect()
+    assert made["Hits.time"].to_list() == [[], []]
+    assert made["Hits.time"].dtype == pl.List(pl.Float64)
+
+
+@pytest.mark.parametrize("form", ["folder", "database", "nested"])
+@pytest.mark.filterwarnings("ignore:.*has no events")
+def test_a_truth_without_events_is_an_error_or_an_empty_dataset_on_request(form, tmp_path):
+    path = tmp_path / "a.db"
+    if form == "folder":
+        path = folder(tmp_path / "tables", pl.DataFrame(TRUTH).clear(), pl.DataFrame(HITS).clear())
+    elif form == "nested":
+        path = tmp_path / "a.parquet"
+        rows = {"truth": [TRUTH], "Hits": [HITS]}
+        pl.DataFrame(rows).clear().write_parquet(path)
+    else:
+        with sqlite3.connect(path) as file:
+            file.execute("create table truth (event_no, energy)")
+        file.close()
+    with pytest.raises(
+        UnsupportedError, match=r"no event in .*; for a dataset without events, pass allow_empty"
+    ):
+        converted(path, tmp_path)
+    assert converted(path, tmp_path, allow_empty=True).rows == 0
 
 
 def test_a_table_with_a_row_per_event_is_columns_and_one_with_several_rows_lists(tmp_path):

@@ -71,6 +71,35 @@ def test_batches_of_a_file_end_anywhere(tmp_path, monkeypatch):
     assert whole["Hits.time"].to_list() == [[p["time"] for p in row] for row in hits]
 
 
+def test_rows_are_those_of_the_index_in_any_order_and_with_gaps(tmp_path):
+    hits = [[pulse(1), pulse(2)], [pulse(3)], [pulse(4)]]
+    path = hdf5(tmp_path / "a.h5", EVENTS, {}, {"Hits": hits})
+    with h5py.File(path, "r+") as file:
+        index = file["__I3Index__/Hits"][:]
+        index["start"], index["stop"] = [2, 0, 1], [4, 1, 1]
+        file["__I3Index__/Hits"][:] = index
+    assert converted(path, tmp_path)["Hits.time"].to_list() == [[3.0, 4.0], [1.0], []]
+    with h5py.File(path, "r+") as file:
+        index["start"], index["stop"] = [0, 1, 3], [1, 2, 4]  # row 2 is of no event
+        file["__I3Index__/Hits"][:] = index
+    made = ic.convert.files(path, tmp_path / "gap.icecol", jobs=1).scan().collect()
+    assert made["Hits.time"].to_list() == [[1.0], [2.0], [4.0]]
+    with h5py.File(path, "r+") as file:
+        index["stop"] = [1, 2, 5]
+        file["__I3Index__/Hits"][:] = index
+    with pytest.raises(FormatError, match="the index of 'Hits' goes up to row 5, its table has 4"):
+        ic.convert.files(path, tmp_path / "beyond.icecol", jobs=1)
+
+
+def test_a_table_with_fewer_rows_cannot_be_joined_where_events_stand_twice(tmp_path):
+    twice = [(7, 1, 0), (7, 2, 0), (7, 2, 0)]
+    path = hdf5(tmp_path / "a.h5", twice, {"Fit": [{"e": 1.0}] * 3})
+    assert converted(path, tmp_path)["Fit.e"].to_list() == [1.0] * 3  # a row for each: as frames have it
+    path = hdf5(tmp_path / "b.h5", twice, {"Fit": [{"e": 1.0}] * 3}, index_of={"Fit": slice(1)})
+    with pytest.raises(FormatError, match="'Fit' has not one row per event, and events are not unique"):
+        ic.convert.files(path, tmp_path / "b.icecol", jobs=1)
+
+
 def test_a_table_with_fewer_rows_is_joined_by_the_identity_of_its_rows(tmp_path):
     path = hdf5(
         tmp_path / "a.h5", EVENTS, {"Fit": [None, {"e": 2.0}, {"e": 3.0}]}, index_of={"Fit": slice(1, None)}

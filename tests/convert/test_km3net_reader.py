@@ -225,7 +225,7 @@ def test_files_without_events_and_of_other_trees_are_told_apart(tmp_path):
     (tmp_path / "a.datx").write_bytes(datx())
     args = {"gcd": tmp_path / "a.datx", "jobs": 1}
     none = written(tmp_path / "none.root", {name: [] for name in TRIGGERED})
-    with pytest.warns(UserWarning, match=r"none\.root has no frames"):
+    with pytest.warns(UserWarning, match=r"none\.root has no events"):
         assert ic.convert.files(none, tmp_path / "a.icecol", allow_empty=True, **args).rows == 0
     for tree, columns in (("T", TRIGGERED), ("E", {"x": [1.0]})):
         other = written(tmp_path / "other.root", columns, tree)

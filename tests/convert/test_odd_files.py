@@ -89,7 +89,7 @@ def test_files_without_events_are_an_error_or_an_empty_dataset_on_request(tmp_pa
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0"])
 def test_a_file_without_frames_is_told(tmp_path, frames, content):
     paths = [file(tmp_path / "empty.i3", content), file(tmp_path / "a.i3", encoded(frames))]
-    with pytest.warns(UserWarning, match=r"empty\.i3 has no frames \(\d+ bytes\)"):
+    with pytest.warns(UserWarning, match=r"empty\.i3 has no events \(\d+ bytes\)"):
         assert ic.convert.i3(paths, tmp_path / "d", jobs=1).rows == 10
 
 

@@ -65,7 +65,7 @@ class Uncounted(Lines):
 def test_a_reader_of_a_form_without_frames_need_not_count_any(tmp_path):
     ds = ic.convert.from_source(Uncounted(), lines(tmp_path / "1.txt", 1, 3), tmp_path / "d", jobs=1)
     assert ds.rows == 3
-    with pytest.warns(UserWarning, match=r"none\.txt has no frames \(0 bytes\)"):
+    with pytest.warns(UserWarning, match=r"none\.txt has no events \(0 bytes\)"):
         ic.convert.from_source(
             Uncounted(), [tmp_path / "1.txt", lines(tmp_path / "none.txt", 1, 0)], tmp_path / "e", jobs=1
         )

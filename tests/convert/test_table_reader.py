@@ -36,6 +36,38 @@ def test_a_frame_becomes_events_in_order(tmp_path):
     assert ds.manifest.settings["nfiles"] == 2
 
 
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "frame"])
+def test_one_number_for_events_of_two_runs_is_an_error(as_file, tmp_path):
+    hits = pl.DataFrame({**HITS, "run": [1, 1, None]})  # not told: no contradiction
+    assert ic.convert.table(hits, tmp_path / "a.icecol").rows == 2
+    hits = hits.with_columns(run=pl.Series([1, 1, 2]))
+    if as_file:
+        hits.write_parquet(tmp_path / "hits.parquet")
+    with pytest.raises(
+        SchemaError, match="event 7 has pulses of run 1 and 2, so that 'event' does not tell events"
+    ):
+        ic.convert.table(tmp_path / "hits.parquet" if as_file else hits, tmp_path / "b.icecol", jobs=1)
+    numbered = hits.with_columns(event=pl.struct("run", "event").rank("dense"))
+    made = ic.convert.table(numbered, tmp_path / "c.icecol").scan().collect()
+    assert made["Pulses.time"].to_list() == [[10.0], [3.0], [12.5]]
+
+
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "frame"])
+@pytest.mark.filterwarnings("ignore:.*has no events")
+def test_no_events_are_an_error_or_an_empty_dataset_on_request(as_file, tmp_path):
+    hits = pl.DataFrame(HITS).clear()
+    hits.write_parquet(tmp_path / "hits.parquet")
+    pulses = tmp_path / "hits.parquet" if as_file else hits
+    with pytest.raises(
+        UnsupportedError, match=r"no event in .*; for a dataset without events, pass allow_empty=True"
+    ):
+        ic.convert.table(pulses, tmp_path / "a.icecol", jobs=1)
+    assert not (tmp_path / "a.icecol").exists()
+    assert (
+        ic.convert.table(pulses, tmp_path / "a.icecol", jobs=1, allow_empty=True).scan().collect().height == 0
+    )
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1e6)), min_size=1, max_size=40))
 @pytest.mark.slow

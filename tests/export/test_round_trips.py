@@ -155,7 +155,7 @@ def test_no_events_are_a_table_without_rows(form, tmp_path):
     schema = {**HEADER, "Fit.x": pl.Float64, "Fit.n": pl.UInt64, "Hits.t": pl.List(pl.Float64)}
     events = pl.DataFrame(schema=schema)
     if form == "hdf5":
-        with pytest.warns(UserWarning, match="has no frames"):
+        with pytest.warns(UserWarning, match="has no events"):
             assert hdf5(events, tmp_path).height == 0
         h5py = pytest.importorskip("h5py")
         with h5py.File(tmp_path / "a.h5") as file:
