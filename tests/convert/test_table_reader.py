@@ -36,6 +36,16 @@ def test_a_frame_becomes_events_in_order(tmp_path):
     assert ds.manifest.settings["nfiles"] == 2
 
 
+@pytest.mark.parametrize("number", [-1, 1 << 32])
+def test_the_number_of_an_event_is_one_of_32_bits(number, tmp_path):
+    hits = pl.DataFrame({**HITS, "event": [0, 7, (1 << 32) - 1]})
+    made = ic.convert.table(hits, tmp_path / "a.icecol").scan().collect()
+    assert made["I3EventHeader.event_id"].to_list() == [0, 7, (1 << 32) - 1]
+    hits = hits.with_columns(event=pl.Series([0, 7, number]))
+    with pytest.raises(SchemaError, match="'event' is to number the events, from 0 to 4294967295"):
+        ic.convert.table(hits, tmp_path / "b.icecol")
+
+
 @pytest.mark.parametrize("as_file", [True, False], ids=["file", "frame"])
 def test_one_number_for_events_of_two_runs_is_an_error(as_file, tmp_path):
     hits = pl.DataFrame({**HITS, "run": [1, 1, None]})  # not told: no contradiction
