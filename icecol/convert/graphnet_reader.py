@@ -135,7 +135,7 @@ def _require_once(name: str, numbers: Array) -> None:
     if not _is_once(numbers):
         seen, counts = np.unique(numbers, return_counts=True)
         several = seen[counts > 1]
-        more = f" (and of {several.size - 1} more events)" if several.size > 1 else ""
+        more = f" (and of {several.size - 1} more)" if several.size > 1 else ""
         msg = f"{name} has {counts.max()} rows of event {seen[counts.argmax()]}{more}, where each has one"
         raise FormatError(msg)
 

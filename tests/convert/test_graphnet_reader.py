@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import numpy as np
@@ -119,11 +120,13 @@ def test_rows_of_an_event_that_the_truth_lacks_are_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "numbers", [[1, 2, 2, 3], [2, 1, 3, 2], [*range(4096), 4095, 4097]], ids=["beside", "apart", "batches"]
+    "numbers",
+    [[1, 2, 2, 3], [2, 1, 3, 2], [*range(4096), 4095, 4097], [2, 3, 2, 3, 1]],
+    ids=["beside", "apart", "batches", "several"],
 )
 def test_an_event_that_stands_twice_in_the_truth_is_named(numbers, tmp_path):
     folder(tmp_path, {"event_no": numbers, "energy": numbers}, {**HITS, "event_no": [1, 3, 3]})
-    twice = 4095 if len(numbers) > 4 else 2
+    twice = f"{4095 if len(numbers) > 5 else 2}{' .and of 1 more.' if len(numbers) == 5 else ''}"
     with pytest.raises(FormatError, match=rf"table 'truth' has 2 rows of event {twice}, where each has one"):
         converted(tmp_path, tmp_path)
 
@@ -215,6 +218,28 @@ def test_photons_of_prometheus_are_pulses_of_its_sensors(shared_data, tmp_path):
         told = np.concatenate(photons.field(f"sensor_pos_{axis}").to_pylist())
         assert (getattr(ds.geometry, axis)[rows] == told).all()
     assert ds.geometry.medium == "water"
+
+
+@pytest.mark.parametrize("run", [(1 << 32) - 1, 1 << 32])
+def test_photons_whose_sensors_are_numbered_through_all_strings(run, tmp_path):
+    photons = {
+        "t": [[5.0, 6.0, 7.0], [8.0]], "string_id": [[0, 0, 1], [2]], "sensor_id": [[0, 21, 22], [65]],
+        "sensor_pos_x": [[0.0, 0.0, 100.0], [200.0]], "sensor_pos_y": [[0.0] * 3, [0.0]],
+        "sensor_pos_z": [[0.0, -210.0, 0.0], [-210.0]],
+    }  # fmt: skip
+    events = [{name: values[i] for name, values in photons.items()} for i in range(2)]
+    table = pl.DataFrame({"photons": events, "mc_truth": [{"initial_state_energy": 1.0}] * 2}).to_arrow()
+    config = json.dumps({"run": {"run number": run}, "photon propagator": {"name": "PPC"}})
+    pq.write_table(table.replace_schema_metadata({"config_prometheus": config}), tmp_path / "a.parquet")
+    ds = converted(tmp_path / "a.parquet", tmp_path)
+    made = ds.scan().collect()
+    assert made["photons.omkey"].to_list() == [[0, 21 << 8, 1 << 16], [2 << 16 | 21 << 8]]
+    assert ds.geometry.om.tolist() == [0, 21, 0, 21]
+    assert ds.geometry.medium == "ice"
+    assert made["mc_truth.initial_state_energy"].to_list() == [1.0, 1.0]
+    assert made["I3EventHeader.event_id"].to_list() == [0, 1]
+    runs = made["I3EventHeader.run_id"].to_list() if "I3EventHeader.run_id" in made.columns else []
+    assert runs == ([run, run] if run < 1 << 32 else [])  # what a header cannot hold is not wrapped around
 
 
 def test_features_that_know_the_ice_refuse_water(shared_data, tmp_path):
