@@ -261,7 +261,10 @@ def of_another_kind(path):
         ),
         ("a.db", "is an SQLite database of neither GraphNeT nor tableio (tables: 't'): read it by"),
         ("a.txt", r"is not an .i3 file but text: it begins with 'hello\n'"),
-        ("a.csv", r"is not an .i3 file but text: it begins with 'a,b\n1,2\n'"),
+        (
+            "a.csv",
+            r"is not an .i3 file but text: it begins with 'a,b\n1,2\n'; if it has a row per pulse, read it",
+        ),
         ("a.bin", "no dataset was made: it may be a file of another kind"),
     ],
 )

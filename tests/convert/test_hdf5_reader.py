@@ -129,6 +129,12 @@ def test_tables_of_the_file_as_a_whole_are_its_simulation(tmp_path):
     ds = ic.convert.files(path, tmp_path / "made.icecol", jobs=1)
     assert ds.simulation["Info.n_events"].to_list() == [100.0]
     assert "Info.n_events" not in ds.schema.names
+    with h5py.File(path, "a") as file:
+        file.create_dataset("More", data=rows[[0, 0, 0]])
+        file["__I3Index__/More"] = file["__I3Index__/Info"][:]
+    ds = ic.convert.files(path, tmp_path / "more.icecol", jobs=1)
+    assert ds.simulation["Info.n_events"].to_list() == [100.0, None, None]
+    assert ds.simulation["More.n_events"].to_list() == [100.0] * 3
 
 
 def test_pairs_of_booleans_are_the_results_of_filters(tmp_path):

@@ -115,3 +115,21 @@ def test_other_databases_are_named_and_damaged_ones_are_called_that(tmp_path):
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(FormatError, match="is damaged"):
         converted(path, tmp_path)
+
+
+@pytest.mark.parametrize("make", [folder, database])
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [0, 1, 1], [0, 2, 3]], ids=["from 1", "twice", "a gap"])
+def test_headers_that_do_not_count_their_events_are_refused(make, numbers, tmp_path):
+    path = make(tmp_path / "tables", I3EventHeader={**HEADERS, "event_no": numbers})
+    with pytest.raises(
+        FormatError, match=r"event_no of I3EventHeader does not count its rows from 0|which the table"
+    ):
+        converted(path, tmp_path)
+
+
+def test_other_files_in_the_folder_are_passed_over(tmp_path):
+    path = folder(tmp_path / "tables", Hits=HITS)
+    (path / "notes.txt").write_text("of the night shift")
+    (path / ".Fit.parquet.zst").write_bytes(b"not written to its end")
+    made = converted(path, tmp_path)
+    assert {name.partition(".")[0] for name in made.columns} == {"I3EventHeader", "Hits"}

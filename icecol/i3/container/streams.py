@@ -124,6 +124,10 @@ def unpacked(file: BinaryIO, name: str) -> tuple[ByteStream, str]:
     begun = b"[i3]".startswith(stream.head)  # a file that was cut short, or is empty
     if not begun and not stream.head.strip(_TEXT) and b"[i3]" not in stream.head:
         msg = f"{name} is not an .i3 file but text: it begins with {stream.head[:20].decode()!r}"
+        if b"," in stream.head.partition(b"\n")[0]:
+            msg += (
+                "; if it has a row per pulse, read it by pl.read_csv and make a dataset by ic.convert.table"
+            )
         raise UnsupportedError(msg)
     return stream, codec
 
