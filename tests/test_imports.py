@@ -31,6 +31,7 @@ LAYERS = (
         "units",
         "errors",
         "files",
+        "garbage",
         "missing",
         "names",
         "notebook",

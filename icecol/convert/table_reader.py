@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 EVENTS: Final = ("event_no", "event_id", "event", "Event")
 """Names that the number of the event may have."""
 RUNS: Final = ("run_id", "run", "Run", "RunID", "run_number")
-"""Names that the number of the run may have, which is the same for all pulses of an event."""
+"""Names that the number of the run may have, which is the same for all pulses of an event: it goes to the header."""
 BATCH_EVENTS: Final = 4096
 _ID: Final = "I3EventHeader.event_id"
+_RUN: Final = "I3EventHeader.run_id"
 
 
 def event_column(columns: Sequence[str], wanted: str | None) -> str:
@@ -120,34 +121,65 @@ def tables(
             made += [(f, of_events[f.name].combine_chunks()) for f in of_events.schema if f.name != event]
         if table is not None:
             values = {column: plain(table[column]) for column in table.column_names}
-            _require_one_run(values, some, counts, event, name)
+            runs = _runs(values, some, counts, event, name)
+            run = _header_run(runs) if beside is None or _RUN not in beside.column_names else None
+            made += [run[1]] if run is not None else []
             own, used = pulses(reader.key, values, names)
             positions = names_of_positions(table.column_names) or {}
-            rest = [n for n in table.column_names if n not in {*used, *positions.values(), event}]
+            rest = [
+                n
+                for n in table.column_names
+                if n not in {*used, *positions.values(), event, *(run or ())[:1]}
+            ]
             own += [_further(reader.key, n, table[n]) for n in rest]
             made += listed(own, counts) + unknown(reader.key, own, some.size)
         yield pa.Table.from_arrays([a for _, a in made], schema=pa.schema([f for f, _ in made]))
     rows.finish()
 
 
-def _require_one_run(
+def _runs(
     values: Mapping[str, Array], events: Array, counts: Array, event: str, name: str
-) -> None:
-    """Raise SchemaError if the pulses of one number are of several runs: two events would become one."""
+) -> dict[str, Array]:
+    """Return the columns with the run, one value for each event: NaN where no pulse tells it.
+
+    Raises
+    ------
+    SchemaError
+        The pulses of one number are of several runs: two events would become one.
+    """
     at = np.repeat(np.arange(events.size), counts)
+    found = {}
     for column in RUNS:
-        if column not in values or column == event:
+        if column == event or column not in values or values[column].dtype.kind not in "iuf":
             continue
-        runs = values[column]
-        known = runs == runs  # noqa: PLR0124 (one that is not told is NaN)
-        other = np.flatnonzero((at[1:] == at[:-1]) & (runs[1:] != runs[:-1]) & known[1:] & known[:-1])
+        runs = values[column].astype(np.float64)
+        told = np.flatnonzero(~np.isnan(runs))
+        of_event: Array = np.full(events.size, np.nan)
+        of_event[at[told][::-1]] = runs[told][::-1]
+        other = told[runs[told] != of_event[at[told]]]
         if other.size:
             i = int(other[0])
             msg = (
-                f"{name}: event {events[at[i]]} has pulses of {column} {runs[i]} and {runs[i + 1]}, so that {event!r} "
-                "does not tell events apart: number them through all runs, as pl.struct(run, event).rank('dense') does"
+                f"{name}: event {events[at[i]]} has pulses of {column} {of_event[at[i]]:.0f} and {runs[i]:.0f}, so "
+                f"that {event!r} does not tell events apart: number them through all runs, as "
+                "pl.struct(run, event).rank('dense') does"
             )
             raise SchemaError(msg)
+        found[column] = of_event
+    return found
+
+
+def _header_run(runs: Mapping[str, Array]) -> tuple[str, Column] | None:
+    """Return the first column that is the run of a header, a whole number of 32 bits, and that of the header."""
+    for column, values in runs.items():
+        told = values[~np.isnan(values)]
+        if (told == np.floor(told)).all() and ((told >= 0) & (told < 1 << 32)).all():
+            whole = np.where(np.isnan(values), 0, values).astype(np.uint32)
+            return column, (
+                schemas.field(_RUN, pa.uint32(), "", column),
+                pa.array(whole, mask=np.isnan(values)),
+            )
+    return None
 
 
 def _further(key: str, name: str, values: pa.ChunkedArray) -> Column:
@@ -178,7 +210,8 @@ def table(
     pulses : DataFrame, LazyFrame, or Parquet files
         Columns for the time (ns) and the sensor, as `omkey` or as numbers of string and module, and further ones for
         charge (PE; 1 if there is none), width (ns) and flags. Names that GraphNeT, Prometheus and others use are
-        known. All other columns become lists, `key.name`. Files are read piece by piece; in one that is not in the
+        known. A number of the run (`run_id`, `run`, ...) becomes that of the header; all other columns become lists,
+        `key.name`. Files are read piece by piece; in one that is not in the
         order of its events, or of a frame, all pulses are held.
     dataset : path
         Folder to make.

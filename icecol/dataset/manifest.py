@@ -23,6 +23,7 @@ from icecol.dataset.blinding import Blinding
 from icecol.dataset.folder import MANIFEST
 from icecol.dataset.saved import Saved
 from icecol.errors import DatasetError
+from icecol.garbage import paused
 from icecol.names import plain
 from icecol.places import place
 
@@ -202,6 +203,11 @@ def read(path: str | Path) -> Manifest:
     """
     path = place(path)
     content = path.read_bytes()
+    with paused():  # there may be millions of objects, and all of them stay
+        return _read(path, content)
+
+
+def _read(path: Path, content: bytes) -> Manifest:
     try:
         found = json.loads(content)
         version = _version(found)

@@ -9,7 +9,6 @@ compiled code stays as it was written until then.
 from __future__ import annotations
 
 import contextlib
-import gc
 import inspect
 import itertools
 import secrets
@@ -23,6 +22,8 @@ from numba.core.compiler import compile_result
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher, cpu_target
+
+from icecol.garbage import paused
 
 # numba numbers the functions that a process compiles from 1, and tells those of one name apart by that number alone.
 # Code from the disk brings the number that it had in another process: of two functions of one number, the first would
@@ -105,15 +106,13 @@ def compiling(library: Any = None) -> Iterator[None]:
     """Compile as this module does; other compilations, of other threads too, wait for the end of it."""
     with global_compiler_lock:
         codegen = cpu_target.target_context.codegen()
-        before, collects = codegen._library_class, gc.isenabled()
+        before = codegen._library_class
         codegen._library_class = library or _Library
-        gc.disable()  # numba makes millions of objects, which live on or are freed by their counts
         try:
-            yield
+            with paused():  # numba makes millions of objects, which live on or are freed by their counts
+                yield
         finally:
             codegen._library_class = before
-            if collects:
-                gc.enable()
 
 
 class _Library(JITCodeLibrary):

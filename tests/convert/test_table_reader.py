@@ -48,8 +48,10 @@ def test_the_number_of_an_event_is_one_of_32_bits(number, tmp_path):
 
 @pytest.mark.parametrize("as_file", [True, False], ids=["file", "frame"])
 def test_one_number_for_events_of_two_runs_is_an_error(as_file, tmp_path):
-    hits = pl.DataFrame({**HITS, "run": [1, 1, None]})  # not told: no contradiction
-    assert ic.convert.table(hits, tmp_path / "a.icecol").rows == 2
+    hits = pl.DataFrame({**HITS, "run": [None, 3, None]})  # not told: no contradiction
+    made = ic.convert.table(hits, tmp_path / "a.icecol").scan().collect()
+    assert made["I3EventHeader.run_id"].to_list() == [3, None]
+    assert "Pulses.run" not in made.columns
     hits = hits.with_columns(run=pl.Series([1, 1, 2]))
     if as_file:
         hits.write_parquet(tmp_path / "hits.parquet")
@@ -60,6 +62,24 @@ def test_one_number_for_events_of_two_runs_is_an_error(as_file, tmp_path):
     numbered = hits.with_columns(event=pl.struct("run", "event").rank("dense"))
     made = ic.convert.table(numbered, tmp_path / "c.icecol").scan().collect()
     assert made["Pulses.time"].to_list() == [[10.0], [3.0], [12.5]]
+    assert made["I3EventHeader.run_id"].to_list() == [1, 1, 2]
+    thrice = pl.DataFrame({"event": [7] * 3, "t": [1.0] * 3, "omkey": [65792] * 3, "run_id": [1, None, 2]})
+    with pytest.raises(SchemaError, match="event 7 has pulses of run_id 1 and 2"):
+        ic.convert.table(thrice, tmp_path / "d.icecol")
+
+
+@pytest.mark.parametrize("run", [1 << 32, -1, 0.5])
+def test_a_run_that_a_header_cannot_hold_stays_a_list(run, tmp_path):
+    hits = pl.DataFrame({**HITS, "run": [run, 1, 1]}, strict=False)
+    made = ic.convert.table(hits, tmp_path / "a.icecol").scan().collect()
+    assert "I3EventHeader.run_id" not in made.columns
+    assert made["Pulses.run"].to_list() == [[1, 1], [run]]
+    events = pl.DataFrame({"event": [7, 9], "I3EventHeader.run_id": [5, 6]})
+    hits = hits.with_columns(run=pl.lit((1 << 32) - 1))
+    made = ic.convert.table(hits, tmp_path / "b.icecol", events=events).scan().collect()
+    assert made["I3EventHeader.run_id"].to_list() == [5, 6]
+    made = ic.convert.table(hits, tmp_path / "c.icecol").scan().collect()
+    assert made["I3EventHeader.run_id"].to_list() == [(1 << 32) - 1] * 2
 
 
 @pytest.mark.parametrize("as_file", [True, False], ids=["file", "frame"])
